@@ -1,0 +1,37 @@
+"""API keys: who may come in over HTTP. The key itself is never stored, only its SHA-256."""
+
+import hashlib
+import secrets
+
+from django.db import models
+
+SCOPES = {"read": "read", "write": "change"}
+
+
+class ApiKey(models.Model):
+    """A named key. It is revoked, not deleted: history names it for good, so the name is never free again."""
+
+    name = models.CharField(
+        max_length=60, unique=True, help_text="History shows it with every change made by this key."
+    )
+    prefix = models.CharField(max_length=12, help_text="How the key begins, to tell keys apart.")
+    sha256 = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField("created", auto_now_add=True)
+    last_used_at = models.DateTimeField("last used", null=True, blank=True)
+    revoked_at = models.DateTimeField("revoked", null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def new_key() -> str:
+    return "nola_" + secrets.token_urlsafe(32)
+
+
+def hash_key(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,35 @@
+"""Fixtures that several apps' tests share."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from access.models import ApiKey, hash_key
+
+KEY = "nola_a-key-for-tests-only"
+
+
+@pytest.fixture
+def make_key(db: None) -> Callable[..., ApiKey]:
+    def make(key: str, name: str = "default", scopes: tuple[str, ...] = ("read", "write")) -> ApiKey:
+        return ApiKey.objects.create(name=name, prefix=key[:9], sha256=hash_key(key), scopes=list(scopes))
+
+    return make
+
+
+@pytest.fixture
+def agent(make_key: Callable[..., ApiKey]) -> Client:
+    """An HTTP client with an API key, as an agent uses it."""
+    make_key(KEY)
+    return Client(headers={"Authorization": f"Bearer {KEY}"})
+
+
+@pytest.fixture
+def owner(db: None) -> Client:
+    """A browser in which the owner is signed in to the admin."""
+    user = User.objects.create_superuser("ada", password="a-long-password")
+    client = Client()
+    client.force_login(user)
+    return client

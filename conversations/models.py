@@ -1,0 +1,62 @@
+"""Conversations and their messages. `conversations.log` is their only writer."""
+
+from django.db import models
+
+from state.fields import JSONTextField
+
+
+class Conversation(models.Model):
+    """One session of talk. Its session id is what addresses it everywhere."""
+
+    session_id = models.TextField(unique=True)
+    title = models.TextField(blank=True, default="")
+    channel = models.TextField(
+        blank=True, default="", help_text="Where it took place: a chat app, a terminal, an import."
+    )
+    source = models.TextField(blank=True, default="", help_text="The file it was imported from.")
+    started = models.DateTimeField(null=True)
+    started_text = models.TextField(blank=True, default="", help_text="The start as its source wrote it.")
+    archived = models.BooleanField(default=False)
+    current_leaf = models.ForeignKey(
+        "Message", on_delete=models.SET_NULL, null=True, related_name="+", help_text="Of branches, the one in use."
+    )
+    metadata = JSONTextField(default=dict)
+    revision = models.BigIntegerField()
+
+    class Meta:
+        db_table = "conversation"
+        ordering = ["-started", "-id"]
+
+    def __str__(self) -> str:
+        return self.title or self.session_id
+
+
+class Message(models.Model):
+    """One utterance. `parent` is set where talk branches; empty means the message before it in time."""
+
+    id = models.BigAutoField(primary_key=True)
+    conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="messages", db_index=False)
+    user_id = models.TextField(help_text="Whose conversation it is.")
+    message = models.TextField()
+    speaker = models.TextField(help_text="user, assistant or system")
+    timestamp = models.DateTimeField()
+    timestamp_text = models.TextField(blank=True, default="", help_text="The time as its source wrote it.")
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    context_level = models.PositiveSmallIntegerField(null=True)
+    stimuli_type = models.TextField(blank=True, default="")
+    status = models.CharField(max_length=16, default="ok", help_text="ok, pending or error")
+    client_id = models.TextField(null=True, help_text="The sender's own id, so that a repeated send adds nothing.")
+    metadata = JSONTextField(default=dict)
+    revision = models.BigIntegerField()
+    deleted_revision = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "conversation_history"
+        ordering = ["timestamp", "id"]
+        indexes = [models.Index(fields=["conversation", "timestamp", "id"], name="conversation_in_order")]
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "client_id"], name="conversation_client_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.speaker}: {self.message[:60]}"

@@ -1,0 +1,248 @@
+"""Settings, all from the environment. Each variable stands in the README; a wrong value stops the start by its name."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from django.templatetags.static import static
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def refuse(name: str, problem: str) -> NoReturn:
+    raise SystemExit(f"nola: the setting {name}={os.environ.get(name, '')!r} {problem}")
+
+
+def envint(name: str, default: int, lowest: int, highest: int) -> int:
+    value = os.environ.get(name) or str(default)
+    if not value.isascii() or not value.isdigit() or not lowest <= int(value) <= highest:
+        refuse(name, f"must be a whole number from {lowest} to {highest}")
+    return int(value)
+
+
+def envlist(name: str) -> list[str]:
+    return [item.strip() for item in os.environ.get(name, "").split(",") if item.strip()]
+
+
+def envorigin(name: str) -> str:
+    value = os.environ.get(name, "").rstrip("/")
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path):
+        refuse(name, "must be an address such as https://nola.example.org, without a path")
+    return value
+
+
+def envzone(name: str) -> str:
+    value = os.environ.get(name) or machine_zone()
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError):
+        refuse(name, "is not a time zone; use a name such as Europe/Prague")
+    return value
+
+
+def machine_zone() -> str:
+    """The name of this machine's time zone, UTC where it has none."""
+    target = os.path.realpath("/etc/localtime")
+    return target.partition("zoneinfo/")[2] or "UTC"
+
+
+def envdir(name: str, default: Path) -> Path:
+    path = Path(os.environ.get(name) or default).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        refuse(name, "is not a directory")
+    return path
+
+
+# Where things are kept
+
+NOLA_DATA_DIR = envdir("NOLA_DATA_DIR", BASE_DIR / "data")
+NOLA_DB_DIR = NOLA_DATA_DIR / "db"
+NOLA_CHECKPOINT_DIR = NOLA_DATA_DIR / "checkpoints"
+NOLA_SEED_DIR = BASE_DIR / "fixtures"
+FIXTURE_DIRS = [NOLA_CHECKPOINT_DIR, NOLA_SEED_DIR]
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": NOLA_DB_DIR / "nola.sqlite3",
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",  # else most concurrent read-modify-writes fail
+            "timeout": 5,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SERIALIZATION_MODULES = {"json": "state.serializers"}
+
+# Serving
+
+NOLA_HOST = os.environ.get("NOLA_HOST") or "127.0.0.1"
+NOLA_PORT = envint("NOLA_PORT", 8000, 1, 65535)
+NOLA_WORKERS = envint("NOLA_WORKERS", 2, 1, 64)
+NOLA_THREADS = envint("NOLA_THREADS", 8, 2, 256)
+NOLA_MAX_BODY_MB = envint("NOLA_MAX_BODY_MB", 16, 1, 1024)
+NOLA_PUBLIC_URL = envorigin("NOLA_PUBLIC_URL")
+
+DEBUG = False
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *envlist("NOLA_ALLOWED_HOSTS")]
+if NOLA_HOST not in ("0.0.0.0", "::"):
+    ALLOWED_HOSTS.append(NOLA_HOST)
+CSRF_TRUSTED_ORIGINS = []
+if NOLA_PUBLIC_URL:
+    ALLOWED_HOSTS.append(urlsplit(NOLA_PUBLIC_URL).hostname or "")
+    CSRF_TRUSTED_ORIGINS.append(NOLA_PUBLIC_URL)
+if NOLA_PUBLIC_URL.startswith("https:"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = NOLA_MAX_BODY_MB * 1024 * 1024
+
+# Who may come in
+
+
+def secret_key() -> str:
+    """NOLA_SECRET_KEY, or the key that the first run keeps beside the database, or one for this process alone."""
+    kept = NOLA_DB_DIR / "secret-key"
+    try:
+        return os.environ.get("NOLA_SECRET_KEY") or kept.read_text().strip()
+    except OSError:
+        return secrets.token_urlsafe(50)
+
+
+SECRET_KEY = secret_key()
+NOLA_ADMIN_USER = os.environ.get("NOLA_ADMIN_USER") or "admin"
+NOLA_ADMIN_PASSWORD = os.environ.get("NOLA_ADMIN_PASSWORD", "")
+NOLA_API_KEY = os.environ.get("NOLA_API_KEY", "")
+if NOLA_API_KEY and (len(NOLA_API_KEY) < 20 or not NOLA_API_KEY.isascii() or " " in NOLA_API_KEY):
+    raise SystemExit("nola: the setting NOLA_API_KEY must be at least 20 ASCII characters without a space")
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "access.passwords.KeptPasswordValidator"},
+]
+SESSION_COOKIE_NAME = "nola_session"
+CSRF_COOKIE_NAME = "nola_csrf"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+
+# Django
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "ninja",
+    "access",
+    "state",
+    "conversations",
+    "nola_site",
+]
+MIDDLEWARE = [
+    "nola_site.problems.ProblemMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "nola_site.urls"
+WSGI_APPLICATION = "nola_site.wsgi.application"
+ASGI_APPLICATION = "nola_site.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = "nola_site.formats"
+USE_TZ = True
+TIME_ZONE = envzone("NOLA_TIME_ZONE")
+LOGIN_URL = "admin:login"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'", "'unsafe-eval'"],  # Alpine in the admin theme evaluates its attributes
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "nola_site" / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"nola": {"level": "INFO"}, "django.request": {"level": "ERROR"}},
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Nola",
+    "SITE_HEADER": "Nola",
+    "SITE_SUBHEADER": "state & memory",
+    "SITE_SYMBOL": "account_tree",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("nola/icon.svg")},
+    ],
+    "SITE_URL": None,
+    "STYLES": [lambda request: static("nola/admin.css")],
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "title": "Memory",
+                "items": [
+                    {"title": "Keys", "icon": "data_object", "link": "/admin/state/stateentry/"},
+                    {"title": "History", "icon": "history", "link": "/admin/state/revision/"},
+                    {"title": "Conversations", "icon": "forum", "link": "/admin/conversations/conversation/"},
+                    {"title": "Messages", "icon": "chat_bubble", "link": "/admin/conversations/message/"},
+                ],
+            },
+            {
+                "title": "Access",
+                "items": [
+                    {"title": "API keys", "icon": "key", "link": "/admin/access/apikey/"},
+                    {"title": "People", "icon": "person", "link": "/admin/auth/user/"},
+                    {"title": "API reference", "icon": "api", "link": "/api/docs"},
+                ],
+            },
+        ],
+    },
+}

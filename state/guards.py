@@ -1,0 +1,84 @@
+"""Triggers that keep the history append-only, whoever writes to the database.
+
+The one update they let through is a redaction: payloads may be blanked, salt and result hash are cleared, `redacted_by`
+is set, and the digest stays, so that the chain still verifies. SQLite drops triggers silently when a migration rebuilds
+a table, so `ensure_guards` runs after every migrate.
+"""
+
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+TABLES = {"state_revision": "seq", "state_change": "id"}
+
+_REDACTION = """
+    OLD.redacted_by IS NULL AND NEW.redacted_by IS NOT NULL AND NEW.salt = '' AND NEW.result_hash = ''
+    AND NEW.id = OLD.id AND NEW.revision = OLD.revision AND NEW.kind = OLD.kind AND NEW.key = OLD.key
+    AND NEW.digest = OLD.digest
+    AND (NEW.forward = OLD.forward OR {forward_blanked}) AND (NEW.inverse = OLD.inverse OR {inverse_blanked})
+"""
+
+
+def ensure_guards(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
+    """Create the triggers where they are missing or differ. Connected to post_migrate."""
+    connection = connections[using]
+    if not set(TABLES) <= set(connection.introspection.table_names()):
+        return  # migrated back to before the history
+    with connection.cursor() as cursor:
+        for statement in _statements(connection):
+            cursor.execute(statement)
+
+
+def drop_guards(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Lift the guards, for a test database that is flushed between tests."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            for event in ("insert", "update", "delete"):
+                on = f" ON {table}" if connection.vendor == "postgresql" else ""
+                cursor.execute(f"DROP TRIGGER IF EXISTS {table}_{event}{on}")
+
+
+def _conditions(vendor: str) -> dict[tuple[str, str], str]:
+    """When each trigger refuses, by table and event."""
+    found = (
+        "instr(NEW.{0}, '\"[redacted]\"') > 0" if vendor == "sqlite" else "position('\"[redacted]\"' in NEW.{0}) > 0"
+    )
+    redaction = _REDACTION.format(forward_blanked=found.format("forward"), inverse_blanked=found.format("inverse"))
+    conditions = {}
+    for table, key in TABLES.items():
+        conditions[table, "insert"] = f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
+        conditions[table, "delete"] = "TRUE"
+        conditions[table, "update"] = f"NOT ({redaction})" if table == "state_change" else "TRUE"
+    return conditions
+
+
+def _statements(connection: BaseDatabaseWrapper) -> list[str]:
+    make = _sqlite if connection.vendor == "sqlite" else _postgresql
+    return [
+        statement
+        for (table, event), condition in _conditions(connection.vendor).items()
+        for statement in make(table, event, condition)
+    ]
+
+
+def _sqlite(table: str, event: str, condition: str) -> list[str]:
+    # A REPLACE fires no delete trigger, hence the guard before inserting an id that exists.
+    return [
+        f"DROP TRIGGER IF EXISTS {table}_{event}",
+        f"CREATE TRIGGER {table}_{event} BEFORE {event.upper()} ON {table} WHEN {condition}"
+        f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
+    ]
+
+
+def _postgresql(table: str, event: str, condition: str) -> list[str]:
+    name = f"{table}_{event}"
+    row = "OLD" if event == "delete" else "NEW"
+    return [
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF {condition} THEN RAISE EXCEPTION '{table} is append-only'"
+        f" USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN {row}; END $$",
+        f"DROP TRIGGER IF EXISTS {name} ON {table}",
+        f"CREATE TRIGGER {name} BEFORE {event.upper()} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+    ]

@@ -1,0 +1,100 @@
+"""The tables of state and of its history. `state.store` is their only writer."""
+
+import secrets
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from state.fields import JSONTextField
+
+
+class StateEntry(models.Model):
+    """One key of the state and its JSON document."""
+
+    key_name = models.TextField("key", primary_key=True)
+    value_json = JSONTextField("value")
+    created_at = models.DateTimeField("created", serialize=False)
+    updated_at = models.DateTimeField("last change", serialize=False)
+    revision = models.BigIntegerField(serialize=False, help_text="The revision that last changed this key.")
+
+    class Meta:
+        db_table = "state_storage"
+        ordering = ["key_name"]
+        verbose_name = "key"
+        verbose_name_plural = "keys"
+
+    def __str__(self) -> str:
+        return self.key_name
+
+
+class Revision(models.Model):
+    """One committed write, of any kind: the one clock of the system. Append-only, guarded by the database."""
+
+    seq = models.BigAutoField("revision", primary_key=True)
+    at = models.DateTimeField("when")
+    actor = models.TextField("who")  # key:<name>, user:<name>, cli:<os user> or system:<job>
+    source = models.CharField("through", max_length=16)
+    reason = models.TextField("why", blank=True, default="")
+    info = JSONTextField(default=dict)
+    chain = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "state_revision"
+        ordering = ["-seq"]
+
+    def __str__(self) -> str:
+        return f"revision {self.seq}"
+
+
+class Change(models.Model):
+    """What one revision did to one key or conversation, as a patch there and back. Append-only like its revision."""
+
+    id = models.BigAutoField(primary_key=True)
+    revision = models.ForeignKey(
+        Revision, on_delete=models.PROTECT, related_name="changes", db_column="revision", db_index=False
+    )
+    kind = models.CharField(max_length=16)
+    key = models.TextField()
+    forward = JSONTextField()
+    inverse = JSONTextField()
+    result_hash = models.CharField(max_length=64, blank=True)
+    salt = models.CharField(max_length=32, blank=True)
+    digest = models.CharField(max_length=64)
+    redacted_by = models.BigIntegerField(null=True, default=None)
+
+    class Meta:
+        db_table = "state_change"
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["revision"], name="state_change_revision"),
+            models.Index(fields=["kind", "key", "revision"], name="state_change_of_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+def new_store_id() -> str:
+    return str(uuid.uuid4())
+
+
+def new_epoch() -> str:
+    return secrets.token_hex(4)
+
+
+class StoreMeta(models.Model):
+    """The one row that says which store this is and where its clock stands; locked by every write."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    store_id = models.CharField(max_length=36, default=new_store_id)
+    epoch = models.CharField(max_length=8, default=new_epoch, help_text="Changes when an older file is put back.")
+    last_seq = models.BigIntegerField(default=0)
+    last_at = models.DateTimeField(default=timezone.now)
+    last_chain = models.CharField(max_length=64, default="")
+
+    class Meta:
+        db_table = "state_meta"
+
+    def __str__(self) -> str:
+        return f"store {self.store_id} at revision {self.last_seq}"

@@ -1,0 +1,15 @@
+"""Settings for tests: the project's, in a data directory of their own, so that no test can reach a live database."""
+
+import os
+import tempfile
+
+for name in [name for name in os.environ if name.startswith("NOLA_")]:
+    del os.environ[name]
+os.environ["NOLA_DATA_DIR"] = tempfile.mkdtemp(prefix="nola-test-")
+os.environ["NOLA_TIME_ZONE"] = "Europe/Prague"
+
+from nola_site.settings import *  # noqa: E402, F403
+from nola_site.settings import DATABASES, NOLA_DATA_DIR  # noqa: E402
+
+DATABASES["default"]["TEST"] = {"NAME": NOLA_DATA_DIR / "test.sqlite3"}  # a real file, as in use
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
