@@ -1,0 +1,207 @@
+"""Pointers (RFC 6901) and edits inside stored JSON text, by splicing: siblings are neither parsed nor copied apart.
+
+Documents here are bytes: compact UTF-8 as `jsontext.dump` writes it. The offsets rely on that.
+"""
+
+from collections.abc import Iterator, Sequence
+from json.encoder import encode_basestring
+from typing import NamedTuple
+
+import msgspec
+
+Tokens = tuple[str, ...]
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class BadPointer(ValueError):
+    """Not an RFC 6901 pointer, or not a token of one."""
+
+
+class Missing(LookupError):
+    """Nothing is stored at that address."""
+
+
+class Blocked(ValueError):
+    """A value cannot be put there: the way leads through a scalar, or to an index past the end."""
+
+
+class Place(NamedTuple):
+    """Where a member or item stands in its document: byte offsets of all of it, and of its value."""
+
+    start: int
+    value: int
+    end: int
+    position: int
+    size: int
+
+    @property
+    def is_last(self) -> bool:
+        return self.position == self.size - 1
+
+
+def parse_pointer(pointer: str) -> Tokens:
+    """The tokens of a pointer. Raises BadPointer."""
+    if pointer == "":
+        return ()
+    if not pointer.startswith("/"):
+        raise BadPointer(f"the pointer {pointer!r} does not start with /")
+    return tuple(unescape(token) for token in pointer[1:].split("/"))
+
+
+def format_pointer(tokens: Sequence[str]) -> str:
+    """The pointer of tokens: ("a/b", "0") is /a~1b/0."""
+    return "".join("/" + escape(token) for token in tokens)
+
+
+def escape(name: str) -> str:
+    """A name as a token."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def unescape(token: str) -> str:
+    """One token as the name it stands for. Raises BadPointer for a ~ that is neither ~0 nor ~1."""
+    if "~" in token.replace("~0", "").replace("~1", ""):
+        raise BadPointer(f"in {token!r} a ~ is not followed by 0 or 1; write ~0 for ~ and ~1 for /")
+    return token.replace("~1", "/").replace("~0", "~")
+
+
+def index(token: str) -> int | None:
+    """The array index a token stands for, or None: digits without leading zeros (RFC 6901 §4)."""
+    if token.isascii() and token.isdigit() and (token == "0" or token[0] != "0"):
+        return int(token)
+    return None
+
+
+def get(data: bytes, tokens: Sequence[str]) -> bytes:
+    """The text of the node at `tokens`. Raises Missing."""
+    start, end = _span(data, tokens)
+    return data[start:end]
+
+
+def nearest(data: bytes, tokens: Sequence[str]) -> int:
+    """How many of the tokens lead to a stored node."""
+    start, end = 0, len(data)
+    for known, token in enumerate(tokens):
+        try:
+            place = _find(data, start, end, token)
+        except (Missing, Blocked):
+            return known
+        start, end = place.value, place.end
+    return len(tokens)
+
+
+def put(data: bytes, tokens: Sequence[str], value: bytes, position: int | None = None) -> bytes:
+    """The document with `value` at `tokens`, whose parent exists: replaced, or added as member or as next item.
+
+    A new member goes to the end, or to `position` among the members. Raises Missing and Blocked.
+    """
+    if not tokens:
+        return value
+    start, end = _span(data, tokens[:-1])
+    try:
+        place = _find(data, start, end, tokens[-1])
+    except Missing:
+        return _add(data, start, end, tokens[-1], value, position)
+    return data[: place.value] + value + data[place.end :]
+
+
+def insert(data: bytes, tokens: Sequence[str], value: bytes) -> bytes:
+    """The document with `value` as a new array item before the one at `tokens`, or at the end of the array."""
+    start, end = _span(data, tokens[:-1])
+    try:
+        place = _find(data, start, end, tokens[-1])
+    except Missing:
+        return _add(data, start, end, tokens[-1], value, None)
+    return data[: place.start] + value + b"," + data[place.start :]
+
+
+def remove(data: bytes, tokens: Sequence[str]) -> tuple[bytes, Place]:
+    """The document without the node at `tokens` (not the root), and where the node stood. Raises Missing."""
+    place = find(data, tokens)
+    start, end = place.start, place.end
+    if not place.is_last:
+        end += 1  # the comma behind
+    elif place.position:
+        start -= 1  # the comma before
+    return data[:start] + data[end:], place
+
+
+def find(data: bytes, tokens: Sequence[str]) -> Place:
+    """Where the node at `tokens` (not the root) stands. Raises Missing."""
+    start, end = _span(data, tokens[:-1])
+    try:
+        return _find(data, start, end, tokens[-1])
+    except Blocked as error:
+        raise Missing(str(error)) from None
+
+
+def is_array(data: bytes, tokens: Sequence[str]) -> bool:
+    """Whether the node at `tokens` is an array. Raises Missing."""
+    start, _ = _span(data, tokens)
+    return data[start] == ord("[")
+
+
+def _span(data: bytes, tokens: Sequence[str]) -> tuple[int, int]:
+    start, end = 0, len(data)
+    for token in tokens:
+        try:
+            place = _find(data, start, end, token)
+        except Blocked as error:
+            raise Missing(str(error)) from None
+        start, end = place.value, place.end
+    return start, end
+
+
+def _find(data: bytes, start: int, end: int, token: str) -> Place:
+    """The member or item `token` of the container in data[start:end]. Raises Missing, or Blocked for a scalar."""
+    level = memoryview(data)[start:end]
+    if data[start] == ord("{"):
+        members = _OBJECT.decode(level)
+        if token not in members:
+            raise Missing(f"there is no member {token!r}")
+        return _walk(start, len(members), _labelled(members, token))
+    if data[start] == ord("["):
+        items = _ARRAY.decode(level)
+        number = index(token)
+        if number is None:
+            raise Blocked(f"{token!r} is not an index, and the value above it is an array")
+        if number >= len(items):
+            raise Missing(f"index {token} is past the end: the array has {len(items)} items")
+        return _walk(start, len(items), ((0, len(item)) for item in items[: number + 1]))
+    raise Blocked(f"{token!r} is below a value that has no members")
+
+
+def _labelled(members: dict[str, msgspec.Raw], last: str) -> Iterator[tuple[int, int]]:
+    """Byte lengths of label and value of each member, up to the one named `last`."""
+    for name, raw in members.items():
+        label = encode_basestring(name)
+        yield (len(label) if label.isascii() else len(label.encode())) + 1, len(raw)
+        if name == last:
+            return
+
+
+def _walk(start: int, size: int, lengths: Iterator[tuple[int, int]]) -> Place:
+    at = start
+    count = label = value = 0
+    for label, value in lengths:
+        at += 1 + label + value  # the bracket or comma before, the label, the value
+        count += 1
+    return Place(at - value - label, at - value, at, count - 1, size)
+
+
+def _add(data: bytes, start: int, end: int, token: str, value: bytes, position: int | None) -> bytes:
+    if data[start] == ord("["):
+        size = len(_ARRAY.decode(memoryview(data)[start:end]))
+        if index(token) != size:
+            raise Blocked(f"index {token} is past the end: the array has {size} items")
+        entry = value
+    else:
+        entry = encode_basestring(token).encode() + b":" + value
+        names = list(_OBJECT.decode(memoryview(data)[start:end])) if position is not None else []
+        if position is not None and position < len(names):
+            before = _find(data, start, end, names[position]).start
+            return data[:before] + entry + b"," + data[before:]
+    comma = b"" if end - start == 2 else b","
+    return data[: end - 1] + comma + entry + data[end - 1 :]
