@@ -1,0 +1,92 @@
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from state import jsontext, store
+from state.guards import ensure_guards
+from state.models import Change, Revision
+from state.store import Address, Author, Source
+
+REDACT = "UPDATE state_change SET forward = '\"[redacted]\"', salt = '', result_hash = '', redacted_by = 1"
+
+
+@pytest.fixture
+def history(db):
+    store.put(Address("Task"), jsontext.document({"a": 1}), Author("user:ada", Source.API))
+
+
+def execute(statement):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM state_revision",
+        "DELETE FROM state_change",
+        "UPDATE state_revision SET actor = 'user:eve'",
+        "UPDATE state_change SET forward = '[]'",
+        "UPDATE state_change SET key = 'Other'",
+        "UPDATE state_change SET redacted_by = 1",
+        "UPDATE state_change SET forward = '[]', salt = '', result_hash = '', redacted_by = 1",
+        "INSERT OR REPLACE INTO state_revision SELECT * FROM state_revision",
+        "REPLACE INTO state_change SELECT * FROM state_change",
+        REDACT + ", digest = ''",
+    ],
+)
+def test_history_cannot_be_altered_by_anyone(history, statement):
+    with pytest.raises(DatabaseError, match="append-only"):
+        execute(statement)
+
+
+def test_a_redaction_blanks_the_payload_once_and_keeps_the_digest(history):
+    before = Change.objects.get()
+
+    execute(REDACT)
+
+    after = Change.objects.get()
+    assert (after.forward, after.salt, after.result_hash) == ("[redacted]", "", "")
+    assert (after.digest, after.inverse) == (before.digest, before.inverse)
+    with pytest.raises(DatabaseError, match="append-only"):
+        execute(REDACT)
+
+
+def test_history_cannot_be_altered_through_the_orm_either(history):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Revision.objects.update(actor="user:eve")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Change.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guards_come_back_after_a_migration_has_rebuilt_the_tables():
+    executor = MigrationExecutor(connection)
+    executor.migrate([("state", None)])
+    call_command("migrate", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER state_change_update")
+
+    call_command("migrate", verbosity=0)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'")
+        assert cursor.fetchone() == (6,)
+
+
+def test_guards_can_be_set_twice(history):
+    ensure_guards()
+    ensure_guards()
+
+    with pytest.raises(DatabaseError, match="append-only"):
+        execute("DELETE FROM state_change")
+
+
+def test_flush_is_refused_outside_tests(history, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["TEST"], "NAME", None)
+
+    with pytest.raises(CommandError, match="flush would erase the history"):
+        call_command("flush", interactive=False)
+
+    assert Revision.objects.count() == 1
