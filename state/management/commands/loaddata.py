@@ -1,0 +1,43 @@
+from collections.abc import Sequence
+
+from django.core.management.base import CommandError
+from django.core.management.commands import loaddata
+from django.core.serializers.base import DeserializedObject
+
+from access.actors import cli_actor
+from state import jsontext, store
+from state.jsontext import Document
+from state.models import StateEntry
+
+KEPT_BY_STORE = {"state", "conversations"}
+
+
+class Command(loaddata.Command):
+    help = "Restore fixtures. Keys of the state go through the store: one revision, that can be undone."
+
+    def loaddata(self, fixture_labels: Sequence[str]) -> None:
+        self.documents: dict[str, Document] = {}
+        super().loaddata(fixture_labels)
+        author = store.Author(cli_actor(), store.Source.LOADDATA, info={"fixtures": list(fixture_labels)})
+        try:
+            written = store.put_keys(self.documents, author)
+        except (store.BadKey, store.TooLarge, store.TooDeep) as error:
+            raise CommandError(f"Nothing was loaded: {error}") from None
+        if self.documents and self.verbosity:
+            self.stdout.write(summary(self.documents, written))
+
+    def save_obj(self, obj: DeserializedObject) -> bool:
+        if isinstance(obj.object, StateEntry):
+            self.documents[obj.object.pk] = jsontext.document(obj.object.value_json)
+            return True
+        if obj.object._meta.app_label in KEPT_BY_STORE:
+            label = obj.object._meta.label
+            raise CommandError(f"loaddata restores keys of the state; {label} rows are part of the history and stay.")
+        return bool(super().save_obj(obj))
+
+
+def summary(documents: dict[str, Document], written: store.Written) -> str:
+    if not written.edits:
+        return f"All {len(documents)} keys were as in the fixture; nothing changed."
+    keys = ", ".join(edit.key for edit in written.edits)
+    return f"Revision {written.revision} restored {keys}."

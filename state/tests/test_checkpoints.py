@@ -1,0 +1,127 @@
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from state import checkpoints, jsontext, store
+from state.models import Revision, StateEntry
+from state.store import Address, Author, Source
+
+pytestmark = pytest.mark.django_db
+ADA = Author("user:ada", Source.API)
+
+
+def dump():
+    out = StringIO()
+    call_command("dumpdata", "state", stdout=out)
+    return out.getvalue()
+
+
+def put(key, text):
+    store.put(Address(key), jsontext.load(text), ADA)
+
+
+def test_a_new_store_is_seeded_in_one_revision():
+    checkpoints.seed()
+    checkpoints.seed()
+
+    revision = Revision.objects.get()
+    assert (revision.seq, revision.actor, revision.source) == (1, "system:first-run", "seed")
+    assert list(StateEntry.objects.values_list("key_name", flat=True)) == ["Context", "Identity", "Persona"]
+
+
+def test_a_store_that_was_emptied_on_purpose_is_not_seeded_again():
+    checkpoints.seed()
+    store.remove_keys(["Context", "Identity", "Persona"], ADA)
+
+    checkpoints.seed()
+
+    assert not StateEntry.objects.exists()
+
+
+def test_seeds_have_levels_and_fit_their_names(settings):
+    for path in settings.NOLA_SEED_DIR.iterdir():
+        [key] = checkpoints.read(path)
+        assert key.lower() == path.stem
+
+
+def test_loaddata_restores_a_seed_as_one_revision():
+    checkpoints.seed()
+    before = store.read(Address("Identity")).text
+    store.remove(Address("Identity"), ADA)
+    out = StringIO()
+
+    call_command("loaddata", "identity", stdout=out)
+
+    assert store.read(Address("Identity")).text == before
+    revision = Revision.objects.first()
+    assert (revision.seq, revision.source, revision.info) == (3, "loaddata", {"fixtures": ["identity"]})
+    assert revision.actor.startswith("cli:")
+    assert "Revision 3 restored Identity." in out.getvalue()
+
+
+def test_loaddata_of_what_is_stored_makes_no_revision():
+    checkpoints.seed()
+
+    call_command("loaddata", "identity", "persona", "context", verbosity=0)
+
+    assert Revision.objects.count() == 1
+
+
+def test_dump_load_dump_is_stable_to_the_byte(tmp_path):
+    put("Odd", '{"z":1,"a":[1.0,-0.0,1e300,null,"é😀\\u0000"],"2":{"":{}},"1":18446744073709551616}')
+    put("text", '"just text"')
+    put("nothing", "null")
+    put("empty", '""')
+    first = dump()
+    file = tmp_path / "dump.json"
+    file.write_text(first)
+    store.remove_keys(["Odd", "text", "nothing", "empty"], ADA)
+
+    call_command("loaddata", str(file), verbosity=0)
+
+    assert dump() == first
+    assert store.read(Address("nothing")).text == "null"
+
+
+def test_dumpdata_leaves_the_history_out_and_nests_documents():
+    checkpoints.seed()
+
+    rows = json.loads(dump())
+
+    assert {row["model"] for row in rows} == {"state.stateentry"}
+    assert list(rows[0]["fields"]) == ["value_json"]
+    assert rows[1]["fields"]["value_json"]["name"] == "Nola"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[{"model": "state.stateentry", "pk": "A", "fields"', "line 1, column 51"),
+        ('[{"model": "state.stateentry", "pk": "A", "fields": {"value_json": NaN}}]', "NaN is not JSON"),
+        ('[{"model": "state.stateentry", "pk": "A", "fields": {}}]', "without value_json"),
+        ('[{"model": "state.stateentry", "pk": "", "fields": {"value_json": 1}}]', "a key cannot be empty"),
+        ('{"A": 1}', "a fixture is a JSON array of rows"),
+        (
+            '[{"model": "state.stateentry", "pk": "B", "fields": {"value_json": 1}},'
+            ' {"model": "state.revision", "pk": 1, "fields": {}}]',
+            "part of the history",
+        ),
+    ],
+)
+def test_a_bad_fixture_is_refused_before_a_byte_is_written(tmp_path, text, words):
+    put("A", "1")
+    file = tmp_path / "bad.json"
+    file.write_text(text)
+
+    with pytest.raises(Exception, match=words):
+        call_command("loaddata", str(file), verbosity=0)
+
+    assert store.read_all().text == '{"A":1}'
+    assert store.head() == 1
+
+
+def test_an_unknown_fixture_is_named():
+    with pytest.raises(CommandError, match="No fixture named 'nope' found"):
+        call_command("loaddata", "nope")
