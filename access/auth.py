@@ -1,0 +1,82 @@
+"""Who may call the API: a bearer API key, or a signed-in member of staff on our own pages."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja.errors import AuthenticationError, HttpError
+from ninja.security import APIKeyCookie, HttpBearer
+from ninja.utils import check_csrf
+
+from access.models import ApiKey, hash_key
+
+READING = ("GET", "HEAD", "OPTIONS")
+STAMP_EVERY = 60.0  # seconds between two notes of a key's last use
+
+_stamped: dict[int, float] = {}
+
+
+class KeyAuth(HttpBearer):
+    """`Authorization: Bearer <key>`. The actor is key:<name>."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> str:
+        row = ApiKey.objects.filter(sha256=hash_key(token), revoked_at=None).values_list("id", "name", "scopes").first()
+        if row is None:
+            raise AuthenticationError(message="This API key is unknown or revoked")
+        key_id, name, scopes = row
+        needed = "read" if request.method in READING else "write"
+        if needed not in scopes:
+            raise HttpError(403, f"The API key {name!r} may not {needed}")
+        _stamp(key_id)
+        return f"key:{name}"
+
+
+class StaffAuth(APIKeyCookie):
+    """The admin's session: staff only, from our own pages only, with the CSRF token on anything but reading."""
+
+    param_name = settings.SESSION_COOKIE_NAME
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> str | None:
+        if not key or not request.user.is_staff:
+            return None
+        if not _same_origin(request):
+            raise HttpError(403, "With a browser session the API answers only to its own pages; use an API key")
+        request.body  # noqa: B018 - the CSRF check may read a form, after which the body is gone
+        if check_csrf(request):
+            raise HttpError(403, "The CSRF token is missing or wrong; send the cookie nola_csrf as X-CSRFToken")
+        return f"user:{request.user.get_username()}"
+
+
+def _same_origin(request: HttpRequest) -> bool:
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("Origin")
+    return origin is None or origin in (f"{request.scheme}://{request.get_host()}", settings.NOLA_PUBLIC_URL)
+
+
+def _stamp(key_id: int) -> None:
+    """Note the use of a key, at most once a minute, and never wait for a writer to do so."""
+    if time.monotonic() - _stamped.get(key_id, -STAMP_EVERY) < STAMP_EVERY:
+        return
+    _stamped[key_id] = time.monotonic()
+    old = timezone.now() - timedelta(seconds=STAMP_EVERY)
+    keys = ApiKey.objects.filter(pk=key_id).exclude(last_used_at__gt=old)
+    with suppress(DatabaseError):  # busy or read-only: the next minute will do
+        _without_waiting(lambda: keys.update(last_used_at=timezone.now()))
+
+
+def _without_waiting(write: Callable[[], object]) -> None:
+    if connection.vendor != "sqlite":
+        write()
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            write()
+        finally:
+            cursor.execute("PRAGMA busy_timeout = 5000")

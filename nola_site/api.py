@@ -1,0 +1,104 @@
+"""The API: who may call it, what it mounts, and which problem document each error becomes."""
+
+import sqlite3
+from typing import Any
+
+from django.core.serializers.base import DeserializationError
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
+
+from access.auth import KeyAuth, StaffAuth
+from nola_site.problems import problem
+from state import addresses, checkpoints, jsontext, paths, store
+from state.api import router as state_router
+
+
+class StrictParser(Parser):
+    """Bodies that ninja parses for us go through the same strict codec as all others."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return jsontext.load(request.body).value
+
+
+api = NinjaAPI(
+    title="Nola",
+    version="1",
+    description="The state and conversation memory of an AI agent. Raw JSON values in and out;"
+    " every error is a problem document (RFC 9457).",
+    auth=[KeyAuth(), StaffAuth(csrf=False)],
+    parser=StrictParser(),
+    urls_namespace="api",
+)
+api.add_router("/state", state_router)
+
+STATUS: dict[type[Exception], int] = {
+    addresses.BadAddress: 400,
+    paths.BadPointer: 400,
+    addresses.EmptySegment: 404,
+    store.NotFound: 404,
+    paths.Blocked: 409,
+    store.Stale: 409,
+    store.TooLarge: 413,
+    addresses.UnknownParameter: 422,
+    store.BadKey: 422,
+    store.TooDeep: 422,
+    checkpoints.UnknownCheckpoint: 422,
+    checkpoints.BadCheckpoint: 422,
+    DeserializationError: 422,
+}
+
+
+def domain_error(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problem(STATUS[type(error)], str(error))
+
+
+for kind in STATUS:
+    api.exception_handler(kind)(domain_error)
+
+
+@api.exception_handler(jsontext.NotAcceptable)
+def not_acceptable(request: HttpRequest, error: jsontext.NotAcceptable) -> HttpResponse:
+    return problem(400, str(error), line=error.line, column=error.column, pointer=error.pointer)
+
+
+@api.exception_handler(addresses.WholeState)
+def whole_state(request: HttpRequest, error: addresses.WholeState) -> HttpResponse:
+    return problem(405, str(error), {"Allow": "GET, HEAD"})
+
+
+@api.exception_handler(ValidationError)
+def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    first = error.errors[0]
+    place = "/".join(str(part) for part in first["loc"][2:])
+    return problem(422, f"{place}: {first['msg']}" if place else first["msg"], errors=error.errors)
+
+
+@api.exception_handler(AuthenticationError)
+def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    detail = str(error)
+    if detail == "Unauthorized":
+        detail = "Send an API key as Authorization: Bearer <key>, or sign in to the admin"
+    return problem(401, detail, {"WWW-Authenticate": "Bearer"})
+
+
+@api.exception_handler(HttpError)
+def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, jsontext.NotAcceptable):  # ninja wraps what the parser raises
+        return not_acceptable(request, error.__cause__)
+    return problem(error.status_code, str(error))
+
+
+@api.exception_handler(OperationalError)
+def database_error(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """A database that cannot write right now: busy, full, or read-only. Nothing was changed."""
+    code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return problem(503, "The database is busy with another write; try again", {"Retry-After": "1"})
+    if code == sqlite3.SQLITE_FULL:
+        return problem(507, "The disk is full; nothing was changed. Free some space and try again")
+    if code == sqlite3.SQLITE_READONLY:
+        return problem(503, "The database is read-only here; nothing was changed", {"Retry-After": "60"})
+    raise error

@@ -1,0 +1,24 @@
+"""`/healthz`: the process answers. `/readyz`: it can do its work. Neither tells anything of what is stored."""
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+
+from state import store
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when the database answers and is up to date, else 503 with the reason."""
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        revision = None if waiting else store.head()
+    except DatabaseError as error:
+        return JsonResponse({"status": "failing", "database": str(error)}, status=503)
+    if waiting:
+        return JsonResponse({"status": "failing", "database": "migrations are waiting; restart the server"}, status=503)
+    return JsonResponse({"status": "ok", "database": "ok", "revision": revision})

@@ -1,0 +1,46 @@
+"""Problem documents (RFC 9457): every error under /api is one, also where Django or ninja would answer HTML."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+MEDIA_TYPE = "application/problem+json"
+DETAILS = {
+    400: "The request cannot be read. If you reach this server under another name, list it in NOLA_ALLOWED_HOSTS.",
+    404: "Nothing is here; /api/docs lists all calls",
+    405: "This address does not take that method",
+    413: "The body is larger than NOLA_MAX_BODY_MB allows",
+    500: "Something went wrong on our side; the server's log has the details. Nothing was changed.",
+}
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> HttpResponse:
+    """A problem document with status, title and detail, and members of its own such as pointer or line."""
+    body = document(status, detail, **members)
+    return HttpResponse(body, status=status, content_type=MEDIA_TYPE, headers=headers)
+
+
+def document(status: int, detail: str, **members: Any) -> str:
+    given = {name: value for name, value in members.items() if value is not None}
+    return json.dumps({"status": status, "title": HTTPStatus(status).phrase, "detail": detail, **given})
+
+
+class ProblemMiddleware:
+    """Turns any other error answer under /api into a problem document; stands first, so that it sees them all."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.status_code < 400 or response.headers.get("Content-Type") == MEDIA_TYPE:
+            return response
+        if not request.path_info.startswith("/api/"):
+            return response
+        kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
+        detail = DETAILS.get(response.status_code, HTTPStatus(response.status_code).description)
+        return problem(response.status_code, detail, kept)

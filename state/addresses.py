@@ -1,0 +1,77 @@
+"""Which node a request means: the path names a key and a way into it, `?pointer=` goes on from there.
+
+Read from the path as it was sent, before anything decodes it: %2F must not turn into a slash, nor bad UTF-8 into
+some other name.
+"""
+
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
+
+from django.http import HttpRequest
+
+from state import paths
+from state.store import Address
+
+PREFIX = "/api/state"
+HINT = "write ~1 for a slash inside a name, or use ?pointer= with an RFC 6901 pointer"
+
+
+class BadAddress(ValueError):
+    """The path or query cannot be read as an address."""
+
+
+class EmptySegment(LookupError):
+    """The path has an empty segment; such names are reached by ?pointer= only."""
+
+
+class UnknownParameter(ValueError):
+    """The query has a parameter this call does not know; ignoring it would answer another question."""
+
+
+class WholeState(ValueError):
+    """The address names no key where one is needed."""
+
+
+def address_of(request: HttpRequest) -> Address | None:
+    """The address a request names, None for the whole state. Raises the errors above and paths.BadPointer."""
+    raw = request.META.get("RAW_URI") or quote(request.path_info, safe="/~%")
+    path = raw.partition("?")[0].removeprefix(PREFIX)
+    tokens = [_token(segment) for segment in path.split("/")[1:]]
+    pointers = query_of(request, ("pointer",)).get("pointer", [])
+    if len(pointers) > 1:
+        raise BadAddress("one pointer at a time, please")
+    for pointer in pointers:
+        tokens.extend(paths.parse_pointer(pointer))
+    return Address(tokens[0], tuple(tokens[1:])) if tokens else None
+
+
+def node_of(request: HttpRequest) -> Address:
+    """The address a write names. Raises WholeState where it names no key."""
+    address = address_of(request)
+    if address is None:
+        raise WholeState("the whole state cannot be written at once; write a key, or POST /api/state/restore")
+    return address
+
+
+def query_of(request: HttpRequest, known: tuple[str, ...]) -> dict[str, list[str]]:
+    """The query parameters, read strictly. Raises BadAddress and UnknownParameter."""
+    found: dict[str, list[str]] = {}
+    try:
+        pairs = parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise BadAddress("the query is not UTF-8") from None
+    for name, value in pairs:
+        if name not in known:
+            raise UnknownParameter(f"unknown parameter {name!r}; this call takes {', '.join(known) or 'none'}")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _token(segment: str) -> str:
+    if not segment:
+        raise EmptySegment(f"an empty path segment names nothing: {HINT}")
+    if "%2f" in segment.lower():
+        raise BadAddress(f"%2F in the path is ambiguous: {HINT}")
+    try:
+        return paths.unescape(unquote_to_bytes(segment).decode())
+    except UnicodeDecodeError:
+        raise BadAddress(f"the path segment {segment!r} is not UTF-8") from None
