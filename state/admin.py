@@ -1,0 +1,159 @@
+"""The state and its history in the admin. Saving and deleting go through the store."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db.models import CharField, Func, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Substr
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from state import jsontext, store
+from state.forms import StateForm
+from state.models import Change, Revision, StateEntry
+from state.store import Address, Author, Source
+
+MAX_SHOWN = 20_000  # characters of a patch on a page
+
+
+class ByteLength(Func):
+    """The length of a text in bytes of UTF-8."""
+
+    template = "LENGTH(CAST(%(expressions)s AS BLOB))"
+    output_field = IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="OCTET_LENGTH(%(expressions)s)", **extra)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Pages to look at what only the store may write."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return super().change_view(request, object_id, form_url, {"show_history": False})
+
+
+@admin.register(StateEntry)
+class StateAdmin(ModelAdmin):
+    form = StateForm
+    fields = ["key_name", "value", "reason", "seen"]
+    list_display = ["key_name", "kind", "size", "updated_at", "changed_by"]
+    search_fields = ["key_name"]
+    search_help_text = "Find keys by name"
+    list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StateEntry]:
+        author = Revision.objects.filter(seq=OuterRef("revision")).values("actor")
+        return (
+            super()
+            .get_queryset(request)
+            .defer("value_json")  # the list shows no values, so it loads none
+            .annotate(
+                first=Substr("value_json", 1, 1, output_field=CharField()),
+                bytes=ByteLength("value_json"),
+                actor=Subquery(author),
+            )
+        )
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> StateEntry | None:
+        """A key that went while its form was open still gets its form back, so that the typed text is not lost."""
+        entry = super().get_object(request, object_id, from_field)
+        if entry is None and request.method == "POST" and "value" in request.POST:
+            return StateEntry(key_name=object_id, value_json=None, revision=0)
+        return entry
+
+    def get_fields(self, request: HttpRequest, obj: StateEntry | None = None) -> list[str]:
+        return self.fields[1:] if obj else self.fields
+
+    @admin.display(description="Kind")
+    def kind(self, entry: Any) -> str:
+        return jsontext.kind(entry.first)
+
+    @admin.display(description="Size", ordering="bytes")
+    def size(self, entry: Any) -> str:
+        return filesizeformat(entry.bytes)
+
+    @admin.display(description="By", ordering="actor")
+    def changed_by(self, entry: Any) -> str:
+        return entry.actor
+
+    def save_model(self, request: HttpRequest, obj: StateEntry, form: StateForm, change: bool) -> None:
+        document, seen = form.cleaned_data["value"], form.cleaned_data["seen"]
+        author = author_of(request, form.cleaned_data["reason"])
+        obj.revision = store.put(Address(obj.pk), document, author, seen=seen).revision
+
+    def delete_model(self, request: HttpRequest, obj: StateEntry) -> None:
+        store.remove_keys([obj.pk], author_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[StateEntry]) -> None:
+        store.remove_keys(queryset.values_list("pk", flat=True), author_of(request))
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        query = urlencode({"changes__kind": "state", "changes__key": unquote(object_id)})
+        return HttpResponseRedirect(f"{reverse('admin:state_revision_changelist')}?{query}")
+
+    # The history has it all, with its patch: the admin's own log would be a second, poorer record.
+
+    def log_addition(self, *_: Any) -> None: ...
+
+    def log_change(self, *_: Any) -> None: ...
+
+    def log_deletions(self, *_: Any) -> None: ...
+
+
+@admin.register(Revision)
+class RevisionAdmin(ReadOnlyAdmin):
+    list_display = ["seq", "at", "actor", "source", "what", "reason"]
+    list_filter = ["source"]
+    search_fields = ["actor", "reason", "changes__key"]
+    search_help_text = "Find by who, why, or key"
+    fields = ["seq", "at", "actor", "source", "reason", "changes_made"]
+    readonly_fields = ["changes_made"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
+        names = Change.objects.only("revision_id", "kind", "key")
+        return super().get_queryset(request).prefetch_related(Prefetch("changes", names))
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup in ("changes__kind", "changes__key") or super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description="What")
+    def what(self, revision: Revision) -> str:
+        names = [change.key for change in revision.changes.all()]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return ", ".join(names[:3]) + more
+
+    @admin.display(description="Changes")
+    def changes_made(self, revision: Revision) -> SafeString:
+        changes = Change.objects.filter(revision=revision)[:50]
+        return format_html_join(
+            "",
+            '<h3 class="nola-key">{}</h3><pre class="nola-patch">{}</pre>',
+            ((c.key, shown(c.forward)) for c in changes),
+        )
+
+
+def shown(patch: jsontext.JSONValue) -> str:
+    text = jsontext.pretty(patch)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}\n… {len(text) - MAX_SHOWN:,} more characters"
+
+
+def author_of(request: HttpRequest, reason: str = "") -> Author:
+    return Author(f"user:{request.user.get_username()}", Source.ADMIN, reason)
