@@ -1,0 +1,113 @@
+"""What a start needs: directories, an up-to-date database, seeds in a new one, an admin and an API key to come in with.
+
+Safe to repeat: what is there stays.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+
+from access.models import SCOPES, ApiKey, hash_key, new_key
+from state import checkpoints, store
+
+
+class CannotStart(Exception):
+    """Nola cannot run here; the message says why and what to do."""
+
+
+@dataclass
+class Welcome:
+    """What is shown once: secrets that this run has made."""
+
+    admin_password: str = ""
+    api_key: str = ""
+
+
+def prepare() -> Welcome:
+    """Make everything ready to serve. Raises CannotStart."""
+    make_directories()
+    with exclusive(settings.NOLA_DB_DIR / ".first-run"):
+        settings.SECRET_KEY = kept("secret-key", os.environ.get("NOLA_SECRET_KEY"), settings.SECRET_KEY)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+            is_new = not store.head()
+            checkpoints.seed()
+            return Welcome(ensure_admin(), ensure_api_key(is_new))
+        except DatabaseError as error:
+            raise CannotStart(f"the database {database()} cannot be used: {error}. It was left as it is.") from error
+        finally:
+            connections.close_all()  # the server forks next; a connection must not be shared
+
+
+def database() -> Path:
+    return Path(settings.DATABASES["default"]["NAME"])
+
+
+def make_directories() -> None:
+    """Create the data directories, and see that they can be written. Raises CannotStart."""
+    try:
+        for folder in (settings.NOLA_DB_DIR, settings.NOLA_CHECKPOINT_DIR):
+            folder.mkdir(parents=True, exist_ok=True)
+        settings.NOLA_DB_DIR.chmod(0o700)
+        (settings.NOLA_DB_DIR / ".first-run").touch()
+        if database().exists():
+            database().open("r+b").close()
+    except OSError as error:
+        raise CannotStart(
+            f"the data directory {settings.NOLA_DATA_DIR} cannot be written ({error.strerror}: {error.filename})."
+            " Make it writable for this user, or set NOLA_DATA_DIR to another."
+        ) from None
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Wait for, and hold, a lock on a file: several workers may start at once."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def kept(name: str, given: str | None, fresh: str) -> str:
+    """A secret: the setting if there is one, else what db/`name` holds, else `fresh`, which is kept there."""
+    path = settings.NOLA_DB_DIR / name
+    if given:
+        return given
+    if not path.exists():
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(fresh + "\n")
+    return path.read_text().strip()
+
+
+def ensure_admin() -> str:
+    """Create the first admin. A password from the settings always holds. Returns a password made just now, or ""."""
+    users = get_user_model().objects
+    user = users.filter(username=settings.NOLA_ADMIN_USER).first()
+    given = settings.NOLA_ADMIN_PASSWORD
+    if user is None and not users.filter(is_superuser=True).exists():
+        password = kept("admin-password", given, secrets.token_urlsafe(12))
+        users.create_superuser(settings.NOLA_ADMIN_USER, password=password)
+        return "" if given else password
+    if user and given and not user.check_password(given):
+        user.set_password(given)
+        user.save(update_fields=["password"])
+    return ""
+
+
+def ensure_api_key(is_new: bool) -> str:
+    """Create the key "default" in a new store. A key from the settings always holds. Returns one made now, or ""."""
+    given = settings.NOLA_API_KEY
+    if not given and not is_new:
+        return ""
+    key = kept("api-key", given, new_key())
+    fields = {"sha256": hash_key(key), "prefix": key[:9], "scopes": list(SCOPES), "revoked_at": None}
+    ApiKey.objects.update_or_create(name="default", defaults=fields)
+    return "" if given else key

@@ -1,0 +1,118 @@
+import fcntl
+import os
+import socket
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from gunicorn.app.base import BaseApplication
+
+from nola_site import first_run
+from nola_site.first_run import CannotStart, Welcome
+
+PATIENCE = 5.0  # seconds for the workers of a killed server to notice and go
+
+
+class Command(BaseCommand):
+    help = "Prepare everything on the first run, then serve the admin and the API on one port."
+    requires_system_checks = []
+
+    def handle(self, **options: Any) -> None:
+        try:
+            first_run.make_directories()
+            lock = hold(settings.NOLA_DB_DIR / ".lock")
+            listener = listen(settings.NOLA_HOST, settings.NOLA_PORT)
+            welcome = first_run.prepare()
+        except CannotStart as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(banner(welcome))
+        self.stdout.flush()
+        Server(listener).run()
+        lock.close()
+
+
+class Server(BaseApplication):
+    """gunicorn with its asgi worker, on a socket that is open already."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        super().__init__()
+
+    def load_config(self) -> None:
+        options = {
+            "bind": f"fd://{self.listener.fileno()}",
+            "worker_class": "asgi",
+            "workers": settings.NOLA_WORKERS,
+            "timeout": 60,
+            "graceful_timeout": 3,
+            "keepalive": 75,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "proc_name": "nola",
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from nola_site.asgi import application
+
+        return application
+
+
+def hold(path: Path) -> IO[str]:
+    """Lock the data directory for this server's life. Raises CannotStart with the pid of the one that has it."""
+    file = path.open("a+")
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            file.seek(0)
+            pid = file.read().strip()
+            if alive(pid) or time.monotonic() > deadline:
+                raise CannotStart(
+                    f"another server (pid {pid}) is using {settings.NOLA_DATA_DIR}. Stop it first."
+                ) from None
+            time.sleep(0.1)
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """An open socket. Raises CannotStart where the port is taken or the address is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise CannotStart(
+            f"cannot listen on {host}, port {port}: {error.strerror}."
+            " Stop what uses it, or set NOLA_PORT (and NOLA_HOST) to something else."
+        ) from None
+
+
+def banner(welcome: Welcome) -> str:
+    host = "127.0.0.1" if settings.NOLA_HOST in ("0.0.0.0", "::") else settings.NOLA_HOST
+    lines = ["", f"Nola is at {settings.NOLA_PUBLIC_URL or f'http://{host}:{settings.NOLA_PORT}'}", ""]
+    if welcome.admin_password:
+        lines += [f"  admin user      {settings.NOLA_ADMIN_USER}", f"  admin password  {welcome.admin_password}"]
+    if welcome.api_key:
+        lines += [f"  API key         {welcome.api_key}"]
+    if len(lines) > 3:
+        lines += ["", f"Shown this once; kept in {settings.NOLA_DB_DIR}, in files only you can read.", ""]
+    lines += ["Stop with Ctrl+C. Data: " + str(settings.NOLA_DATA_DIR), ""]
+    return "\n".join(lines)

@@ -1,0 +1,14 @@
+"""For `gunicorn nola_site.wsgi` and other WSGI servers; `manage.py serve` starts nola_site.asgi instead."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nola_site.settings")
+django = get_wsgi_application()
+
+from nola_site import first_run  # noqa: E402 - they need Django set up
+from nola_site.bodies import WholeBody  # noqa: E402
+
+first_run.prepare()
+application = WholeBody(django)
