@@ -14,7 +14,7 @@ KEY = "nola_a-key-for-tests-only"
 @pytest.fixture
 def make_key(db: None) -> Callable[..., ApiKey]:
     def make(key: str, name: str = "default", scopes: tuple[str, ...] = ("read", "write")) -> ApiKey:
-        return ApiKey.objects.create(name=name, prefix=key[:9], sha256=hash_key(key), scopes=list(scopes))
+        return ApiKey.objects.create(name=name, prefix=key[:9], sha256=hash_key(key), scopes=" ".join(scopes))
 
     return make
 

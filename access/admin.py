@@ -30,12 +30,19 @@ class PersonAdmin(UserAdmin, ModelAdmin):
 
 class ApiKeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
-        choices=list(SCOPES.items()), widget=UnfoldAdminCheckboxSelectMultipleWidget, initial=list(SCOPES), label="May"
+        choices=list(SCOPES.items()), widget=UnfoldAdminCheckboxSelectMultipleWidget, label="May"
     )
 
     class Meta:
         model = ApiKey
         fields = ["name", "scopes"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["scopes"] = self.instance.scopes.split() if self.instance.pk else list(SCOPES)
+
+    def clean_scopes(self) -> str:
+        return " ".join(self.cleaned_data["scopes"])
 
 
 @admin.register(ApiKey)
@@ -63,7 +70,7 @@ class ApiKeyAdmin(ModelAdmin):
 
     @admin.display(description="May")
     def may(self, key: ApiKey) -> str:
-        return ", ".join(str(SCOPES.get(scope, scope)) for scope in key.scopes)
+        return ", ".join(str(SCOPES.get(scope, scope)) for scope in key.scopes.split())
 
     @admin.action(description="Revoke the selected keys")
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -18,6 +18,8 @@ from access.models import ApiKey, hash_key
 READING = ("GET", "HEAD", "OPTIONS")
 STAMP_EVERY = 60.0  # seconds between two notes of a key's last use
 
+FIND_KEY = f"SELECT id, name, scopes FROM {ApiKey._meta.db_table} WHERE sha256 = %s AND revoked_at IS NULL"
+
 _stamped: dict[int, float] = {}
 
 
@@ -25,12 +27,14 @@ class KeyAuth(HttpBearer):
     """`Authorization: Bearer <key>`. The actor is key:<name>."""
 
     def authenticate(self, request: HttpRequest, token: str) -> str:
-        row = ApiKey.objects.filter(sha256=hash_key(token), revoked_at=None).values_list("id", "name", "scopes").first()
+        with connection.cursor() as cursor:  # on every call, hence not through the ORM, which takes as long as the rest
+            cursor.execute(FIND_KEY, [hash_key(token)])
+            row = cursor.fetchone()
         if row is None:
             raise AuthenticationError(message="This API key is unknown or revoked")
         key_id, name, scopes = row
         needed = "read" if request.method in READING else "write"
-        if needed not in scopes:
+        if needed not in scopes.split():
             raise HttpError(403, f"The API key {name!r} may not {needed}")
         _stamp(key_id)
         return f"key:{name}"

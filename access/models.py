@@ -16,7 +16,7 @@ class ApiKey(models.Model):
     )
     prefix = models.CharField(max_length=12, help_text="How the key begins, to tell keys apart.")
     sha256 = models.CharField(max_length=64, unique=True)
-    scopes = models.JSONField(default=list)
+    scopes = models.CharField("may", max_length=200, help_text="Words with spaces between, as in RFC 6749 §3.3.")
     created_at = models.DateTimeField("created", auto_now_add=True)
     last_used_at = models.DateTimeField("last used", null=True, blank=True)
     revoked_at = models.DateTimeField("revoked", null=True, blank=True)

@@ -55,9 +55,9 @@ def database() -> Path:
 def make_directories() -> None:
     """Create the data directories, and see that they can be written. Raises CannotStart."""
     try:
-        for folder in (settings.NOLA_DB_DIR, settings.NOLA_CHECKPOINT_DIR):
-            folder.mkdir(parents=True, exist_ok=True)
-        settings.NOLA_DB_DIR.chmod(0o700)
+        settings.NOLA_DATA_DIR.mkdir(parents=True, exist_ok=True)
+        settings.NOLA_DB_DIR.mkdir(mode=0o700, exist_ok=True)
+        settings.NOLA_CHECKPOINT_DIR.mkdir(exist_ok=True)
         (settings.NOLA_DB_DIR / ".first-run").touch()
         if database().exists():
             database().open("r+b").close()
@@ -108,6 +108,6 @@ def ensure_api_key(is_new: bool) -> str:
     if not given and not is_new:
         return ""
     key = kept("api-key", given, new_key())
-    fields = {"sha256": hash_key(key), "prefix": key[:9], "scopes": list(SCOPES), "revoked_at": None}
+    fields = {"sha256": hash_key(key), "prefix": key[:9], "scopes": " ".join(SCOPES), "revoked_at": None}
     ApiKey.objects.update_or_create(name="default", defaults=fields)
     return "" if given else key

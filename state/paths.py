@@ -3,7 +3,8 @@
 Documents here are bytes: compact UTF-8 as `jsontext.dump` writes it. The offsets rely on that.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from json.encoder import encode_basestring
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ Tokens = tuple[str, ...]
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")  # ASCII that is written as it is
 
 
 class BadPointer(ValueError):
@@ -80,16 +82,16 @@ def get(data: bytes, tokens: Sequence[str]) -> bytes:
     return data[start:end]
 
 
-def nearest(data: bytes, tokens: Sequence[str]) -> int:
-    """How many of the tokens lead to a stored node."""
+def nearest(data: bytes, tokens: Sequence[str]) -> tuple[int, int, int]:
+    """How many of the tokens lead to a stored node, and the byte offsets of the last such node."""
     start, end = 0, len(data)
     for known, token in enumerate(tokens):
         try:
             place = _find(data, start, end, token)
         except (Missing, Blocked):
-            return known
+            return known, start, end
         start, end = place.value, place.end
-    return len(tokens)
+    return len(tokens), start, end
 
 
 def put(data: bytes, tokens: Sequence[str], value: bytes, position: int | None = None) -> bytes:
@@ -97,14 +99,12 @@ def put(data: bytes, tokens: Sequence[str], value: bytes, position: int | None =
 
     A new member goes to the end, or to `position` among the members. Raises Missing and Blocked.
     """
-    if not tokens:
-        return value
-    start, end = _span(data, tokens[:-1])
-    try:
-        place = _find(data, start, end, tokens[-1])
-    except Missing:
-        return _add(data, start, end, tokens[-1], value, position)
-    return data[: place.value] + value + data[place.end :]
+    known, start, end = nearest(data, tokens)
+    if known == len(tokens):
+        return data[:start] + value + data[end:]
+    if known < len(tokens) - 1:
+        raise Missing(f"there is no {tokens[known]!r}")
+    return add(data, start, end, tokens[-1], value, position)
 
 
 def insert(data: bytes, tokens: Sequence[str], value: bytes) -> bytes:
@@ -113,8 +113,30 @@ def insert(data: bytes, tokens: Sequence[str], value: bytes) -> bytes:
     try:
         place = _find(data, start, end, tokens[-1])
     except Missing:
-        return _add(data, start, end, tokens[-1], value, None)
+        return add(data, start, end, tokens[-1], value)
     return data[: place.start] + value + b"," + data[place.start :]
+
+
+def add(data: bytes, start: int, end: int, token: str, value: bytes, position: int | None = None) -> bytes:
+    """The document with a new member, or next item, in the container at these offsets. Raises Blocked."""
+    if data[start] not in b"[{":
+        raise Blocked(f"{token!r} is below a value that has no members")
+    if data[start] == ord("["):
+        size = len(_ARRAY.decode(memoryview(data)[start:end]))
+        number = index(token)
+        if number is None:
+            raise Blocked(f"{token!r} is not an index, and the value above it is an array")
+        if number != size:
+            raise Blocked(f"index {token} is past the end: the array has {size} items")
+        entry = value
+    else:
+        entry = encode_basestring(token).encode() + b":" + value
+        names = list(_OBJECT.decode(memoryview(data)[start:end])) if position is not None else []
+        if position is not None and position < len(names):
+            before = _find(data, start, end, names[position]).start
+            return data[:before] + entry + b"," + data[before:]
+    comma = b"" if end - start == 2 else b","
+    return data[: end - 1] + comma + entry + data[end - 1 :]
 
 
 def remove(data: bytes, tokens: Sequence[str]) -> tuple[bytes, Place]:
@@ -161,47 +183,27 @@ def _find(data: bytes, start: int, end: int, token: str) -> Place:
         members = _OBJECT.decode(level)
         if token not in members:
             raise Missing(f"there is no member {token!r}")
-        return _walk(start, len(members), _labelled(members, token))
-    if data[start] == ord("["):
-        items = _ARRAY.decode(level)
+        names, values = list(members), list(members.values())
+        position = names.index(token)
+        before = start + 1 + _label_bytes(names[:position]) + sum(map(len, values[:position])) + position
+        value = before + _label_bytes([token])
+    elif data[start] == ord("["):
+        values = _ARRAY.decode(level)
         number = index(token)
         if number is None:
             raise Blocked(f"{token!r} is not an index, and the value above it is an array")
-        if number >= len(items):
-            raise Missing(f"index {token} is past the end: the array has {len(items)} items")
-        return _walk(start, len(items), ((0, len(item)) for item in items[: number + 1]))
-    raise Blocked(f"{token!r} is below a value that has no members")
-
-
-def _labelled(members: dict[str, msgspec.Raw], last: str) -> Iterator[tuple[int, int]]:
-    """Byte lengths of label and value of each member, up to the one named `last`."""
-    for name, raw in members.items():
-        label = encode_basestring(name)
-        yield (len(label) if label.isascii() else len(label.encode())) + 1, len(raw)
-        if name == last:
-            return
-
-
-def _walk(start: int, size: int, lengths: Iterator[tuple[int, int]]) -> Place:
-    at = start
-    count = label = value = 0
-    for label, value in lengths:
-        at += 1 + label + value  # the bracket or comma before, the label, the value
-        count += 1
-    return Place(at - value - label, at - value, at, count - 1, size)
-
-
-def _add(data: bytes, start: int, end: int, token: str, value: bytes, position: int | None) -> bytes:
-    if data[start] == ord("["):
-        size = len(_ARRAY.decode(memoryview(data)[start:end]))
-        if index(token) != size:
-            raise Blocked(f"index {token} is past the end: the array has {size} items")
-        entry = value
+        if number >= len(values):
+            raise Missing(f"index {token} is past the end: the array has {len(values)} items")
+        position = number
+        before = value = start + 1 + sum(map(len, values[:position])) + position
     else:
-        entry = encode_basestring(token).encode() + b":" + value
-        names = list(_OBJECT.decode(memoryview(data)[start:end])) if position is not None else []
-        if position is not None and position < len(names):
-            before = _find(data, start, end, names[position]).start
-            return data[:before] + entry + b"," + data[before:]
-    comma = b"" if end - start == 2 else b","
-    return data[: end - 1] + comma + entry + data[end - 1 :]
+        raise Blocked(f"{token!r} is below a value that has no members")
+    return Place(before, value, value + len(values[position]), position, len(values))
+
+
+def _label_bytes(names: list[str]) -> int:
+    """How many bytes the names take with their quotes and colons."""
+    joined = "".join(names)
+    if _PLAIN.fullmatch(joined):
+        return len(joined) + 3 * len(names)
+    return sum(len(encode_basestring(name).encode()) + 1 for name in names)

@@ -290,17 +290,15 @@ def _put(address: Address, was: Stored | None, document: Document) -> Edit:
 def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
     key, tokens = address
     data = was.text.encode()
-    known = paths.nearest(data, tokens)
+    known, start, end = paths.nearest(data, tokens)
     path = paths.format_pointer(tokens[: known + 1])
     if known == len(tokens):
-        forward, inverse = patches.diff(json.loads(paths.get(data, tokens)), document.value, path)
-        new = document.text.encode()
-    else:
-        value = _nested(tokens[known + 1 :], document.value)
-        forward, inverse = [_add_op(path, value)], [_remove_op(path)]
-        new = jsontext.dump(value).encode()
-    text = paths.put(data, tokens[: known + 1], new).decode()
-    return Edit(key, was, text, forward, inverse, creates=known < len(tokens))
+        forward, inverse = patches.diff(json.loads(data[start:end]), document.value, path)
+        new = data[:start] + document.text.encode() + data[end:]
+        return Edit(key, was, new.decode(), forward, inverse)
+    value = _nested(tokens[known + 1 :], document.value)
+    new = paths.add(data, start, end, tokens[known], jsontext.dump(value).encode())
+    return Edit(key, was, new.decode(), [_add_op(path, value)], [_remove_op(path)], creates=True)
 
 
 def _remove(address: Address, was: Stored) -> Edit:
