@@ -18,7 +18,7 @@ MAX_SHOWN = 200  # messages on a conversation's page; the rest is in the list of
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin):
-    list_display = ["__str__", "channel", "started", "message_count", "archived"]
+    list_display = ["__str__", "channel", "started", "message_count", "state"]
     list_filter = ["channel", "archived"]
     search_fields = ["title", "session_id"]
     search_help_text = "Find by title or session"
@@ -32,6 +32,10 @@ class ConversationAdmin(ReadOnlyAdmin):
     @admin.display(description="Messages", ordering="kept")
     def message_count(self, conversation: Any) -> int:
         return conversation.kept
+
+    @admin.display(description="Kept as", ordering="archived")
+    def state(self, conversation: Any) -> str:
+        return "archived" if conversation.archived else "open"
 
     @admin.display(description="Messages")
     def transcript(self, conversation: Any) -> str:
@@ -47,6 +51,7 @@ class MessageAdmin(ReadOnlyAdmin):
     list_display = ["timestamp", "speaker", "excerpt", "conversation", "status"]
     list_filter = ["speaker", "status"]
     list_select_related = ["conversation"]
+    ordering = ["-timestamp", "-id"]
     search_fields = ["message"]
     search_help_text = "Find words in messages"
     fields = ["conversation", "speaker", "timestamp", "message", "status", "user_id", "context_level", "stimuli_type"]

@@ -24,7 +24,7 @@ class JSONFormField(forms.CharField):
         try:
             return jsontext.load(text.encode())
         except (jsontext.NotAcceptable, UnicodeEncodeError) as error:
-            raise forms.ValidationError(f"This is not acceptable JSON. {error}", code="json") from None
+            raise forms.ValidationError(f"Not acceptable JSON: {error}.", code="json") from None
 
 
 class StateForm(forms.ModelForm):

@@ -1,0 +1,95 @@
+"""What an import did and found, to be counted and listed. Nothing that was left out goes unsaid."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    READ = "read"
+    ADDED = "added"
+    UPDATED = "updated"
+    SKIPPED = "skipped"
+    DUPLICATE = "duplicate"
+    CONFLICTING = "conflicting"
+    FAILED = "failed"
+    NOTED = "noted"
+
+
+class Unit(StrEnum):
+    FILES = "files"
+    KEYS = "state keys"
+    SECTIONS = "copied parts"
+    CONVERSATIONS = "conversations"
+    MESSAGES = "messages"
+
+
+HEADINGS = {
+    Category.FAILED: "Failed (correct these and import again; what is there already is not added twice):",
+    Category.CONFLICTING: "Conflicting (nothing was merged or overwritten unless it says so):",
+    Category.SKIPPED: "Skipped:",
+    Category.NOTED: "To know:",
+    Category.DUPLICATE: "Duplicate (the same content is there already):",
+    Category.UPDATED: "Updated:",
+    Category.ADDED: "Added:",
+}
+ALWAYS_LISTED = [Category.FAILED, Category.CONFLICTING, Category.SKIPPED, Category.NOTED]
+SHOWN_ALIKE = 3  # of findings with the same text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found. `file` is relative to the folder; `count` says for how many of its unit it stands."""
+
+    category: Category
+    unit: Unit
+    file: str
+    text: str
+    count: int = 1
+
+
+@dataclass(slots=True)
+class Report:
+    batch: str = ""  # what the import's revisions carry in common
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, category: Category, unit: Unit, file: str, text: str = "", count: int = 1) -> None:
+        self.findings.append(Finding(category, unit, file, text, count))
+
+    def of(self, category: Category, unit: Unit | None = None) -> list[Finding]:
+        return [one for one in self.findings if one.category == category and unit in (None, one.unit)]
+
+    def count(self, category: Category, unit: Unit | None = None) -> int:
+        return sum(one.count for one in self.of(category, unit))
+
+    def lines(self, *, everything: bool = False) -> Iterator[str]:
+        """The report for people: a table of counts, then what a person must look at, or all of it."""
+        yield from self._table()
+        for category, heading in HEADINGS.items():
+            found = [one for one in self.of(category) if one.text]
+            if found and (everything or category in ALWAYS_LISTED):
+                yield ""
+                yield heading
+                yield from _listed(found, len(found) if everything else SHOWN_ALIKE)
+        hidden = self.count(Category.DUPLICATE)
+        if hidden and not everything:
+            yield ""
+            yield f"{hidden} duplicates are not listed; -v 2 lists everything."
+
+    def _table(self) -> Iterator[str]:
+        columns = [category for category in Category if category is not Category.NOTED]
+        yield " " * 13 + "".join(f"{column:>12}" for column in columns)
+        for unit in Unit:
+            counts = (self.count(column, unit) for column in columns)
+            yield f"{unit:13}" + "".join(f"{count or '-':>12}" for count in counts)
+
+
+def _listed(findings: list[Finding], most: int) -> Iterator[str]:
+    """One line each; many findings with the same text become a few and a number."""
+    alike: dict[str, list[Finding]] = {}
+    for one in findings:
+        alike.setdefault(one.text, []).append(one)
+    for text, group in alike.items():
+        yield from (f"  {one.file}: {text}" for one in group[:most])
+        if len(group) > most:
+            yield f"  ... and {len(group) - most} more: {text}"
