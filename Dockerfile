@@ -1,0 +1,22 @@
+# Nola in a container: nothing but Python, the pinned requirements and the code, run by a user without rights.
+
+FROM python:3.11-slim-bookworm AS build
+COPY requirements.txt .
+# a venv without pip: what builds stays in this stage
+RUN python -m venv --without-pip /venv \
+    && pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --requirement requirements.txt
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin nola \
+    && install -d -o nola -g nola -m 700 /app/data/db \
+    && install -d -o nola -g nola /app/data /app/data/checkpoints /app/data/backups
+COPY --from=build /venv /venv
+WORKDIR /app
+COPY . .
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 NOLA_HOST=0.0.0.0 NOLA_DATA_DIR=/app/data
+RUN python -m compileall -q /app
+USER nola
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+CMD ["python", "manage.py", "serve"]
