@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench clean
+.PHONY: help setup run test check format bench screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -28,6 +28,9 @@ format: .venv/.installed-dev ## Format the code
 
 bench: .venv/.installed ## Measure the hot paths
 	@$(BIN)/python -m tests.bench
+
+screenshots: .venv/.installed-dev ## Take the pictures of the docs anew
+	@$(BIN)/python -m tests.screenshots
 
 clean: ## Remove what was installed; data stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

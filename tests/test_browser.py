@@ -1,0 +1,117 @@
+"""The owner at work in a real browser, checked through the API."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser import chromium, sign_in
+from tests.server import Server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}", viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request",
+        lambda request: None if "127.0.0.1" in request.url or "data:" in request.url else problems.append(request.url),
+    )
+    sign_in(page, server)
+    yield page
+    context.close()
+    assert problems == []
+
+
+def open_key(page: Page, key: str) -> None:
+    page.goto("/admin/state/stateentry/")
+    page.get_by_role("link", name=key, exact=True).click()
+    page.wait_for_selector("textarea[name=value]")
+
+
+def value_of(server: Server, key: str) -> object:
+    return json.loads(server.request("GET", f"/api/state/{key}")[1])
+
+
+def test_an_edit_in_the_browser_is_in_the_next_get(page, server):
+    server.request("PUT", "/api/state/Edited", b'{"mood":"calm","n":1.0}')
+    open_key(page, "Edited")
+
+    page.fill("textarea[name=value]", '{\n  "mood": "curious 😀",\n  "n": 1.0\n}')
+    page.fill("input[name=reason]", "it told me")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**/admin/state/stateentry/")
+
+    assert server.request("GET", "/api/state/Edited")[1] == '{"mood":"curious 😀","n":1.0}'.encode()
+    page.goto("/admin/state/revision/")
+    assert "user:admin" in page.inner_text("#result_list tbody tr:first-child")
+    assert "it told me" in page.inner_text("#result_list tbody tr:first-child")
+
+
+def test_a_bad_document_is_shown_with_its_place_and_kept(page, server):
+    server.request("PUT", "/api/state/Broken", b"{}")
+    open_key(page, "Broken")
+
+    page.fill("textarea[name=value]", '{\n  "a": 1,\n  "a": 2\n}')
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    page.wait_for_selector('text=line 3, column 3, inside /a: the name "a" stands twice in one object')
+    assert page.input_value("textarea[name=value]") == '{\n  "a": 1,\n  "a": 2\n}'
+    assert value_of(server, "Broken") == {}
+
+
+def test_a_form_that_was_overtaken_is_refused_and_kept(page, server):
+    server.request("PUT", "/api/state/Raced", b'{"by":"nobody"}')
+    open_key(page, "Raced")
+    server.request("PUT", "/api/state/Raced/by", b'"the agent"')
+
+    page.fill("textarea[name=value]", '{"by": "me"}')
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    page.wait_for_selector("text='Raced' was changed by key:default")
+    assert page.input_value("textarea[name=value]") == '{"by": "me"}'
+    assert value_of(server, "Raced") == {"by": "the agent"}
+
+
+def test_a_key_is_added_and_deleted(page, server):
+    page.goto("/admin/state/stateentry/add/")
+    page.fill("input[name=key_name]", "a/new key")
+    page.fill("textarea[name=value]", "[1, 2]")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**/admin/state/stateentry/")
+    assert value_of(server, "a~1new%20key") == [1, 2]
+
+    open_key(page, "a/new key")
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Yes").click()
+    page.wait_for_url("**/admin/state/stateentry/")
+    assert server.request("GET", "/api/state/a~1new%20key")[0] == 404
+
+
+def test_what_agents_write_is_inert(page, server):
+    hostile = {"<img src=x onerror=alert(1)>": "</textarea><script>alert(2)</script>{{x}}"}
+    server.request("PUT", "/api/state/<b onclick=alert(0)>".replace(" ", "%20"), json.dumps(hostile).encode())
+    page.on("dialog", lambda dialog: pytest.fail("a script ran"))
+
+    page.goto("/admin/state/revision/")
+    open_key(page, "<b onclick=alert(0)>")
+
+    assert json.loads(page.input_value("textarea[name=value]")) == hostile
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/state/stateentry/", "/admin/state/stateentry/Identity/change/"])
+def test_pages_fit_a_phone(page, path):
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(path)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

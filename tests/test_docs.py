@@ -1,0 +1,67 @@
+"""The documentation is true: its links lead somewhere, its settings are all there, its session runs as printed."""
+
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from nola_site.api import api
+from tests.server import KEY, ROOT, running
+
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_that_are_there(page):
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+
+    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert missing == []
+
+
+def test_every_setting_is_in_the_readme_and_nothing_else():
+    code = (ROOT / "nola_site" / "settings.py").read_text()
+    used = set(re.findall(r'(?:environ\.get|env\w+)\("(NOLA_\w+)"', code))
+
+    documented = set(re.findall(r"^\| `(NOLA_\w+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
+
+    assert documented == used
+
+
+def test_every_setting_but_those_of_the_image_reaches_the_container():
+    documented = set(re.findall(r"^\| `(NOLA_\w+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
+    compose = (ROOT / "docker-compose.yml").read_text()
+
+    passed = set(re.findall(r"^      (NOLA_\w+):", compose, re.MULTILINE))
+
+    assert documented - passed == {"NOLA_DATA_DIR", "NOLA_HOST", "NOLA_PORT"}
+
+
+def test_every_call_is_in_the_readme():
+    readme = (ROOT / "README.md").read_text()
+
+    for path, calls in api.get_openapi_schema(path_prefix="/api/")["paths"].items():
+        for method in calls:
+            if path != "/api/state" or method == "get":  # the others take ?pointer=, see docs/api.md
+                assert f"`{method.upper()} {path}`" in readme
+
+
+def test_every_make_target_named_in_the_docs_exists():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    named = {name for page in PAGES for name in re.findall(r"(?:`|^)make ([a-z]+)", page.read_text(), re.MULTILINE)}
+
+    assert {"run", "test", "check", "bench", "help"} <= named <= targets
+
+
+def test_the_first_session_runs_as_printed(tmp_path):
+    session = re.search(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE)
+    assert len(steps) > 5
+
+    with running(tmp_path / "data") as server:
+        for command, printed in steps[1:]:
+            command = command.replace("$KEY", KEY).replace(":8000", f":{server.port}")
+            result = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=30)
+            assert result.stdout.strip() == printed.strip(), command
