@@ -17,7 +17,7 @@ from state import legacy as state_legacy
 from state.folder import File, Unreadable
 from state.jsontext import Document
 from state.report import Category, Report, Unit
-from state.store import Author, Source
+from state.revisions import Author, Source
 
 Progress = Callable[[str], None]
 

@@ -12,9 +12,9 @@ from typing import Any
 from django.db import transaction
 
 from conversations.models import Conversation, Message
-from state import jsontext, store
+from state import jsontext, revisions
 from state.jsontext import JSONValue
-from state.store import Author, Recorder
+from state.revisions import Author, Recorder
 
 MOST_ROWS = 1000  # in one revision
 FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
@@ -96,7 +96,7 @@ def write(writings: Iterable[Writing], author: Author) -> None:
     """Write all of it in one transaction, as revisions of at most MOST_ROWS rows. Nothing to write: no revision."""
     with transaction.atomic():
         for part in _parts(writings):
-            with store.revision(author) as recorder:
+            with revisions.revision(author) as recorder:
                 _create(part, recorder)
                 _set(part, recorder)
                 _add(part, recorder)

@@ -12,7 +12,8 @@ from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
 from nola_site.problems import problem
-from state import addresses, checkpoints, jsontext, paths, store
+from state import addresses, checkpoints, conditions, edits, jsontext, patches, paths, store
+from state.api import JSON_PATCH, MERGE_PATCH, UnknownPatch
 from state.api import router as state_router
 
 
@@ -38,13 +39,16 @@ STATUS: dict[type[Exception], int] = {
     addresses.BadAddress: 400,
     paths.BadPointer: 400,
     addresses.EmptySegment: 404,
-    store.NotFound: 404,
+    conditions.BadCondition: 400,
+    patches.BadPatch: 400,
+    edits.NotFound: 404,
     paths.Blocked: 409,
     store.Stale: 409,
-    store.TooLarge: 413,
+    edits.TooLarge: 413,
     addresses.UnknownParameter: 422,
+    patches.UnknownOp: 422,
     store.BadKey: 422,
-    store.TooDeep: 422,
+    edits.TooDeep: 422,
     checkpoints.UnknownCheckpoint: 422,
     checkpoints.BadCheckpoint: 422,
     DeserializationError: 422,
@@ -67,6 +71,26 @@ def not_acceptable(request: HttpRequest, error: jsontext.NotAcceptable) -> HttpR
 @api.exception_handler(addresses.WholeState)
 def whole_state(request: HttpRequest, error: addresses.WholeState) -> HttpResponse:
     return problem(405, str(error), {"Allow": "GET, HEAD"})
+
+
+@api.exception_handler(UnknownPatch)
+def unknown_patch(request: HttpRequest, error: UnknownPatch) -> HttpResponse:
+    return problem(415, str(error), {"Accept-Patch": f"{MERGE_PATCH}, {JSON_PATCH}"})
+
+
+@api.exception_handler(patches.Failed)
+def patch_failed(request: HttpRequest, error: patches.Failed) -> HttpResponse:
+    return problem(409, str(error), op_index=error.index, pointer=error.pointer)
+
+
+@api.exception_handler(conditions.PreconditionFailed)
+def precondition_failed(request: HttpRequest, error: conditions.PreconditionFailed) -> HttpResponse:
+    return problem(412, str(error), etag=error.etag, revision=error.revision)
+
+
+@api.exception_handler(conditions.NotModified)
+def not_modified(request: HttpRequest, error: conditions.NotModified) -> HttpResponse:
+    return HttpResponse(status=304, headers={"ETag": error.etag, "Nola-Revision": str(error.revision)})
 
 
 @api.exception_handler(ValidationError)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes
 from django.http import HttpRequest
 
 from state import paths
-from state.store import Address
+from state.edits import Address
 
 PREFIX = "/api/state"
 HINT = "write ~1 for a slash inside a name, or use ?pointer= with an RFC 6901 pointer"

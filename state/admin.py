@@ -15,9 +15,10 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from state import jsontext, store
+from state.edits import Address
 from state.forms import StateForm
 from state.models import Change, Revision, StateEntry
-from state.store import Address, Author, Source
+from state.revisions import Author, Source
 
 MAX_SHOWN = 20_000  # characters of a patch on a page
 

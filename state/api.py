@@ -8,13 +8,17 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
-from state import checkpoints, jsontext, serializers, store
+from state import checkpoints, conditions, edits, jsontext, patches, serializers, store
 from state.addresses import BadAddress, UnknownParameter, address_of, node_of, query_of
+from state.conditions import Conditions
 from state.jsontext import Document, JSONValue
-from state.store import Author, Source
+from state.revisions import Author, Source
 
 MAX_REASON = 1000
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 JSON_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}}
+PATCH_BODY = {"requestBody": {"required": True, "content": {MERGE_PATCH: {"schema": {}}, JSON_PATCH: {"schema": {}}}}}
 POINTER = {
     "parameters": [
         {
@@ -29,6 +33,10 @@ POINTER = {
 View = Callable[..., HttpResponse]
 
 router = Router(tags=["state"])
+
+
+class UnknownPatch(ValueError):
+    """A PATCH in a media type that is none of ours."""
 
 
 class Restore(Schema):
@@ -46,20 +54,35 @@ class Restore(Schema):
 def read_state(request: HttpRequest) -> HttpResponse:
     """A stored value, exactly as it is: the whole state, a key, or any node inside one."""
     address = address_of(request)
-    return _answer(store.read(address) if address else store.read_all())
+    reading = store.read(address) if address else store.read_all()
+    return _answer(reading, _conditions(request).check_read(*reading))
 
 
 def put_state(request: HttpRequest) -> HttpResponse:
     """Create (201) or replace (200) a value. Missing object parents are created, arrays never."""
     address = node_of(request)
     document = jsontext.load(request.body)
-    written = store.put(address, document, _author(request))
-    return _answer(store.Reading(document.text, written.revision), status=201 if written.created else 200)
+    written = store.put(address, document, _author(request), check=_check(request))
+    return _written(request, address, written)
+
+
+def patch_state(request: HttpRequest) -> HttpResponse:
+    """Change a value by a JSON Merge Patch (RFC 7396) or a JSON Patch (RFC 6902), all of it or nothing."""
+    address = node_of(request)
+    if request.content_type == MERGE_PATCH:
+        patch = jsontext.load(request.body).value
+        written = store.merge(address, patch, _author(request), check=_check(request))
+    elif request.content_type == JSON_PATCH:
+        ops = patches.check(jsontext.load(request.body).value)
+        written = store.patch(address, ops, _author(request), check=_check(request))
+    else:
+        raise UnknownPatch(f"a patch is sent as {MERGE_PATCH} or {JSON_PATCH}, not as {request.content_type!r}")
+    return _written(request, address, written)
 
 
 def delete_state(request: HttpRequest) -> HttpResponse:
     """Remove a key, or a node inside one."""
-    written = store.remove(node_of(request), _author(request))
+    written = store.remove(node_of(request), _author(request), check=_check(request))
     return _answer(store.Reading("", written.revision), status=204)
 
 
@@ -72,10 +95,10 @@ def restore_state(request: HttpRequest, body: Restore | list[Any]) -> HttpRespon
         written = store.Written(store.head(), plan())
     else:
         written = store.commit(plan, _author(request, Source.RESTORE, checkpoint=_name(wanted)))
-    changed = [edit for edit in written.edits if edit.forward]
-    answer: dict[str, JSONValue] = {"revision": written.revision, "changed": [edit.key for edit in changed]}
+    keys: list[JSONValue] = [edit.key for edit in written.changed]
+    answer: dict[str, JSONValue] = {"revision": written.revision, "changed": keys}
     if wanted.dry_run:
-        answer["patches"] = {edit.key: list[JSONValue](edit.forward) for edit in changed}
+        answer["patches"] = {edit.key: list[JSONValue](edit.forward) for edit in written.changed}
     return _answer(store.Reading(jsontext.dump(answer), written.revision))
 
 
@@ -89,24 +112,30 @@ def put_node(request: HttpRequest, address: str) -> HttpResponse:
     return put_state(request)
 
 
+def patch_node(request: HttpRequest, address: str) -> HttpResponse:
+    """Change a value by a JSON Merge Patch (RFC 7396) or a JSON Patch (RFC 6902), all of it or nothing."""
+    return patch_state(request)
+
+
 def delete_node(request: HttpRequest, address: str) -> HttpResponse:
     """Remove a key, or a node inside one."""
     return delete_state(request)
 
 
-def add_routes(path: str, read: View, put: View, delete: View, **extra: Any) -> None:
+def add_routes(path: str, read: View, put: View, patch: View, delete: View, **extra: Any) -> None:
     router.get(path, summary="Read a value", openapi_extra=POINTER, **extra)(read)
     router.api_operation(["HEAD"], path, **{**extra, "include_in_schema": False})(read)
     router.put(path, summary="Create or replace a value", openapi_extra=POINTER | JSON_BODY, **extra)(put)
+    router.patch(path, summary="Change parts of a value", openapi_extra=POINTER | PATCH_BODY, **extra)(patch)
     router.delete(path, summary="Remove a value", openapi_extra=POINTER, **extra)(delete)
 
 
-add_routes("", read_state, put_state, delete_state)
-add_routes("/", read_state, put_state, delete_state, include_in_schema=False)
+add_routes("", read_state, put_state, patch_state, delete_state)
+add_routes("/", read_state, put_state, patch_state, delete_state, include_in_schema=False)
 router.post("/restore", summary="Restore from a checkpoint")(restore_state)
 # `restore` is an ordinary key as well: only POST means the call
-add_routes("/restore", read_state, put_state, delete_state, include_in_schema=False)
-add_routes("/{path:address}", read_node, put_node, delete_node)
+add_routes("/restore", read_state, put_state, patch_state, delete_state, include_in_schema=False)
+add_routes("/{path:address}", read_node, put_node, patch_node, delete_node)
 
 
 def _available(wanted: Restore) -> dict[str, Document]:
@@ -134,7 +163,32 @@ def _author(request: HttpRequest, source: Source | None = None, **info: str) -> 
     return Author(actor, source, reason, info)
 
 
-def _answer(reading: store.Reading, status: int = 200) -> HttpResponse:
+def _conditions(request: HttpRequest) -> Conditions:
+    headers = request.headers
+    return Conditions(conditions.parse(headers.get("If-Match")), conditions.parse(headers.get("If-None-Match")))
+
+
+def _check(request: HttpRequest) -> store.Check | None:
+    """What the store asks before it writes, if the request makes a condition."""
+    asked = _conditions(request)
+    return asked.check_write if asked else None
+
+
+def _written(request: HttpRequest, address: edits.Address, written: store.Written) -> HttpResponse:
+    """The value now at an address, or nothing for `Prefer: return=minimal` (RFC 7240)."""
+    [edit] = written.edits
+    text = edits.node(address, edit.text or "")
+    status = 201 if written.created else 200
+    if "return=minimal" not in request.headers.get("Prefer", "").replace(" ", "").split(","):
+        return _answer(store.Reading(text, written.revision), conditions.etag(text), status)
+    response = _answer(store.Reading("", written.revision), conditions.etag(text), 201 if written.created else 204)
+    response["Preference-Applied"] = "return=minimal"
+    return response
+
+
+def _answer(reading: store.Reading, etag: str = "", status: int = 200) -> HttpResponse:
     response = HttpResponse(reading.text, status=status, content_type="application/json")
     response["Nola-Revision"] = str(reading.revision)
+    if etag:
+        response["ETag"] = etag
     return response

@@ -10,8 +10,10 @@ from django.conf import settings
 from django.core.serializers.base import DeserializationError
 
 from state import jsontext, paths, serializers, store
+from state.edits import Address, Edit
 from state.jsontext import Document
-from state.store import Address, Author, Edit, Source, Written
+from state.revisions import Author, Source
+from state.store import Written
 
 
 class UnknownCheckpoint(LookupError):

@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from state import jsontext, store
+from state import edits, jsontext, store
+from state.edits import Address
 from state.models import StateEntry
-from state.store import Address
 
 
 class JSONFormField(forms.CharField):
@@ -75,6 +75,6 @@ class StateForm(forms.ModelForm):
                     " you still want, and save there.",
                     code="stale",
                 ) from None
-            except (store.TooLarge, store.TooDeep) as error:
+            except (edits.TooLarge, edits.TooDeep) as error:
                 raise forms.ValidationError(str(error)) from None
         return cleaned

@@ -7,10 +7,11 @@ from django.conf import settings
 from django.db.models import Max
 
 from state import store
+from state.edits import Edit
 from state.legacy import Found
 from state.models import Change, Revision
 from state.report import Category, Report, Unit
-from state.store import Author, Edit, Source
+from state.revisions import Author, Source
 
 OURS = {Source.IMPORT, Source.SEED}  # what these wrote, an import may replace
 

@@ -1,207 +1,308 @@
-"""JSON Patch (RFC 6902) as history keeps it: what turns one document into another, and back, byte for byte.
+"""JSON Patch (RFC 6902): as clients send it, and as history keeps it, with what takes each operation back.
 
-An `add` or `move` may carry "position", the place among the members of an object; without it a member goes to the end.
-RFC 6902 §4 lets others ignore it.
+An `add` or `move` may carry "position", the place among the members of an object; without it a new member goes to the
+end. RFC 6902 §4 lets others ignore it. Documents are bytes and edited by splicing; None is "no document".
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator
-from typing import Any
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from state import jsontext, paths
+from state.diffs import Op, diff
 from state.jsontext import JSONValue
+from state.paths import Tokens
 
-Op = dict[str, Any]
-Pairs = Iterator[tuple[Op, Op]]
-
-MAX_PAIRS = 1_000_000  # beyond this many pairs of items an array, or a reordered object, is replaced whole
-
-
-def diff(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op], list[Op]]:
-    """Operations that turn `old`, which stands at pointer `at`, into `new`, and those that turn it back."""
-    pairs = list(_diff(old, new, at))
-    return [forward for forward, _ in pairs], [inverse for _, inverse in reversed(pairs)]
-
-
-def apply(data: bytes | None, ops: list[Op]) -> bytes | None:
-    """The document after the operations add, remove, replace and move, in order. None is "no document"."""
-    for op in ops:
-        data = _apply(data, op)
-    return data
+NEEDS = {
+    "add": ("path", "value"),
+    "remove": ("path",),
+    "replace": ("path", "value"),
+    "move": ("from", "path"),
+    "copy": ("from", "path"),
+    "test": ("path", "value"),
+}
 
 
-def _apply(data: bytes | None, op: Op) -> bytes | None:
-    tokens = paths.parse_pointer(op["path"])
-    if not tokens:
-        return None if op["op"] == "remove" else jsontext.dump(op["value"]).encode()
-    if data is None:
-        raise paths.Missing("there is no document")
-    match op["op"]:
-        case "remove":
-            return paths.remove(data, tokens)[0]
-        case "replace":
-            paths.find(data, tokens)
-            return paths.put(data, tokens, jsontext.dump(op["value"]).encode())
-        case "add":
-            return _add(data, tokens, jsontext.dump(op["value"]).encode(), op.get("position"))
-        case "move":
-            source = paths.parse_pointer(op["from"])
-            value = paths.get(data, source)
-            return _add(paths.remove(data, source)[0], tokens, value, op.get("position"))
-    raise ValueError(f"unknown operation {op['op']!r}")
+class BadPatch(ValueError):
+    """Not a JSON Patch document: not a list of operations with the members they need."""
 
 
-def _add(data: bytes, tokens: paths.Tokens, value: bytes, position: int | None) -> bytes:
+class UnknownOp(ValueError):
+    """An operation that RFC 6902 does not have."""
+
+
+class Failed(Exception):
+    """An operation cannot be applied; `index` counts from 0. None of the patch was applied."""
+
+    def __init__(self, index: int, pointer: str, reason: str) -> None:
+        super().__init__(f"operation {index} at {pointer or 'the root'}: {reason}")
+        self.index, self.pointer = index, pointer
+
+
+class Step(NamedTuple):
+    """One applied operation: the document after it, what history keeps of it, and what takes it back."""
+
+    data: bytes
+    forward: list[Op]
+    inverse: list[Op]
+
+
+def check(patch: JSONValue) -> list[Op]:
+    """The operations of a patch document. Raises BadPatch, UnknownOp and paths.BadPointer."""
+    if not isinstance(patch, list):
+        raise BadPatch("a JSON Patch is an array of operations")
+    return [_checked(number, op) for number, op in enumerate(patch)]
+
+
+def _checked(number: int, op: JSONValue) -> Op:
+    if not isinstance(op, dict) or not isinstance(op.get("op"), str):
+        raise BadPatch(f'operation {number} is not an object with "op"')
+    if op["op"] not in NEEDS:
+        raise UnknownOp(f"operation {number} is {op['op']!r}; there are: {', '.join(NEEDS)}")
+    for name in NEEDS[str(op["op"])]:
+        if name not in op:
+            raise BadPatch(f'operation {number} ({op["op"]}) has no "{name}"')
+        if name != "value":
+            _check_pointer(number, op[name])
+    position = op.get("position", 0)
+    if isinstance(position, bool) or not isinstance(position, int) or position < 0:
+        raise BadPatch(f'operation {number}: "position" must be a whole number from 0')
+    return op
+
+
+def _check_pointer(number: int, pointer: JSONValue) -> None:
+    if not isinstance(pointer, str):
+        raise BadPatch(f"operation {number}: a pointer must be a text")
+    paths.parse_pointer(pointer)
+
+
+def steps(data: bytes, patch: Sequence[Op], at: Tokens = ()) -> Iterator[Step]:
+    """Apply a checked patch to the node at `at`, operation by operation. Raises Failed."""
+    for number, op in enumerate(patch):
+        try:
+            step = _STEPS[op["op"]](data, op, at)
+        except (paths.Missing, paths.Blocked, _Refused) as error:
+            raise Failed(number, op["path"], str(error)) from None
+        yield step
+        data = step.data
+
+
+class _Refused(Exception):
+    """An operation that would be possible, but is not allowed, or whose test failed."""
+
+
+def _place(op: Op, at: Tokens, name: str = "path") -> Tokens:
+    return at + paths.parse_pointer(op[name])
+
+
+def _text(value: JSONValue) -> bytes:
+    return jsontext.dump(value).encode()
+
+
+def _test(data: bytes, op: Op, at: Tokens) -> Step:
+    value = json.loads(paths.get(data, _place(op, at)))
+    if not equal(value, op["value"]):
+        raise _Refused(f"the test failed: there is {_short(value)}")
+    return Step(data, [], [])
+
+
+def _remove(data: bytes, op: Op, at: Tokens) -> Step:
+    tokens = _place(op, at)
+    if tokens == at:
+        raise _Refused("the root cannot be removed by a patch; use DELETE")
+    old = json.loads(paths.get(data, tokens))
+    rest, place = paths.remove(data, tokens)
+    pointer = paths.format_pointer(tokens)
+    back = _added(pointer, old, _position(data, tokens, place))
+    return Step(rest, [{"op": "remove", "path": pointer}], [back])
+
+
+def _replace(data: bytes, op: Op, at: Tokens) -> Step:
+    tokens = _place(op, at)
+    old = json.loads(paths.get(data, tokens))
+    forward, inverse = diff(old, op["value"], paths.format_pointer(tokens))
+    return Step(paths.put(data, tokens, _text(op["value"])), forward, inverse)
+
+
+def _add(data: bytes, op: Op, at: Tokens) -> Step:
+    tokens, value = _place(op, at), op["value"]
+    if tokens == at or _is_member(data, tokens):
+        return _overwrite(data, op, at)
+    tokens = _resolved(data, tokens)
+    pointer = paths.format_pointer(tokens)
+    position = _free_position(data, tokens, op.get("position"))
     if paths.is_array(data, tokens[:-1]):
-        return paths.insert(data, tokens, value)
-    return paths.put(data, tokens, value, position)
+        new = paths.insert(data, tokens, _text(value))
+    else:
+        new = paths.put(data, tokens, _text(value), position)
+    return Step(new, [_added(pointer, value, position)], [{"op": "remove", "path": pointer}])
 
 
-def _diff(old: JSONValue, new: JSONValue, at: str) -> Pairs:
-    if isinstance(old, dict) and isinstance(new, dict) and (not old or not new or old.keys() & new.keys()):
-        yield from _diff_objects(old, new, at)
-    elif isinstance(old, list) and isinstance(new, list):
-        yield from _diff_arrays(old, new, at)
-    elif not _same_scalar(old, new):
-        yield _replace(old, new, at)
+def _copy(data: bytes, op: Op, at: Tokens) -> Step:
+    value = json.loads(paths.get(data, _place(op, at, "from")))
+    return _add(data, {**op, "op": "add", "value": value}, at)
 
 
-def _same_scalar(old: JSONValue, new: JSONValue) -> bool:
-    """Equal means equal stored text: 1 is not 1.0, 0.0 is not -0.0. Containers of different shape are never equal."""
-    if type(old) is not type(new) or isinstance(old, (dict, list)):
-        return False
-    return repr(old) == repr(new) if isinstance(old, float) else old == new
+def _move(data: bytes, op: Op, at: Tokens) -> Step:
+    source, target = _place(op, at, "from"), _place(op, at)
+    if source == at:
+        raise _Refused("the root cannot be moved")
+    if source == target[: len(source)] and source != target:
+        raise _Refused("a value cannot be moved into itself")
+    value = json.loads(paths.get(data, source))
+    if target == source[: len(target)] != source and (target == at or _is_member(data, target)):  # over its parent
+        return _overwrite(data, {**op, "value": value}, at)
+    removed = _remove(data, {"path": op["from"]}, at)
+    if source != target and _is_member(removed.data, target):
+        return _then(removed, _overwrite(removed.data, {**op, "value": value}, at))
+    return _moved(data, op, source, target)
 
 
-def _replace(old: JSONValue, new: JSONValue, at: str) -> tuple[Op, Op]:
-    return {"op": "replace", "path": at, "value": new}, {"op": "replace", "path": at, "value": old}
+def _moved(data: bytes, op: Op, source: Tokens, target: Tokens) -> Step:
+    """A move to where nothing stands, or of a member within its object."""
+    wanted = op.get("position")
+    if source == target and wanted is None:
+        return Step(data, [], [])
+    value = paths.get(data, source)
+    rest, was = paths.remove(data, source)
+    target = _resolved(rest, target)
+    position = _free_position(rest, target, wanted, explicit=source == target)
+    if paths.is_array(rest, target[:-1]):
+        new = paths.insert(rest, target, value)
+    else:
+        new = paths.put(rest, target, value, position)
+    home = was.position if source == target else _position(data, source, was)
+    there, back = paths.format_pointer(target), paths.format_pointer(source)
+    forward = _at({"op": "move", "from": back, "path": there}, position)
+    return Step(new, [forward], [_at({"op": "move", "from": there, "path": back}, home)])
 
 
-def _added(value: JSONValue, path: str, position: int | None) -> Op:
-    op = {"op": "add", "path": path, "value": value}
+def _overwrite(data: bytes, op: Op, at: Tokens) -> Step:
+    """An add or move onto a member that is there: its value is replaced, and its place kept unless one is asked for."""
+    step = _replace(data, op, at)
+    tokens = _place(op, at)
+    if "position" not in op or tokens == at:
+        return step
+    return _then(step, _moved(step.data, op, tokens, tokens))
+
+
+def _then(first: Step, second: Step) -> Step:
+    return Step(second.data, first.forward + second.forward, second.inverse + first.inverse)
+
+
+_STEPS = {"test": _test, "remove": _remove, "replace": _replace, "add": _add, "copy": _copy, "move": _move}
+
+
+def _is_member(data: bytes, tokens: Tokens) -> bool:
+    """Whether an object has that member already, so that adding it would replace it."""
+    known, _, _ = paths.nearest(data, tokens)
+    return known == len(tokens) and not paths.is_array(data, tokens[:-1])
+
+
+def _resolved(data: bytes, tokens: Tokens) -> Tokens:
+    """The tokens with a last `-` as the index behind the last item, if it stands for one."""
+    if tokens[-1] != "-" or not paths.is_array(data, tokens[:-1]):
+        return tokens
+    return (*tokens[:-1], str(paths.size(data, tokens[:-1])))
+
+
+def _free_position(data: bytes, tokens: Tokens, wanted: int | None, explicit: bool = False) -> int | None:
+    """The position to record for a new member: None where it goes to the end, unless it must be `explicit`."""
+    if wanted is None or paths.is_array(data, tokens[:-1]):
+        return None
+    size = paths.size(data, tokens[:-1])
+    return min(wanted, size) if wanted < size or explicit else None
+
+
+def _position(data: bytes, tokens: Tokens, place: paths.Place) -> int | None:
+    """The position that puts a member back where it stood; None for the last one and for items of arrays."""
+    return None if place.is_last or paths.is_array(data, tokens[:-1]) else place.position
+
+
+def _added(path: str, value: JSONValue, position: int | None) -> Op:
+    return _at({"op": "add", "path": path, "value": value}, position)
+
+
+def _at(op: Op, position: int | None) -> Op:
     return op if position is None else op | {"position": position}
 
 
-def _member(at: str, name: str) -> str:
-    return f"{at}/{paths.escape(name)}"
+def equal(one: JSONValue, other: JSONValue) -> bool:
+    """Equality of JSON values (RFC 6902 §4.6): 1 is 1.0 and not true, members have no order."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
-def _diff_objects(old: dict[str, JSONValue], new: dict[str, JSONValue], at: str) -> Pairs:
-    if list(old) == list(new):
-        for name, value in new.items():
-            if not _same_scalar(old[name], value):
-                yield from _diff(old[name], value, _member(at, name))
-        return
-    moved = _out_of_order(old, new)
-    if len(moved) * len(old) > MAX_PAIRS:
-        yield _replace(old, new, at)
-        return
-    names = [name for name in old if name in new]  # as they will stand after each operation
-    left = len(old)
-    for position, name in reversed(list(enumerate(old))):
-        if name not in new:
-            left -= 1
-            path = _member(at, name)
-            yield {"op": "remove", "path": path}, _added(old[name], path, position if position < left else None)
-    place = 0
-    for name, value in new.items():
-        path = _member(at, name)
-        if name not in old:
-            position_or_end = place if place < len(names) else None
-            names.insert(place, name)
-            yield _added(value, path, position_or_end), {"op": "remove", "path": path}
+def merge(target: JSONValue, patch: JSONValue) -> JSONValue:
+    """What a JSON Merge Patch makes of a value (RFC 7396): null removes a member, all but objects replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
         else:
-            if name in moved:
-                was = names.index(name)
-                names.pop(was)
-                place -= was < place
-                names.insert(place, name)
-                yield _moved(path, place), _moved(path, was)
-            else:
-                place = names.index(name, place)
-            yield from _diff(old[name], value, path)
-        place += 1
+            result[name] = merge(result.get(name), value)
+    return result
 
 
-def _moved(path: str, position: int) -> Op:
-    return {"op": "move", "from": path, "path": path, "position": position}
+class Nothing:
+    """Stands for "no document" in a replay."""
 
 
-def _out_of_order(old: dict[str, JSONValue], new: dict[str, JSONValue]) -> set[str]:
-    """The fewest members that have to move: all common ones but a longest increasing run (patience sorting)."""
-    ranks = {name: rank for rank, name in enumerate(old)}
-    order = [ranks[name] for name in new if name in ranks]
-    tails: list[int] = []  # smallest last rank of an increasing run of each length
-    before: dict[int, int | None] = {}
-    for rank in order:
-        length = bisect_left(tails, rank)
-        before[rank] = tails[length - 1] if length else None
-        tails[length : length + 1] = [rank]
-    if len(tails) == len(order):
-        return set()
-    staying = set()
-    last: int | None = tails[-1]
-    while last is not None:
-        staying.add(last)
-        last = before[last]
-    names = list(old)
-    return {names[rank] for rank in order if rank not in staying}
+NOTHING = Nothing()
 
 
-def _diff_arrays(old: list[JSONValue], new: list[JSONValue], at: str) -> Pairs:
-    ours, theirs = [jsontext.dump(item) for item in old], [jsontext.dump(item) for item in new]
-    head = _common(ours, theirs)
-    tail = _common(ours[head:][::-1], theirs[head:][::-1])
-    left, right = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
-    if len(left) * len(right) > MAX_PAIRS:
-        yield _replace(old, new, at)
+def replay(document: JSONValue | Nothing, ops: Sequence[Op]) -> JSONValue | Nothing:
+    """The document after operations from the history, to the byte once dumped. What is passed in is changed."""
+    for op in ops:
+        document = _replayed(document, op)
+    return document
+
+
+def _replayed(document: Any, op: Op) -> Any:
+    tokens = paths.parse_pointer(op["path"])
+    if not tokens:
+        return NOTHING if op["op"] == "remove" else op["value"]
+    match op["op"]:
+        case "remove":
+            _take(document, tokens)
+        case "replace":
+            parent = _parent(document, tokens)
+            parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]] = op["value"]
+        case "add":
+            _put(document, tokens, op["value"], op.get("position"))
+        case "move":
+            value = _take(document, paths.parse_pointer(op["from"]))
+            _put(document, tokens, value, op.get("position"))
+    return document
+
+
+def _parent(document: Any, tokens: Tokens) -> Any:
+    for token in tokens[:-1]:
+        document = document[int(token) if isinstance(document, list) else token]
+    return document
+
+
+def _take(document: Any, tokens: Tokens) -> Any:
+    parent = _parent(document, tokens)
+    return parent.pop(int(tokens[-1]) if isinstance(parent, list) else tokens[-1])
+
+
+def _put(document: Any, tokens: Tokens, value: JSONValue, position: int | None) -> None:
+    parent = _parent(document, tokens)
+    if isinstance(parent, list):
+        parent.insert(int(tokens[-1]), value)
         return
-    i = j = head
-    for match_i, match_j in [*_matches(left, right), (len(left), len(right))]:
-        yield from _diff_run(old[i : head + match_i], new[j : head + match_j], at, j)
-        i, j = head + match_i + 1, head + match_j + 1
+    behind = list(parent)[position:] if position is not None else []
+    parent[tokens[-1]] = value
+    for name in behind:  # what stands behind it moves behind it
+        parent[name] = parent.pop(name)
 
 
-def _diff_run(old: list[JSONValue], new: list[JSONValue], at: str, start: int) -> Pairs:
-    """Operations for a run of items without equals, which stands at index `start` once all before it is done."""
-    both = min(len(old), len(new))
-    for offset in range(both):
-        yield from _diff(old[offset], new[offset], f"{at}/{start + offset}")
-    for item in old[both:]:
-        path = f"{at}/{start + both}"
-        yield {"op": "remove", "path": path}, _added(item, path, None)
-    for offset in range(both, len(new)):
-        path = f"{at}/{start + offset}"
-        yield _added(new[offset], path, None), {"op": "remove", "path": path}
-
-
-def _common(ours: list[str], theirs: list[str]) -> int:
-    """How many items at the start are equal."""
-    for count, (one, other) in enumerate(zip(ours, theirs, strict=False)):
-        if one != other:
-            return count
-    return min(len(ours), len(theirs))
-
-
-def _matches(old: list[str], new: list[str]) -> list[tuple[int, int]]:
-    """Index pairs of a longest common subsequence, in order (bit-parallel, after Hyyrö 2004)."""
-    masks: dict[str, int] = {}
-    for i, item in enumerate(old):
-        masks[item] = masks.get(item, 0) | 1 << i
-    everything = row = (1 << len(old)) - 1
-    rows = []  # bit i of row j is 0 where old[i] lengthens the subsequence of old[:i + 1] and new[:j + 1]
-    for item in new:
-        hits = row & masks.get(item, 0)
-        row = (row + hits | row - hits) & everything
-        rows.append(row)
-    pairs = []
-    i, j = len(old) - 1, len(new) - 1
-    while i >= 0 and j >= 0:
-        if rows[j] >> i & 1:
-            i -= 1
-        elif j and not rows[j - 1] >> i & 1:
-            j -= 1
-        else:
-            pairs.append((i, j))
-            i, j = i - 1, j - 1
-    return pairs[::-1]
+def _short(value: JSONValue) -> str:
+    text = jsontext.dump(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -159,6 +159,15 @@ def find(data: bytes, tokens: Sequence[str]) -> Place:
         raise Missing(str(error)) from None
 
 
+def size(data: bytes, tokens: Sequence[str]) -> int:
+    """How many items or members the array or object at `tokens` has. Raises Missing and Blocked."""
+    start, end = _span(data, tokens)
+    if data[start] not in b"[{":
+        raise Blocked("the value above has no members")
+    level = memoryview(data)[start:end]
+    return len(_ARRAY.decode(level) if data[start] == ord("[") else _OBJECT.decode(level))
+
+
 def is_array(data: bytes, tokens: Sequence[str]) -> bool:
     """Whether the node at `tokens` is an array. Raises Missing."""
     start, _ = _span(data, tokens)

@@ -6,30 +6,22 @@ nothing moved meanwhile, and start over if it did.
 
 import hashlib
 import json
-import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import TextField
 from django.db.models.functions import Cast
-from django.utils import timezone
 
-from state import chain, jsontext, patches, paths
+from state import edits, jsontext, patches
+from state.diffs import Op
+from state.edits import Address, Edit, NotFound, Stored
 from state.fields import JSONText
 from state.jsontext import Document, JSONValue
-from state.models import Change, Revision, StateEntry, StoreMeta
-from state.patches import Op
-from state.paths import Tokens
+from state.models import Revision, StateEntry, StoreMeta
+from state.revisions import Author, Recorder, revision
 
-Payload = JSONValue | list[Op]
-
+Check = Callable[[str | None, int], None]  # sees what is stored at the address and when the key last changed; may raise
 MAX_KEY_BYTES = 512
 ATTEMPTS = 3
 
@@ -38,57 +30,8 @@ class BadKey(ValueError):
     """Not a name a key can have."""
 
 
-class NotFound(LookupError):
-    """No such key, or nothing at that place inside it."""
-
-
-class TooLarge(ValueError):
-    """The resulting document would be over the limit."""
-
-
-class TooDeep(ValueError):
-    """The resulting document would nest too deep."""
-
-
 class Stale(Exception):
     """Somebody changed the key after the revision the writer has seen."""
-
-
-class Source(StrEnum):
-    """Through which door a write came. The list is closed: history keeps these words for good."""
-
-    API = "api"
-    ADMIN = "admin"
-    CLI = "cli"
-    MCP = "mcp"
-    IMPORT = "import"
-    RESTORE = "restore"
-    UNDO = "undo"
-    SYNC = "sync"
-    LOADDATA = "loaddata"
-    SEED = "seed"
-    FORGET = "forget"
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who writes (key:<name>, user:<name>, cli:<os user>, system:<job>), through which door, and why."""
-
-    actor: str
-    source: Source
-    reason: str = ""
-    info: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Address(NamedTuple):
-    """A key, and the way to a node inside its document."""
-
-    key: str
-    tokens: Tokens = ()
-
-    @property
-    def pointer(self) -> str:
-        return paths.format_pointer((self.key, *self.tokens))
 
 
 class Reading(NamedTuple):
@@ -98,30 +41,16 @@ class Reading(NamedTuple):
     revision: int
 
 
-class Stored(NamedTuple):
-    """A key's document as it was when a write was planned, and the revision that had last changed it."""
-
-    text: str
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A planned write of one key. No `was`: the key is new. No `text`: the key goes."""
-
-    key: str
-    was: Stored | None
-    text: str | None
-    forward: list[Op]
-    inverse: list[Op]
-    creates: bool = False  # something now stands at the address where nothing was
-
-
 class Written(NamedTuple):
-    """What a write did: the revision it made (the head if nothing changed), and its edits."""
+    """What a write did: the revision it made (the head if nothing changed), and its edits, idle ones too."""
 
     revision: int
     edits: Sequence[Edit] = ()
+
+    @property
+    def changed(self) -> list[Edit]:
+        """The edits that changed something."""
+        return [edit for edit in self.edits if edit.forward]
 
     @property
     def created(self) -> bool:
@@ -161,46 +90,73 @@ def read(address: Address) -> Reading:
         raise NotFound(f"there is no key {address.key!r}")
     if not address.tokens:
         return Reading(*row)
-    return Reading(_node(address, row[0].encode()).decode(), row[1])
-
-
-def _node(address: Address, data: bytes) -> bytes:
-    try:
-        return paths.get(data, address.tokens)
-    except paths.Missing as error:
-        raise NotFound(f"nothing is stored at {address.pointer}: {error}") from None
+    return Reading(edits.node(address, row[0]), row[1])
 
 
 # Writing
 
 
-def put(address: Address, document: Document, author: Author, *, seen: int | None = None) -> Written:
+def put(
+    address: Address, document: Document, author: Author, *, seen: int | None = None, check: Check | None = None
+) -> Written:
     """Create or replace the value at an address; missing object parents are made, arrays never.
 
     `seen` is the revision in which the writer saw the key, 0 for "no such key": Stale if it has changed since.
     Raises BadKey, paths.Blocked, TooLarge and TooDeep too.
     """
-    return commit(lambda: [plan_put(address, document, seen)], author)
+    return commit(lambda: [plan_put(address, document, seen, check)], author)
 
 
-def plan_put(address: Address, document: Document, seen: int | None = None) -> Edit:
+def plan_put(address: Address, document: Document, seen: int | None = None, check: Check | None = None) -> Edit:
     """What `put` would do."""
     check_key(address.key)
-    if jsontext.depth(document.value) + len(address.tokens) > jsontext.MAX_DEPTH:
-        raise TooDeep(f"{address.pointer} would nest deeper than {jsontext.MAX_DEPTH} levels")
-    edit = _put(address, _stored(address.key, seen), document)
-    _check_size(edit)
-    return edit
+    was = _stored(address.key, seen)
+    _check(check, address, was)
+    return edits.put(address, was, document)
 
 
-def remove(address: Address, author: Author, *, seen: int | None = None) -> Written:
-    """Remove a key, or a node inside its document. Raises NotFound and Stale."""
+def patch(address: Address, ops: Sequence[Op], author: Author, *, check: Check | None = None) -> Written:
+    """Apply JSON Patch operations, checked by `patches.check`, to the node at an address; all of them or none.
+
+    Raises NotFound, patches.Failed, TooLarge and TooDeep.
+    """
 
     def plan() -> list[Edit]:
-        was = _stored(address.key, seen)
+        was = _stored(address.key)
+        _check(check, address, was)
         if was is None:
             raise NotFound(f"there is no key {address.key!r}")
-        return [_remove(address, was)]
+        return [edits.patch(address, was, ops)]
+
+    return commit(plan, author)
+
+
+def merge(address: Address, patch: JSONValue, author: Author, *, check: Check | None = None) -> Written:
+    """Apply a JSON Merge Patch (RFC 7396) to the node at an address, which is created if it is not there.
+
+    Raises as `put` does.
+    """
+    check_key(address.key)
+
+    def plan() -> list[Edit]:
+        was = _stored(address.key)
+        _check(check, address, was)
+        node = edits.node_or_none(address, was)
+        value = patches.merge(None if node is None else json.loads(node), patch)
+        return [edits.put(address, was, jsontext.document(value))]
+
+    return commit(plan, author)
+
+
+def remove(address: Address, author: Author, *, check: Check | None = None) -> Written:
+    """Remove a key, or a node inside its document. Raises NotFound."""
+
+    def plan() -> list[Edit]:
+        was = _stored(address.key)
+        _check(check, address, was)
+        if was is None:
+            raise NotFound(f"there is no key {address.key!r}")
+        return [edits.remove(address, was)]
 
     return commit(plan, author)
 
@@ -220,7 +176,7 @@ def remove_keys(keys: Iterable[str], author: Author) -> Written:
 
     def plan() -> list[Edit]:
         found = ((key, _stored(key)) for key in sorted(keys))
-        return [_remove(Address(key), was) for key, was in found if was]
+        return [edits.remove(Address(key), was) for key, was in found if was]
 
     return commit(plan, author)
 
@@ -245,15 +201,15 @@ def commit(plan: Callable[[], list[Edit]], author: Author) -> Written:
     The plan is made without the write lock, which is global, and made again if a key it read has changed meanwhile.
     """
     for _ in range(ATTEMPTS):
-        edits = [edit for edit in plan() if edit.forward]
-        if not edits:
-            return Written(head())
+        planned = plan()
+        if not any(edit.forward for edit in planned):
+            return Written(head(), planned)
         with revision(author) as recorder:
-            current = _revisions(edit.key for edit in edits)
-            if all(current.get(edit.key) == (edit.was.revision if edit.was else None) for edit in edits):
-                return _write(edits, recorder)
+            current = _revisions(edit.key for edit in planned)
+            if all(current.get(edit.key) == (edit.was.revision if edit.was else None) for edit in planned):
+                return _write(planned, recorder)
     with revision(author) as recorder:
-        return _write([edit for edit in plan() if edit.forward], recorder)
+        return _write(plan(), recorder)
 
 
 def _stored(key: str, seen: int | None = None) -> Stored | None:
@@ -274,67 +230,10 @@ def _stale_message(key: str, found: Stored | None, seen: int) -> str:
     return f"{key!r} was changed by {by.actor} in revision {by.seq}; this edit is based on revision {seen}"
 
 
-def _put(address: Address, was: Stored | None, document: Document) -> Edit:
-    key, tokens = address
-    if was is None:
-        value = _nested(tokens, document.value)
-        text = jsontext.dump(value) if tokens else document.text
-        return Edit(key, None, text, [_add_op("", value)], [_remove_op("")], creates=True)
-    if tokens:
-        return _put_inside(address, was, document)
-    same = was.text == document.text
-    ops = ([], []) if same else patches.diff(json.loads(was.text), document.value)
-    return Edit(key, was, document.text, *ops)
-
-
-def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
-    key, tokens = address
-    data = was.text.encode()
-    known, start, end = paths.nearest(data, tokens)
-    path = paths.format_pointer(tokens[: known + 1])
-    if known == len(tokens):
-        forward, inverse = patches.diff(json.loads(data[start:end]), document.value, path)
-        new = data[:start] + document.text.encode() + data[end:]
-        return Edit(key, was, new.decode(), forward, inverse)
-    value = _nested(tokens[known + 1 :], document.value)
-    new = paths.add(data, start, end, tokens[known], jsontext.dump(value).encode())
-    return Edit(key, was, new.decode(), [_add_op(path, value)], [_remove_op(path)], creates=True)
-
-
-def _remove(address: Address, was: Stored) -> Edit:
-    key, tokens = address
-    path = paths.format_pointer(tokens)
-    if not tokens:
-        return Edit(key, was, None, [_remove_op("")], [_add_op("", json.loads(was.text))])
-    data = was.text.encode()
-    old = json.loads(_node(address, data))
-    rest, place = paths.remove(data, tokens)
-    back = _add_op(path, old)
-    if not place.is_last and not paths.is_array(data, tokens[:-1]):
-        back["position"] = place.position
-    return Edit(key, was, rest.decode(), [_remove_op(path)], [back])
-
-
-def _nested(tokens: Tokens, value: JSONValue) -> JSONValue:
-    for token in reversed(tokens):
-        value = {token: value}
-    return value
-
-
-def _add_op(path: str, value: JSONValue) -> Op:
-    return {"op": "add", "path": path, "value": value}
-
-
-def _remove_op(path: str) -> Op:
-    return {"op": "remove", "path": path}
-
-
-def _check_size(edit: Edit) -> None:
-    """Refuse a document that outgrows the limit; one that is over it already may still shrink."""
-    limit = settings.NOLA_MAX_BODY_MB * 1024 * 1024
-    size, before = len((edit.text or "").encode()), len(edit.was.text.encode()) if edit.was else 0
-    if size > limit and size > before:
-        raise TooLarge(f"{edit.key!r} would have {size:,} bytes; the limit (NOLA_MAX_BODY_MB) is {limit:,}")
+def _check(check: Check | None, address: Address, was: Stored | None) -> None:
+    """Let the caller refuse the write for what is stored there."""
+    if check:
+        check(edits.node_or_none(address, was), was.revision if was else 0)
 
 
 def _revisions(keys: Iterable[str]) -> dict[str, int]:
@@ -347,17 +246,18 @@ def _revisions(keys: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _write(edits: list[Edit], recorder: "Recorder") -> Written:
-    if not edits:
-        return Written(head())
-    for edit in edits:
+def _write(planned: list[Edit], recorder: Recorder) -> Written:
+    changed = [edit for edit in planned if edit.forward]
+    if not changed:
+        return Written(head(), planned)
+    for edit in changed:
         _write_entry(edit, recorder)
         result = hashlib.sha256(edit.text.encode()).hexdigest() if edit.text is not None else ""
         recorder.record("state", edit.key, edit.forward, edit.inverse, result)
-    return Written(recorder.seq, edits)
+    return Written(recorder.seq, planned)
 
 
-def _write_entry(edit: Edit, recorder: "Recorder") -> None:
+def _write_entry(edit: Edit, recorder: Recorder) -> None:
     entries = StateEntry.objects.filter(pk=edit.key)
     if edit.text is None:
         entries.delete()
@@ -367,66 +267,3 @@ def _write_entry(edit: Edit, recorder: "Recorder") -> None:
         StateEntry.objects.bulk_create([StateEntry(key_name=edit.key, created_at=recorder.at, **fields)])
     else:
         entries.update(**fields)
-
-
-@contextmanager
-def revision(author: Author) -> Iterator["Recorder"]:
-    """One revision in one transaction. On SQLite the write lock is held from here to the end of the block."""
-    with transaction.atomic():
-        recorder = Recorder(author)
-        yield recorder
-        recorder.close()
-
-
-class Recorder:
-    """A revision in the making. Without a recorded change none is made."""
-
-    def __init__(self, author: Author) -> None:
-        self.author = author
-        self.changes: list[Change] = []
-
-    @cached_property
-    def _meta(self) -> StoreMeta:
-        # Where rows are locked one by one, this one is taken as late as possible: every writer waits for it.
-        return StoreMeta.objects.select_for_update().first() or StoreMeta.objects.create()
-
-    @property
-    def seq(self) -> int:
-        """The number this revision takes."""
-        return self._meta.last_seq + 1
-
-    @cached_property
-    def at(self) -> datetime:
-        """Its time, which never goes back: the later of now and the last revision's."""
-        return max(timezone.now(), self._meta.last_at)
-
-    def record(self, kind: str, key: str, forward: Payload, inverse: Payload, result_hash: str) -> None:
-        """Add a change: what was done, what takes it back, and the SHA-256 of what it made ("" where it removed)."""
-        change = Change(
-            revision_id=self.seq,
-            kind=kind,
-            key=key,
-            forward=forward,
-            inverse=inverse,
-            result_hash=result_hash,
-            salt=secrets.token_hex(16),
-        )
-        change.digest = chain.digest(change)
-        self.changes.append(change)
-
-    def close(self) -> None:
-        """Write the revision row, its changes and the clock."""
-        if not self.changes:
-            return
-        row = Revision(
-            seq=self.seq,
-            at=self.at,
-            actor=self.author.actor,
-            source=self.author.source.value,
-            reason=self.author.reason,
-            info=dict(self.author.info),
-        )
-        row.chain = chain.link(self._meta.last_chain, row, [change.digest for change in self.changes])
-        Revision.objects.bulk_create([row])
-        Change.objects.bulk_create(self.changes)
-        StoreMeta.objects.filter(pk=self._meta.pk).update(last_seq=row.seq, last_at=row.at, last_chain=row.chain)

@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from conversations import log
 from conversations.log import NewConversation, NewMessage
-from state.store import Author, Source
+from state.revisions import Author, Source
 
 AGENT = Author("key:agent", Source.API)
 CONVERSATIONS = "/admin/conversations/conversation/"

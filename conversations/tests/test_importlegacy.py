@@ -10,10 +10,11 @@ from django.core.management.base import CommandError
 
 from conversations import importing, log
 from conversations.models import Conversation, Message
-from state import jsontext, store
+from state import jsontext, revisions, store
+from state.edits import Address
 from state.models import Change, Revision, StateEntry
 from state.report import Category, Unit
-from state.store import Address, Author, Source
+from state.revisions import Author, Source
 
 SAMPLE = settings.BASE_DIR.parent / "shared" / "legacy-nola"
 PERSON = Author("user:ada", Source.ADMIN)
@@ -476,7 +477,7 @@ def test_a_title_that_came_into_the_file_later_is_taken_over(tmp_path):
 def test_a_deleted_message_stays_deleted_unless_replaced(tmp_path):
     write(tmp_path, "Stimuli/conversations/one.json", chat())
     bring(tmp_path)
-    with store.revision(PERSON) as recorder:
+    with revisions.revision(PERSON) as recorder:
         gone = Message.objects.get(speaker="user")
         Message.objects.filter(pk=gone.pk).update(deleted_revision=recorder.seq, revision=recorder.seq)
         recorder.record("message", "react_1", {"remove": [gone.pk]}, {"add": [gone.pk]}, "")
@@ -495,7 +496,7 @@ def test_a_deleted_message_stays_deleted_unless_replaced(tmp_path):
 def test_a_message_edited_in_nola_is_not_added_again(tmp_path):
     write(tmp_path, "Stimuli/conversations/one.json", chat())
     bring(tmp_path)
-    with store.revision(PERSON) as recorder:
+    with revisions.revision(PERSON) as recorder:
         edited = Message.objects.get(speaker="user")
         Message.objects.filter(pk=edited.pk).update(message="[removed]", revision=recorder.seq)
         recorder.record("message", "react_1", {"edit": [edited.pk]}, {"edit": [edited.pk]}, "")

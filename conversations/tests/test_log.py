@@ -8,7 +8,7 @@ from conversations.log import NewConversation, NewMessage
 from conversations.models import Conversation, Message
 from state import store
 from state.models import Change, Revision
-from state.store import Author, Source
+from state.revisions import Author, Source
 
 ADA = Author("user:ada", Source.API, info={"batch": "b"})
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)

@@ -2,8 +2,9 @@ import pytest
 from django.urls import reverse
 
 from state import checkpoints, jsontext, store
+from state.edits import Address
 from state.models import Revision, StateEntry
-from state.store import Address, Author, Source
+from state.revisions import Author, Source
 
 LIST = "/admin/state/stateentry/"
 ADD = "/admin/state/stateentry/add/"

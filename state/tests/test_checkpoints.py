@@ -5,8 +5,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from state import checkpoints, jsontext, store
+from state.edits import Address
 from state.models import Revision, StateEntry
-from state.store import Address, Author, Source
+from state.revisions import Author, Source
 
 pytestmark = pytest.mark.django_db
 ADA = Author("user:ada", Source.API)

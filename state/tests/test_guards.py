@@ -4,9 +4,10 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from state import jsontext, store
+from state.edits import Address
 from state.guards import ensure_guards
 from state.models import Change, Revision
-from state.store import Address, Author, Source
+from state.revisions import Author, Source
 
 REDACT = "UPDATE state_change SET forward = '\"[redacted]\"', salt = '', result_hash = '', redacted_by = 1"
 

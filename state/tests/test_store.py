@@ -5,9 +5,10 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from state import chain, jsontext, patches, paths, store
+from state import chain, edits, jsontext, patches, paths, revisions, store
+from state.edits import Address
 from state.models import Change, Revision, StateEntry, StoreMeta
-from state.store import Address, Author, Source
+from state.revisions import Author, Source
 
 pytestmark = pytest.mark.django_db
 ADA = Author("user:ada", Source.ADMIN, "a reason", {"client": "test"})
@@ -43,17 +44,18 @@ def test_the_history_replays_to_what_is_stored():
     store.remove(Address("Task", ("b", "c")), ADA)
     put("/Task/x/y/z", None)
 
-    document = None
-    states = []
+    document = patches.NOTHING
+    texts = []
     changes = list(Change.objects.filter(key="Task"))
     for change in changes:
-        states.append(document)
-        document = patches.apply(document, change.forward)
+        document = patches.replay(document, change.forward)
+        texts.append(jsontext.dump(document))
+        assert hashlib.sha256(texts[-1].encode()).hexdigest() == change.result_hash
 
-    assert document.decode() == store.read(Address("Task")).text
-    for change, before in zip(reversed(changes), reversed(states), strict=True):
-        document = patches.apply(document, change.inverse)
-        assert document == before
+    assert texts[-1] == store.read(Address("Task")).text
+    for change, before in zip(reversed(changes), [*reversed(texts[:-1]), None], strict=True):
+        document = patches.replay(document, change.inverse)
+        assert document is patches.NOTHING if before is None else jsontext.dump(document) == before
 
 
 def test_removing_a_member_remembers_where_it_stood():
@@ -120,7 +122,7 @@ def test_a_document_cannot_outgrow_the_limit_but_may_shrink(settings):
     put("/Task", {"a": "x" * 900_000, "b": "x" * 900_000})
     settings.NOLA_MAX_BODY_MB = 1
 
-    with pytest.raises(store.TooLarge):
+    with pytest.raises(edits.TooLarge):
         put("/Task/c", "y")
     put("/Task/a", "z")
 
@@ -130,7 +132,7 @@ def test_a_document_cannot_outgrow_the_limit_but_may_shrink(settings):
 def test_a_document_cannot_outgrow_the_depth():
     put("/Task" + "/a" * 98, [[]])
 
-    with pytest.raises(store.TooDeep):
+    with pytest.raises(edits.TooDeep):
         put("/Task" + "/b" * 99, [[]])
 
     assert store.head() == 1
@@ -222,7 +224,7 @@ def test_a_failure_while_writing_leaves_nothing(monkeypatch):
     def fail(*args):
         raise OperationalError("disk I/O error")
 
-    monkeypatch.setattr(store.Recorder, "close", fail)
+    monkeypatch.setattr(revisions.Recorder, "close", fail)
     with pytest.raises(OperationalError):
         put("/Task", 2)
 

@@ -5,7 +5,7 @@ from django.core.management.commands import loaddata
 from django.core.serializers.base import DeserializedObject
 
 from access.actors import cli_actor
-from state import jsontext, store
+from state import edits, jsontext, revisions, store
 from state.jsontext import Document
 from state.models import StateEntry
 
@@ -18,10 +18,10 @@ class Command(loaddata.Command):
     def loaddata(self, fixture_labels: Sequence[str]) -> None:
         self.documents: dict[str, Document] = {}
         super().loaddata(fixture_labels)
-        author = store.Author(cli_actor(), store.Source.LOADDATA, info={"fixtures": list(fixture_labels)})
+        author = revisions.Author(cli_actor(), revisions.Source.LOADDATA, info={"fixtures": list(fixture_labels)})
         try:
             written = store.put_keys(self.documents, author)
-        except (store.BadKey, store.TooLarge, store.TooDeep) as error:
+        except (store.BadKey, edits.TooLarge, edits.TooDeep) as error:
             raise CommandError(f"Nothing was loaded: {error}") from None
         if self.documents and self.verbosity:
             self.stdout.write(summary(self.documents, written))
@@ -37,7 +37,7 @@ class Command(loaddata.Command):
 
 
 def summary(documents: dict[str, Document], written: store.Written) -> str:
-    if not written.edits:
+    if not written.changed:
         return f"All {len(documents)} keys were as in the fixture; nothing changed."
-    keys = ", ".join(edit.key for edit in written.edits)
+    keys = ", ".join(edit.key for edit in written.changed)
     return f"Revision {written.revision} restored {keys}."

@@ -1,0 +1,80 @@
+"""Entity tags and the conditions a request makes on them (RFC 9110 §8.8.3, §13)."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+
+
+class BadCondition(ValueError):
+    """If-Match or If-None-Match is not `*` or a list of entity tags."""
+
+
+class PreconditionFailed(Exception):
+    """What is stored is not what the request expects."""
+
+    def __init__(self, detail: str, etag: str | None, revision: int) -> None:
+        super().__init__(detail)
+        self.etag, self.revision = etag, revision
+
+
+class NotModified(Exception):
+    """What is stored is what the reader has already."""
+
+    def __init__(self, etag: str, revision: int) -> None:
+        super().__init__(etag)
+        self.etag, self.revision = etag, revision
+
+
+def etag(text: str) -> str:
+    """The strong entity tag of a value: a hash of its bytes, so that a write elsewhere does not change it."""
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What If-Match and If-None-Match ask for: "*", or the tags; None where there is no such header."""
+
+    match: str | list[str] | None = None
+    none_match: str | list[str] | None = None
+
+    def __bool__(self) -> bool:
+        return self.match is not None or self.none_match is not None
+
+    def check_write(self, text: str | None, revision: int) -> None:
+        """Raises PreconditionFailed unless a write may go on; `text` is what is stored there, None for nothing."""
+        tag = None if text is None else etag(text)
+        self._check_match(tag, revision)
+        if self.none_match is not None and _names(self.none_match, tag, weak=True):
+            raise PreconditionFailed("something is stored there already (If-None-Match)", tag, revision)
+
+    def check_read(self, text: str, revision: int) -> str:
+        """The tag to answer with. Raises PreconditionFailed and NotModified."""
+        tag = etag(text)
+        self._check_match(tag, revision)
+        if self.none_match is not None and _names(self.none_match, tag, weak=True):
+            raise NotModified(tag, revision)
+        return tag
+
+    def _check_match(self, tag: str | None, revision: int) -> None:
+        if self.match is not None and not _names(self.match, tag, weak=False):
+            what = "nothing is stored there" if tag is None else f"what is stored there has the ETag {tag}"
+            raise PreconditionFailed(f"{what}, which If-Match does not name", tag, revision)
+
+
+def parse(header: str | None) -> str | list[str] | None:
+    """The value of If-Match or If-None-Match: "*" or the tags. Raises BadCondition."""
+    if header is None or header.strip() == "*":
+        return header and "*"
+    tags = [tag.strip() for tag in header.split(",")]
+    if not all(_TAG.fullmatch(tag) for tag in tags):
+        raise BadCondition(f'{header!r} is neither * nor a list of ETags; an ETag stands in quotes: "..."')
+    return tags
+
+
+def _names(asked: str | list[str], tag: str | None, *, weak: bool) -> bool:
+    """Whether the header names the tag; a weak tag counts only where weak comparison is allowed."""
+    if tag is None or asked == "*":
+        return tag is not None
+    return any((one.removeprefix("W/") if weak else one) == tag for one in asked)

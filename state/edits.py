@@ -1,0 +1,178 @@
+"""Edits: what a write does to one key, computed from what is stored there, without touching the database."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.conf import settings
+
+from state import diffs, jsontext, patches, paths
+from state.diffs import Op
+from state.jsontext import Document, JSONValue
+from state.paths import Tokens
+
+
+class NotFound(LookupError):
+    """No such key, or nothing at that place inside it."""
+
+
+class TooLarge(ValueError):
+    """The resulting document would be over the limit."""
+
+
+class TooDeep(ValueError):
+    """The resulting document would nest too deep."""
+
+
+class Address(NamedTuple):
+    """A key, and the way to a node inside its document."""
+
+    key: str
+    tokens: Tokens = ()
+
+    @property
+    def pointer(self) -> str:
+        return paths.format_pointer((self.key, *self.tokens))
+
+
+class Stored(NamedTuple):
+    """A key's document as it was when a write was planned, and the revision that had last changed it."""
+
+    text: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A planned write of one key. No `was`: the key is new. No `text`: the key goes."""
+
+    key: str
+    was: Stored | None
+    text: str | None
+    forward: list[Op]
+    inverse: list[Op]
+    creates: bool = False  # something now stands at the address where nothing was
+
+
+def put(address: Address, was: Stored | None, document: Document) -> Edit:
+    """Put a document at an address; missing object parents are made. Raises paths.Blocked, TooLarge and TooDeep."""
+    _check_depth(document.value, address)
+    edit = _put(address, was, document)
+    _check_size(edit)
+    return edit
+
+
+def _put(address: Address, was: Stored | None, document: Document) -> Edit:
+    key, tokens = address
+    if was is None:
+        value = _nested(tokens, document.value)
+        text = jsontext.dump(value) if tokens else document.text
+        return Edit(key, None, text, [_add_op("", value)], [_remove_op("")], creates=True)
+    if tokens:
+        return _put_inside(address, was, document)
+    same = was.text == document.text
+    ops = ([], []) if same else diffs.diff(json.loads(was.text), document.value)
+    return Edit(key, was, document.text, *ops)
+
+
+def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
+    key, tokens = address
+    data = was.text.encode()
+    known, start, end = paths.nearest(data, tokens)
+    path = paths.format_pointer(tokens[: known + 1])
+    if known == len(tokens):
+        forward, inverse = diffs.diff(json.loads(data[start:end]), document.value, path)
+        new = data[:start] + document.text.encode() + data[end:]
+        return Edit(key, was, new.decode(), forward, inverse)
+    value = _nested(tokens[known + 1 :], document.value)
+    new = paths.add(data, start, end, tokens[known], jsontext.dump(value).encode())
+    return Edit(key, was, new.decode(), [_add_op(path, value)], [_remove_op(path)], creates=True)
+
+
+def remove(address: Address, was: Stored) -> Edit:
+    """Remove the key, or a node inside its document. Raises NotFound."""
+    key, tokens = address
+    path = paths.format_pointer(tokens)
+    if not tokens:
+        return Edit(key, was, None, [_remove_op("")], [_add_op("", json.loads(was.text))])
+    data = was.text.encode()
+    old = json.loads(_node(address, data))
+    rest, place = paths.remove(data, tokens)
+    back = _add_op(path, old)
+    if not place.is_last and not paths.is_array(data, tokens[:-1]):
+        back["position"] = place.position
+    return Edit(key, was, rest.decode(), [_remove_op(path)], [back])
+
+
+def patch(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
+    """Apply checked operations to the node at an address. Raises NotFound, patches.Failed, TooLarge and TooDeep."""
+    data = was.text.encode()
+    _node(address, data)
+    forward: list[Op] = []
+    inverse: list[Op] = []
+    for step in patches.steps(data, ops, address.tokens):
+        data = step.data
+        forward, inverse = forward + step.forward, step.inverse + inverse
+        for op in step.forward:
+            _check_step(address.key, op, data)
+        _check_size(Edit(address.key, was, data.decode(), forward, inverse))
+    text = data.decode()
+    return Edit(address.key, was, text, forward, inverse) if text != was.text else Edit(address.key, was, text, [], [])
+
+
+def _nested(tokens: Tokens, value: JSONValue) -> JSONValue:
+    for token in reversed(tokens):
+        value = {token: value}
+    return value
+
+
+def _add_op(path: str, value: JSONValue) -> Op:
+    return {"op": "add", "path": path, "value": value}
+
+
+def _remove_op(path: str) -> Op:
+    return {"op": "remove", "path": path}
+
+
+def _check_step(key: str, op: Op, data: bytes) -> None:
+    tokens = paths.parse_pointer(op["path"])
+    if op["op"] == "move":
+        _check_depth(json.loads(paths.get(data, tokens)), Address(key, tokens))
+    elif op["op"] != "remove":
+        _check_depth(op["value"], Address(key, tokens))
+
+
+def _check_depth(value: JSONValue, address: Address) -> None:
+    if jsontext.depth(value) + len(address.tokens) > jsontext.MAX_DEPTH:
+        raise TooDeep(f"{address.pointer} would nest deeper than {jsontext.MAX_DEPTH} levels")
+
+
+def _check_size(edit: Edit) -> None:
+    """Refuse a document that outgrows the limit; one that is over it already may still shrink."""
+    limit = settings.NOLA_MAX_BODY_MB * 1024 * 1024
+    size, before = len((edit.text or "").encode()), len(edit.was.text.encode()) if edit.was else 0
+    if size > limit and size > before:
+        raise TooLarge(f"{edit.key!r} would have {size:,} bytes; the limit (NOLA_MAX_BODY_MB) is {limit:,}")
+
+
+def node(address: Address, text: str) -> str:
+    """The node at an address in the text of its key's document. Raises NotFound."""
+    return _node(address, text.encode()).decode() if address.tokens else text
+
+
+def _node(address: Address, data: bytes) -> bytes:
+    try:
+        return paths.get(data, address.tokens)
+    except paths.Missing as error:
+        raise NotFound(f"nothing is stored at {address.pointer}: {error}") from None
+
+
+def node_or_none(address: Address, was: Stored | None) -> str | None:
+    """The text of the node at an address, None if nothing is stored there."""
+    if was is None or not address.tokens:
+        return was and was.text
+    try:
+        return paths.get(was.text.encode(), address.tokens).decode()
+    except paths.Missing:
+        return None

@@ -1,0 +1,109 @@
+"""Revisions: what every committed write leaves in the history, with its author, in the transaction of the write."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from state import chain
+from state.diffs import Op
+from state.jsontext import JSONValue
+from state.models import Change, Revision, StoreMeta
+
+Payload = JSONValue | list[Op]
+
+
+class Source(StrEnum):
+    """Through which door a write came. The list is closed: history keeps these words for good."""
+
+    API = "api"
+    ADMIN = "admin"
+    CLI = "cli"
+    MCP = "mcp"
+    IMPORT = "import"
+    RESTORE = "restore"
+    UNDO = "undo"
+    SYNC = "sync"
+    LOADDATA = "loaddata"
+    SEED = "seed"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes (key:<name>, user:<name>, cli:<os user>, system:<job>), through which door, and why."""
+
+    actor: str
+    source: Source
+    reason: str = ""
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def revision(author: Author) -> Iterator["Recorder"]:
+    """One revision in one transaction. On SQLite the write lock is held from here to the end of the block."""
+    with transaction.atomic():
+        recorder = Recorder(author)
+        yield recorder
+        recorder.close()
+
+
+class Recorder:
+    """A revision in the making. Without a recorded change none is made."""
+
+    def __init__(self, author: Author) -> None:
+        self.author = author
+        self.changes: list[Change] = []
+
+    @cached_property
+    def _meta(self) -> StoreMeta:
+        # Where rows are locked one by one, this one is taken as late as possible: every writer waits for it.
+        return StoreMeta.objects.select_for_update().first() or StoreMeta.objects.create()
+
+    @property
+    def seq(self) -> int:
+        """The number this revision takes."""
+        return self._meta.last_seq + 1
+
+    @cached_property
+    def at(self) -> datetime:
+        """Its time, which never goes back: the later of now and the last revision's."""
+        return max(timezone.now(), self._meta.last_at)
+
+    def record(self, kind: str, key: str, forward: Payload, inverse: Payload, result_hash: str) -> None:
+        """Add a change: what was done, what takes it back, and the SHA-256 of what it made ("" where it removed)."""
+        change = Change(
+            revision_id=self.seq,
+            kind=kind,
+            key=key,
+            forward=forward,
+            inverse=inverse,
+            result_hash=result_hash,
+            salt=secrets.token_hex(16),
+        )
+        change.digest = chain.digest(change)
+        self.changes.append(change)
+
+    def close(self) -> None:
+        """Write the revision row, its changes and the clock."""
+        if not self.changes:
+            return
+        row = Revision(
+            seq=self.seq,
+            at=self.at,
+            actor=self.author.actor,
+            source=self.author.source.value,
+            reason=self.author.reason,
+            info=dict(self.author.info),
+        )
+        row.chain = chain.link(self._meta.last_chain, row, [change.digest for change in self.changes])
+        Revision.objects.bulk_create([row])
+        Change.objects.bulk_create(self.changes)
+        StoreMeta.objects.filter(pk=self._meta.pk).update(last_seq=row.seq, last_at=row.at, last_chain=row.chain)
