@@ -12,9 +12,10 @@ from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
 from nola_site.problems import problem
-from state import addresses, checkpoints, conditions, edits, jsontext, patches, paths, store
+from state import addresses, checkpoints, conditions, edits, history, jsontext, patches, paths, store
 from state.api import JSON_PATCH, MERGE_PATCH, UnknownPatch
 from state.api import router as state_router
+from state.api_history import router as history_router
 
 
 class StrictParser(Parser):
@@ -34,6 +35,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("/state", state_router)
+api.add_router("", history_router)
 
 STATUS: dict[type[Exception], int] = {
     addresses.BadAddress: 400,
@@ -46,6 +48,7 @@ STATUS: dict[type[Exception], int] = {
     store.Stale: 409,
     edits.TooLarge: 413,
     addresses.UnknownParameter: 422,
+    history.UnknownMoment: 422,
     patches.UnknownOp: 422,
     store.BadKey: 422,
     edits.TooDeep: 422,

@@ -31,12 +31,15 @@ class WholeState(ValueError):
     """The address names no key where one is needed."""
 
 
-def address_of(request: HttpRequest) -> Address | None:
-    """The address a request names, None for the whole state. Raises the errors above and paths.BadPointer."""
+def address_of(request: HttpRequest, prefix: str = PREFIX, known: tuple[str, ...] = ()) -> Address | None:
+    """The address a request names, None for the whole state. `known` are parameters the call takes beside pointer.
+
+    Raises the errors above and paths.BadPointer.
+    """
     raw = request.META.get("RAW_URI") or quote(request.path_info, safe="/~%")
-    path = raw.partition("?")[0].removeprefix(PREFIX)
+    path = raw.partition("?")[0].removeprefix(prefix)
     tokens = [_token(segment) for segment in path.split("/")[1:]]
-    pointers = query_of(request, ("pointer",)).get("pointer", [])
+    pointers = query_of(request, ("pointer", *known)).get("pointer", [])
     if len(pointers) > 1:
         raise BadAddress("one pointer at a time, please")
     for pointer in pointers:
@@ -50,6 +53,22 @@ def node_of(request: HttpRequest) -> Address:
     if address is None:
         raise WholeState("the whole state cannot be written at once; write a key, or POST /api/state/restore")
     return address
+
+
+def one(query: dict[str, list[str]], name: str) -> str | None:
+    """The value of a parameter that can be given once. Raises BadAddress."""
+    values = query.get(name, [])
+    if len(values) > 1:
+        raise BadAddress(f"the parameter {name!r} is given {len(values)} times")
+    return values[0] if values else None
+
+
+def whole(query: dict[str, list[str]], name: str, default: int, highest: int) -> int:
+    """A parameter that is a whole number from 1 to `highest`. Raises UnknownParameter."""
+    text = one(query, name) or str(default)
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and 1 <= int(text) <= highest):
+        raise UnknownParameter(f"{name}={text[:40]!r} must be a whole number from 1 to {highest}")
+    return int(text)
 
 
 def query_of(request: HttpRequest, known: tuple[str, ...]) -> dict[str, list[str]]:

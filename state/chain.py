@@ -10,13 +10,12 @@ from collections.abc import Sequence
 
 from state import jsontext
 from state.jsontext import JSONValue
-from state.models import Change, Revision
+from state.models import Revision
 
 
-def digest(change: Change) -> str:
-    """The digest of a change whose payload is not redacted, as 64 hex digits."""
-    payload = [jsontext.dump(change.forward), jsontext.dump(change.inverse)]
-    return _hash([change.salt, change.kind, change.key, *payload, change.result_hash])
+def digest(salt: str, kind: str, key: str, forward: str, inverse: str, result_hash: str) -> str:
+    """The digest of a change, its patches as stored text, as 64 hex digits."""
+    return _hash([salt, kind, key, forward, inverse, result_hash])
 
 
 def link(previous: str, revision: Revision, digests: Sequence[str]) -> str:

@@ -5,7 +5,9 @@ import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import NamedTuple, NoReturn, Union
+from typing import Any, NamedTuple, NoReturn, Union
+
+from state.paths import format_pointer
 
 JSONValue = Union[None, bool, int, float, str, list["JSONValue"], dict[str, "JSONValue"]]  # noqa: UP007 - recursive
 
@@ -57,7 +59,7 @@ def document(value: JSONValue) -> Document:
     return Document(value, dump(value))
 
 
-def dump(value: JSONValue) -> str:
+def dump(value: Any) -> str:
     """The stored text of a value: compact, member order kept. Raises ValueError for NaN and Infinity."""
     return _ENCODER.encode(value)
 
@@ -183,7 +185,7 @@ def _refuse(text: str, syntax_error: int | None = None, message: str = "") -> No
         raise NotAcceptable("not acceptable JSON", 1, 1)
     # the path stops at the member whose name is still to come
     path = [level.token for level in levels if level.token or not level.expects_name]
-    pointer = "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in path)
+    pointer = format_pointer(path)
     line, column = _place(text, position)
     raise NotAcceptable(reason, line, column, pointer.encode(errors="replace").decode())
 

@@ -75,6 +75,23 @@ class Change(models.Model):
         return f"{self.kind} {self.key}"
 
 
+class Snapshot(models.Model):
+    """A key's document at a revision, with its blame, so that reading the past need not replay all of it. A cache."""
+
+    id = models.BigAutoField(primary_key=True)
+    key = models.TextField()
+    revision = models.BigIntegerField()
+    document = models.BinaryField()  # zlib over the JSON text
+    blame = models.BinaryField()
+
+    class Meta:
+        db_table = "state_snapshot"
+        constraints = [models.UniqueConstraint(fields=["key", "revision"], name="state_snapshot_of_key")]
+
+    def __str__(self) -> str:
+        return f"{self.key} at revision {self.revision}"
+
+
 def new_store_id() -> str:
     return str(uuid.uuid4())
 

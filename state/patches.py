@@ -269,31 +269,39 @@ def _replayed(document: Any, op: Op) -> Any:
         return NOTHING if op["op"] == "remove" else op["value"]
     match op["op"]:
         case "remove":
-            _take(document, tokens)
+            take(document, tokens)
         case "replace":
-            parent = _parent(document, tokens)
+            parent = parent_of(document, tokens)
             parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]] = op["value"]
         case "add":
-            _put(document, tokens, op["value"], op.get("position"))
+            place(document, tokens, op["value"], op.get("position"))
         case "move":
-            value = _take(document, paths.parse_pointer(op["from"]))
-            _put(document, tokens, value, op.get("position"))
+            value = take(document, paths.parse_pointer(op["from"]))
+            place(document, tokens, value, op.get("position"))
     return document
 
 
-def _parent(document: Any, tokens: Tokens) -> Any:
-    for token in tokens[:-1]:
+def parent_of(document: Any, tokens: Tokens) -> Any:
+    """The object or array that the last token names a member or item of."""
+    return node(document, tokens[:-1])
+
+
+def node(document: Any, tokens: Tokens) -> Any:
+    """The node at `tokens`, which exists."""
+    for token in tokens:
         document = document[int(token) if isinstance(document, list) else token]
     return document
 
 
-def _take(document: Any, tokens: Tokens) -> Any:
-    parent = _parent(document, tokens)
+def take(document: Any, tokens: Tokens) -> Any:
+    """Remove the node at `tokens` (not the root), and return it."""
+    parent = parent_of(document, tokens)
     return parent.pop(int(tokens[-1]) if isinstance(parent, list) else tokens[-1])
 
 
-def _put(document: Any, tokens: Tokens, value: JSONValue, position: int | None) -> None:
-    parent = _parent(document, tokens)
+def place(document: Any, tokens: Tokens, value: Any, position: int | None = None) -> None:
+    """Insert an item, or a member at `position` or at the end."""
+    parent = parent_of(document, tokens)
     if isinstance(parent, list):
         parent.insert(int(tokens[-1]), value)
         return

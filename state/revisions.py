@@ -12,8 +12,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from state import chain
+from state import chain, jsontext
 from state.diffs import Op
+from state.fields import JSONText
 from state.jsontext import JSONValue
 from state.models import Change, Revision, StoreMeta
 
@@ -77,19 +78,22 @@ class Recorder:
         """Its time, which never goes back: the later of now and the last revision's."""
         return max(timezone.now(), self._meta.last_at)
 
-    def record(self, kind: str, key: str, forward: Payload, inverse: Payload, result_hash: str) -> None:
+    def record(self, kind: str, key: str, forward: Payload, inverse: Payload, result_hash: str) -> Change:
         """Add a change: what was done, what takes it back, and the SHA-256 of what it made ("" where it removed)."""
+        texts = JSONText(jsontext.dump(forward)), JSONText(jsontext.dump(inverse))
+        salt = secrets.token_hex(16)
         change = Change(
             revision_id=self.seq,
             kind=kind,
             key=key,
-            forward=forward,
-            inverse=inverse,
+            forward=texts[0],
+            inverse=texts[1],
             result_hash=result_hash,
-            salt=secrets.token_hex(16),
+            salt=salt,
+            digest=chain.digest(salt, kind, key, *texts, result_hash),
         )
-        change.digest = chain.digest(change)
         self.changes.append(change)
+        return change
 
     def close(self) -> None:
         """Write the revision row, its changes and the clock."""

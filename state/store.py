@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from state import edits, jsontext, patches
+from state import edits, history, jsontext, patches
 from state.diffs import Op
 from state.edits import Address, Edit, NotFound, Stored
 from state.fields import JSONText
@@ -253,8 +253,15 @@ def _write(planned: list[Edit], recorder: Recorder) -> Written:
     for edit in changed:
         _write_entry(edit, recorder)
         result = hashlib.sha256(edit.text.encode()).hexdigest() if edit.text is not None else ""
-        recorder.record("state", edit.key, edit.forward, edit.inverse, result)
+        change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)
+        if edit.text is not None:
+            _remember_later(edit.key, recorder.seq, len(edit.text), len(change.forward))
     return Written(recorder.seq, planned)
+
+
+def _remember_later(key: str, revision: int, document_bytes: int, patch_bytes: int) -> None:
+    """Let the history keep a snapshot if one is due, once the write is done; if that fails, the write stands."""
+    transaction.on_commit(lambda: history.remember(key, revision, document_bytes, patch_bytes), robust=True)
 
 
 def _write_entry(edit: Edit, recorder: Recorder) -> None:

@@ -1,0 +1,257 @@
+"""Reading the log: what a key was at any revision, what changed between two, and who wrote each leaf.
+
+Past documents are replayed from the nearest of: the stored one, a snapshot on either side, nothing. Snapshots are a
+cache of the log and can be dropped.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Count, IntegerField, Max, Min, Sum, TextField
+from django.db.models.functions import Cast, Length
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from state import blame, diffs, edits, jsontext, patches, paths
+from state.diffs import Op
+from state.edits import Address, NotFound
+from state.jsontext import JSONValue
+from state.models import Change, Revision, Snapshot, StateEntry, StoreMeta
+from state.patches import NOTHING, Nothing
+from state.paths import Tokens
+
+SNAPSHOT_CHANGES = 250  # changes of a key between two snapshots, at most about
+SNAPSHOT_BYTES = 65536  # bytes of patches that are worth a snapshot, if they are more than twice the document too
+LOOK_EVERY = 32  # revisions between two looks at whether a snapshot is due
+
+
+class UnknownMoment(ValueError):
+    """No revision, or a time that cannot be read or lies in the future."""
+
+
+def moment(text: str) -> int:
+    """The revision that was the newest at `text`: a revision's number, or an RFC 3339 time with its zone.
+
+    0 stands for the time before the first. Raises UnknownMoment.
+    """
+    if text.isascii() and text.isdigit():
+        if int(text[:20]) > _head():
+            raise UnknownMoment(f"revision {text[:20]} does not exist; the newest is {_head()}")
+        return int(text)
+    time = _time(text)
+    return Revision.objects.filter(at__lte=time).aggregate(seq=Max("seq"))["seq"] or 0
+
+
+def _time(text: str) -> datetime:
+    spelt = re.sub(r" (\d\d:\d\d)$", r"+\1", text)  # a + that was read as a space
+    try:
+        time = parse_datetime(spelt)
+    except ValueError:
+        time = None
+    if time is None:
+        raise UnknownMoment(f"{text!r} is neither a revision nor a time such as 2026-01-31T12:00:00Z")
+    if timezone.is_naive(time):
+        raise UnknownMoment(f"the time {text!r} names no zone; end it with Z or an offset such as +01:00")
+    if time > timezone.now():
+        raise UnknownMoment(f"the time {text!r} is in the future")
+    return time
+
+
+# What was
+
+
+def document_at(key: str, revision: int) -> JSONValue | Nothing:
+    """The document of a key as it was at a revision, NOTHING where there was none."""
+    start, document = _nearest(key, revision)
+    if start <= revision:
+        changes = _changes(key, start, revision).values_list("forward", flat=True)
+    else:
+        changes = _changes(key, revision, start).reverse().values_list("inverse", flat=True)
+    for ops in changes.iterator(chunk_size=500):
+        document = patches.replay(document, ops)
+    return document
+
+
+def _nearest(key: str, revision: int) -> tuple[int, JSONValue | Nothing]:
+    """A revision at which the document is at hand, as few changes away as possible, and the document."""
+    snapshots = Snapshot.objects.filter(key=key)
+    before = snapshots.filter(revision__lte=revision).aggregate(seq=Max("revision"))["seq"] or 0
+    after = snapshots.filter(revision__gt=revision).aggregate(seq=Min("revision"))["seq"] or _last(key)
+    if _changes(key, before, revision).count() <= _changes(key, revision, after).count():
+        return before, _at_hand(key, before)
+    return after, _at_hand(key, after)
+
+
+def _last(key: str) -> int:
+    return Change.objects.filter(kind="state", key=key).aggregate(seq=Max("revision_id"))["seq"] or 0
+
+
+def _at_hand(key: str, revision: int) -> JSONValue | Nothing:
+    """The document at a revision that has a snapshot, or is the key's first or last."""
+    snapshot = Snapshot.objects.filter(key=key, revision=revision).first()
+    if snapshot:
+        return json.loads(zlib.decompress(snapshot.document))
+    entry = StateEntry.objects.filter(pk=key, revision=revision).first()
+    return entry.value_json if entry else NOTHING
+
+
+def _changes(key: str, after: int, up_to: int) -> Any:
+    """The changes of a key in (after, up_to], oldest first."""
+    span = {"revision_id__gt": after, "revision_id__lte": up_to}
+    return Change.objects.filter(kind="state", key=key, **span).order_by("revision_id")
+
+
+def read_at(address: Address | None, revision: int) -> str:
+    """The text of a value, or of the whole state, as it was at a revision. Raises NotFound."""
+    if address is None:
+        return _state_at(revision)
+    document = document_at(address.key, revision)
+    if isinstance(document, Nothing):
+        raise NotFound(f"there was no key {address.key!r} at revision {revision}")
+    return edits.node(address, jsontext.dump(document))
+
+
+def _state_at(revision: int) -> str:
+    """Keys that have not changed since are taken as they are stored."""
+    changed = {key: document_at(key, revision) for key in keys_between(revision, _head())}
+    texts = {key: jsontext.dump(document) for key, document in changed.items() if not isinstance(document, Nothing)}
+    rows = StateEntry.objects.values_list("key_name", Cast("value_json", TextField()))
+    texts |= {key: text for key, text in rows if key not in changed}
+    members = (f"{jsontext.dump(key)}:{texts[key]}" for key in sorted(texts, key=str.encode))
+    return "{" + ",".join(members) + "}"
+
+
+def _head() -> int:
+    return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
+
+
+def keys_between(first: int, last: int) -> list[str]:
+    """The keys that revisions in (first, last] touched, in byte order."""
+    span = {"revision_id__gt": min(first, last), "revision_id__lte": max(first, last)}
+    found = Change.objects.filter(kind="state", **span).order_by().values_list("key", flat=True).distinct()
+    return sorted(found, key=str.encode)
+
+
+def diff(first: int, last: int, keys: list[str] | None = None) -> dict[str, list[Op]]:
+    """For each key that differs between two revisions, the patch from the one to the other; "" adds or removes it."""
+    found = {}
+    for key in keys_between(first, last) if keys is None else keys:
+        ops = _difference(document_at(key, first), document_at(key, last))
+        if ops:
+            found[key] = ops
+    return found
+
+
+def _difference(old: JSONValue | Nothing, new: JSONValue | Nothing) -> list[Op]:
+    if isinstance(new, Nothing):
+        return [] if isinstance(old, Nothing) else [{"op": "remove", "path": ""}]
+    if isinstance(old, Nothing):
+        return [{"op": "add", "path": "", "value": new}]
+    return diffs.diff(old, new)[0]
+
+
+# Who wrote it
+
+
+class Blamed(NamedTuple):
+    """A key's document, its blame, and the revision at which it was so."""
+
+    document: JSONValue | Nothing
+    blame: blame.Blame
+    revision: int
+
+
+def blame_of(key: str) -> Blamed:
+    """The stored document of a key with its blame. Raises NotFound."""
+    entry = StateEntry.objects.filter(pk=key).only("revision").first()
+    if entry is None:
+        raise NotFound(f"there is no key {key!r}")
+    document, blamed, start = _blamed_snapshot(key)
+    changes = _changes(key, start, entry.revision).values_list("revision_id", "forward")
+    for revision, ops in changes.iterator(chunk_size=500):
+        document, blamed = blame.replay(document, blamed, ops, revision)
+    return Blamed(document, blamed, entry.revision)
+
+
+def _blamed_snapshot(key: str) -> Blamed:
+    snapshot = Snapshot.objects.filter(key=key).order_by("-revision").first()
+    if snapshot is None:
+        return Blamed(NOTHING, 0, 0)
+    document, blamed = (json.loads(zlib.decompress(part)) for part in (snapshot.document, snapshot.blame))
+    return Blamed(document, blamed, snapshot.revision)
+
+
+def remember(key: str, revision: int, document_bytes: int, patch_bytes: int) -> None:
+    """Keep a snapshot of a key that `revision` has written, if enough has been written since the last one."""
+    if revision % LOOK_EVERY and patch_bytes < SNAPSHOT_BYTES:
+        return
+    last = Snapshot.objects.filter(key=key).aggregate(seq=Max("revision"))["seq"] or 0
+    length = Length(Cast("forward", TextField()), output_field=IntegerField())
+    since = _changes(key, last, revision).order_by().aggregate(count=Count("id"), bytes=Sum(length))
+    if since["count"] >= SNAPSHOT_CHANGES or (since["bytes"] or 0) > max(SNAPSHOT_BYTES, 2 * document_bytes):
+        now = blame_of(key)
+        document, blamed = (zlib.compress(jsontext.dump(part).encode(), 1) for part in now[:2])
+        row = Snapshot(key=key, revision=now.revision, document=document, blame=blamed)
+        Snapshot.objects.bulk_create([row], ignore_conflicts=True)
+
+
+# What happened
+
+
+class Event(NamedTuple):
+    """One revision of a key."""
+
+    revision: Revision
+    patch: list[Op]
+
+
+def events(key: str, tokens: Tokens = (), before: int | None = None) -> Iterator[Event]:
+    """The revisions that touched a key, or the node at `tokens` (as the pointer spells it), newest first."""
+    changes = Change.objects.filter(kind="state", key=key).order_by("-revision_id").select_related("revision")
+    if before is not None:
+        changes = changes.filter(revision_id__lt=before)
+    for change in changes.iterator(chunk_size=200):
+        patch = [op for op in change.forward if _touches(op, tokens)] if tokens else change.forward
+        if patch:
+            yield Event(change.revision, patch)
+
+
+def _touches(op: Op, tokens: Tokens) -> bool:
+    """Whether an operation names the node, something inside it, or something it lies in."""
+    named = [paths.parse_pointer(op[name]) for name in ("path", "from") if name in op]
+    return any(place[: len(tokens)] == tokens[: len(place)] for place in named)
+
+
+def check_known(key: str) -> None:
+    """Raises NotFound for a key that history has never seen."""
+    if not Change.objects.filter(kind="state", key=key).exists():
+        raise NotFound(f"history knows no key {key!r}")
+
+
+def leaves_under(blamed: Blamed, address: Address) -> list[tuple[str, int]]:
+    """Pointer (from the key's root) and revision of each leaf at or under an address. Raises NotFound."""
+    document: Any = blamed.document
+    by = blamed.blame
+    for token in address.tokens:
+        document = _child(document, token, address)
+        if not isinstance(by, int):
+            by = by[int(token) if isinstance(by, list) else token]
+    return list(blame.leaves(document, by, paths.format_pointer(address.tokens)))
+
+
+def _child(document: Any, token: str, address: Address) -> Any:
+    if isinstance(document, dict) and token in document:
+        return document[token]
+    number = paths.index(token)
+    if isinstance(document, list) and number is not None and number < len(document):
+        return document[number]
+    raise NotFound(f"nothing is stored at {address.pointer}")
+
+
+def now() -> str:
+    """The newest revision, as `moment` takes it."""
+    return str(_head())
