@@ -12,10 +12,11 @@ from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
 from nola_site.problems import problem
-from state import addresses, checkpoints, conditions, edits, history, jsontext, patches, paths, store
+from state import addresses, checkpoints, conditions, edits, history, jsontext, patches, paths, store, transactions
 from state.api import JSON_PATCH, MERGE_PATCH, UnknownPatch
 from state.api import router as state_router
 from state.api_history import router as history_router
+from state.api_transactions import router as transactions_router
 
 
 class StrictParser(Parser):
@@ -35,11 +36,13 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("/state", state_router)
+api.add_router("/transactions", transactions_router)
 api.add_router("", history_router)
 
 STATUS: dict[type[Exception], int] = {
     addresses.BadAddress: 400,
     paths.BadPointer: 400,
+    transactions.BadTransaction: 400,
     addresses.EmptySegment: 404,
     conditions.BadCondition: 400,
     patches.BadPatch: 400,
@@ -79,6 +82,13 @@ def whole_state(request: HttpRequest, error: addresses.WholeState) -> HttpRespon
 @api.exception_handler(UnknownPatch)
 def unknown_patch(request: HttpRequest, error: UnknownPatch) -> HttpResponse:
     return problem(415, str(error), {"Accept-Patch": f"{MERGE_PATCH}, {JSON_PATCH}"})
+
+
+@api.exception_handler(transactions.OperationFailed)
+def operation_failed(request: HttpRequest, error: transactions.OperationFailed) -> HttpResponse:
+    status = {patches.Failed: 409, conditions.PreconditionFailed: 412, **STATUS}[type(error.cause)]
+    members = {name: getattr(error.cause, name, None) for name in ("pointer", "etag", "revision")}
+    return problem(status, str(error), op_index=error.index, **members)
 
 
 @api.exception_handler(patches.Failed)

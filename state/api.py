@@ -66,7 +66,7 @@ def put_state(request: HttpRequest) -> HttpResponse:
     """Create (201) or replace (200) a value. Missing object parents are created, arrays never."""
     address = node_of(request)
     document = jsontext.load(request.body)
-    written = store.put(address, document, _author(request), check=_check(request))
+    written = store.put(address, document, author_of(request), check=_check(request))
     return _written(request, address, written)
 
 
@@ -75,10 +75,10 @@ def patch_state(request: HttpRequest) -> HttpResponse:
     address = node_of(request)
     if request.content_type == MERGE_PATCH:
         patch = jsontext.load(request.body).value
-        written = store.merge(address, patch, _author(request), check=_check(request))
+        written = store.merge(address, patch, author_of(request), check=_check(request))
     elif request.content_type == JSON_PATCH:
         ops = patches.check(jsontext.load(request.body).value)
-        written = store.patch(address, ops, _author(request), check=_check(request))
+        written = store.patch(address, ops, author_of(request), check=_check(request))
     else:
         raise UnknownPatch(f"a patch is sent as {MERGE_PATCH} or {JSON_PATCH}, not as {request.content_type!r}")
     return _written(request, address, written)
@@ -86,7 +86,7 @@ def patch_state(request: HttpRequest) -> HttpResponse:
 
 def delete_state(request: HttpRequest) -> HttpResponse:
     """Remove a key, or a node inside one."""
-    written = store.remove(node_of(request), _author(request), check=_check(request))
+    written = store.remove(node_of(request), author_of(request), check=_check(request))
     return _answer(store.Reading("", written.revision), status=204)
 
 
@@ -95,15 +95,7 @@ def restore_state(request: HttpRequest, body: Restore | list[Any]) -> HttpRespon
     query_of(request, ())
     wanted = body if isinstance(body, Restore) else Restore(checkpoint=body)
     plan = checkpoints.plan(_available(wanted), wanted.pointer)
-    if wanted.dry_run:
-        written = store.Written(store.head(), plan())
-    else:
-        written = store.commit(plan, _author(request, Source.RESTORE, checkpoint=_name(wanted)))
-    keys: list[JSONValue] = [edit.key for edit in written.changed]
-    answer: dict[str, JSONValue] = {"revision": written.revision, "changed": keys}
-    if wanted.dry_run:
-        answer["patches"] = {edit.key: list[JSONValue](edit.forward) for edit in written.changed}
-    return _answer(store.Reading(jsontext.dump(answer), written.revision))
+    return run(plan, author_of(request, Source.RESTORE, checkpoint=_name(wanted)), wanted.dry_run)
 
 
 def read_node(request: HttpRequest, address: str) -> HttpResponse:
@@ -124,6 +116,16 @@ def patch_node(request: HttpRequest, address: str) -> HttpResponse:
 def delete_node(request: HttpRequest, address: str) -> HttpResponse:
     """Remove a key, or a node inside one."""
     return delete_state(request)
+
+
+def run(plan: Callable[[], list[edits.Edit]], author: Author, dry_run: bool) -> HttpResponse:
+    """Commit a plan, or only show what it would do."""
+    written = store.Written(store.head(), plan()) if dry_run else store.commit(plan, author)
+    keys: list[JSONValue] = [edit.key for edit in written.changed]
+    answer: dict[str, JSONValue] = {"revision": written.revision, "changed": keys}
+    if dry_run:
+        answer["patches"] = {edit.key: list[JSONValue](edit.forward) for edit in written.changed}
+    return _answer(store.Reading(jsontext.dump(answer), written.revision))
 
 
 def add_routes(path: str, read: View, put: View, patch: View, delete: View, **extra: Any) -> None:
@@ -154,7 +156,7 @@ def _name(wanted: Restore) -> str:
     return wanted.checkpoint if isinstance(wanted.checkpoint, str) else "a document in the request"
 
 
-def _author(request: HttpRequest, source: Source | None = None, **info: str) -> Author:
+def author_of(request: HttpRequest, source: Source | None = None, **info: str) -> Author:
     """Who writes, from the credential; why, from the percent-encoded header Nola-Reason."""
     actor: str = request.auth  # type: ignore[attr-defined]
     source = source or (Source.ADMIN if actor.startswith("user:") else Source.API)

@@ -90,6 +90,13 @@ def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
     return Edit(key, was, new.decode(), [_add_op(path, value)], [_remove_op(path)], creates=True)
 
 
+def merge(address: Address, was: Stored | None, patch: JSONValue) -> Edit:
+    """Apply a JSON Merge Patch (RFC 7396) to a node, which is made if it is not there. Raises as `put` does."""
+    node = node_or_none(address, was)
+    value = patches.merge(None if node is None else json.loads(node), patch)
+    return put(address, was, jsontext.document(value))
+
+
 def remove(address: Address, was: Stored) -> Edit:
     """Remove the key, or a node inside its document. Raises NotFound."""
     key, tokens = address

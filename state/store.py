@@ -5,7 +5,6 @@ nothing moved meanwhile, and start over if it did.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from state import edits, history, jsontext, patches
+from state import edits, history, jsontext
 from state.diffs import Op
 from state.edits import Address, Edit, NotFound, Stored
 from state.fields import JSONText
@@ -110,7 +109,7 @@ def put(
 def plan_put(address: Address, document: Document, seen: int | None = None, check: Check | None = None) -> Edit:
     """What `put` would do."""
     check_key(address.key)
-    was = _stored(address.key, seen)
+    was = stored(address.key, seen)
     _check(check, address, was)
     return edits.put(address, was, document)
 
@@ -122,7 +121,7 @@ def patch(address: Address, ops: Sequence[Op], author: Author, *, check: Check |
     """
 
     def plan() -> list[Edit]:
-        was = _stored(address.key)
+        was = stored(address.key)
         _check(check, address, was)
         if was is None:
             raise NotFound(f"there is no key {address.key!r}")
@@ -139,11 +138,9 @@ def merge(address: Address, patch: JSONValue, author: Author, *, check: Check | 
     check_key(address.key)
 
     def plan() -> list[Edit]:
-        was = _stored(address.key)
+        was = stored(address.key)
         _check(check, address, was)
-        node = edits.node_or_none(address, was)
-        value = patches.merge(None if node is None else json.loads(node), patch)
-        return [edits.put(address, was, jsontext.document(value))]
+        return [edits.merge(address, was, patch)]
 
     return commit(plan, author)
 
@@ -152,7 +149,7 @@ def remove(address: Address, author: Author, *, check: Check | None = None) -> W
     """Remove a key, or a node inside its document. Raises NotFound."""
 
     def plan() -> list[Edit]:
-        was = _stored(address.key)
+        was = stored(address.key)
         _check(check, address, was)
         if was is None:
             raise NotFound(f"there is no key {address.key!r}")
@@ -175,7 +172,7 @@ def remove_keys(keys: Iterable[str], author: Author) -> Written:
     """Remove several keys in one revision; those that are gone already are passed over."""
 
     def plan() -> list[Edit]:
-        found = ((key, _stored(key)) for key in sorted(keys))
+        found = ((key, stored(key)) for key in sorted(keys))
         return [edits.remove(Address(key), was) for key, was in found if was]
 
     return commit(plan, author)
@@ -212,8 +209,8 @@ def commit(plan: Callable[[], list[Edit]], author: Author) -> Written:
         return _write(plan(), recorder)
 
 
-def _stored(key: str, seen: int | None = None) -> Stored | None:
-    """The entry of a key. Raises Stale if it is not the one that was `seen`."""
+def stored(key: str, seen: int | None = None) -> Stored | None:
+    """The entry of a key, to plan an edit from. Raises Stale if it is not the one that was `seen`."""
     row = StateEntry.objects.filter(pk=key).values_list(Cast("value_json", TextField()), "revision").first()
     found = Stored(*row) if row else None
     if seen is not None and seen != (found.revision if found else 0):

@@ -41,10 +41,12 @@ def test_a_store_that_was_emptied_on_purpose_is_not_seeded_again():
     assert not StateEntry.objects.exists()
 
 
-def test_seeds_have_levels_and_fit_their_names(settings):
-    for path in settings.NOLA_SEED_DIR.iterdir():
-        [key] = checkpoints.read(path)
-        assert key.lower() == path.stem
+@pytest.mark.parametrize("name", ["context", "identity", "persona"])
+def test_a_seed_holds_one_key_of_its_name_with_all_three_levels(name):
+    [(key, document)] = checkpoints.read(checkpoints.find(name)).items()
+
+    assert key == name.capitalize()
+    assert all(f'"level_{level}":' in document.text for level in (1, 2, 3))
 
 
 def test_loaddata_restores_a_seed_as_one_revision():

@@ -40,7 +40,7 @@ def test_an_independent_implementation_agrees(old, new):
         ({"a": 1}, {"a": True}, [{"op": "replace", "path": "/a", "value": True}]),
         ([0.0], [-0.0], [{"op": "replace", "path": "/0", "value": -0.0}]),
         ({"a": {}}, {"a": []}, [{"op": "replace", "path": "/a", "value": []}]),
-        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, [{"op": "move", "from": "/a", "path": "/a", "position": 1}]),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, [{"op": "move", "from": "/b", "path": "/b", "position": 0}]),
         ({"b": 2}, {"a": 1, "b": 2}, [{"op": "add", "path": "/a", "value": 1, "position": 0}]),
         ([1, 2, 3], [1, 9, 2, 3], [{"op": "add", "path": "/1", "value": 9}]),
         ([1, 2, 3], [3], [{"op": "remove", "path": "/0"}, {"op": "remove", "path": "/0"}]),
@@ -49,12 +49,7 @@ def test_an_independent_implementation_agrees(old, new):
     ],
 )
 def test_a_diff_says_only_what_changed(old, new, forward):
-    result = diffs.diff(old, new)[0]
-
-    if len(forward) == 1 and forward[0]["op"] == "move":
-        assert len(result) == 1 and result[0]["op"] == "move"
-    else:
-        assert jsontext.dump(result) == jsontext.dump(forward)
+    assert jsontext.dump(diffs.diff(old, new)[0]) == jsontext.dump(forward)
 
 
 def test_one_leaf_of_a_large_document_makes_a_small_patch():

@@ -1,0 +1,29 @@
+"""`/api/transactions`: checks and writes over several keys, as one revision."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Schema
+from pydantic import ConfigDict, Field
+
+from state import transactions
+from state.addresses import query_of
+from state.api import author_of, run
+
+router = Router(tags=["state"])
+
+
+class Transaction(Schema):
+    """Checks and writes over several keys; all of them are done, in order and as one revision, or none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    operations: list[Any] = Field(description='{"op": put, delete, merge, patch, match or absent, "pointer": ...}')
+    dry_run: bool = Field(default=False, description="Answer with the patches and change nothing")
+
+
+@router.post("", summary="Write several keys at once")
+def run_transaction(request: HttpRequest, body: Transaction) -> HttpResponse:
+    """Up to 128 checks and writes over several keys: one revision, all or nothing."""
+    query_of(request, ())
+    return run(transactions.plan(transactions.check(body.operations)), author_of(request), body.dry_run)

@@ -1,0 +1,144 @@
+"""Several checks and writes over several keys, as one revision: all of them, or none."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from state import conditions, edits, jsontext, patches, paths, store
+from state.diffs import Op
+from state.edits import Address, Edit, Stored
+from state.jsontext import JSONValue
+
+MOST = 128  # operations
+
+
+class BadTransaction(ValueError):
+    """Not a list of operations this call knows."""
+
+
+class OperationFailed(Exception):
+    """An operation cannot be done, for the reason in `cause`; none of them was."""
+
+    def __init__(self, index: int, cause: Exception) -> None:
+        super().__init__(f"operation {index}: {cause}")
+        self.index, self.cause = index, cause
+
+
+class Operation(NamedTuple):
+    """One checked operation: what to do at which address."""
+
+    name: str
+    address: Address
+    argument: Any
+
+
+def check(operations: JSONValue) -> list[Operation]:
+    """The operations of a request. Raises BadTransaction, paths.BadPointer, patches.BadPatch and patches.UnknownOp."""
+    if not isinstance(operations, list):
+        raise BadTransaction('"operations" must be an array')
+    if len(operations) > MOST:
+        raise BadTransaction(f"{len(operations)} operations are too many; {MOST} are taken at once")
+    return [_checked(number, operation) for number, operation in enumerate(operations)]
+
+
+def _checked(number: int, operation: JSONValue) -> Operation:
+    if not isinstance(operation, dict) or operation.get("op") not in _DO:
+        raise BadTransaction(f'operation {number} needs an "op": {", ".join(_DO)}')
+    name = str(operation["op"])
+    needed = _ARGUMENT[name]
+    if set(operation) != {"op", "pointer", *([needed] if needed else [])}:
+        raise BadTransaction(f"operation {number} ({name}) takes pointer{f' and {needed}' if needed else ''}, no more")
+    pointer = operation["pointer"]
+    tokens = paths.parse_pointer(pointer) if isinstance(pointer, str) else ()
+    if not tokens:
+        raise BadTransaction(f'operation {number} ({name}): "pointer" must name a key, such as /Tasks/0')
+    argument = operation[needed] if needed else None
+    return Operation(name, Address(tokens[0], tokens[1:]), patches.check(argument) if name == "patch" else argument)
+
+
+def plan(operations: Sequence[Operation]) -> Callable[[], list[Edit]]:
+    """What the operations do, one after the other. The plan raises OperationFailed."""
+
+    def planned() -> list[Edit]:
+        keys = sorted({operation.address.key for operation in operations})
+        at_first = {key: store.stored(key) for key in keys}
+        now = dict(at_first)
+        done: dict[str, list[Edit]] = {key: [] for key in keys}
+        for number, operation in enumerate(operations):
+            key = operation.address.key
+            try:
+                edit = _DO[operation.name](operation, now[key])
+            except REASONS as error:
+                raise OperationFailed(number, error) from error
+            if edit:
+                done[key].append(edit)
+                now[key] = None if edit.text is None else Stored(edit.text, 0)
+        return [_joined(key, at_first[key], done[key]) for key in keys if done[key]]
+
+    return planned
+
+
+def _joined(key: str, was: Stored | None, steps: Sequence[Edit]) -> Edit:
+    """The edits of one key as one; none if all of them together change nothing."""
+    text = steps[-1].text
+    if text == (was.text if was else None):
+        return Edit(key, was, text, [], [])
+    forward: list[Op] = [op for edit in steps for op in edit.forward]
+    inverse: list[Op] = [op for edit in reversed(steps) for op in edit.inverse]
+    return Edit(key, was, text, forward, inverse)
+
+
+def _put(operation: Operation, was: Stored | None) -> Edit:
+    store.check_key(operation.address.key)
+    return edits.put(operation.address, was, jsontext.document(operation.argument))
+
+
+def _delete(operation: Operation, was: Stored | None) -> Edit:
+    return edits.remove(operation.address, _there(operation, was))
+
+
+def _merge(operation: Operation, was: Stored | None) -> Edit:
+    store.check_key(operation.address.key)
+    return edits.merge(operation.address, was, operation.argument)
+
+
+def _patch(operation: Operation, was: Stored | None) -> Edit:
+    return edits.patch(operation.address, _there(operation, was), operation.argument)
+
+
+def _match(operation: Operation, was: Stored | None) -> None:
+    """If-Match for one address: `*`, or the entity tag it must have."""
+    asked = conditions.parse(str(operation.argument))
+    text = edits.node_or_none(operation.address, was)
+    conditions.Conditions(match=asked).check_write(text, was.revision if was else 0)
+
+
+def _absent(operation: Operation, was: Stored | None) -> None:
+    text = edits.node_or_none(operation.address, was)
+    conditions.Conditions(none_match="*").check_write(text, was.revision if was else 0)
+
+
+def _there(operation: Operation, was: Stored | None) -> Stored:
+    if was is None:
+        raise edits.NotFound(f"there is no key {operation.address.key!r}")
+    return was
+
+
+_DO: dict[str, Callable[[Operation, Stored | None], Edit | None]] = {
+    "put": _put,
+    "delete": _delete,
+    "merge": _merge,
+    "patch": _patch,
+    "match": _match,
+    "absent": _absent,
+}
+_ARGUMENT = {"put": "value", "delete": "", "merge": "value", "patch": "patch", "match": "etag", "absent": ""}
+REASONS = (
+    edits.NotFound,
+    edits.TooLarge,
+    edits.TooDeep,
+    paths.Blocked,
+    patches.Failed,
+    store.BadKey,
+    conditions.BadCondition,
+    conditions.PreconditionFailed,
+)
