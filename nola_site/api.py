@@ -12,10 +12,25 @@ from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
 from nola_site.problems import problem
-from state import addresses, checkpoints, conditions, edits, history, jsontext, patches, paths, store, transactions
+from state import (
+    addresses,
+    checkpoints,
+    conditions,
+    edits,
+    history,
+    jsontext,
+    levels,
+    patches,
+    paths,
+    queries,
+    store,
+    transactions,
+    trees,
+)
 from state.api import JSON_PATCH, MERGE_PATCH, UnknownPatch
 from state.api import router as state_router
 from state.api_history import router as history_router
+from state.api_query import router as query_router
 from state.api_transactions import router as transactions_router
 
 
@@ -38,10 +53,13 @@ api = NinjaAPI(
 api.add_router("/state", state_router)
 api.add_router("/transactions", transactions_router)
 api.add_router("", history_router)
+api.add_router("", query_router)
 
 STATUS: dict[type[Exception], int] = {
     addresses.BadAddress: 400,
     paths.BadPointer: 400,
+    queries.BadQuery: 400,
+    paths.Missing: 404,
     transactions.BadTransaction: 400,
     addresses.EmptySegment: 404,
     conditions.BadCondition: 400,
@@ -52,6 +70,8 @@ STATUS: dict[type[Exception], int] = {
     edits.TooLarge: 413,
     addresses.UnknownParameter: 422,
     history.UnknownMoment: 422,
+    levels.BadLevel: 422,
+    trees.BadPage: 422,
     patches.UnknownOp: 422,
     store.BadKey: 422,
     edits.TooDeep: 422,

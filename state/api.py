@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
-from state import checkpoints, conditions, edits, history, jsontext, patches, serializers, store
-from state.addresses import BadAddress, UnknownParameter, address_of, node_of, one, query_of
+from state import checkpoints, conditions, edits, history, jsontext, levels, patches, serializers, store, views
+from state.addresses import BadAddress, UnknownParameter, address_of, node_of, query_of
 from state.conditions import Conditions
 from state.jsontext import Document, JSONValue
 from state.revisions import Author, Source
@@ -53,13 +53,19 @@ class Restore(Schema):
 
 def read_state(request: HttpRequest) -> HttpResponse:
     """A stored value, exactly as it is: the whole state, a key, or any node inside one."""
-    address = address_of(request, known=("at",))
-    at = one(query_of(request, ("pointer", "at")), "at")
-    if at is not None:
-        revision = history.moment(at)
-        return _view(request, store.Reading(history.read_at(address, revision), revision))
-    reading = store.read(address) if address else store.read_all()
-    return _answer(reading, _conditions(request).check_read(*reading))
+    address = address_of(request, known=views.PARAMETERS)
+    view = views.asked(query_of(request, ("pointer", *views.PARAMETERS)))
+    if view.level is not None and address:
+        levels.check_way(address.tokens, view.level)
+    if view.at is not None:
+        revision = history.moment(view.at)
+        reading = store.Reading(history.read_at(address, revision), revision)
+    else:
+        reading = store.read(address) if address else store.read_all()
+    if not view:
+        return _answer(reading, _conditions(request).check_read(*reading))
+    text, media_type = views.show(reading.text, address, view)
+    return _view(request, store.Reading(text, reading.revision), media_type)
 
 
 def put_state(request: HttpRequest) -> HttpResponse:
@@ -192,10 +198,12 @@ def _written(request: HttpRequest, address: edits.Address, written: store.Writte
     return response
 
 
-def _view(request: HttpRequest, reading: store.Reading) -> HttpResponse:
+def _view(request: HttpRequest, reading: store.Reading, media_type: str) -> HttpResponse:
     """A value that is computed from what is stored: its tag is weak, good for 304 only."""
     tag = Conditions(none_match=_conditions(request).none_match).check_read(*reading)
-    return _answer(reading, f"W/{tag}")
+    response = _answer(reading, f"W/{tag}")
+    response["Content-Type"] = media_type
+    return response
 
 
 def _answer(reading: store.Reading, etag: str = "", status: int = 200) -> HttpResponse:

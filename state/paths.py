@@ -71,7 +71,7 @@ def unescape(token: str) -> str:
 
 def index(token: str) -> int | None:
     """The array index a token stands for, or None: digits without leading zeros (RFC 6901 §4)."""
-    if token.isascii() and token.isdigit() and (token == "0" or token[0] != "0"):
+    if token.isascii() and token.isdigit() and (token == "0" or token[0] != "0") and len(token) < 19:
         return int(token)
     return None
 

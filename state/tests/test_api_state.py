@@ -109,7 +109,7 @@ def test_the_author_is_the_key_and_the_reason_a_header(agent):
         ("get", "/Identity/~2", "", 400, "a ~ is not followed by 0 or 1"),
         ("get", "?pointer=x", "", 400, "does not start with /"),
         ("get", "?pointer=%FF", "", 400, "not UTF-8"),
-        ("get", "/Identity?at=yesterday", "", 422, "unknown parameter 'at'"),
+        ("get", "/Identity?page=2", "", 422, "unknown parameter 'page'"),
         ("delete", "/nope", "", 404, "there is no key 'nope'"),
         ("delete", "/Identity/name/x", "", 404, "nothing is stored"),
         ("delete", "", "", 405, "the whole state cannot be written at once"),

@@ -1,0 +1,76 @@
+"""Views: other readings of what is stored, asked for by query parameters. None of them changes anything."""
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from state import jsontext, levels, trees
+from state.addresses import BadAddress, UnknownParameter
+from state.edits import Address, NotFound
+from state.jsontext import JSONValue
+from state.levels import ABSENT
+
+JSON = "application/json"
+PARAMETERS = ("at", "level", "stimuli", "view", "depth", "after", "limit")
+
+
+class Asked(NamedTuple):
+    """What the query parameters ask for; None where they do not."""
+
+    at: str | None
+    level: int | None
+    page: trees.Page | None
+
+    def __bool__(self) -> bool:
+        return any(part is not None for part in self)
+
+
+def asked(query: Mapping[str, list[str]]) -> Asked:
+    """The views a query asks for. Raises BadAddress, UnknownParameter, levels.BadLevel and trees.BadPage."""
+    given = {name: values[0] for name, values in query.items() if name in PARAMETERS}
+    for name in given:
+        if len(query[name]) > 1:
+            raise BadAddress(f"the parameter {name!r} is given {len(query[name])} times")
+    page = None
+    if given.get("view", "tree") != "tree":
+        raise UnknownParameter(f"there is no view {given['view']!r}; there is: tree")
+    if "view" in given:
+        page = trees.page_of(given)
+    elif paging := [name for name in ("depth", "after", "limit") if name in given]:
+        raise UnknownParameter(f"the parameter {paging[0]!r} goes with view=tree only")
+    return Asked(given.get("at"), level_of(given), page)
+
+
+def level_of(given: Mapping[str, str]) -> int | None:
+    """The level that `level` or `stimuli` asks for. Raises UnknownParameter and levels.BadLevel."""
+    if "level" not in given:
+        return levels.level_of(given["stimuli"]) if "stimuli" in given else None
+    if "stimuli" in given:
+        raise UnknownParameter("level and stimuli say the same thing; give one of them")
+    if given["level"] not in ("1", "2", "3"):
+        raise levels.BadLevel(f"there is no level {given['level'][:40]!r}; the levels are 1, 2 and 3")
+    return int(given["level"])
+
+
+def show(text: str, address: Address | None, view: Asked) -> tuple[str, str]:
+    """The text of a node as the views show it, and its media type. Raises NotFound and trees.BadPage."""
+    if view.level is not None:
+        text = at_level(text, address, view.level)
+    if view.page is not None:
+        return trees.tree(text.encode(), view.page), trees.MEDIA_TYPE
+    return text, JSON
+
+
+def at_level(text: str, address: Address | None, level: int) -> str:
+    """What of a node shows at a level; the whole state shows key by key. Raises NotFound."""
+    if address is None:
+        return jsontext.dump(state_at_level(json.loads(text), level))
+    seen = levels.view(json.loads(text), level)
+    if seen is ABSENT:
+        raise NotFound(f"nothing of {address.pointer} shows at level {level}")
+    return jsontext.dump(seen)
+
+
+def state_at_level(state: dict[str, JSONValue], level: int) -> dict[str, JSONValue]:
+    """The documents of all keys at a level; a key that shows nothing is left out."""
+    return {key: seen for key, value in state.items() if (seen := levels.view(value, level)) is not ABSENT}
