@@ -11,7 +11,9 @@ from pydantic import ConfigDict, Field
 from state import checkpoints, conditions, edits, history, jsontext, levels, patches, serializers, store, views
 from state.addresses import BadAddress, UnknownParameter, address_of, node_of, query_of
 from state.conditions import Conditions
+from state.idempotency import once
 from state.jsontext import Document, JSONValue
+from state.models import Idempotency
 from state.revisions import Author, Source
 
 MAX_REASON = 1000
@@ -104,6 +106,12 @@ def restore_state(request: HttpRequest, body: Restore | list[Any]) -> HttpRespon
     return run(plan, author_of(request, Source.RESTORE, checkpoint=_name(wanted)), wanted.dry_run)
 
 
+put_once = once(put_state, lambda *again: _value_again(*again))
+patch_once = once(patch_state, lambda *again: _value_again(*again))
+delete_once = once(delete_state, lambda *again: _nothing_again(*again))
+restore_once = once(restore_state, lambda *again: summary_again(*again))
+
+
 def read_node(request: HttpRequest, address: str) -> HttpResponse:
     """The value at key/path/into/it, exactly as it is stored."""
     return read_state(request)
@@ -111,27 +119,29 @@ def read_node(request: HttpRequest, address: str) -> HttpResponse:
 
 def put_node(request: HttpRequest, address: str) -> HttpResponse:
     """Create (201) or replace (200) a value. Missing object parents are created, arrays never."""
-    return put_state(request)
+    return put_once(request)
 
 
 def patch_node(request: HttpRequest, address: str) -> HttpResponse:
     """Change a value by a JSON Merge Patch (RFC 7396) or a JSON Patch (RFC 6902), all of it or nothing."""
-    return patch_state(request)
+    return patch_once(request)
 
 
 def delete_node(request: HttpRequest, address: str) -> HttpResponse:
     """Remove a key, or a node inside one."""
-    return delete_state(request)
+    return delete_once(request)
 
 
 def run(plan: Callable[[], list[edits.Edit]], author: Author, dry_run: bool) -> HttpResponse:
     """Commit a plan, or only show what it would do."""
     written = store.Written(store.head(), plan()) if dry_run else store.commit(plan, author)
-    keys: list[JSONValue] = [edit.key for edit in written.changed]
-    answer: dict[str, JSONValue] = {"revision": written.revision, "changed": keys}
-    if dry_run:
-        answer["patches"] = {edit.key: list[JSONValue](edit.forward) for edit in written.changed}
-    return _answer(store.Reading(jsontext.dump(answer), written.revision))
+    keys = [edit.key for edit in written.changed]
+    if not dry_run:
+        return _summary(written.revision, keys)
+    would: dict[str, JSONValue] = {edit.key: list[JSONValue](edit.forward) for edit in written.changed}
+    response = _summary(written.revision, keys, patches=would)
+    response.is_dry_run = True  # type: ignore[attr-defined]
+    return response
 
 
 def add_routes(path: str, read: View, put: View, patch: View, delete: View, **extra: Any) -> None:
@@ -142,11 +152,11 @@ def add_routes(path: str, read: View, put: View, patch: View, delete: View, **ex
     router.delete(path, summary="Remove a value", openapi_extra=POINTER, **extra)(delete)
 
 
-add_routes("", read_state, put_state, patch_state, delete_state)
-add_routes("/", read_state, put_state, patch_state, delete_state, include_in_schema=False)
-router.post("/restore", summary="Restore from a checkpoint")(restore_state)
+add_routes("", read_state, put_once, patch_once, delete_once)
+add_routes("/", read_state, put_once, patch_once, delete_once, include_in_schema=False)
+router.post("/restore", summary="Restore from a checkpoint")(restore_once)
 # `restore` is an ordinary key as well: only POST means the call
-add_routes("/restore", read_state, put_state, patch_state, delete_state, include_in_schema=False)
+add_routes("/restore", read_state, put_once, patch_once, delete_once, include_in_schema=False)
 add_routes("/{path:address}", read_node, put_node, patch_node, delete_node)
 
 
@@ -187,15 +197,40 @@ def _check(request: HttpRequest) -> store.Check | None:
 
 
 def _written(request: HttpRequest, address: edits.Address, written: store.Written) -> HttpResponse:
-    """The value now at an address, or nothing for `Prefer: return=minimal` (RFC 7240)."""
+    """The answer to a write: the value now at its address."""
     [edit] = written.edits
     text = edits.node(address, edit.text or "")
-    status = 201 if written.created else 200
+    return _represent(request, store.Reading(text, written.revision), 201 if written.created else 200)
+
+
+def _represent(request: HttpRequest, reading: store.Reading, status: int) -> HttpResponse:
+    """A value that was written, or nothing of it for `Prefer: return=minimal` (RFC 7240)."""
+    tag = conditions.etag(reading.text)
     if "return=minimal" not in request.headers.get("Prefer", "").replace(" ", "").split(","):
-        return _answer(store.Reading(text, written.revision), conditions.etag(text), status)
-    response = _answer(store.Reading("", written.revision), conditions.etag(text), 201 if written.created else 204)
+        return _answer(reading, tag, status)
+    response = _answer(store.Reading("", reading.revision), tag, 204 if status == 200 else status)
     response["Preference-Applied"] = "return=minimal"
     return response
+
+
+def _value_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
+    """The answer to a PUT or PATCH that was done before, made anew from the history."""
+    text = history.read_at(node_of(request), earlier.revision)
+    return _represent(request, store.Reading(text, earlier.revision), 201 if earlier.status == 201 else 200)
+
+
+def _nothing_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
+    return _answer(store.Reading("", earlier.revision), status=204)
+
+
+def summary_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
+    """The answer to a write of several keys that was done before."""
+    return _summary(earlier.revision, history.keys_of(earlier.revision) if earlier.changed else [])
+
+
+def _summary(revision: int, changed: list[str], **more: JSONValue) -> HttpResponse:
+    keys: list[JSONValue] = [*changed]
+    return _answer(store.Reading(jsontext.dump({"revision": revision, "changed": keys, **more}), revision))
 
 
 def _view(request: HttpRequest, reading: store.Reading, media_type: str) -> HttpResponse:

@@ -8,7 +8,8 @@ from pydantic import ConfigDict, Field
 
 from state import transactions
 from state.addresses import query_of
-from state.api import author_of, run
+from state.api import author_of, run, summary_again
+from state.idempotency import once
 
 router = Router(tags=["state"])
 
@@ -22,8 +23,10 @@ class Transaction(Schema):
     dry_run: bool = Field(default=False, description="Answer with the patches and change nothing")
 
 
-@router.post("", summary="Write several keys at once")
 def run_transaction(request: HttpRequest, body: Transaction) -> HttpResponse:
     """Up to 128 checks and writes over several keys: one revision, all or nothing."""
     query_of(request, ())
     return run(transactions.plan(transactions.check(body.operations)), author_of(request), body.dry_run)
+
+
+router.post("", summary="Write several keys at once")(once(run_transaction, summary_again))

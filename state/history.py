@@ -136,6 +136,11 @@ def keys_between(first: int, last: int) -> list[str]:
     return sorted(found, key=str.encode)
 
 
+def keys_of(revision: int) -> list[str]:
+    """The keys that one revision touched, in byte order."""
+    return keys_between(revision - 1, revision)
+
+
 def diff(first: int, last: int, keys: list[str] | None = None) -> dict[str, list[Op]]:
     """For each key that differs between two revisions, the patch from the one to the other; "" adds or removes it."""
     found = {}

@@ -92,6 +92,26 @@ class Snapshot(models.Model):
         return f"{self.key} at revision {self.revision}"
 
 
+class Idempotency(models.Model):
+    """A write that was sent with an Idempotency-Key, so that sending it again does nothing. Kept for a day."""
+
+    id = models.BigAutoField(primary_key=True)
+    credential = models.TextField()
+    key = models.CharField(max_length=255)
+    request = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    revision = models.BigIntegerField()
+    changed = models.BooleanField()
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "state_idempotency"
+        constraints = [models.UniqueConstraint(fields=["credential", "key"], name="idempotency_key")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.credential}"
+
+
 def new_store_id() -> str:
     return str(uuid.uuid4())
 
