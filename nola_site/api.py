@@ -24,6 +24,7 @@ from state import (
     patches,
     paths,
     queries,
+    serializers,
     store,
     transactions,
     trees,
@@ -39,7 +40,7 @@ class StrictParser(Parser):
     """Bodies that ninja parses for us go through the same strict codec as all others."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return jsontext.load(request.body).value
+        return jsontext.load(request.body, serializers.ENVELOPE + jsontext.MAX_DEPTH).value
 
 
 api = NinjaAPI(

@@ -4,6 +4,7 @@ Read from the path as it was sent, before anything decodes it: %2F must not turn
 some other name.
 """
 
+import re
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from django.http import HttpRequest
@@ -36,9 +37,10 @@ def address_of(request: HttpRequest, prefix: str = PREFIX, known: tuple[str, ...
 
     Raises the errors above and paths.BadPointer.
     """
-    raw = request.META.get("RAW_URI") or quote(request.path_info, safe="/~%")
-    path = raw.partition("?")[0].removeprefix(prefix)
-    tokens = [_token(segment) for segment in path.split("/")[1:]]
+    raw = (request.META.get("RAW_URI") or quote(request.path_info, safe="/~%")).partition("?")[0]
+    if raw != prefix and not raw.startswith(prefix + "/"):
+        raise BadAddress(f"write the beginning of the path as it is, {prefix}, without escapes")
+    tokens = [_token(segment) for segment in raw.removeprefix(prefix).split("/")[1:]]
     pointers = query_of(request, ("pointer", *known)).get("pointer", [])
     if len(pointers) > 1:
         raise BadAddress("one pointer at a time, please")
@@ -90,6 +92,8 @@ def _token(segment: str) -> str:
         raise EmptySegment(f"an empty path segment names nothing: {HINT}")
     if "%2f" in segment.lower():
         raise BadAddress(f"%2F in the path is ambiguous: {HINT}")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", segment):
+        raise BadAddress(f"in the path segment {segment!r} a % is not followed by two hex digits; write %25 for %")
     try:
         return paths.unescape(unquote_to_bytes(segment).decode())
     except UnicodeDecodeError:

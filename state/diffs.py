@@ -14,11 +14,23 @@ Op = dict[str, Any]
 Pairs = Iterator[tuple[Op, Op]]
 
 MAX_PAIRS = 1_000_000  # beyond this many pairs of items an array, or a reordered object, is replaced whole
+MAX_INSERTS = 1_000_000_000  # likewise for new members times members that may have to make room for them
+MAX_OPS = 1_000_000  # bytes of operations without their values, from where a patch is weighed against the documents
+OP_BYTES = 30  # of an operation, beside its pointer and value
 
 
 def diff(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op], list[Op]]:
     """Operations that turn `old`, which stands at pointer `at`, into `new`, and those that turn it back."""
-    pairs = list(_diff(old, new, at))
+    pairs: list[tuple[Op, Op]] = []
+    written, allowed = 0, MAX_OPS
+    for pair in _diff(old, new, at):
+        pairs.append(pair)
+        written += 2 * (len(pair[0]["path"]) + OP_BYTES)
+        if written > allowed:
+            allowed = max(allowed, len(jsontext.dump(old)) + len(jsontext.dump(new)))
+            if written > allowed:  # a patch that outgrows both documents helps nobody
+                forward, inverse = _replace(old, new, at)
+                return [forward], [inverse]
     return [forward for forward, _ in pairs], [inverse for _, inverse in reversed(pairs)]
 
 
@@ -58,7 +70,8 @@ def _diff_objects(old: dict[str, JSONValue], new: dict[str, JSONValue], at: str)
                 yield from _diff(old[name], value, _member(at, name))
         return
     moved = _out_of_order(old, new)
-    if len(moved) * len(old) > MAX_PAIRS:
+    added = sum(name not in old for name in new)
+    if len(moved) * len(old) > MAX_PAIRS or added * len(old) > MAX_INSERTS:
         yield _replace(old, new, at)
         return
     names = [name for name in old if name in new]  # as they will stand after each operation
@@ -114,6 +127,9 @@ def _out_of_order(old: dict[str, JSONValue], new: dict[str, JSONValue]) -> set[s
 
 
 def _diff_arrays(old: list[JSONValue], new: list[JSONValue], at: str) -> Pairs:
+    if len(old) == len(new) == 1:  # else a deep nest of them would be dumped once a level
+        yield from _diff(old[0], new[0], f"{at}/0")
+        return
     ours, theirs = [jsontext.dump(item) for item in old], [jsontext.dump(item) for item in new]
     head = _common(ours, theirs)
     tail = _common(ours[head:][::-1], theirs[head:][::-1])
@@ -150,6 +166,8 @@ def _common(ours: list[str], theirs: list[str]) -> int:
 
 def _matches(old: list[str], new: list[str]) -> list[tuple[int, int]]:
     """Index pairs of a longest common subsequence, in order (bit-parallel, after Hyyrö 2004)."""
+    if len(old) > len(new):  # the bits stand for the shorter side, whatever the other's length
+        return [(i, j) for j, i in _matches(new, old)]
     masks: dict[str, int] = {}
     for i, item in enumerate(old):
         masks[item] = masks.get(item, 0) | 1 << i

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple, NoReturn, Union
@@ -12,6 +13,7 @@ from state.paths import format_pointer
 JSONValue = Union[None, bool, int, float, str, list["JSONValue"], dict[str, "JSONValue"]]  # noqa: UP007 - recursive
 
 MAX_DEPTH = 100
+MAX_SECONDS = 1.0  # for finding the place of what is refused
 BOM = b"\xef\xbb\xbf"
 
 
@@ -35,22 +37,22 @@ class _Refused(ValueError):
     """Raised inside the decoder, which does not know the place; `_refuse` finds it."""
 
 
-def load(raw: bytes | str) -> Document:
+def load(raw: bytes | str, max_depth: int = MAX_DEPTH) -> Document:
     """Parse JSON strictly. Raises NotAcceptable with the place; accepts what RFC 8259 allows and a double can hold."""
     text = _decode(raw) if isinstance(raw, bytes) else raw
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        _refuse(text, error.pos, _plain(error.msg))
+        _refuse(text, max_depth, error.pos, _plain(error.msg))
     except (ValueError, RecursionError):
-        _refuse(text)
-    if text.count("[") + text.count("{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
-        _refuse(text)
+        _refuse(text, max_depth)
+    if text.count("[") + text.count("{") > max_depth and depth(value) > max_depth:
+        _refuse(text, max_depth)
     stored = dump(value)
     try:
         stored.encode()
     except UnicodeEncodeError:
-        _refuse(text)
+        _refuse(text, max_depth)
     return Document(value, stored)
 
 
@@ -123,7 +125,7 @@ def _constant(literal: str) -> NoReturn:
 def _number_problem(literal: str, number: float) -> str | None:
     if math.isinf(number):
         return f"{_short(literal)} is too large for a double"
-    if len(literal) > 16 or "e" in literal or "E" in literal:
+    if (len(literal) > 16 or "e" in literal or "E" in literal) and not _SHORT_FLOAT.fullmatch(literal):
         exponent = re.search(r"[eE][+-]?0*(\d+)$", literal)
         if exponent and len(exponent[1]) > 6:  # a zero, or far below what a double holds
             exact = not number and not re.search("[1-9]", literal[: exponent.start()])
@@ -134,15 +136,24 @@ def _number_problem(literal: str, number: float) -> str | None:
     return None
 
 
+UNPLACED = (
+    "somewhere in it, too far in to name the place, is NaN, Infinity, a number that a double cannot hold, a name twice"
+    " in one object, half a surrogate pair, or too deep a nesting"
+)
+
 _DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_float=_float, parse_constant=_constant)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False)
+
+
+# up to 15 digits and an exponent well inside the range: always exact enough to come back
+_SHORT_FLOAT = re.compile(r"-?\d{1,7}(?:\.\d{1,8})?[eE][+-]?\d{1,2}")
 
 
 # What follows runs only for a refused text: it finds the place and names it.
 
 _TOKEN = re.compile(
     r"""[ \t\n\r]*(?:
-        (?P<string>"(?:[^"\\]|\\.)*")
+        (?P<string>"(?:[^"\\]++|\\.)*+")
       | (?P<constant>NaN|-?Infinity)
       | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
       | (?P<word>true|false|null)
@@ -168,36 +179,41 @@ class _Level:
             self.token = str(int(self.token) + 1)
 
 
-def _refuse(text: str, syntax_error: int | None = None, message: str = "") -> NoReturn:
+def _refuse(text: str, max_depth: int, syntax_error: int | None = None, message: str = "") -> NoReturn:
     """Raise NotAcceptable for the first thing wrong in `text`, a syntax error at that position at the latest."""
     levels: list[_Level] = []
+    scanned, found = 0, False
     position, reason = (len(text) if syntax_error is None else syntax_error), message
     for token in _tokens(text):
         start = token.start(token.lastgroup or 0)
         if start >= position:
             break
-        problem = _problem(token, levels)
+        problem = _problem(token, levels, max_depth)
         if problem:
-            position, reason = start, problem
+            position, reason, found = start, problem, True
             break
         _follow(token, levels)
+        scanned = token.end()
     if not reason:
-        raise NotAcceptable("not acceptable JSON", 1, 1)
+        raise NotAcceptable(UNPLACED, 1, 1)
+    line, column = _place(text, position)
+    ahead = None if found else _TOKEN.match(text, scanned)
+    if ahead and ahead.start(ahead.lastgroup or 0) < position:  # the scan ran out of time before it came there
+        raise NotAcceptable(reason, line, column)
     # the path stops at the member whose name is still to come
     path = [level.token for level in levels if level.token or not level.expects_name]
-    pointer = format_pointer(path)
-    line, column = _place(text, position)
-    raise NotAcceptable(reason, line, column, pointer.encode(errors="replace").decode())
+    raise NotAcceptable(reason, line, column, format_pointer(path).encode(errors="replace").decode())
 
 
 def _tokens(text: str) -> Iterator[re.Match[str]]:
-    position = 0
-    while token := _TOKEN.match(text, position):
+    """The tokens of the text, as far as a second goes: a refusal must not cost more than an acceptance."""
+    position, until = 0, time.monotonic() + MAX_SECONDS
+    while (token := _TOKEN.match(text, position)) and time.monotonic() < until:
         yield token
         position = token.end()
 
 
-def _problem(token: re.Match[str], levels: list[_Level]) -> str | None:
+def _problem(token: re.Match[str], levels: list[_Level], max_depth: int) -> str | None:
     """What is wrong with this token beyond syntax, if anything."""
     literal = token[token.lastgroup or 0]
     match token.lastgroup:
@@ -207,8 +223,8 @@ def _problem(token: re.Match[str], levels: list[_Level]) -> str | None:
             return _number_problem(literal, float(literal))
         case "number" if len(literal.lstrip("-")) > 4300:
             return "an integer of more than 4300 digits; send it as a string"
-        case "mark" if literal in "[{" and len(levels) >= MAX_DEPTH:
-            return f"nested deeper than {MAX_DEPTH} levels"
+        case "mark" if literal in "[{" and len(levels) >= max_depth:
+            return f"nested deeper than {max_depth} levels"
         case "string":
             return _string_problem(literal, levels)
     return None

@@ -10,6 +10,7 @@ from state import jsontext
 from state.jsontext import JSONValue
 
 ENTRY = "state.stateentry"
+ENVELOPE = 4  # levels that a fixture, or a request with one, puts around a document
 
 __all__ = ["Deserializer", "Serializer"]
 
@@ -25,7 +26,7 @@ class Deserializer(PythonDeserializer):
 def rows(raw: bytes | str) -> list[dict[str, Any]]:
     """The rows of a fixture document. Raises DeserializationError, naming line or row."""
     try:
-        fixture = jsontext.load(raw).value
+        fixture = jsontext.load(raw, ENVELOPE + jsontext.MAX_DEPTH).value
     except jsontext.NotAcceptable as error:
         raise DeserializationError(f"not acceptable JSON: {error}") from None
     return checked(fixture)

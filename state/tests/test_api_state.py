@@ -214,3 +214,13 @@ def test_a_read_costs_two_queries(agent, identity, django_assert_num_queries):
 
 def test_the_database_is_a_real_file(db):
     assert str(connection.settings_dict["NAME"]).endswith("test.sqlite3")
+
+
+@pytest.mark.parametrize(
+    "path", ["/%61pi/state/x", "/api/stat%65/x", "/api/state%2Fx", "/api/state/%zz", "/api/state/50%"]
+)
+def test_a_path_that_is_spelt_to_mislead_is_refused(agent, path):
+    response = agent.put("/api/state/x", "1", content_type=JSON, RAW_URI=path)
+
+    assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
+    assert not Revision.objects.exists()

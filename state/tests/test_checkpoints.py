@@ -88,6 +88,19 @@ def test_dump_load_dump_is_stable_to_the_byte(tmp_path):
     assert store.read(Address("nothing")).text == "null"
 
 
+def test_the_deepest_document_can_be_dumped_and_restored(tmp_path, agent):
+    put("Deep", "[" * 100 + "]" * 100)
+    file = tmp_path / "dump.json"
+    file.write_text(dump())
+    store.remove_keys(["Deep"], ADA)
+
+    call_command("loaddata", str(file), verbosity=0)
+    again = agent.post("/api/state/restore", json.loads(file.read_text()), content_type="application/json")
+
+    assert store.read(Address("Deep")).text == "[" * 100 + "]" * 100
+    assert again.json()["changed"] == []
+
+
 def test_dumpdata_leaves_the_history_out_and_nests_documents():
     checkpoints.seed()
 

@@ -68,3 +68,20 @@ def test_an_array_too_long_to_compare_is_replaced_whole():
     forward, _ = diffs.diff(old, new)
 
     assert forward == [{"op": "replace", "path": "/a", "value": new["a"]}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"n" * 3000: dict.fromkeys(map(str, range(2000)), 0)}, {"n" * 3000: dict.fromkeys(map(str, range(2000)), 1)}),
+        (list(range(400_000)), [-1, -2]),
+        ({str(n): n for n in range(40_000)}, {str(n): n for n in range(-40_000, 40_000)}),
+    ],
+    ids=["long names", "long array", "many new members"],
+)
+def test_a_patch_never_outgrows_what_it_describes(old, new):
+    forward, inverse = diffs.diff(old, new)
+
+    assert len(text(forward)) + len(text(inverse)) < 4 * (len(text(old)) + len(text(new)))
+    assert replayed(old, forward) == text(new)
+    assert replayed(new, inverse) == text(old)

@@ -74,6 +74,18 @@ def test_what_is_not_acceptable_is_named_with_its_place(raw, line, column, point
     assert reason in error.reason
 
 
+def test_a_refusal_far_into_a_large_text_does_not_invent_a_place(monkeypatch):
+    monkeypatch.setattr(jsontext, "MAX_SECONDS", 0)
+
+    with pytest.raises(NotAcceptable) as syntax:
+        jsontext.load("[" + "1," * 1000 + "x")
+    with pytest.raises(NotAcceptable) as constant:
+        jsontext.load("[" + "1," * 1000 + "NaN]")
+
+    assert (syntax.value.column, syntax.value.pointer) == (2002, None)
+    assert "too far in to name the place" in constant.value.reason
+
+
 @pytest.mark.parametrize(("text", "levels"), [("1", 0), ("{}", 1), ('{"a":[{}],"b":[]}', 3)])
 def test_depth_counts_containers(text, levels):
     assert jsontext.depth(jsontext.load(text).value) == levels
