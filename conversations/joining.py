@@ -1,128 +1,46 @@
 """Which chats are one conversation, across files and with what is in Nola: the same session id is not enough for that.
 
-Session ids have a resolution of one second and can collide. Two chats with one id are the same conversation if they
-share a message or their start, or if one has no start; else the second is kept apart, as `<id>~2`.
+Session ids have a resolution of one second and can collide. Chats with one id are the same conversation if they share
+a message, or else their start, or else if there is only one that those without a start can belong to. The others are
+kept apart, as `<id>~2`. It does not depend on the order of the files.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import copy
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 from conversations import log
-from conversations.legacy import Chat, Identity
-from conversations.log import NewConversation, NewMessage, Writing
+from conversations.legacy import IMPORTED, Chat, identity
+from conversations.log import NewMessage
 from conversations.models import Conversation, Message
 from state import imports
-from state.models import Revision
 from state.report import Category, Report, Unit
 
-_Moment = tuple[str, str]  # who spoke and when, as text
+BESIDE = "+"  # ends the identity of a message that was added beside its edited self
 
 
 @dataclass(slots=True)
 class Here:
-    """A conversation that is in Nola, with its messages, deleted ones too."""
+    """A conversation that is in Nola, with its messages by identity, deleted ones too."""
 
     row: Conversation
-    messages: dict[Identity, Message] = field(default_factory=dict)
+    messages: dict[str, Message] = field(default_factory=dict)
 
-    def at(self, moment: _Moment) -> list[tuple[Identity, Message]]:
-        return [(identity, one) for identity, one in self.messages.items() if identity[:2] == moment]
-
-
-@dataclass(slots=True)
-class SortedOut:
-    """The messages of a chat, by what becomes of them."""
-
-    new: list[NewMessage] = field(default_factory=list)
-    here: list[NewMessage] = field(default_factory=list)
-    restored: list[Message] = field(default_factory=list)
-    conflicts: list[str] = field(default_factory=list)
+    def find(self, name: str) -> Message | None:
+        return self.messages.get(name + BESIDE) or self.messages.get(name)
 
 
 @dataclass(slots=True)
 class Joined:
-    """A chat and the conversation it belongs to: one that is in Nola, or a new one of that name."""
+    """A chat, out of one file or more, and the conversation it belongs to: one that is in Nola, or a new one."""
 
     chat: Chat
     name: str
     here: Here | None = None
     collides_with: str = ""
-    removed_by: str = ""
-    foreign: Mapping[int, Revision] = field(default_factory=dict)
-
-    def new(self) -> NewConversation:
-        chat = self.chat
-        return NewConversation(
-            session_id=self.name,
-            title=chat.title,
-            channel=chat.channel,
-            source=chat.file.name,
-            started=chat.started,
-            started_text=chat.started_text,
-            archived=bool(chat.archived),
-            metadata=chat.metadata,
-        )
-
-    @staticmethod
-    def in_order(messages: Iterable[NewMessage]) -> list[NewMessage]:
-        return sorted(messages, key=lambda one: one.timestamp)
-
-    def more(self, fields: Mapping[str, Any], sorted_out: SortedOut) -> Writing:
-        assert self.here
-        return Writing(self.here.row, fields, self.in_order(sorted_out.new), sorted_out.restored)
-
-    def sort_messages(self, *, replace: bool) -> SortedOut:
-        """What to do with each message. What a person has deleted or edited in Nola stays so, unless `replace`."""
-        assert self.here
-        result = SortedOut()
-        for identity, new in self.chat.messages.items():
-            old = self.here.messages.get(identity)
-            if old is None and (replace or not self._edited(identity)):
-                result.new.append(new)
-            elif old is None:
-                result.conflicts.append("edited in Nola, kept as they are there; --replace adds the file's beside them")
-            elif old.deleted_revision is None:
-                result.here.append(new)
-            elif replace:
-                result.restored.append(old)
-            else:
-                result.conflicts.append("deleted in Nola, and stay so; --replace brings them back")
-        return result
-
-    def _edited(self, identity: Identity) -> bool:
-        """Whether this very utterance is in Nola with a text that somebody has changed."""
-        if not identity[1] or not self.here:
-            return False
-        at_the_time = self.here.at((identity[0], identity[1]))
-        return any(one.revision in self.foreign and other not in self.chat.messages for other, one in at_the_time)
-
-    def fields(self, *, replace: bool) -> tuple[dict[str, Any], str]:
-        """The fields to set, and what is kept instead because somebody has changed the conversation in Nola."""
-        assert self.here
-        row = self.here.row
-        given = {name: value for name, value in self._given(row) if not log.same(getattr(row, name), value)}
-        by = self.foreign.get(row.revision)
-        if not given or replace or by is None:
-            return given, ""
-        names = ", ".join(given)
-        return {}, f"{names} of {self.name}: kept as {by.actor} has it (revision {by.seq}); --replace overrides"
-
-    def _given(self, row: Conversation) -> Iterator[tuple[str, Any]]:
-        """The fields that the file has a say in."""
-        chat = self.chat
-        if chat.title:
-            yield "title", chat.title
-        if chat.channel:
-            yield "channel", chat.channel
-        if chat.started_text:
-            yield "started_text", chat.started_text
-        if chat.started_text and chat.started_text != row.started_text:
-            yield "started", chat.started
-        if chat.archived is not None:
-            yield "archived", chat.archived
-        yield "metadata", {**row.metadata, **chat.metadata}
 
 
 class Known:
@@ -132,21 +50,19 @@ class Known:
         self.taken = taken
         self.here: dict[str, Here] = {}
         self.tried: dict[str, list[str]] = {}  # the names looked for, by session id
-        self.foreign: dict[int, Revision] = {}
-        self.removed: dict[str, str] = {}
+        self.strangers: set[int] = set()
         self.files: dict[str, str] = {}  # which file has got which name in this import
 
-    def join(self, chat: Chat) -> Joined:
-        """The conversation that a chat belongs to. Each is given to one chat of an import only."""
-        candidates = [one for one in self._candidates(chat.session_id) if one.row.session_id not in self.files]
-        here = _match(chat, candidates)
-        name = here.row.session_id if here else self._free(chat.session_id)
-        rival = "" if name == chat.session_id else self.files.get(chat.session_id, "Nola")
-        self.files[name] = chat.file.name
-        return Joined(chat, name, here, rival, self.removed.get(name, ""), self.foreign)
-
-    def _candidates(self, session_id: str) -> Iterator[Here]:
-        return (self.here[name] for name in self.tried[session_id] if name in self.here)
+    def join(self, session_id: str, chats: Sequence[Chat], report: Report) -> Iterator[Joined]:
+        """The conversations that the chats with one session id are."""
+        names = [name for name in self.tried[session_id] if name == session_id or name not in self.taken]
+        heres = [self.here[name] for name in names if name in self.here]
+        for here, group in together(heres, chats):
+            chat = united(group, report)
+            name = here.row.session_id if here else self._free(session_id)
+            rival = "" if name == session_id else self.files.get(session_id, "Nola")
+            self.files[name] = chat.file.name
+            yield Joined(chat, name, here, rival)
 
     def _free(self, session_id: str) -> str:
         used = self.files.keys() | self.here.keys()
@@ -154,43 +70,35 @@ class Known:
         return next(name for name in names if name not in used)
 
 
-def unite(chats: Iterable[Chat], report: Report) -> dict[str, list[Chat]]:
-    """The different conversations of each session id, each from one file or more."""
-    groups: dict[str, list[Chat]] = {}
-    for chat in chats:
-        group = groups.setdefault(chat.session_id, [])
-        into = _best(chat, [(one.started_text, one.messages.keys(), True) for one in group])
-        if into is None:
-            group.append(chat)
-        else:
-            _absorb(group[into], chat, report)
-    return groups
-
-
-def known(batch: Mapping[str, Sequence[Chat]], *, taken: Collection[str], lock: bool) -> Known:
+def known(batch: Mapping[str, Sequence[Chat]], taken: Collection[str]) -> Known:
     """Load what Nola has of these chats, in a number of queries that does not grow with them."""
     found = Known(taken)
-    _load_conversations(found, {session_id: len(chats) for session_id, chats in batch.items()}, lock=lock)
+    _load_conversations(found, {session_id: len(chats) for session_id, chats in batch.items()})
     by_id = {one.row.pk: one for one in found.here.values()}
-    for message in Message.objects.filter(conversation__in=by_id).order_by("id").defer("metadata"):
-        _note(by_id[message.conversation_id].messages, message)
-    seqs = {one.row.revision for one in found.here.values()}
-    seqs |= {message.revision for one in found.here.values() for message in one.messages.values()}
-    found.foreign = imports.strangers(seqs)
-    gone = imports.last_revisions("conversation", batch.keys() - found.here.keys())
-    authors = Revision.objects.in_bulk(list(gone.values()))
-    found.removed = {name: f"{authors[seq].actor} (revision {seq})" for name, seq in gone.items()}
+    repeats: Counter[tuple[int, str, str, str]] = Counter()
+    for message in Message.objects.filter(conversation__in=by_id).order_by("id"):
+        by_id[message.conversation_id].messages[_identity(message, repeats)] = message
+    found.strangers = imports.strangers({one.revision for here in by_id.values() for one in here.messages.values()})
     return found
 
 
-def _load_conversations(found: Known, chats: Mapping[str, int], *, lock: bool) -> None:
+def _identity(message: Message, repeats: Counter[tuple[int, str, str, str]]) -> str:
+    """That of the import it came with, else what an import would give it."""
+    if message.client_id and message.client_id.startswith(IMPORTED):
+        return message.client_id
+    base = (message.speaker, message.timestamp_text, message.message)
+    repeats[(message.conversation_id, *base)] += 1
+    return identity(*base, repeats[(message.conversation_id, *base)] - 1)
+
+
+def _load_conversations(found: Known, chats: Mapping[str, int]) -> None:
     """The conversations of each session id and its numbered ones: a query, and one more for each collision."""
     names = {session_id: _names(session_id) for session_id in chats}
     open_ids = set(chats)
     while open_ids:
         asked = {session_id: next(names[session_id]) for session_id in open_ids}
         rows = Conversation.objects.filter(session_id__in=asked.values()).order_by("id")
-        found.here |= {row.session_id: Here(row) for row in (rows.select_for_update() if lock else rows)}
+        found.here |= {row.session_id: Here(row) for row in rows}
         for session_id, name in asked.items():
             tried = found.tried.setdefault(session_id, [])
             tried.append(name)
@@ -198,77 +106,198 @@ def _load_conversations(found: Known, chats: Mapping[str, int], *, lock: bool) -
                 open_ids.discard(session_id)
 
 
-def _note(messages: dict[Identity, Message], message: Message) -> None:
-    """Keep a message under its identity; only without a time may the same be said again."""
-    base = (message.speaker, message.timestamp_text, message.message)
-    number = 0
-    while not message.timestamp_text and (*base, number) in messages:
-        number += 1
-    messages.setdefault((*base, number), message)
-
-
 def _names(session_id: str) -> Iterator[str]:
     yield session_id
     yield from (f"{session_id}~{number}" for number in count(2))
 
 
-def _match(chat: Chat, candidates: Sequence[Here]) -> Here | None:
-    """The conversation in Nola that a chat belongs to. One made for a collision is met again only by what it shares."""
-    traits = [(one.row.started_text, one.messages.keys(), one.row.session_id == chat.session_id) for one in candidates]
-    best = _best(chat, traits)
-    return None if best is None else candidates[best]
+def together(heres: Sequence[Here], chats: Sequence[Chat]) -> list[tuple[Here | None, list[Chat]]]:
+    """The chats by conversation, each with the one in Nola that it is, if any."""
+    nodes = [_Node(frozenset(here.messages), _timed(here.messages), here.row.started_text, here) for here in heres]
+    nodes += [_Node(frozenset(chat.messages), _timed(chat.messages), chat.started_text, chat=chat) for chat in chats]
+    groups = _Groups(nodes)
+    groups.join_nearest(len(heres))
+    groups.join_alike(lambda node: node.timed)
+    groups.join_alike(lambda node: {node.started} - {""})
+    groups.join_untimed()
+    groups.join_open()
+    found = [(group.here, group.chats) for group in groups.all() if group.chats]
+    return sorted(found, key=lambda one: min(map(chats.index, one[1])))
 
 
-def _best(chat: Chat, others: Sequence[tuple[str, Collection[Identity], bool]]) -> int | None:
-    """Which of the others a chat belongs to: with a shared message, else with its start, else one without a start."""
-    timed = {identity for identity in chat.messages if identity[1]}
-    for number, (_, identities, _) in enumerate(others):
-        if not timed.isdisjoint(identities):
-            return number
-    for number, (started, _, _) in enumerate(others):
-        if started and started == chat.started_text:
-            return number
-    for number, (started, _, is_open) in enumerate(others):
-        if is_open and not (started and chat.started_text):
-            return number
-    return None
+def _timed(messages: Mapping[str, Message | NewMessage]) -> frozenset[str]:
+    return frozenset(name for name, message in messages.items() if message.timestamp_text)
+
+
+@dataclass(slots=True)
+class _Node:
+    """A conversation of Nola or a chat of a file, with what it may share with others."""
+
+    names: frozenset[str]
+    timed: frozenset[str]
+    started: str
+    here: Here | None = None
+    chat: Chat | None = None
+
+
+@dataclass(slots=True)
+class _Group:
+    nodes: list[_Node]
+
+    @property
+    def here(self) -> Here | None:
+        return next((node.here for node in self.nodes if node.here), None)
+
+    @property
+    def chats(self) -> list[Chat]:
+        return [node.chat for node in self.nodes if node.chat]
+
+    @property
+    def names(self) -> set[str]:
+        return {name for node in self.nodes for name in node.names}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no file says when it started."""
+        return not any(node.started for node in self.nodes)
+
+
+class _Groups:
+    """Which nodes are one conversation. Two that are apart in Nola never become one."""
+
+    def __init__(self, nodes: Sequence[_Node]) -> None:
+        self.nodes = nodes
+        self.group = [_Group([node]) for node in nodes]
+
+    def all(self) -> list[_Group]:
+        return list({id(group): group for group in self.group}.values())
+
+    def join_nearest(self, heres: int) -> None:
+        """Each chat with the conversation of Nola with which it shares the most messages."""
+        for number in range(heres, len(self.nodes)):
+            shared = [len(here.timed & self.nodes[number].timed) for here in self.nodes[:heres]]
+            if any(shared):
+                self._join(self.group[shared.index(max(shared))], self.group[number])
+
+    def join_alike(self, traits: Callable[[_Node], Collection[str]]) -> None:
+        first: dict[str, int] = {}
+        for number, node in enumerate(self.nodes):
+            for trait in traits(node):
+                self._join(self.group[first.setdefault(trait, number)], self.group[number])
+
+    def join_untimed(self) -> None:
+        """One without any time is known by all that is said in it, before or after it has grown."""
+        for one in self.all():
+            if not one.is_open or any(node.timed for node in one.nodes) or not one.names:
+                continue
+            for other in self.all():
+                both = one.names & other.names
+                if other is not one and (both == one.names or (other.is_open and both and both == other.names)):
+                    self._join(other, one)
+                    break
+
+    def join_open(self) -> None:
+        """Those without a start are one, that which has one if there is only one such."""
+        with_start = [group for group in self.all() if not group.is_open]
+        without = [group for group in self.all() if group.is_open and group.names]
+        empty = [group for group in self.all() if group.is_open and not group.names]
+        for group in without:
+            self._join(with_start[0] if len(with_start) == 1 else without[0], group)
+        for group in empty:
+            self._join([*with_start, *without, *empty][0], group)
+
+    def _join(self, one: _Group, other: _Group) -> None:
+        if one is other or (one.here and other.here):
+            return
+        one.nodes += other.nodes
+        self.group = [one if group is other else group for group in self.group]
+
+
+def united(chats: Sequence[Chat], report: Report) -> Chat:
+    """One chat out of several that are one conversation; what differs is reported, and messages are all kept."""
+    into = copy.copy(chats[0])
+    into.messages = dict(into.messages)
+    for chat in chats[1:]:
+        _absorb(into, chat, report)
+    return into
 
 
 def _absorb(into: Chat, chat: Chat, report: Report) -> None:
-    """Unite two chats that are one conversation; what differs is reported, and messages are all kept."""
-    new = {identity: one for identity, one in chat.messages.items() if identity not in into.messages}
-    doubled = len(chat.messages) - len(new)
-    if doubled:
-        text = f"{doubled} messages of {chat.session_id} are in {into.file.name} too"
-        report.add(Category.DUPLICATE, Unit.MESSAGES, chat.file.name, text, doubled)
-    moments = {identity[:2] for identity in into.messages}
-    unlike = sum(1 for identity in new if identity[1] and identity[:2] in moments)
+    new = {name: one for name, one in chat.messages.items() if name not in into.messages}
+    _compare(into, chat, report)
+    moments = {(one.speaker, one.timestamp_text) for one in into.messages.values() if one.timestamp_text}
+    unlike = sum((one.speaker, one.timestamp_text) in moments for one in new.values())
     if unlike:
         text = f"{unlike} messages of {chat.session_id} read otherwise in {into.file.name}; both are kept"
-        report.add(Category.CONFLICTING, Unit.CONVERSATIONS, chat.file.name, text)
+        report.add(Category.CONFLICTING, Unit.MESSAGES, chat.file.name, text, 0)
+    text = f"{chat.session_id} is in {into.file.name} too"
+    report.add(Category.DUPLICATE, Unit.CONVERSATIONS, chat.file.name, "" if new else text)
     if new:
         text = f"joined with the conversation {chat.session_id} of {into.file.name}"
         report.add(Category.NOTED, Unit.CONVERSATIONS, chat.file.name, text)
-    else:
-        text = f"{chat.session_id} is in {into.file.name} too"
-        report.add(Category.DUPLICATE, Unit.CONVERSATIONS, chat.file.name, text)
     into.messages |= new
     _absorb_fields(into, chat, report)
 
 
+def _compare(into: Chat, chat: Chat, report: Report) -> None:
+    """Messages that both have: fields are filled, and where they differ the first file has it."""
+    doubled, unlike = 0, Counter[str]()
+    for name, other in chat.messages.items():
+        mine = into.messages.get(name)
+        if mine is None:
+            continue
+        gaps, differing = gaps_and_differences(traits(mine), traits(other))
+        if gaps:
+            into.messages[name] = replace(mine, **fields_of(gaps, mine.metadata))
+        if differing:
+            unlike[", ".join(differing)] += 1
+        else:
+            doubled += 1
+    if doubled:
+        text = f"{doubled} messages of {chat.session_id} are in {into.file.name} too"
+        report.add(Category.DUPLICATE, Unit.MESSAGES, chat.file.name, text, doubled)
+    for names, number in unlike.items():
+        text = f"{names} of {number} messages of {chat.session_id}: kept as in {into.file.name}"
+        report.add(Category.CONFLICTING, Unit.MESSAGES, chat.file.name, text, number)
+
+
 def _absorb_fields(into: Chat, chat: Chat, report: Report) -> None:
     """Take over the fields that the first file does not have; one that differs is reported."""
-    kept = [name for name, value in chat.metadata.items() if not log.same(into.metadata.get(name, value), value)]
-    into.metadata = {**chat.metadata, **into.metadata}
-    if not into.started_text:
-        starts = [one.started for one in (chat, into) if one.started]
-        into.started = chat.started if chat.started_text else min(starts, default=None)
-    for name in ("title", "channel", "started_text", "archived"):
-        mine, other = getattr(into, name), getattr(chat, name)
-        if mine in ("", None):
-            setattr(into, name, other)
-        elif other not in ("", None) and mine != other:
-            kept.append(name)
-    if kept:
-        text = f"{', '.join(kept)} of {chat.session_id}: kept as in {into.file.name}"
-        report.add(Category.CONFLICTING, Unit.CONVERSATIONS, chat.file.name, text)
+    gaps, differing = gaps_and_differences(traits(into), traits(chat))
+    for name, value in fields_of(gaps, into.metadata).items():
+        setattr(into, name, value)
+    if "started_text" in gaps:
+        into.started = chat.started
+    elif not into.started_text:
+        into.started = min((one.started for one in (chat, into) if one.started), default=None)
+    if differing:
+        text = f"{', '.join(differing)} of {chat.session_id}: kept as in {into.file.name}"
+        report.add(Category.CONFLICTING, Unit.CONVERSATIONS, chat.file.name, text, 0)
+
+
+def traits(one: Chat | Conversation | Message | NewMessage) -> dict[str, Any]:
+    """What a file can say of a conversation or message besides the text; each member of the metadata for itself."""
+    if isinstance(one, Chat | Conversation):
+        found = {name: getattr(one, name) for name in ("title", "channel", "started_text", "archived")}
+    else:
+        status = "" if one.status == "ok" else one.status
+        found = {"context_level": one.context_level, "stimuli_type": one.stimuli_type, "status": status}
+    return found | {f"metadata.{name}": value for name, value in one.metadata.items()}
+
+
+def fields_of(found: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields to set, from traits."""
+    members = {name.removeprefix("metadata."): one for name, one in found.items() if name.startswith("metadata.")}
+    fields = {name: one for name, one in found.items() if not name.startswith("metadata.")}
+    return fields | ({"metadata": {**metadata, **members}} if members else {})
+
+
+def gaps_and_differences(mine: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of the other's traits those that mine lacks, and those that differ. An empty one of the other says nothing."""
+    gaps: dict[str, Any] = {}
+    differing: dict[str, Any] = {}
+    for name, value in other.items():
+        if name in mine and (value in (None, "") or log.same(mine[name], value)):
+            continue
+        (gaps if mine.get(name) in (None, "") else differing)[name] = value
+    return gaps, differing

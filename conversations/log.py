@@ -1,6 +1,6 @@
 """The one way to write conversations: rows and history in one transaction, in revisions of a bounded size.
 
-A message's change holds its id, never its text; the text is in the table alone.
+A message's change holds its id, and tags that were set, never its text; the text is in the table alone.
 """
 
 import hashlib
@@ -17,7 +17,9 @@ from state.jsontext import JSONValue
 from state.revisions import Author, Recorder
 
 MOST_ROWS = 1000  # in one revision
+ROW_CHARACTERS = 4096  # a longer text counts as more than one row
 FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
+MESSAGE_FIELDS = ("context_level", "stimuli_type", "status", "metadata", "timestamp")  # that can be set later
 
 
 class AlreadyThere(Exception):
@@ -60,12 +62,41 @@ class NewConversation:
 
 @dataclass(slots=True)
 class Writing:
-    """What is to be written of one conversation: it itself if it is new, fields to set, messages to add."""
+    """What is to be written of one conversation: it itself if it is new, fields to set, messages to add.
+
+    Messages that are restored, or whose fields are set, are left alone if they changed since they were read.
+    """
 
     conversation: Conversation | NewConversation
     fields: Mapping[str, Any] = field(default_factory=dict)
     messages: Sequence[NewMessage] = ()
     restored: Sequence[Message] = ()
+    updates: Sequence[tuple[Message, Mapping[str, Any]]] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        is_new = isinstance(self.conversation, NewConversation)
+        return not (is_new or self.fields or self.messages or self.restored or self.updates)
+
+    @property
+    def row(self) -> Conversation:
+        assert isinstance(self.conversation, Conversation)  # _create has put it there
+        return self.conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """As much of a writing as one revision takes. The first one also creates the row or sets the fields."""
+
+    of: Writing
+    is_first: bool = False
+    messages: Sequence[NewMessage] = ()
+    restored: Sequence[Message] = ()
+    updates: Sequence[tuple[Message, Mapping[str, Any]]] = ()
+
+    @property
+    def rows(self) -> int:
+        return self.is_first + sum(map(weight, self.messages)) + len(self.restored) + len(self.updates)
 
 
 def create(new: NewConversation, author: Author, messages: Sequence[NewMessage] = ()) -> Conversation:
@@ -75,7 +106,7 @@ def create(new: NewConversation, author: Author, messages: Sequence[NewMessage] 
             raise AlreadyThere(f"there is a conversation {new.session_id!r} already")
         writing = Writing(new, messages=messages)
         write([writing], author)
-    return _row(writing)
+    return writing.row
 
 
 def append(session_id: str, messages: Sequence[NewMessage], author: Author) -> None:
@@ -95,12 +126,19 @@ def change(session_id: str, fields: Mapping[str, Any], author: Author) -> None:
 def write(writings: Iterable[Writing], author: Author) -> None:
     """Write all of it in one transaction, as revisions of at most MOST_ROWS rows. Nothing to write: no revision."""
     with transaction.atomic():
-        for part in _parts(writings):
-            with revisions.revision(author) as recorder:
-                _create(part, recorder)
-                _set(part, recorder)
-                _add(part, recorder)
-                _restore(part, recorder)
+        for batch in portions(writings):
+            write_portion(batch, author)
+
+
+def write_portion(parts: Sequence[Part], author: Author) -> bool:
+    """Write one portion as one revision, and say whether there was anything to do."""
+    with revisions.revision(author) as recorder:
+        _create(parts, recorder)
+        _set(parts, recorder)
+        _add(parts, recorder)
+        _restore(parts, recorder)
+        _update(parts, recorder)
+    return bool(recorder.changes)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -108,42 +146,55 @@ def same(one: Any, other: Any) -> bool:
     return jsontext.dump(_stored(one)) == jsontext.dump(_stored(other))
 
 
-@dataclass(slots=True)
-class _Part:
-    """As much of a writing as one revision takes. The first part also creates the row and sets the fields."""
-
-    writing: Writing
-    is_first: bool
-    messages: Sequence[NewMessage]
-    restored: Sequence[Message]
+def weight(new: NewMessage) -> int:
+    """How many rows a message counts for."""
+    return 1 + len(new.message) // ROW_CHARACTERS
 
 
-def _parts(writings: Iterable[Writing]) -> Iterator[list[_Part]]:
-    batch: list[_Part] = []
+def portions(writings: Iterable[Writing]) -> Iterator[list[Part]]:
+    """The parts of the writings, as many at a time as one revision takes."""
+    portion: list[Part] = []
     room = MOST_ROWS
-    for writing in writings:
-        for part in _sliced(writing):
-            rows = 1 + len(part.messages) + len(part.restored)
-            if rows > room and batch:
-                yield batch
-                batch, room = [], MOST_ROWS
-            batch.append(part)
-            room -= rows
-    if batch:
-        yield batch
+    for part in (part for writing in writings for part in _parts(writing)):
+        if part.rows > room and portion:
+            yield portion
+            portion, room = [], MOST_ROWS
+        portion.append(part)
+        room -= part.rows
+    if portion:
+        yield portion
 
 
-def _sliced(writing: Writing) -> Iterator[_Part]:
+def _parts(writing: Writing) -> Iterator[Part]:
     step = MOST_ROWS - 1  # one row is the conversation's own
-    rows = max(len(writing.messages), 1)
-    for start in range(0, rows, step):
-        yield _Part(writing, start == 0, writing.messages[start : start + step], ())
+    is_first = bool(writing.fields) or isinstance(writing.conversation, NewConversation)
+    slices = list(_slices(writing.messages))
+    if is_first and not slices:
+        yield Part(writing, is_first)
+    for messages in slices:
+        yield Part(writing, is_first, messages)
+        is_first = False
     for start in range(0, len(writing.restored), step):
-        yield _Part(writing, False, (), writing.restored[start : start + step])
+        yield Part(writing, restored=writing.restored[start : start + step])
+    for start in range(0, len(writing.updates), step):
+        yield Part(writing, updates=writing.updates[start : start + step])
 
 
-def _create(parts: Sequence[_Part], recorder: Recorder) -> None:
-    new = [part.writing for part in parts if part.is_first and isinstance(part.writing.conversation, NewConversation)]
+def _slices(messages: Sequence[NewMessage]) -> Iterator[list[NewMessage]]:
+    part: list[NewMessage] = []
+    room = MOST_ROWS - 1
+    for one in messages:
+        if part and weight(one) > room:
+            yield part
+            part, room = [], MOST_ROWS - 1
+        part.append(one)
+        room -= weight(one)
+    if part:
+        yield part
+
+
+def _create(parts: Sequence[Part], recorder: Recorder) -> None:
+    new = [part.of for part in parts if part.is_first and isinstance(part.of.conversation, NewConversation)]
     rows = [_new_row(writing.conversation, recorder) for writing in new]
     if rows:
         Conversation.objects.bulk_create(rows)
@@ -158,14 +209,14 @@ def _new_row(new: Conversation | NewConversation, recorder: Recorder) -> Convers
     return Conversation(session_id=new.session_id, revision=recorder.seq, **values)
 
 
-def _set(parts: Sequence[_Part], recorder: Recorder) -> None:
+def _set(parts: Sequence[Part], recorder: Recorder) -> None:
     rows = []
     for part in parts:
-        if not part.is_first or not part.writing.fields:
+        if not part.is_first or not part.of.fields:
             continue
-        row, names = _row(part.writing), list(part.writing.fields)
+        row, names = part.of.row, list(part.of.fields)
         before = _stored_fields(row, names)
-        for name, value in part.writing.fields.items():
+        for name, value in part.of.fields.items():
             setattr(row, name, value)
         row.revision = recorder.seq
         result = _hash(_stored_fields(row, FIELDS))
@@ -175,12 +226,12 @@ def _set(parts: Sequence[_Part], recorder: Recorder) -> None:
         Conversation.objects.bulk_update(rows, [*FIELDS, "revision"])
 
 
-def _add(parts: Sequence[_Part], recorder: Recorder) -> None:
+def _add(parts: Sequence[Part], recorder: Recorder) -> None:
     with_messages = [part for part in parts if part.messages]
-    rows = [[_new_message(one, _row(part.writing), recorder) for one in part.messages] for part in with_messages]
+    rows = [[_new_message(one, part.of.row, recorder) for one in part.messages] for part in with_messages]
     Message.objects.bulk_create([row for some in rows for row in some])
     for part, some in zip(with_messages, rows, strict=True):
-        _record_messages(_row(part.writing), some, recorder)
+        _record_messages(part.of.row, some, recorder)
 
 
 def _new_message(new: NewMessage, conversation: Conversation, recorder: Recorder) -> Message:
@@ -188,13 +239,37 @@ def _new_message(new: NewMessage, conversation: Conversation, recorder: Recorder
     return Message(conversation=conversation, revision=recorder.seq, **values)
 
 
-def _restore(parts: Sequence[_Part], recorder: Recorder) -> None:
+def _restore(parts: Sequence[Part], recorder: Recorder) -> None:
     """Take back that messages were deleted."""
     for part in parts:
-        if part.restored:
-            ids = [message.pk for message in part.restored]
+        messages = _unchanged(part.restored)
+        if messages:
+            ids = [message.pk for message in messages]
             Message.objects.filter(pk__in=ids).update(deleted_revision=None, revision=recorder.seq)
-            _record_messages(_row(part.writing), part.restored, recorder)
+            _record_messages(part.of.row, messages, recorder)
+
+
+def _update(parts: Sequence[Part], recorder: Recorder) -> None:
+    """Set fields of messages, never the text."""
+    for part in parts:
+        kept = {message.pk for message in _unchanged([message for message, _ in part.updates])}
+        updates = [(message, fields) for message, fields in part.updates if message.pk in kept]
+        if not updates:
+            continue
+        before: dict[str, JSONValue] = {str(message.pk): _stored_fields(message, fields) for message, fields in updates}
+        for message, fields in updates:
+            for name, value in {**fields, "revision": recorder.seq}.items():
+                setattr(message, name, value)
+        Message.objects.bulk_update([message for message, _ in updates], [*MESSAGE_FIELDS, "revision"])
+        after: dict[str, JSONValue] = {str(message.pk): _stored_fields(message, fields) for message, fields in updates}
+        recorder.record("message", part.of.row.session_id, {"set": after}, {"set": before}, _hash(after))
+
+
+def _unchanged(messages: Sequence[Message]) -> list[Message]:
+    """Those that nobody has changed since they were read."""
+    read = {message.pk: message.revision for message in messages}
+    now = dict(Message.objects.filter(pk__in=read).values_list("pk", "revision")) if read else {}
+    return [message for message in messages if now.get(message.pk) == message.revision]
 
 
 def _record_messages(conversation: Conversation, messages: Sequence[Message], recorder: Recorder) -> None:
@@ -210,12 +285,7 @@ def _locked(session_id: str) -> Conversation:
     return row
 
 
-def _row(writing: Writing) -> Conversation:
-    assert isinstance(writing.conversation, Conversation)  # _create has put it there
-    return writing.conversation
-
-
-def _stored_fields(row: Conversation, names: Iterable[str]) -> dict[str, Any]:
+def _stored_fields(row: Conversation | Message, names: Iterable[str]) -> dict[str, Any]:
     return {name: _stored(getattr(row, name)) for name in names}
 
 

@@ -1,4 +1,7 @@
-"""A folder of JSON and text files, as somebody left it. What cannot be read is reported, and the rest goes on."""
+"""A folder of JSON and text files, as somebody left it. What cannot be read is reported, and the rest goes on.
+
+`os.path` asks here and not `Path`, which raises where a folder may not be looked into.
+"""
 
 import codecs
 import os
@@ -7,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from django.conf import settings
 
 from state import jsontext
 from state.jsontext import Document, NotAcceptable
-from state.report import Category, Report, Unit
+from state.report import Category, Report, Unit, printable
 
 SKIPPED_FOLDERS = {"node_modules", "venv", "__pycache__", "site-packages"}
 TOOL_FILES = {
@@ -53,6 +56,11 @@ class File:
         """The names around it in one spelling: on macOS `Stimuli`, `stimuli` and `Stimuli ` were met as one."""
         return tuple(plain(name) for name in self.around)
 
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The folders around it without those above the imported one, which are nobody's business."""
+        return self.around[len(self.around) - self.depth :]
+
     @cached_property
     def changed(self) -> datetime:
         return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
@@ -62,16 +70,10 @@ def plain(name: str) -> str:
     return name.strip().casefold()
 
 
-def printable(path: str | PurePath) -> str:
-    """A path as text that every terminal and database takes, whatever bytes the file system holds."""
-    text = os.fsencode(path).decode(errors="backslashreplace").replace(os.sep, "/")
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
 def files(root: Path, report: Report) -> list[File]:
     """The JSON and text files of a folder, shallow ones first. Raises NoFolder."""
-    if not root.is_dir():
-        problem = "is a file; give the folder it lies in" if root.exists() else "is not there"
+    if not os.path.isdir(root):
+        problem = "is a file; give the folder it lies in" if os.path.exists(root) else "is not there"
         raise NoFolder(f"the folder {printable(root)} {problem}")
     whole = root.resolve()
     found = sorted(_walk(whole, report), key=lambda path: (len(path.parts), path.parts))
@@ -133,11 +135,11 @@ def _walk(root: Path, report: Report) -> Iterator[Path]:
 
 
 def _passed_over(folder: Path) -> str:
-    if folder.is_symlink():
+    if os.path.islink(folder):
         return "a link to another folder"
     if folder.name.startswith("."):
         return "a hidden folder"
-    if folder.name in SKIPPED_FOLDERS or (folder / "pyvenv.cfg").exists():
+    if folder.name in SKIPPED_FOLDERS or os.path.exists(folder / "pyvenv.cfg"):
         return "a folder of a tool"
     return ""
 
@@ -154,7 +156,7 @@ def _wanted(path: Path, root: Path, report: Report) -> bool:
         reason = "a hidden file"
     elif name in TOOL_FILES or (name.startswith("tsconfig") and name.endswith(".json")):
         reason = "the configuration of a tool"
-    elif (root / path).exists() and not (root / path).is_file():
+    elif os.path.exists(root / path) and not os.path.isfile(root / path):
         reason = "not a regular file"
     if reason:
         report.add(Category.SKIPPED, Unit.FILES, printable(path), reason)

@@ -1,7 +1,7 @@
 """The state files of the JSON-file predecessor, as documents by key. Pure reading: nothing here writes.
 
 Raw files beat `identity.json`, which beats `Nola.json`: the last two hold copies that were filtered to one level. They
-only fill gaps, and each section of theirs that is not used is reported.
+only fill gaps, of raw files as of what Nola has, and each section of theirs that is not used is reported.
 """
 
 import json
@@ -22,21 +22,33 @@ _ABSENT: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The document of a key and the file it comes from."""
-
-    key: str
-    document: Document
-    file: File
-
-
-@dataclass(frozen=True, slots=True)
 class Copy:
     """What an aggregate file holds of a module: possibly filtered."""
 
     module: str
     data: Object
     file: File
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What becomes of a part of a copy. One to be added is so only when its key is written; `path` is its place."""
+
+    category: Category
+    file: str
+    text: str
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The document of a key, the file it comes from, what copies had to do with it, and those it is all made of."""
+
+    key: str
+    document: Document
+    file: File
+    parts: tuple[Part, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
 
 def documents(read: Mapping[File, Document | None], report: Report) -> dict[str, Found]:
@@ -46,14 +58,14 @@ def documents(read: Mapping[File, Document | None], report: Report) -> dict[str,
     named = _named(found, raw, report)
     winners = {plain(key): key for key, one in named.items() if _is_winner(one, raw)}
     failed = {plain(raw.get(file, file.stem)): file for file, document in read.items() if document is None}
-    for module, group in _by_module(copies).items():
+    for module, group in _by_module(copies, report).items():
         if module in winners:
             key = winners[module]
-            named[key] = _filled(named[key], group, report)
+            named[key] = _filled(named[key], group)
         elif module in failed:
             _leave_out(group, failed[module], report)
         else:
-            named |= _named([_made(group, report)], raw, report, taken=named)
+            named |= _named([_made(group)], raw, report, taken=named)
     return named
 
 
@@ -62,12 +74,14 @@ def _is_winner(one: Found, raw: Mapping[File, str]) -> bool:
     return one.key == raw.get(one.file, one.file.stem) and (one.file in raw or plain(one.key) not in AGGREGATES)
 
 
-def _by_module(copies: Iterable[Copy]) -> dict[str, list[Copy]]:
+def _by_module(copies: Iterable[Copy], report: Report) -> dict[str, list[Copy]]:
     """The copies of each module, the best first."""
     modules: dict[str, list[Copy]] = {}
     for copy in sorted(copies, key=lambda one: AGGREGATES[plain(one.file.stem)]):
         if copy.data:
             modules.setdefault(plain(copy.module), []).append(copy)
+        else:
+            report.add(Category.SKIPPED, Unit.SECTIONS, copy.file.name, f"the copy of {copy.module} is empty")
     return modules
 
 
@@ -106,7 +120,7 @@ def _sort(
 ) -> tuple[list[Found], list[Copy]]:
     """Documents that are brought over, raw ones first, and the copies taken out of the aggregates."""
     modules = MODULES | {plain(key) for key in raw.values()}
-    known = [file.name for file in read]
+    known = {file.name for file in read}
     found, copies = [], []
     for file, document in read.items():
         if document is None:
@@ -146,6 +160,8 @@ def _identity_config(file: File, member: Object) -> tuple[list[Copy], JSONValue]
     """`IdentityConfig` of Nola.json: modules under `data`, or next to its metadata where the wrapper is missing."""
     data = member.get("data")
     inner = data if isinstance(data, dict) else member
+    if not inner:
+        return [], member
     copies: list[Copy] = []
     rest: Object = {}
     for name, section in inner.items():
@@ -180,58 +196,68 @@ def _leave_out(copies: Sequence[Copy], failed: File, report: Report) -> None:
         report.add(Category.SKIPPED, Unit.SECTIONS, copy.file.name, text, len(copy.data))
 
 
-def _made(copies: Sequence[Copy], report: Report) -> Found:
+def _made(copies: Sequence[Copy]) -> Found:
     """A key without a raw file: the best copy, its gaps filled from the others."""
     best = copies[0]
     text = f"{best.module} is made from this copy, possibly filtered to one level; there is no raw file"
-    report.add(Category.NOTED, Unit.SECTIONS, best.file.name, text)
-    report.add(Category.ADDED, Unit.SECTIONS, best.file.name, "", len(best.data))
-    return _filled(Found(best.module, jsontext.document(dict(best.data)), best.file), copies[1:], report)
+    parts = [Part(Category.NOTED, best.file.name, text)]
+    parts += [Part(Category.ADDED, best.file.name, f"{best.module}.{name}", (name,)) for name in best.data]
+    document = jsontext.document(dict(best.data))
+    return _filled(Found(best.module, document, best.file, tuple(parts), tuple(copies)), copies[1:])
 
 
-def _filled(winner: Found, copies: Sequence[Copy], report: Report) -> Found:
+def _filled(winner: Found, copies: Sequence[Copy]) -> Found:
     """The winner, with what only the copies have."""
-    value = winner.document.value
+    document, parts = fill(winner.document.value, winner.file.name, copies)
+    return replace(winner, document=document, parts=(*winner.parts, *parts))
+
+
+def fill(value: JSONValue, winner: str, copies: Iterable[Copy]) -> tuple[Document, list[Part]]:
+    """A document with what only the copies have. Where both have something, the winner's stays."""
+    parts: list[Part] = []
     for copy in copies:
         if isinstance(value, dict):
-            value = _fill(value, copy, winner.file, report)
+            value = _fill(value, copy, winner, parts)
         else:
-            text = f"{copy.module} is not used: {winner.file.name} wins, and it is not an object"
-            report.add(Category.SKIPPED, Unit.SECTIONS, copy.file.name, text, len(copy.data))
-    return replace(winner, document=jsontext.document(value))
+            text = f"{copy.module} is not used: {winner} wins, and it is not an object"
+            parts += [Part(Category.SKIPPED, copy.file.name, text)] * len(copy.data)
+    return jsontext.document(value), parts
 
 
-def _fill(value: Object, copy: Copy, winner: File, report: Report) -> Object:
+def _fill(value: Object, copy: Copy, winner: str, parts: list[Part]) -> Object:
     filled = dict(value)
     for name, section in copy.data.items():
         what = f"{copy.module}.{name}"
         there = filled.get(name)
         if name not in filled:
             filled[name] = section
-            report.add(Category.ADDED, Unit.SECTIONS, copy.file.name, f"{what}, which {winner.name} does not have")
+            text = f"{what}, which {winner} does not have"
+            parts.append(Part(Category.ADDED, copy.file.name, text, (name,)))
         elif _covers(there, section):
-            report.add(Category.DUPLICATE, Unit.SECTIONS, copy.file.name, f"{what} says what {winner.name} says")
+            parts.append(Part(Category.DUPLICATE, copy.file.name, f"{what} says what {winner} says"))
         elif _is_levelled(there) and _is_levelled(section):
-            filled[name] = _fill_levels(there, section, replace(copy, module=what), winner, report)
+            missing = _missing_levels(name, there, section, copy, winner, parts)
+            filled[name] = {**there, **missing}
         else:
-            _differs(what, copy.file, winner, report)
+            parts.append(_differing(what, copy.file, winner))
     return filled
 
 
-def _fill_levels(there: Object, section: Object, copy: Copy, winner: File, report: Report) -> Object:
-    """A levelled section with the levels that it lacks and the copy has; one that differs stays as it is."""
-    missing = {name: level for name, level in section.items() if name not in there}
-    for name, level in section.items():
-        if name not in missing and not _same(there[name], level):
-            _differs(f"{copy.module}.{name}", copy.file, winner, report)
+def _missing_levels(name: str, there: Object, section: Object, copy: Copy, winner: str, parts: list[Part]) -> Object:
+    """The levels that a section lacks and the copy has; one that differs stays as it is."""
+    what = f"{copy.module}.{name}"
+    missing = {level: value for level, value in section.items() if level not in there}
+    for level, value in section.items():
+        if level in there and not _same(there[level], value):
+            parts.append(_differing(f"{what}.{level}", copy.file, winner))
     if missing:
-        text = f"{', '.join(missing)} of {copy.module}, which {winner.name} does not have"
-        report.add(Category.ADDED, Unit.SECTIONS, copy.file.name, text)
-    return {**there, **missing}
+        text = f"{', '.join(missing)} of {what}, which {winner} does not have"
+        parts.append(Part(Category.ADDED, copy.file.name, text, (name, next(iter(missing)))))
+    return missing
 
 
-def _differs(what: str, file: File, winner: File, report: Report) -> None:
-    report.add(Category.SKIPPED, Unit.SECTIONS, file.name, f"{what} differs and is not used: {winner.name} wins")
+def _differing(what: str, file: File, winner: str) -> Part:
+    return Part(Category.SKIPPED, file.name, f"{what} differs and is not used: {winner} wins")
 
 
 def _covers(whole: JSONValue, part: JSONValue) -> bool:
@@ -291,7 +317,7 @@ def _named(
 
 def _other_names(one: Found, is_raw: bool) -> Iterator[str]:
     """Names for a second document of a key: with the folder it lies in, then with more of its path, then numbered."""
-    around = [name.strip() for name in (one.file.around[:-1] if is_raw else one.file.around)]
+    around = [name.strip() for name in (one.file.inside[:-1] if is_raw else one.file.inside)]
     for start in range(len(around) - 1, -1, -1):
         yield ".".join([*around[start:], one.key])
     yield from (f"{one.key}~{number}" for number in range(2, 1_000_000))

@@ -1,38 +1,39 @@
 """Local paths in legacy metadata: `source_file` was absolute in practice and told the user's name."""
 
 import posixpath
-import re
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from typing import Any
 
 from state.jsontext import JSONValue
 
-_HOME = re.compile(r"^.*/(?:users|home|documents and settings)/[^/]+(?:/|$)", re.IGNORECASE)
-_ROOT = re.compile(r"^(?:file:)?/*(?:[a-z]:)?/*(?:~[^/]*/)?", re.IGNORECASE)
+HOMES = {"users", "home", "documents and settings"}
 
 
-def made_relative(value: JSONValue, known: Iterable[str]) -> JSONValue:
+def made_relative(value: Any, known: AbstractSet[str]) -> Any:
     """A copy of `value` in which each `source_file` is relative; `known` are the relative paths that exist."""
-    files = set(known)
 
-    def walk(node: JSONValue) -> JSONValue:
+    def walk(node: JSONValue, is_path: bool = False) -> JSONValue:
+        if isinstance(node, str):
+            return relative(node, known) if is_path else node
         if isinstance(node, list):
-            return [walk(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        return {
-            name: relative(member, files) if name == "source_file" and isinstance(member, str) else walk(member)
-            for name, member in node.items()
-        }
+            return [walk(item, is_path) for item in node]
+        if isinstance(node, dict):
+            return {name: walk(member, is_path or _is_source_file(name)) for name, member in node.items()}
+        return node
 
     return walk(value)
 
 
-def relative(path: str, files: set[str]) -> str:
-    """The longest end of a path that exists among `files`; without one, the path below the home folder."""
+def relative(path: str, files: AbstractSet[str]) -> str:
+    """The longest end of a path that exists among `files`; without one, its last name only."""
     parts = posixpath.normpath(path.replace("\\", "/")).split("/")
     for start in range(len(parts)):
         end = "/".join(parts[start:])
         if end in files:
             return end
-    below = _HOME.sub("", "/".join(parts))
-    return _ROOT.sub("", re.sub(r"^(?:\.\./)+", "", below)) if path else path
+    names_somebody = parts[-1].startswith("~") or (len(parts) > 1 and parts[-2].casefold() in HOMES)
+    return "" if names_somebody or not path else parts[-1]
+
+
+def _is_source_file(name: str) -> bool:
+    return name.casefold().replace("_", "") == "sourcefile"

@@ -1,8 +1,10 @@
 """What an import did and found, to be counted and listed. Nothing that was left out goes unsaid."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePath
 
 
 class Category(StrEnum):
@@ -27,19 +29,22 @@ class Unit(StrEnum):
 HEADINGS = {
     Category.FAILED: "Failed (correct these and import again; what is there already is not added twice):",
     Category.CONFLICTING: "Conflicting (nothing was merged or overwritten unless it says so):",
+    Category.UPDATED: "Updated:",
     Category.SKIPPED: "Skipped:",
     Category.NOTED: "To know:",
     Category.DUPLICATE: "Duplicate (the same content is there already):",
-    Category.UPDATED: "Updated:",
     Category.ADDED: "Added:",
 }
-ALWAYS_LISTED = [Category.FAILED, Category.CONFLICTING, Category.SKIPPED, Category.NOTED]
-SHOWN_ALIKE = 3  # of findings with the same text
+LISTED_WHOLE = [Category.FAILED, Category.CONFLICTING, Category.UPDATED]
+LISTED_SHORT = [Category.SKIPPED, Category.NOTED]
+SHOWN_ALIKE = 3  # of findings with the same text, where the list is short
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found. `file` is relative to the folder; `count` says for how many of its unit it stands."""
+    """One thing found. `file` is relative to the folder; `count` says for how many of its unit it stands: 0 if what
+    it tells of is counted elsewhere, so that each thing read is counted once.
+    """
 
     category: Category
     unit: Unit
@@ -52,6 +57,7 @@ class Finding:
 class Report:
     batch: str = ""  # what the import's revisions carry in common
     findings: list[Finding] = field(default_factory=list)
+    revisions: int = 0  # made so far
 
     def add(self, category: Category, unit: Unit, file: str, text: str = "", count: int = 1) -> None:
         self.findings.append(Finding(category, unit, file, text, count))
@@ -67,10 +73,11 @@ class Report:
         yield from self._table()
         for category, heading in HEADINGS.items():
             found = [one for one in self.of(category) if one.text]
-            if found and (everything or category in ALWAYS_LISTED):
+            if found and (everything or category in LISTED_WHOLE + LISTED_SHORT):
                 yield ""
                 yield heading
-                yield from _listed(found, len(found) if everything else SHOWN_ALIKE)
+                short = category in LISTED_SHORT and not everything
+                yield from _listed(found, SHOWN_ALIKE if short else len(found))
         hidden = self.count(Category.DUPLICATE)
         if hidden and not everything:
             yield ""
@@ -84,12 +91,18 @@ class Report:
             yield f"{unit:13}" + "".join(f"{count or '-':>12}" for count in counts)
 
 
+def printable(text: str | PurePath) -> str:
+    """Text that every terminal and database takes, whatever bytes a file system or a file holds."""
+    decoded = os.fsencode(text).decode(errors="backslashreplace").replace(os.sep, "/")
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in decoded)
+
+
 def _listed(findings: list[Finding], most: int) -> Iterator[str]:
     """One line each; many findings with the same text become a few and a number."""
     alike: dict[str, list[Finding]] = {}
     for one in findings:
         alike.setdefault(one.text, []).append(one)
     for text, group in alike.items():
-        yield from (f"  {one.file}: {text}" for one in group[:most])
+        yield from (printable(f"  {one.file}: {text}") for one in group[:most])
         if len(group) > most:
-            yield f"  ... and {len(group) - most} more: {text}"
+            yield printable(f"  ... and {len(group) - most} more: {text}")

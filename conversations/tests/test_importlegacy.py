@@ -1,4 +1,6 @@
+import itertools
 import json
+import os
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -7,10 +9,11 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError, connection
 
 from conversations import importing, log
 from conversations.models import Conversation, Message
-from state import jsontext, revisions, store
+from state import imports, jsontext, revisions, store
 from state.edits import Address
 from state.models import Change, Revision, StateEntry
 from state.report import Category, Unit
@@ -96,7 +99,10 @@ def test_all_state_of_an_import_is_one_revision_with_batch_and_folder(tmp_path):
 
     revision = Revision.objects.get()
     assert (revision.actor, revision.source) == ("cli:test", "import")
-    assert revision.info == {"batch": report.batch, "folder": tmp_path.name}
+    place = revision.info.pop("place")
+    files = {"alpha": "alpha.json", "beta": "beta.json"}
+    assert revision.info == {"batch": report.batch, "folder": tmp_path.name, "files": files}
+    assert len(place) == 12
     assert revision.changes.count() == 2
 
 
@@ -149,7 +155,7 @@ def test_a_key_edited_since_is_kept_and_listed(tmp_path):
 
     assert state() == {"alpha": {"a": 9}}
     assert texts(report, Category.CONFLICTING) == [
-        "alpha.json: alpha was changed in Nola by user:ada (revision 2) and stays so; --replace overrides"
+        "alpha.json: alpha was written by user:ada (revision 2) and stays so; --replace overrides"
     ]
 
 
@@ -162,7 +168,7 @@ def test_a_key_deleted_since_stays_deleted(tmp_path):
 
     assert state() == {}
     assert texts(report, Category.CONFLICTING) == [
-        "alpha.json: alpha was deleted in Nola by user:ada (revision 2) and stays so; --replace overrides"
+        "alpha.json: alpha was deleted by user:ada (revision 2) and stays so; --replace overrides"
     ]
 
 
@@ -457,7 +463,7 @@ def test_a_title_that_a_person_has_changed_stays(tmp_path):
 
     assert Conversation.objects.get().title == "Journey"
     assert texts(report, Category.CONFLICTING) == [
-        "Stimuli/conversations/one.json: title of react_1: kept as user:ada has it (revision 2); --replace overrides"
+        "Stimuli/conversations/one.json: title of react_1: kept as set by user:ada (revision 2); --replace overrides"
     ]
 
 
@@ -538,7 +544,7 @@ def test_lines_before_any_start_and_starts_without_id_are_named_after_the_file(t
     bring(tmp_path)
 
     assert said("log") == [("user", "early")]
-    assert said("log-1") == [("user", "late")]
+    assert said("log-2025-01-01T10:00:01") == [("user", "late")]
 
 
 def test_one_line_with_both_speakers_is_split_once(tmp_path):
@@ -665,6 +671,517 @@ def test_queries_do_not_grow_with_messages(tmp_path, django_assert_max_num_queri
         bring(tmp_path)
 
 
+# Two runs, two folders
+
+
+def test_a_filtered_copy_never_replaces_what_nola_has(tmp_path):
+    raw = {"identity": {"level_1": "Jo", "level_3": "Jo Doe"}, "hobbies": "chess"}
+    copy = {"userID": {"metadata": {}, "data": {"identity": "Jo", "hobbies": "go", "pets": ["cat"]}}}
+    write(tmp_path, "all/userID/user.json", raw)
+    write(tmp_path, "part/identity.json", copy)
+    bring(tmp_path / "all")
+
+    report = bring(tmp_path / "part", replace=True)
+
+    assert state()["userID"] == {**raw, "pets": ["cat"]}
+    assert texts(report, Category.SKIPPED) == ["identity.json: userID.hobbies differs and is not used: Nola wins"]
+    assert counts(report)["added copied parts"] == counts(report)["duplicate copied parts"] == 1
+    assert bring(tmp_path / "part").revisions == 0
+
+
+def test_a_copied_part_is_added_only_if_its_key_is_written(tmp_path):
+    write(tmp_path, "userID/user.json", {"a": 1})
+    write(tmp_path, "Nola.json", {"IdentityConfig": {"data": {"userID": {"b": 2}}}})
+
+    first, second = bring(tmp_path), bring(tmp_path)
+
+    assert (first.count(Category.ADDED, Unit.SECTIONS), second.count(Category.ADDED, Unit.SECTIONS)) == (1, 0)
+    assert second.count(Category.DUPLICATE, Unit.SECTIONS) == 1
+
+
+def test_a_file_of_the_same_name_in_another_folder_does_not_overwrite(tmp_path):
+    write(tmp_path, "one/Nola/alpha.json", 1)
+    write(tmp_path, "two/Nola/alpha.json", 2)
+    bring(tmp_path / "one" / "Nola")
+
+    report = bring(tmp_path / "two" / "Nola")
+    kept = state()
+    bring(tmp_path / "two" / "Nola", replace=True)
+
+    assert kept == {"alpha": 1}
+    assert texts(report, Category.CONFLICTING) == [
+        "alpha.json: alpha was written by the import of Nola/alpha.json (revision 1) and stays so; --replace overrides"
+    ]
+    assert state() == {"alpha": 2}
+
+
+def test_another_file_for_a_key_does_not_overwrite(tmp_path):
+    file = write(tmp_path, "a/alpha.json", 1)
+    bring(tmp_path)
+    file.unlink()
+    write(tmp_path, "b/alpha.json", 2)
+
+    report = bring(tmp_path)
+
+    assert state() == {"alpha": 1}
+    assert report.count(Category.CONFLICTING, Unit.KEYS) == 1
+
+
+@pytest.mark.parametrize("source", [Source.API, Source.RESTORE, Source.UNDO, Source.LOADDATA])
+def test_what_came_through_another_door_is_never_overwritten(tmp_path, source):
+    write(tmp_path, "alpha.json", 1)
+    write(tmp_path, "Stimuli/conversations/one.json", chat(name="Trip"))
+    bring(tmp_path)
+    author = Author("key:bot", source)
+    store.put(Address("alpha"), jsontext.load("9"), author)
+    log.change("react_1", {"title": "Journey"}, author)
+
+    bring(tmp_path)
+
+    assert state() == {"alpha": 9}
+    assert Conversation.objects.get().title == "Journey"
+
+
+def test_two_files_do_not_take_turns_in_setting_a_field(tmp_path):
+    write(tmp_path, "one/Stimuli/conversations/a.json", chat(name="Trip", mood="calm"))
+    write(tmp_path, "two/Stimuli/conversations/a.json", chat(name="Tour", mood="wild", place="Rome"))
+    bring(tmp_path / "one")
+
+    report = bring(tmp_path / "two")
+    again = [bring(tmp_path / "one"), bring(tmp_path / "two")]
+
+    row = Conversation.objects.get()
+    assert (row.title, row.metadata) == ("Trip", {"mood": "calm", "place": "Rome"})
+    assert texts(report, Category.CONFLICTING) == [
+        "Stimuli/conversations/a.json: title of react_1, metadata.mood of react_1: kept as set by"
+        " the import of one/Stimuli/conversations/a.json (revision 1); --replace overrides"
+    ]
+    assert [one.revisions for one in again] == [0, 0]
+
+
+def test_a_renamed_conversation_still_gets_its_metadata(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat(name="Trip", last_updated="1"))
+    bring(tmp_path)
+    log.change("react_1", {"title": "Journey"}, PERSON)
+    write(tmp_path, "Stimuli/conversations/one.json", chat(name="Trip", last_updated="2", archived=True))
+
+    bring(tmp_path)
+
+    row = Conversation.objects.get()
+    assert (row.title, row.metadata, row.archived) == ("Journey", {"last_updated": "2"}, True)
+
+
+def test_a_title_that_a_person_has_emptied_stays_empty(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat(name="Trip"))
+    bring(tmp_path)
+    log.change("react_1", {"title": ""}, PERSON)
+
+    bring(tmp_path)
+
+    assert Conversation.objects.get().title == ""
+
+
+def test_replace_sets_the_fields_of_a_conversation_as_in_the_file(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat(name="Trip", mood="calm"))
+    bring(tmp_path)
+    log.change("react_1", {"title": "Journey", "metadata": {"mood": "wild"}, "archived": True}, PERSON)
+
+    bring(tmp_path, replace=True)
+
+    row = Conversation.objects.get()
+    assert (row.title, row.metadata, row.archived) == ("Trip", {"mood": "calm"}, True)
+
+
+# What is said besides the words
+
+
+def test_fields_that_a_message_lacks_are_filled_and_others_are_kept_and_listed(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=[turn("10:00:00", "hi", "", mood="calm")]))
+    bring(tmp_path)
+    more = turn("10:00:00", "hi", "", mood="wild", context_level=3, stimuli_type="realtime")
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=[more]))
+
+    report = bring(tmp_path)
+    again = bring(tmp_path)
+
+    message = Message.objects.get()
+    assert (message.context_level, message.stimuli_type, message.metadata) == (3, "realtime", {"mood": "calm"})
+    assert texts(report, Category.CONFLICTING) == [
+        "Stimuli/conversations/one.json: 1 in react_1: metadata.mood differ, and are kept as in Nola;"
+        " --replace overrides"
+    ]
+    assert (report.revisions, again.revisions) == (1, 0)
+    change = Change.objects.get(kind="message", revision=2)
+    assert change.forward == {"set": {str(message.pk): {"context_level": 3, "stimuli_type": "realtime"}}}
+    assert change.inverse == {"set": {str(message.pk): {"context_level": None, "stimuli_type": ""}}}
+
+
+def test_only_filled_fields_count_as_updated(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat())
+    bring(tmp_path)
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=[turn("10:00:00", "hi", "hello", mood="calm")]))
+
+    report = bring(tmp_path)
+
+    assert texts(report, Category.UPDATED) == [
+        "Stimuli/conversations/one.json: 2 in react_1: metadata.mood from the file",
+        "Stimuli/conversations/one.json: react_1",
+    ]
+    assert {one.metadata["mood"] for one in Message.objects.all()} == {"calm"}
+
+
+def test_replace_sets_the_fields_of_a_message_and_its_time(tmp_path, settings):
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=[turn("10:00:00", "hi", "", mood="calm")]))
+    bring(tmp_path)
+    Message.objects.update(metadata={"mood": "wild"})
+    settings.TIME_ZONE = "UTC"
+
+    bring(tmp_path, replace=True)
+
+    message = Message.objects.get()
+    assert message.metadata == {"mood": "calm"}
+    assert message.timestamp == Conversation.objects.get().started == datetime(2025, 1, 1, 10, tzinfo=UTC)
+
+
+def test_the_same_turn_in_two_files_is_compared(tmp_path):
+    write(tmp_path, "Stimuli/conversations/a.json", chat(turns=[turn("10:00:00", "hi", "", mood="calm")]))
+    write(tmp_path, "Stimuli/conversations/b.json", chat(turns=[turn("10:00:00", "hi", "", mood="wild", place="Rome")]))
+
+    report = bring(tmp_path)
+
+    assert Message.objects.get().metadata == {"mood": "calm", "place": "Rome"}
+    assert texts(report, Category.CONFLICTING) == [
+        "Stimuli/conversations/b.json: metadata.mood of 1 messages of react_1: kept as in Stimuli/conversations/a.json"
+    ]
+
+
+def test_two_turns_of_one_second_that_differ_are_both_kept(tmp_path):
+    turns = [
+        turn("10:00:00", "hi", "hello"),
+        turn("10:00:00", "hi", "good day"),
+        turn("10:00:00", "yes", "", mood="calm"),
+        turn("10:00:00", "yes", "", mood="wild"),
+        turn("10:00:00", "yes", "", mood="wild"),
+    ]
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=turns))
+
+    first, second = bring(tmp_path), bring(tmp_path)
+
+    assert said("react_1") == [
+        ("user", "hi"),
+        ("assistant", "hello"),
+        ("user", "hi"),
+        ("assistant", "good day"),
+        ("user", "yes"),
+        ("user", "yes"),
+    ]
+    assert counts(first)["duplicate messages"] == 1
+    assert second.revisions == 0
+
+
+def test_a_turn_that_was_rewritten_in_the_file_is_kept_beside_the_old_one_and_listed(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat())
+    bring(tmp_path)
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=[turn("10:00:00", "hi", "good day")]))
+
+    report = bring(tmp_path)
+
+    assert said("react_1") == [("user", "hi"), ("assistant", "hello"), ("assistant", "good day")]
+    assert texts(report, Category.CONFLICTING) == [
+        "Stimuli/conversations/one.json: 1 in react_1: differ from what was imported at that time; both are kept"
+    ]
+    assert counts(report)["read messages"] == 2
+    assert counts(report)["conflicting messages"] == counts(report)["duplicate messages"] == 1
+
+
+# Messages edited in Nola
+
+
+def edit(text, **found):
+    with revisions.revision(PERSON) as recorder:
+        message = Message.objects.get(**found)
+        Message.objects.filter(pk=message.pk).update(message=text, revision=recorder.seq)
+        recorder.record("message", "react_1", {"edit": [message.pk]}, {"edit": [message.pk]}, "")
+
+
+def test_an_edited_message_without_a_time_does_not_come_back(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=[{"user": "secret"}]))
+    bring(tmp_path)
+    edit("[removed]", message="secret")
+
+    report = bring(tmp_path)
+
+    assert said("react_1") == [("user", "[removed]")]
+    assert counts(report)["conflicting messages"] == 1
+
+
+def test_a_new_turn_in_the_second_of_an_edited_one_is_added(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat())
+    bring(tmp_path)
+    edit("[removed]", message="hi")
+    turns = [turn("10:00:00", "hi", "hello"), turn("10:00:00", "new", "")]
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=turns))
+
+    bring(tmp_path)
+
+    assert said("react_1") == [("user", "[removed]"), ("assistant", "hello"), ("user", "new")]
+
+
+def test_replace_adds_the_files_text_beside_an_edited_message_once(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=[turn("10:00:00", "hi", "")]))
+    bring(tmp_path)
+    edit("[removed]", message="hi")
+
+    bring(tmp_path, replace=True)
+    again = [bring(tmp_path, replace=True), bring(tmp_path)]
+
+    assert said("react_1") == [("user", "[removed]"), ("user", "hi")]
+    assert [one.revisions for one in again] == [0, 0]
+
+
+def test_messages_that_another_door_has_written_are_known_by_what_they_say(tmp_path):
+    noon = datetime(2025, 1, 1, 9, tzinfo=UTC)
+    new = [log.NewMessage("user", "hi", noon, "2025-01-01T10:00:00", client_id="7")]
+    log.create(log.NewConversation("react_1"), Author("key:bot", Source.API), new)
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=[turn("10:00:00", "hi", "")]))
+
+    bring(tmp_path)
+
+    assert said("react_1") == [("user", "hi")]
+
+
+# Text files without ids
+
+
+def test_correcting_a_broken_start_adds_only_what_was_held_back(tmp_path):
+    entries = lines(("Conversation started.", ""), ("User: one", ""), ("Conversation started.", ""), ("User: two", ""))
+    broken = entries.split("\n")
+    broken[0] = broken[0][:-1]
+    write(tmp_path, "Stimuli/log.txt", "\n".join(broken))
+    report = bring(tmp_path)
+    write(tmp_path, "Stimuli/log.txt", entries)
+
+    bring(tmp_path)
+
+    assert texts(report, Category.FAILED)[1] == (
+        "Stimuli/log.txt:1: 1 messages after it could not be attributed, since this line may have started a"
+        " conversation; correct it and import again"
+    )
+    assert said("log-2025-01-01T10:00:00") == [("user", "one")]
+    assert said("log-2025-01-01T10:00:02") == [("user", "two")]
+    assert Conversation.objects.count() == 2
+
+
+def test_a_log_that_lost_its_beginning_adds_nothing(tmp_path):
+    entries = lines(("Conversation started.", ""), ("User: one", ""), ("Conversation started.", ""), ("User: two", ""))
+    write(tmp_path, "Stimuli/log.txt", entries)
+    bring(tmp_path)
+    write(tmp_path, "Stimuli/log.txt", "\n".join(entries.split("\n")[2:]))
+
+    assert bring(tmp_path).revisions == 0
+
+
+def test_messages_after_a_broken_utterance_or_with_an_id_are_not_held_back(tmp_path):
+    entries = lines(("Conversation started.", ""), ("User: one", ""), ("User: two", ""), ("x", "s"), ("User: 3", "s"))
+    rows = entries.split("\n")
+    rows[1], rows[3] = rows[1][:-2], rows[3][:-2]
+    write(tmp_path, "Stimuli/log.txt", "\n".join(rows))
+
+    report = bring(tmp_path)
+
+    assert said("log-2025-01-01T10:00:00") == [("user", "two")]
+    assert said("s") == [("user", "3")]
+    assert report.count(Category.FAILED) == 2
+
+
+def test_a_second_start_of_a_session_does_not_replace_its_title(tmp_path):
+    entries = [
+        {"entry": "Conversation started, Ada.", "convo_id": "s"},
+        {"entry": "Conversation started, Bob.", "convo_id": "s"},
+    ]
+    write(tmp_path, "Stimuli/log.txt", "\n".join(map(json.dumps, entries)))
+
+    bring(tmp_path)
+
+    assert Conversation.objects.get().title == "Ada"
+    assert said("s") == [("system", "Conversation started, Bob.")]
+
+
+# Which chats are one
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("abcd")))
+def test_colliding_chats_are_told_apart_whatever_the_order_of_the_files(tmp_path, order):
+    chats = {
+        "a": chat(turns=[turn("10:00:00", "one", "")], started="2025-01-01"),
+        "b": chat(turns=[turn("11:00:00", "two", "")], started="2025-02-02"),
+        "c": chat(turns=[turn("11:00:00", "two", ""), turn("11:00:01", "more", "")], started=None),
+        "d": chat(turns=[turn("12:00:00", "three", "")], started="2025-02-02"),
+    }
+    for number, name in enumerate(order):
+        write(tmp_path, f"Stimuli/conversations/{number}.json", chats[name])
+
+    bring(tmp_path)
+    again = bring(tmp_path)
+
+    found = sorted([text for _, text in said(one.session_id)] for one in Conversation.objects.all())
+    assert found == [["one"], ["two", "more", "three"]]
+    assert again.revisions == 0
+
+
+def test_a_chat_without_a_start_that_could_belong_to_two_is_kept_apart(tmp_path):
+    write(tmp_path, "Stimuli/conversations/a.json", chat(turns=[turn("10:00:00", "one", "")], started="2025-01-01"))
+    write(tmp_path, "Stimuli/conversations/b.json", chat(turns=[turn("11:00:00", "two", "")], started="2025-02-02"))
+    write(tmp_path, "Stimuli/conversations/c.json", chat(turns=[{"user": "three"}], started=None))
+
+    bring(tmp_path)
+    again = bring(tmp_path)
+
+    assert [said(name) for name in ("react_1", "react_1~2", "react_1~3")] == [
+        [("user", "one")],
+        [("user", "two")],
+        [("user", "three")],
+    ]
+    assert again.revisions == 0
+
+
+def test_two_conversations_that_are_apart_in_nola_stay_apart(tmp_path):
+    one, two = turn("10:00:00", "one", ""), turn("11:00:00", "two", "")
+    write(tmp_path, "Stimuli/conversations/a.json", chat(turns=[one], started="2025-01-01"))
+    write(tmp_path, "Stimuli/conversations/b.json", chat(turns=[two], started="2025-02-02"))
+    bring(tmp_path)
+    write(tmp_path, "Stimuli/conversations/c.json", chat(turns=[one, two, turn("12:00:00", "three", "")], started=None))
+
+    bring(tmp_path)
+    again = bring(tmp_path)
+
+    assert [text for _, text in said("react_1~2")] == ["two"]
+    assert again.revisions == 0
+
+
+# Beside other writers
+
+
+def test_reading_happens_without_the_lock_and_a_change_meanwhile_is_seen(tmp_path, monkeypatch):
+    write(tmp_path, "Stimuli/conversations/one.json", chat(name="Trip"))
+    bring(tmp_path)
+    write(tmp_path, "Stimuli/conversations/one.json", chat(name="Tour"))
+    plan, depths = importing.plan, []
+
+    def meanwhile(*args):
+        planned = plan(*args)
+        depths.append(len(connection.savepoint_ids))
+        if len(depths) == 1:
+            log.change("react_1", {"title": "Journey"}, PERSON)
+        return planned
+
+    monkeypatch.setattr(importing, "plan", meanwhile)
+    report = bring(tmp_path)
+
+    assert depths == [0, 0]
+    assert Conversation.objects.get().title == "Journey"
+    assert report.count(Category.CONFLICTING, Unit.CONVERSATIONS) == 1
+
+
+def test_other_writers_get_a_turn_between_two_revisions(tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr(imports.time, "sleep", waits.append)
+    write(tmp_path, "alpha.json", 1)
+    turns = [{"timestamp": f"2025-01-01T10:00:00.{number:06}", "user": str(number)} for number in range(1500)]
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=turns))
+
+    bring(tmp_path)
+    second = bring(tmp_path)
+
+    assert (len(waits), second.revisions) == (2, 0)
+
+
+def test_long_messages_make_smaller_revisions(tmp_path):
+    turns = [turn(f"10:00:{number:02}", "x" * 1_000_000, "") for number in range(10)]
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=turns))
+
+    bring(tmp_path)
+
+    assert [len(one.forward["add"]) for one in Change.objects.filter(kind="message")] == [4, 4, 2]
+
+
+def test_others_who_write_all_the_time_make_the_import_say_busy(tmp_path, monkeypatch):
+    write(tmp_path, "Stimuli/conversations/one.json", chat())
+    write(tmp_path, "alpha.json", 1)
+    monkeypatch.setattr(importing, "_moved", lambda *args: True)
+    monkeypatch.setattr(imports.time, "sleep", lambda seconds: None)
+
+    with pytest.raises(CommandError, match="stopped before the end: the database is busy") as error:
+        run(tmp_path)
+
+    assert "Try again" in str(error.value)
+
+
+# The edges
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-12-31"])
+def test_a_time_at_the_ends_of_the_calendar_is_kept_as_text_only(tmp_path, time):
+    turns = [turn("10:00:00", "a", ""), {"timestamp": time, "user": "b"}]
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=turns, started=time))
+
+    report = bring(tmp_path)
+
+    assert {one.timestamp.year for one in Message.objects.all()} == {2025}
+    assert Message.objects.get(message="b").timestamp_text == Conversation.objects.get().started_text == time
+    assert Conversation.objects.get().started.year == 2025
+    assert report.count(Category.NOTED) == 2
+
+
+def test_a_session_id_of_zero_is_one(tmp_path):
+    write(tmp_path, "Stimuli/conversations/one.json", chat(0))
+
+    bring(tmp_path)
+
+    assert Conversation.objects.get().session_id == "0"
+
+
+def test_local_paths_in_chats_are_made_relative(tmp_path):
+    path = "/Users/demo/Nola/Stimuli/conversations/one.json"
+    turns = [turn("10:00:00", "hi", "", source_file="/Users/demo/gone.json")]
+    write(tmp_path, "Stimuli/conversations/one.json", chat(turns=turns, state_snapshot={"source_file": path}))
+
+    bring(tmp_path)
+
+    assert Conversation.objects.get().metadata == {"state_snapshot": {"source_file": "Stimuli/conversations/one.json"}}
+    assert Message.objects.get().metadata == {"source_file": "gone.json"}
+
+
+def test_a_subfolder_that_cannot_be_looked_into_stops_nothing(tmp_path, monkeypatch):
+    write(tmp_path, "secret/beta.json", 1)
+    write(tmp_path, "alpha.json", 1)
+    stat = os.stat
+
+    def denied(path, *args, **kwargs):
+        if "secret" + os.sep in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", denied)
+    report = bring(tmp_path)
+
+    assert state() == {"alpha": 1}
+    assert texts(report, Category.FAILED) == ["secret/beta.json: cannot be opened: Permission denied"]
+
+
+def test_an_equal_number_of_each_unit_is_read_and_accounted_for(tmp_path):
+    write(tmp_path, "Stimuli/conversations/a.json", chat(name="Trip"))
+    write(tmp_path, "Stimuli/conversations/b.json", chat(name="Tour", turns=[turn("10:00:00", "hi", "good day")]))
+    bring(tmp_path)
+    log.change("react_1", {"title": "Journey"}, PERSON)
+
+    report = bring(tmp_path)
+
+    outcomes = set(Category) - {Category.READ, Category.NOTED}
+    for unit in (Unit.CONVERSATIONS, Unit.MESSAGES):
+        assert sum(report.count(one, unit) for one in outcomes) == report.count(Category.READ, unit)
+
+
 # The command
 
 
@@ -722,6 +1239,75 @@ def test_a_file_instead_of_a_folder_is_refused_with_the_way_out(tmp_path):
 
 def test_an_empty_folder_is_said_to_be_empty(tmp_path):
     assert "There is nothing to import in that folder." in run(tmp_path)
+
+
+def test_failures_and_conflicts_are_all_listed_and_so_are_updates(tmp_path):
+    for number in range(5):
+        write(tmp_path, f"{number}/broken.json", "{")
+        write(tmp_path, f"key{number}.json", 1)
+    bring(tmp_path)
+    for number in range(5):
+        write(tmp_path, f"key{number}.json", 2)
+    out = StringIO()
+
+    with pytest.raises(CommandError):
+        call_command("importlegacy", str(tmp_path), stdout=out)
+
+    assert out.getvalue().count("/broken.json: ") == 5
+    assert "Updated:\n  key0.json: key0\n  key1.json: key1\n" in out.getvalue()
+
+
+def test_nothing_that_a_file_holds_reaches_the_terminal_as_a_command(tmp_path):
+    write(tmp_path, "identity.json", {"userID": {"\x1b[31mred": 1}})
+    write(tmp_path, "Stimuli/conversations/one.json", chat("\x1b]0;title\x07"))
+
+    out = run(tmp_path, "--verbosity=2")
+
+    assert "\x1b" not in out
+    assert "\\x1b[31mred" in out
+
+
+def test_no_folder_at_all_is_refused():
+    with pytest.raises(CommandError, match="name the folder to import"):
+        run("")
+
+
+def test_a_folder_name_that_is_too_long_is_not_there():
+    with pytest.raises(CommandError, match="is not there"):
+        run("x" * 300)
+
+
+def test_without_a_database_none_is_made(tmp_path, monkeypatch):
+    missing = tmp_path / "nola.sqlite3"
+    monkeypatch.setitem(connection.settings_dict, "NAME", missing)
+
+    with pytest.raises(CommandError, match="there is no database yet; start Nola once"):
+        run(tmp_path, "--dry-run")
+
+    assert not missing.exists()
+
+
+def test_a_busy_database_is_named_and_what_was_done_is_printed(tmp_path, monkeypatch):
+    def locked(*args, **kwargs):
+        raise OperationalError("database is locked")
+
+    write(tmp_path, "alpha.json", 1)
+    write(tmp_path, "Stimuli/conversations/one.json", chat())
+    monkeypatch.setattr(log, "write_portion", locked)
+    out = StringIO()
+
+    with pytest.raises(CommandError, match=r"the database is busy: others are writing to it\. Try again"):
+        call_command("importlegacy", str(tmp_path), stdout=out)
+
+    assert "state keys              1           1" in out.getvalue()
+
+
+def test_a_run_that_writes_nothing_does_not_claim_a_batch(tmp_path):
+    write(tmp_path, "alpha.json", 1)
+    bring(tmp_path)
+    store.put(Address("alpha"), jsontext.load("9"), PERSON)
+
+    assert run(tmp_path).endswith("Nothing new: no revision was made.\n")
 
 
 # The sample

@@ -105,7 +105,7 @@ def test_nothing_to_append_makes_no_revision():
 
 def test_a_write_that_fails_leaves_rows_and_history_untouched():
     log.create(NewConversation("s"), ADA)
-    broken = NewMessage("user", None, NOON)
+    broken = NewMessage("user", "hi", None)
 
     with pytest.raises(Exception, match=r"NOT NULL|null value"):
         log.append("s", [NewMessage("user", "x" * 10, NOON)] * 1500 + [broken], ADA)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from state import folder, legacy, local_paths
-from state.report import Category, Report
+from state.report import Category, Report, Unit
 
 USER = {"profile": {"v": 1}, "identity": {"level_1": "Jo", "level_2": {"name": "Jo"}, "level_3": {"name": "Jo Doe"}}}
 WRAPPER = {"last_updated": "2025-01-01", "source_file": "/Users/demo/My Nola/x/../identity_thread/userID/user.json"}
@@ -22,6 +22,8 @@ def bring(root, files):
         except folder.Unreadable:
             read[file] = None
     found = legacy.documents(read, report)
+    for part in (part for one in found.values() for part in one.parts):
+        report.add(part.category, Unit.SECTIONS, part.file, part.text)
     return {key: one.document.value for key, one in found.items()}, report
 
 
@@ -194,17 +196,54 @@ def test_a_folder_in_another_spelling_gives_the_same_key(tmp_path):
     [
         ("/Users/demo/Nola/a/../identity_thread/user.json", "identity_thread/user.json"),
         ("Nola/identity_thread/user.json", "identity_thread/user.json"),
-        ("/Users/demo/Desktop/gone.json", "Desktop/gone.json"),
+        ("/Users/demo/Desktop/gone.json", "gone.json"),
         ("/home/demo/gone.json", "gone.json"),
-        ("C:\\Users\\demo\\nola\\gone.json", "nola/gone.json"),
+        ("C:\\Users\\demo\\nola\\gone.json", "gone.json"),
         ("file:///Users/demo/gone.json", "gone.json"),
         ("/mnt/c/Users/demo/gone.json", "gone.json"),
         ("~demo/gone.json", "gone.json"),
         ("/home/demo", ""),
-        ("../../nola/gone.json", "nola/gone.json"),
-        ("/opt/nola/gone.json", "opt/nola/gone.json"),
+        ("~demo", ""),
+        ("../../nola/gone.json", "gone.json"),
+        ("/opt/nola/gone.json", "gone.json"),
         ("", ""),
     ],
 )
 def test_a_local_path_becomes_relative_and_names_nobody(path, expected):
     assert local_paths.relative(path, {"identity_thread/user.json"}) == expected
+
+
+def test_a_source_file_is_made_relative_in_every_spelling_and_shape():
+    value = {
+        "sourceFile": "/Users/demo/a.json",
+        "SOURCE_FILE": ["/Users/demo/b.json", {"path": "/Users/demo/x/c.json"}],
+        "deep": [{"source_file": "C:\\Users\\demo"}],
+        "note": "/Users/demo",
+    }
+
+    assert local_paths.made_relative(value, {"x/c.json"}) == {
+        "sourceFile": "a.json",
+        "SOURCE_FILE": ["b.json", {"path": "x/c.json"}],
+        "deep": [{"source_file": ""}],
+        "note": "/Users/demo",
+    }
+
+
+def test_an_empty_copy_is_reported(tmp_path):
+    identity = {"userID": {}, "machineID": {"data": {}}, "IdentityConfig": {"data": {}}, "name": "N"}
+
+    found, report = bring(tmp_path, {"identity.json": identity})
+
+    assert found == {"identity": {"IdentityConfig": {"data": {}}, "name": "N"}}
+    assert texts(report, Category.SKIPPED) == [
+        "identity.json: the copy of userID is empty",
+        "identity.json: the copy of machineID is empty",
+    ]
+
+
+def test_folders_above_the_imported_one_never_name_a_key(tmp_path):
+    (tmp_path / "ada").mkdir()
+
+    found, _ = bring(tmp_path / "ada", {"a.json": 1, "a.JSON": 2})
+
+    assert found == {"a": 2, "a~2": 1}
