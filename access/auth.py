@@ -16,6 +16,9 @@ from ninja.utils import check_csrf
 from access.models import ApiKey, hash_key
 
 READING = ("GET", "HEAD", "OPTIONS")
+VIEW = ("state.view_stateentry",)
+CHANGE = ("state.view_stateentry", "state.add_stateentry", "state.change_stateentry", "state.delete_stateentry")
+NEEDED = {"GET": VIEW, "HEAD": VIEW, "PUT": CHANGE, "PATCH": CHANGE, "DELETE": CHANGE, "POST": CHANGE}
 STAMP_EVERY = 60.0  # seconds between two notes of a key's last use
 
 FIND_KEY = f"SELECT id, name, scopes FROM {ApiKey._meta.db_table} WHERE sha256 = %s AND revoked_at IS NULL"
@@ -27,6 +30,8 @@ class KeyAuth(HttpBearer):
     """`Authorization: Bearer <key>`. The actor is key:<name>."""
 
     def authenticate(self, request: HttpRequest, token: str) -> str:
+        if not token:
+            raise AuthenticationError(message="The Authorization header names no key")
         with connection.cursor() as cursor:  # on every call, hence not through the ORM, which takes as long as the rest
             cursor.execute(FIND_KEY, [hash_key(token)])
             row = cursor.fetchone()
@@ -48,6 +53,8 @@ class StaffAuth(APIKeyCookie):
     def authenticate(self, request: HttpRequest, key: str | None) -> str | None:
         if not key or not request.user.is_staff:
             return None
+        if not request.user.has_perms(NEEDED[request.method or ""]):
+            raise HttpError(403, "Your account may not do this; ask an admin for the permissions on keys")
         if not _same_origin(request):
             raise HttpError(403, "With a browser session the API answers only to its own pages; use an API key")
         request.body  # noqa: B018 - the CSRF check may read a form, after which the body is gone

@@ -1,6 +1,5 @@
 """The API: who may call it, what it mounts, and which problem document each error becomes."""
 
-import sqlite3
 from typing import Any
 
 from django.core.serializers.base import DeserializationError
@@ -11,7 +10,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
-from nola_site.problems import problem
+from nola_site.problems import problem, unwritable
 from state import (
     addresses,
     checkpoints,
@@ -155,11 +154,8 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(OperationalError)
 def database_error(request: HttpRequest, error: OperationalError) -> HttpResponse:
     """A database that cannot write right now: busy, full, or read-only. Nothing was changed."""
-    code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return problem(503, "The database is busy with another write; try again", {"Retry-After": "1"})
-    if code == sqlite3.SQLITE_FULL:
-        return problem(507, "The disk is full; nothing was changed. Free some space and try again")
-    if code == sqlite3.SQLITE_READONLY:
-        return problem(503, "The database is read-only here; nothing was changed", {"Retry-After": "60"})
-    raise error
+    answer = unwritable(error)
+    if answer is None:
+        raise error
+    status, detail, retry = answer
+    return problem(status, detail, {"Retry-After": retry})

@@ -17,7 +17,11 @@ from nola_site import bodies, problems  # noqa: E402 - they need Django set up
 def with_raw_path(environ: Any, start_response: Any) -> Any:
     """Give Django the path as it was sent: %2F must not turn into a slash on the way."""
     environ["RAW_URI"] = environ["asgi.scope"]["raw_path"].decode("latin-1")
-    return django(environ, start_response)
+    response = django(environ, start_response)
+    if environ["REQUEST_METHOD"] == "HEAD":
+        response.close()
+        return []
+    return response
 
 
 pool = WSGIMiddleware(with_raw_path, workers=settings.NOLA_THREADS)

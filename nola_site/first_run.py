@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connections
 
 from access.models import SCOPES, ApiKey, hash_key, new_key
-from state import checkpoints, store
+from state import checkpoints
 
 
 class CannotStart(Exception):
@@ -30,18 +30,19 @@ class Welcome:
 
     admin_password: str = ""
     api_key: str = ""
+    lost_database: bool = False  # the directory was in use before, and its database is gone
 
 
 def prepare() -> Welcome:
     """Make everything ready to serve. Raises CannotStart."""
     make_directories()
     with exclusive(settings.NOLA_DB_DIR / ".first-run"):
+        lost = (settings.NOLA_DB_DIR / "secret-key").exists() and not has_database()
         settings.SECRET_KEY = kept("secret-key", os.environ.get("NOLA_SECRET_KEY"), settings.SECRET_KEY)
         try:
             call_command("migrate", interactive=False, verbosity=0)
-            is_new = not store.head()
             checkpoints.seed()
-            return Welcome(ensure_admin(), ensure_api_key(is_new))
+            return Welcome(ensure_admin(), ensure_api_key(), lost)
         except DatabaseError as error:
             raise CannotStart(f"the database {database()} cannot be used: {error}. It was left as it is.") from error
         finally:
@@ -50,6 +51,10 @@ def prepare() -> Welcome:
 
 def database() -> Path:
     return Path(settings.DATABASES["default"]["NAME"])
+
+
+def has_database() -> bool:
+    return database().exists() and database().stat().st_size > 0
 
 
 def make_directories() -> None:
@@ -81,9 +86,13 @@ def kept(name: str, given: str | None, fresh: str) -> str:
     path = settings.NOLA_DB_DIR / name
     if given:
         return given
-    if not path.exists():
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    if not path.exists() or not path.read_text().strip():
+        draft = path.with_suffix(".new")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(fresh + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)  # whole or not at all
     return path.read_text().strip()
 
 
@@ -92,7 +101,7 @@ def ensure_admin() -> str:
     users = get_user_model().objects
     user = users.filter(username=settings.NOLA_ADMIN_USER).first()
     given = settings.NOLA_ADMIN_PASSWORD
-    if user is None and not users.filter(is_superuser=True).exists():
+    if user is None and (given or not users.filter(is_superuser=True).exists()):
         password = kept("admin-password", given, secrets.token_urlsafe(12))
         users.create_superuser(settings.NOLA_ADMIN_USER, password=password)
         return "" if given else password
@@ -102,12 +111,21 @@ def ensure_admin() -> str:
     return ""
 
 
-def ensure_api_key(is_new: bool) -> str:
-    """Create the key "default" in a new store. A key from the settings always holds. Returns one made now, or ""."""
-    given = settings.NOLA_API_KEY
-    if not given and not is_new:
+def ensure_api_key() -> str:
+    """Create the key "default" if there never was one. A key from the settings holds. Returns a new one, or ""."""
+    given, keys = settings.NOLA_API_KEY, ApiKey.objects
+    if not given and keys.filter(name="default").exists():
         return ""
+    if given and keys.exclude(name="default").filter(sha256=hash_key(given)).exists():
+        raise CannotStart("the setting NOLA_API_KEY is the key of another name already; choose a new one.")
     key = kept("api-key", given, new_key())
     fields = {"sha256": hash_key(key), "prefix": key[:9], "scopes": " ".join(SCOPES), "revoked_at": None}
     ApiKey.objects.update_or_create(name="default", defaults=fields)
+    if given and given != _kept_key():
+        (settings.NOLA_DB_DIR / "api-key").unlink(missing_ok=True)  # it opens nothing any more
     return "" if given else key
+
+
+def _kept_key() -> str:
+    path = settings.NOLA_DB_DIR / "api-key"
+    return path.read_text().strip() if path.exists() else ""

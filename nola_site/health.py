@@ -1,10 +1,16 @@
 """`/healthz`: the process answers. `/readyz`: it can do its work. Neither tells anything of what is stored."""
 
+import os
+import shutil
+from pathlib import Path
+
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
 from state import store
+
+LEAST_FREE = 10 * 1024 * 1024  # bytes
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -21,4 +27,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"status": "failing", "database": str(error)}, status=503)
     if waiting:
         return JsonResponse({"status": "failing", "database": "migrations are waiting; restart the server"}, status=503)
+    folder = Path(connection.settings_dict["NAME"]).parent
+    if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < LEAST_FREE:
+        return JsonResponse({"status": "failing", "database": "the disk is full or read-only"}, status=503)
     return JsonResponse({"status": "ok", "database": "ok", "revision": revision})

@@ -1,10 +1,12 @@
 """Problem documents (RFC 9457): every error under /api is one, also where Django or ninja would answer HTML."""
 
 import json
+import sqlite3
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -29,11 +31,34 @@ def document(status: int, detail: str, **members: Any) -> str:
     return json.dumps({"status": status, "title": HTTPStatus(status).phrase, "detail": detail, **given})
 
 
+def unwritable(error: OperationalError) -> tuple[int, str, str] | None:
+    """Status, detail and Retry-After for a database that is busy, full or read-only; None for any other fault."""
+    code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return 503, "The database is busy with another write; nothing was changed. Try again", "1"
+    if code == sqlite3.SQLITE_FULL:
+        return 507, "The disk is full; nothing was changed. Free some space and try again", "60"
+    if code == sqlite3.SQLITE_READONLY:
+        return 503, "The database is read-only here; nothing was changed", "60"
+    return None
+
+
 class ProblemMiddleware:
     """Turns any other error answer under /api into a problem document; stands first, so that it sees them all."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A page that cannot be written to right now: plain words, and the form is still there behind Back."""
+        answer = unwritable(error) if isinstance(error, OperationalError) else None
+        if answer is None:
+            return None
+        status, detail, retry = answer
+        text = f"{detail}. Go back: what you typed is still in the form.\n"
+        return HttpResponse(
+            text, status=status, content_type="text/plain; charset=utf-8", headers={"Retry-After": retry}
+        )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)

@@ -1,13 +1,22 @@
 """Settings, all from the environment. Each variable stands in the README; a wrong value stops the start by its name."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.templatetags.static import static
+
+KNOWN = {
+    "NOLA_DATA_DIR", "NOLA_HOST", "NOLA_PORT", "NOLA_WORKERS", "NOLA_THREADS", "NOLA_ALLOWED_HOSTS", "NOLA_PUBLIC_URL",
+    "NOLA_TIME_ZONE", "NOLA_MAX_BODY_MB", "NOLA_ADMIN_USER", "NOLA_ADMIN_PASSWORD", "NOLA_API_KEY", "NOLA_SECRET_KEY",
+}  # fmt: skip
+for variable in os.environ:
+    if variable.startswith("NOLA_") and variable not in KNOWN:
+        raise SystemExit(f"nola: there is no setting {variable}; there are: {', '.join(sorted(KNOWN))}")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -30,9 +39,19 @@ def envlist(name: str) -> list[str]:
 def envorigin(name: str) -> str:
     value = os.environ.get(name, "").rstrip("/")
     parts = urlsplit(value)
-    if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path):
+    plain = f"{parts.scheme}://{parts.netloc}" == value and "@" not in parts.netloc
+    if value and (
+        parts.scheme not in ("http", "https") or not parts.hostname or not plain or not _port_is_right(parts)
+    ):
         refuse(name, "must be an address such as https://nola.example.org, without a path")
     return value
+
+
+def _port_is_right(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def envzone(name: str) -> str:
@@ -109,16 +128,17 @@ def secret_key() -> str:
     """NOLA_SECRET_KEY, or the key that the first run keeps beside the database, or one for this process alone."""
     kept = NOLA_DB_DIR / "secret-key"
     try:
-        return os.environ.get("NOLA_SECRET_KEY") or kept.read_text().strip()
+        found = os.environ.get("NOLA_SECRET_KEY") or kept.read_text().strip()
     except OSError:
-        return secrets.token_urlsafe(50)
+        found = ""
+    return found or secrets.token_urlsafe(50)
 
 
 SECRET_KEY = secret_key()
 NOLA_ADMIN_USER = os.environ.get("NOLA_ADMIN_USER") or "admin"
 NOLA_ADMIN_PASSWORD = os.environ.get("NOLA_ADMIN_PASSWORD", "")
 NOLA_API_KEY = os.environ.get("NOLA_API_KEY", "")
-if NOLA_API_KEY and (len(NOLA_API_KEY) < 20 or not NOLA_API_KEY.isascii() or " " in NOLA_API_KEY):
+if NOLA_API_KEY and not re.fullmatch(r"[!-~]{20,}", NOLA_API_KEY):
     raise SystemExit("nola: the setting NOLA_API_KEY must be at least 20 ASCII characters without a space")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [

@@ -1,5 +1,6 @@
 """`/api/state`: raw JSON values in and out. Errors become problem documents in nola_site/api.py."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes
@@ -50,7 +51,7 @@ class Restore(Schema):
     mode: Literal["merge"] = Field(default="merge", description="merge: its keys are put, other keys stay")
     keys: list[str] | None = Field(default=None, description="Only these keys")
     pointer: str | None = Field(default=None, description="Only this subtree; the pointer's first token is the key")
-    dry_run: bool = Field(default=False, description="Answer with the patch and change nothing")
+    dry_run: bool = Field(default=False, strict=True, description="Answer with the patch and change nothing")
 
 
 def read_state(request: HttpRequest) -> HttpResponse:
@@ -176,10 +177,13 @@ def author_of(request: HttpRequest, source: Source | None = None, **info: str) -
     """Who writes, from the credential; why, from the percent-encoded header Nola-Reason."""
     actor: str = request.auth  # type: ignore[attr-defined]
     source = source or (Source.ADMIN if actor.startswith("user:") else Source.API)
+    header = request.headers.get("Nola-Reason", "")
     try:
-        reason = unquote_to_bytes(request.headers.get("Nola-Reason", "")).decode()
+        reason = unquote_to_bytes(header).decode()
     except UnicodeDecodeError:
-        raise BadAddress("the header Nola-Reason is not percent-encoded UTF-8") from None
+        reason = ""
+    if header and (not reason or not header.isascii() or re.search("%(?![0-9A-Fa-f]{2})", header)):
+        raise BadAddress("the header Nola-Reason is not percent-encoded UTF-8")
     if len(reason) > MAX_REASON:
         raise UnknownParameter(f"the header Nola-Reason has {len(reason)} characters; {MAX_REASON} are kept at most")
     return Author(actor, source, reason, info)

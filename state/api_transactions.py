@@ -20,7 +20,7 @@ class Transaction(Schema):
     model_config = ConfigDict(extra="forbid")
 
     operations: list[Any] = Field(description='{"op": put, delete, merge, patch, match or absent, "pointer": ...}')
-    dry_run: bool = Field(default=False, description="Answer with the patches and change nothing")
+    dry_run: bool = Field(default=False, strict=True, description="Answer with the patches and change nothing")
 
 
 def run_transaction(request: HttpRequest, body: Transaction) -> HttpResponse:

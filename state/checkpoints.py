@@ -26,8 +26,10 @@ class BadCheckpoint(ValueError):
 
 def find(name: str) -> Path:
     """The file of a checkpoint: in checkpoints/ first, then among the seeds. Raises UnknownCheckpoint."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-        raise UnknownCheckpoint(f"{name!r} is no checkpoint's name: letters, digits, dot, dash and underscore only")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", name):
+        raise UnknownCheckpoint(
+            f"{name[:80]!r} is no checkpoint's name: letters, digits, dot, dash and underscore only"
+        )
     for folder in settings.FIXTURE_DIRS:
         path = folder / f"{name}.json"
         if path.is_file():

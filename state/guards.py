@@ -16,7 +16,7 @@ _REDACTION = """
     OLD.redacted_by IS NULL AND NEW.redacted_by IS NOT NULL AND NEW.salt = '' AND NEW.result_hash = ''
     AND NEW.id = OLD.id AND NEW.revision = OLD.revision AND NEW.kind = OLD.kind AND NEW.key = OLD.key
     AND NEW.digest = OLD.digest
-    AND (NEW.forward = OLD.forward OR {forward_blanked}) AND (NEW.inverse = OLD.inverse OR {inverse_blanked})
+    AND NEW.forward IN (OLD.forward, '"[redacted]"') AND NEW.inverse IN (OLD.inverse, '"[redacted]"')
 """
 
 
@@ -40,26 +40,20 @@ def drop_guards(using: str = DEFAULT_DB_ALIAS) -> None:
                 cursor.execute(f"DROP TRIGGER IF EXISTS {table}_{event}{on}")
 
 
-def _conditions(vendor: str) -> dict[tuple[str, str], str]:
+def _conditions() -> dict[tuple[str, str], str]:
     """When each trigger refuses, by table and event."""
-    found = (
-        "instr(NEW.{0}, '\"[redacted]\"') > 0" if vendor == "sqlite" else "position('\"[redacted]\"' in NEW.{0}) > 0"
-    )
-    redaction = _REDACTION.format(forward_blanked=found.format("forward"), inverse_blanked=found.format("inverse"))
     conditions = {}
     for table, key in TABLES.items():
         conditions[table, "insert"] = f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
         conditions[table, "delete"] = "TRUE"
-        conditions[table, "update"] = f"NOT ({redaction})" if table == "state_change" else "TRUE"
+        conditions[table, "update"] = f"NOT ({_REDACTION})" if table == "state_change" else "TRUE"
     return conditions
 
 
 def _statements(connection: BaseDatabaseWrapper) -> list[str]:
     make = _sqlite if connection.vendor == "sqlite" else _postgresql
     return [
-        statement
-        for (table, event), condition in _conditions(connection.vendor).items()
-        for statement in make(table, event, condition)
+        statement for (table, event), condition in _conditions().items() for statement in make(table, event, condition)
     ]
 
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from nola_site import settings
 from nola_site.api import api
 from tests.server import KEY, ROOT, running
 
@@ -26,7 +27,7 @@ def test_every_setting_is_in_the_readme_and_nothing_else():
 
     documented = set(re.findall(r"^\| `(NOLA_\w+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
 
-    assert documented == used
+    assert documented == used == settings.KNOWN
 
 
 def test_every_setting_but_those_of_the_image_reaches_the_container():

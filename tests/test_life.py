@@ -51,6 +51,17 @@ def test_a_secret_from_the_settings_holds_and_is_written_nowhere(data):
     assert not (data / "db" / "admin-password").exists()
 
 
+def test_an_empty_key_file_opens_nothing(data):
+    (data / "db").mkdir(parents=True)
+    (data / "db" / "api-key").touch()
+    (data / "db" / "secret-key").touch()
+
+    with running(data, NOLA_API_KEY="") as server:
+        assert server.request("GET", "/api/state", key="")[0] == 401
+        assert server.request("GET", "/api/state", key=(data / "db" / "api-key").read_text().strip())[0] == 200
+        assert "its database is gone" in server.output()
+
+
 def test_the_password_file_goes_once_the_password_changes(data):
     with running(data, NOLA_ADMIN_PASSWORD=""):
         pass
@@ -184,6 +195,9 @@ def test_a_port_in_use_is_named_with_the_way_out(data):
         ("NOLA_API_KEY", "short"),
         ("NOLA_DATA_DIR", __file__),
         ("NOLA_HOST", "not an address"),
+        ("NOLA_PUBLIC_URL", "https://user:pass@nola.example"),
+        ("NOLA_PUBLIC_URL", "https://nola.example:99999"),
+        ("NOLA_DATADIR", "/tmp"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_by_its_name(data, name, value):
@@ -226,5 +240,6 @@ def test_a_damaged_database_is_left_as_it_is(data):
 
 def test_sigterm_ends_the_server_soon(data):
     with running(data) as server:
+        server.request("HEAD", "/api/state")
         assert server.stop() == 0
-        assert not re.search("Traceback|ERROR", server.output())
+        assert not re.search("Traceback|ERROR|WARNING", server.output())

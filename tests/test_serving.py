@@ -169,7 +169,7 @@ def test_every_error_is_a_problem_document(server):
         ("GET", "/api/nope", 404),
         ("POST", "/api/state/Identity", 405),
         ("PUT", "/api/state/Identity", 400),
-        ("GET", "/api/state?at=1", 422),
+        ("GET", "/api/state?nope=1", 422),
     ]:
         status, body, headers = server.request(method, path)
         assert (status, headers["content-type"]) == (expected, "application/problem+json")

@@ -1,5 +1,5 @@
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
@@ -107,6 +107,19 @@ def test_the_owner_reads_and_writes_with_the_admin_session(db, seeded):
 def test_a_session_is_no_use_to_other_sites(owner, seeded, headers):
     assert owner.get("/api/state", headers=headers).status_code == 403
     assert owner.get("/api/state", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+def test_staff_may_do_over_the_api_what_they_may_do_in_the_admin(db, seeded):
+    browser = Client()
+    bob = User.objects.create_user("bob", password="a-long-password", is_staff=True)
+    browser.force_login(bob)
+    assert browser.get("/api/state").status_code == 403
+
+    bob.user_permissions.add(Permission.objects.get(codename="view_stateentry"))
+
+    assert browser.get("/api/state").status_code == 200
+    assert browser.put("/api/state/x", "1", content_type=JSON).status_code == 403
+    assert Revision.objects.count() == 1
 
 
 def test_somebody_who_is_not_staff_is_nobody(db, seeded):

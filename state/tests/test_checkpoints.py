@@ -138,6 +138,27 @@ def test_a_bad_fixture_is_refused_before_a_byte_is_written(tmp_path, text, words
     assert store.head() == 1
 
 
+def test_a_fixture_that_is_not_json_is_refused(tmp_path):
+    file = tmp_path / "lax.jsonl"
+    file.write_text('{"model": "state.stateentry", "pk": "A", "fields": {"value_json": {"a": 1, "a": 2}}}')
+
+    with pytest.raises(CommandError, match="the one format that is read strictly"):
+        call_command("loaddata", str(file))
+
+    assert not StateEntry.objects.exists()
+
+
+def test_a_key_in_two_fixtures_is_refused(tmp_path):
+    for name in ("one", "two"):
+        row = {"model": "state.stateentry", "pk": "A", "fields": {"value_json": name}}
+        (tmp_path / f"{name}.json").write_text(json.dumps([row]))
+
+    with pytest.raises(CommandError, match="'A' stands in the fixtures twice"):
+        call_command("loaddata", str(tmp_path / "one.json"), str(tmp_path / "two.json"))
+
+    assert not StateEntry.objects.exists()
+
+
 def test_an_unknown_fixture_is_named():
     with pytest.raises(CommandError, match="No fixture named 'nope' found"):
         call_command("loaddata", "nope")

@@ -32,6 +32,7 @@ def execute(statement):
         "UPDATE state_change SET key = 'Other'",
         "UPDATE state_change SET redacted_by = 1",
         "UPDATE state_change SET forward = '[]', salt = '', result_hash = '', redacted_by = 1",
+        "UPDATE state_change SET forward = '[1,\"[redacted]\"]', salt = '', result_hash = '', redacted_by = 1",
         "INSERT OR REPLACE INTO state_revision SELECT * FROM state_revision",
         "REPLACE INTO state_change SELECT * FROM state_change",
         REDACT + ", digest = ''",
@@ -82,6 +83,16 @@ def test_guards_can_be_set_twice(history):
 
     with pytest.raises(DatabaseError, match="append-only"):
         execute("DELETE FROM state_change")
+
+
+def test_migrating_back_is_refused_outside_tests(history, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["TEST"], "NAME", None)
+
+    for app, name in [("state", "zero"), ("state", "0001"), ("conversations", "zero"), ("access", "zero")]:
+        with pytest.raises(CommandError, match="would erase memory or history"):
+            call_command("migrate", app, name, verbosity=0)
+
+    assert Revision.objects.count() == 1
 
 
 def test_flush_is_refused_outside_tests(history, monkeypatch):

@@ -20,6 +20,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, **options: Any) -> None:
+        os.umask(0o077)  # what is written here is nobody else's
         try:
             first_run.make_directories()
             lock = hold(settings.NOLA_DB_DIR / ".lock")
@@ -27,6 +28,11 @@ class Command(BaseCommand):
             welcome = first_run.prepare()
         except CannotStart as error:
             raise CommandError(str(error)) from None
+        if welcome.lost_database:
+            self.stderr.write(
+                f"WARNING: {settings.NOLA_DB_DIR} was in use before, but its database is gone. A new memory has begun"
+                " from the seeds. If that is not what you want, stop now and put your copy of the folder back."
+            )
         self.stdout.write(banner(welcome))
         self.stdout.flush()
         Server(listener).run()
@@ -107,6 +113,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def banner(welcome: Welcome) -> str:
     host = "127.0.0.1" if settings.NOLA_HOST in ("0.0.0.0", "::") else settings.NOLA_HOST
+    host = f"[{host}]" if ":" in host else host
     lines = ["", f"Nola is at {settings.NOLA_PUBLIC_URL or f'http://{host}:{settings.NOLA_PORT}'}", ""]
     if welcome.admin_password:
         lines += [f"  admin user      {settings.NOLA_ADMIN_USER}", f"  admin password  {welcome.admin_password}"]

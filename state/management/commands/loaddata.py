@@ -1,8 +1,9 @@
+import os
 from collections.abc import Sequence
 
 from django.core.management.base import CommandError
 from django.core.management.commands import loaddata
-from django.core.serializers.base import DeserializedObject
+from django.core.serializers.base import DeserializationError, DeserializedObject
 
 from access.actors import cli_actor
 from state import edits, jsontext, revisions, store
@@ -17,7 +18,10 @@ class Command(loaddata.Command):
 
     def loaddata(self, fixture_labels: Sequence[str]) -> None:
         self.documents: dict[str, Document] = {}
-        super().loaddata(fixture_labels)
+        try:
+            super().loaddata(fixture_labels)
+        except DeserializationError as error:
+            raise CommandError(f"Nothing was loaded: {error}") from None
         author = revisions.Author(cli_actor(), revisions.Source.LOADDATA, info={"fixtures": list(fixture_labels)})
         try:
             written = store.put_keys(self.documents, author)
@@ -26,8 +30,16 @@ class Command(loaddata.Command):
         if self.documents and self.verbosity:
             self.stdout.write(summary(self.documents, written))
 
+    def load_label(self, fixture_label: str) -> None:
+        for file, *_ in self.find_fixtures(fixture_label):
+            if self.parse_name(os.path.basename(file))[1] != "json":
+                raise CommandError(f"Nothing was loaded: {file} is not JSON, the one format that is read strictly.")
+        super().load_label(fixture_label)
+
     def save_obj(self, obj: DeserializedObject) -> bool:
         if isinstance(obj.object, StateEntry):
+            if obj.object.pk in self.documents:
+                raise CommandError(f"Nothing was loaded: the key {obj.object.pk!r} stands in the fixtures twice.")
             self.documents[obj.object.pk] = jsontext.document(obj.object.value_json)
             return True
         if obj.object._meta.app_label in KEPT_BY_STORE:
