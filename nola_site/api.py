@@ -27,12 +27,14 @@ from state import (
     store,
     transactions,
     trees,
+    undo,
 )
 from state.api import JSON_PATCH, MERGE_PATCH, UnknownPatch
 from state.api import router as state_router
 from state.api_history import router as history_router
 from state.api_query import router as query_router
 from state.api_transactions import router as transactions_router
+from state.api_undo import router as undo_router
 
 
 class StrictParser(Parser):
@@ -53,6 +55,7 @@ api = NinjaAPI(
 )
 api.add_router("/state", state_router)
 api.add_router("/transactions", transactions_router)
+api.add_router("/undo", undo_router)
 api.add_router("", history_router)
 api.add_router("", query_router)
 
@@ -73,6 +76,7 @@ STATUS: dict[type[Exception], int] = {
     edits.TooLarge: 413,
     addresses.UnknownParameter: 422,
     history.UnknownMoment: 422,
+    undo.CannotUndo: 422,
     levels.BadLevel: 422,
     trees.BadPage: 422,
     patches.UnknownOp: 422,
@@ -112,6 +116,18 @@ def operation_failed(request: HttpRequest, error: transactions.OperationFailed) 
     status = {patches.Failed: 409, conditions.PreconditionFailed: 412, **STATUS}[type(error.cause)]
     members = {name: getattr(error.cause, name, None) for name in ("pointer", "etag", "revision")}
     return problem(status, str(error), op_index=error.index, **members)
+
+
+@api.exception_handler(undo.UndoConflict)
+def undo_conflict(request: HttpRequest, error: undo.UndoConflict) -> HttpResponse:
+    return problem(409, str(error), conflicts=[described(one) for one in error.met[:100]])
+
+
+def described(one: undo.Met) -> dict[str, Any]:
+    """A conflict as the API shows it; a side that has nothing there is left out."""
+    sides = {"base": one.clash.base, "theirs": one.clash.theirs, "mine": one.clash.mine}
+    shown = {name: value for name, value in sides.items() if not isinstance(value, patches.Nothing)}
+    return {"revision": one.revision, "key": one.key, "pointer": one.clash.pointer, **shown}
 
 
 @api.exception_handler(patches.Failed)

@@ -173,7 +173,7 @@ def _name(wanted: Restore) -> str:
     return wanted.checkpoint if isinstance(wanted.checkpoint, str) else "a document in the request"
 
 
-def author_of(request: HttpRequest, source: Source | None = None, **info: str) -> Author:
+def author_of(request: HttpRequest, source: Source | None = None, **info: Any) -> Author:
     """Who writes, from the credential; why, from the percent-encoded header Nola-Reason."""
     actor: str = request.auth  # type: ignore[attr-defined]
     source = source or (Source.ADMIN if actor.startswith("user:") else Source.API)

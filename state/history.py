@@ -129,6 +129,11 @@ def _head() -> int:
     return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
 
 
+def forwards(key: str, after: int) -> list[list[Op]]:
+    """What changed a key after a revision, oldest first."""
+    return list(_changes(key, after, _head()).values_list("forward", flat=True))
+
+
 def keys_between(first: int, last: int) -> list[str]:
     """The keys that revisions in (first, last] touched, in byte order."""
     span = {"revision_id__gt": min(first, last), "revision_id__lte": max(first, last)}

@@ -1,0 +1,44 @@
+"""`/api/undo`: taking revisions back, with a preview."""
+
+from typing import Literal
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Schema
+from pydantic import ConfigDict, Field
+
+from state import history, undo
+from state.addresses import query_of
+from state.api import author_of, run, summary_again
+from state.idempotency import once
+from state.revisions import Source
+
+router = Router(tags=["history"])
+
+
+class Undo(Schema):
+    """What to undo: one revision, or all that an actor did in a time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    revision: int | None = Field(default=None, strict=True)
+    actor: str | None = Field(default=None, description="All revisions of key:<name>, user:<name> ...")
+    since: str = Field(default="0", description="... after this revision or time")
+    until: str | None = Field(default=None, description="... up to this one; now, if left out")
+    prefer: Literal["mine", "theirs"] | None = Field(
+        default=None, description="Where later changes are in the way: mine lets the undo win, theirs what came later"
+    )
+    dry_run: bool = Field(default=False, strict=True, description="Answer with the patches and change nothing")
+
+
+def undo_revisions(request: HttpRequest, body: Undo) -> HttpResponse:
+    """Take back what revisions did, as a new revision; later unrelated changes stay. Undo of an undo is a redo."""
+    query_of(request, ())
+    if (body.revision is None) == (body.actor is None):
+        raise undo.CannotUndo("say what to undo: a revision, or an actor with since and until")
+    span = history.moment(body.since), history.moment(body.until or history.now())
+    revisions = undo.chosen(body.revision, body.actor, *span)
+    author = author_of(request, Source.UNDO, undoes=revisions)
+    return run(undo.plan(revisions, body.prefer), author, body.dry_run)
+
+
+router.post("", summary="Take revisions back")(once(undo_revisions, summary_again))

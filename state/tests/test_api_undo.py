@@ -1,0 +1,122 @@
+import pytest
+
+from state.models import Revision
+
+JSON = "application/json"
+
+
+@pytest.fixture
+def task(agent):
+    for path, body in [("Task", '{"a":1,"l":["a","b","c"]}'), ("Task/a", "2"), ("Task/l/1", '"B"'), ("Other", "1")]:
+        agent.put(f"/api/state/{path}", body, content_type=JSON)
+    return agent
+
+
+def undo(client, **body):
+    return client.post("/api/undo", body, content_type=JSON)
+
+
+def test_a_revision_in_the_middle_is_taken_back_and_later_ones_stay(task):
+    response = undo(task, revision=2)
+
+    assert (response.status_code, response.json()) == (200, {"revision": 5, "changed": ["Task"]})
+    assert task.get("/api/state/Task").content == b'{"a":1,"l":["a","B","c"]}'
+    newest = Revision.objects.first()
+    assert (newest.source, newest.info) == ("undo", {"undoes": [2]})
+
+
+def test_an_insert_is_undone_behind_a_later_edit(agent):
+    agent.put("/api/state/L", '["a","b","c"]', content_type=JSON)
+    insert = [{"op": "add", "path": "/0", "value": "x"}]
+    agent.patch("/api/state/L", insert, content_type="application/json-patch+json")
+    agent.put("/api/state/L/2", '"B"', content_type=JSON)
+
+    undo(agent, revision=2)
+
+    assert agent.get("/api/state/L").json() == ["a", "B", "c"]
+
+
+def test_undo_of_an_undo_is_a_redo(task):
+    undo(task, revision=3)
+    assert task.get("/api/state/Task/l/1").json() == "b"
+
+    undo(task, revision=5)
+
+    assert task.get("/api/state/Task/l/1").json() == "B"
+    assert task.get("/api/state/Task?at=4").content == task.get("/api/state/Task").content
+
+
+def test_a_deleted_key_comes_back_and_a_created_one_goes(task):
+    task.delete("/api/state/Task")
+    before = task.get("/api/state/Task?at=4").content
+
+    undo(task, revision=5)
+    undo(task, revision=4)
+
+    assert task.get("/api/state/Task").content == before
+    assert task.get("/api/state/Other").status_code == 404
+
+
+def test_restores_can_be_undone(task):
+    task.post("/api/state/restore", {"checkpoint": "identity"}, content_type=JSON)
+
+    undo(task, revision=5)
+
+    assert list(task.get("/api/state").json()) == ["Other", "Task"]
+
+
+def test_later_changes_in_the_way_are_named_and_nothing_is_changed(task):
+    task.put("/api/state/Task/a", "3", content_type=JSON)
+
+    response = undo(task, revision=2)
+
+    assert (response.status_code, response["Content-Type"]) == (409, "application/problem+json")
+    assert response.json()["conflicts"] == [
+        {"revision": 2, "key": "Task", "pointer": "/a", "base": 2, "theirs": 3, "mine": 1}
+    ]
+    assert Revision.objects.count() == 5
+
+
+@pytest.mark.parametrize(("prefer", "value"), [("mine", 1), ("theirs", 3)])
+def test_one_can_say_which_side_wins(task, prefer, value):
+    task.put("/api/state/Task/a", "3", content_type=JSON)
+
+    assert undo(task, revision=2, prefer=prefer).status_code == 200
+    assert task.get("/api/state/Task/a").json() == value
+
+
+def test_a_dry_run_shows_the_patch_and_changes_nothing(task):
+    response = undo(task, revision=2, dry_run=True)
+
+    patch = [{"op": "replace", "path": "/a", "value": 1}]
+    assert response.json() == {"revision": 4, "changed": ["Task"], "patches": {"Task": patch}}
+    assert Revision.objects.count() == 4
+
+
+def test_all_that_an_actor_did_in_a_time_is_taken_back_at_once(task, owner):
+    owner.put("/api/state/Task/mine", '"kept"', content_type=JSON)
+
+    response = undo(task, actor="key:default", since="1", until="4")
+
+    assert response.json()["changed"] == ["Other", "Task"]
+    assert task.get("/api/state").json() == {"Task": {"a": 1, "l": ["a", "b", "c"], "mine": "kept"}}
+    assert Revision.objects.first().info == {"undoes": [4, 3, 2]}
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"revision": 99}, "revision 99 does not exist"),
+        ({}, "say what to undo"),
+        ({"revision": 1, "actor": "key:default"}, "say what to undo"),
+        ({"actor": "key:nobody"}, "key:nobody made no such revision"),
+        ({"actor": "key:default", "since": "soon"}, "neither a revision nor a time"),
+        ({"revision": 1, "force": True}, "force"),
+    ],
+)
+def test_what_cannot_be_undone_is_said(task, body, detail):
+    response = undo(task, **body)
+
+    assert (response.status_code, response["Content-Type"]) == (422, "application/problem+json")
+    assert detail in response.json()["detail"]
+    assert Revision.objects.count() == 4
