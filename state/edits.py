@@ -59,7 +59,7 @@ def put(address: Address, was: Stored | None, document: Document) -> Edit:
     """Put a document at an address; missing object parents are made. Raises paths.Blocked, TooLarge and TooDeep."""
     _check_depth(document.value, address)
     edit = _put(address, was, document)
-    _check_size(edit)
+    _check_size(address.key, len((edit.text or "").encode()), was)
     return edit
 
 
@@ -123,7 +123,7 @@ def patch(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
         forward, inverse = forward + step.forward, step.inverse + inverse
         for op in step.forward:
             _check_step(address.key, op, data)
-        _check_size(Edit(address.key, was, data.decode(), forward, inverse))
+        _check_size(address.key, len(data), was)
     text = data.decode()
     return Edit(address.key, was, text, forward, inverse) if text != was.text else Edit(address.key, was, text, [], [])
 
@@ -155,12 +155,11 @@ def _check_depth(value: JSONValue, address: Address) -> None:
         raise TooDeep(f"{address.pointer} would nest deeper than {jsontext.MAX_DEPTH} levels")
 
 
-def _check_size(edit: Edit) -> None:
+def _check_size(key: str, size: int, was: Stored | None) -> None:
     """Refuse a document that outgrows the limit; one that is over it already may still shrink."""
     limit = settings.NOLA_MAX_BODY_MB * 1024 * 1024
-    size, before = len((edit.text or "").encode()), len(edit.was.text.encode()) if edit.was else 0
-    if size > limit and size > before:
-        raise TooLarge(f"{edit.key!r} would have {size:,} bytes; the limit (NOLA_MAX_BODY_MB) is {limit:,}")
+    if size > limit and (was is None or size > len(was.text.encode())):
+        raise TooLarge(f"{key!r} would have {size:,} bytes; the limit (NOLA_MAX_BODY_MB) is {limit:,}")
 
 
 def node(address: Address, text: str) -> str:

@@ -39,7 +39,7 @@ def moment(text: str) -> int:
     0 stands for the time before the first. Raises UnknownMoment.
     """
     if text.isascii() and text.isdigit():
-        if int(text[:20]) > _head():
+        if len(text) > 19 or int(text) > _head():
             raise UnknownMoment(f"revision {text[:20]} does not exist; the newest is {_head()}")
         return int(text)
     time = _time(text)
@@ -77,26 +77,41 @@ def document_at(key: str, revision: int) -> JSONValue | Nothing:
 
 
 def _nearest(key: str, revision: int) -> tuple[int, JSONValue | Nothing]:
-    """A revision at which the document is at hand, as few changes away as possible, and the document."""
+    """A revision at which the document is at hand, as few changes away as possible, and the document.
+
+    The newest is read in one go: its text and its revision belong together, whatever is written meanwhile.
+    """
+    newest, text = _newest(key)
     snapshots = Snapshot.objects.filter(key=key)
     before = snapshots.filter(revision__lte=revision).aggregate(seq=Max("revision"))["seq"] or 0
-    after = snapshots.filter(revision__gt=revision).aggregate(seq=Min("revision"))["seq"] or _last(key)
+    after = snapshots.filter(revision__gt=revision, revision__lt=newest).aggregate(seq=Min("revision"))["seq"] or newest
     if _changes(key, before, revision).count() <= _changes(key, revision, after).count():
-        return before, _at_hand(key, before)
-    return after, _at_hand(key, after)
+        after = before
+    if after == newest:
+        return after, NOTHING if text is None else json.loads(text)
+    return after, _snapshot(key, after)
 
 
-def _last(key: str) -> int:
-    return Change.objects.filter(kind="state", key=key).aggregate(seq=Max("revision_id"))["seq"] or 0
+def _newest(key: str) -> tuple[int, str | None]:
+    """The revision that last changed a key, and the text it left; None where it removed the key, 0 for no key ever."""
+    entries = StateEntry.objects.filter(pk=key).values_list("revision", Cast("value_json", TextField()))
+    while True:
+        entry = entries.first()
+        if entry:
+            return entry
+        last = Change.objects.filter(kind="state", key=key).order_by("-revision_id").first()
+        if last is None:
+            return 0, None
+        if last.forward[-1:] == [{"op": "remove", "path": ""}]:
+            return last.revision_id, None
+        if not entries.exists():
+            raise LookupError(f"the key {key!r} is gone, and the history does not say why")
 
 
-def _at_hand(key: str, revision: int) -> JSONValue | Nothing:
-    """The document at a revision that has a snapshot, or is the key's first or last."""
+def _snapshot(key: str, revision: int) -> JSONValue | Nothing:
+    """The document in a snapshot; NOTHING at revision 0, before the first."""
     snapshot = Snapshot.objects.filter(key=key, revision=revision).first()
-    if snapshot:
-        return json.loads(zlib.decompress(snapshot.document))
-    entry = StateEntry.objects.filter(pk=key, revision=revision).first()
-    return entry.value_json if entry else NOTHING
+    return json.loads(zlib.decompress(snapshot.document)) if snapshot else NOTHING
 
 
 def _changes(key: str, after: int, up_to: int) -> Any:
@@ -116,11 +131,13 @@ def read_at(address: Address | None, revision: int) -> str:
 
 
 def _state_at(revision: int) -> str:
-    """Keys that have not changed since are taken as they are stored."""
-    changed = {key: document_at(key, revision) for key in keys_between(revision, _head())}
-    texts = {key: jsontext.dump(document) for key, document in changed.items() if not isinstance(document, Nothing)}
-    rows = StateEntry.objects.values_list("key_name", Cast("value_json", TextField()))
-    texts |= {key: text for key, text in rows if key not in changed}
+    """Keys that have not changed since are taken as they are stored; those that were written meanwhile have."""
+    rows = list(StateEntry.objects.values_list("key_name", "revision", Cast("value_json", TextField())))
+    texts = {key: text for key, last, text in rows if last <= revision}
+    for key in {key for key, _, _ in rows}.union(keys_between(revision, _head())) - texts.keys():
+        document = document_at(key, revision)
+        if not isinstance(document, Nothing):
+            texts[key] = jsontext.dump(document)
     members = (f"{jsontext.dump(key)}:{texts[key]}" for key in sorted(texts, key=str.encode))
     return "{" + ",".join(members) + "}"
 
@@ -129,9 +146,9 @@ def _head() -> int:
     return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
 
 
-def forwards(key: str, after: int) -> list[list[Op]]:
-    """What changed a key after a revision, oldest first."""
-    return list(_changes(key, after, _head()).values_list("forward", flat=True))
+def forwards(key: str, after: int, up_to: int | None) -> list[list[Op]]:
+    """What changed a key in (after, up_to], oldest first; without `up_to`, all that came after."""
+    return list(_changes(key, after, _head() if up_to is None else up_to).values_list("forward", flat=True))
 
 
 def keys_between(first: int, last: int) -> list[str]:

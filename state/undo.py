@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from state import diffs, history, jsontext, patches, store
 from state.diffs import Op
-from state.edits import Edit
+from state.edits import Address, Edit
 from state.jsontext import JSONValue
 from state.models import Change, Revision
 from state.patches import NOTHING, Nothing
@@ -33,7 +33,7 @@ class UndoConflict(Exception):
     """Later changes meet what is to be undone; nothing was changed."""
 
     def __init__(self, met: list[Met]) -> None:
-        places = ", ".join(f"/{one.key}{one.clash.pointer}" for one in met[:5])
+        places = ", ".join(Address(one.key).pointer + one.clash.pointer for one in met[:5])
         more = f" and {len(met) - 5} more" if len(met) > 5 else ""
         super().__init__(f"later changes stand in the way at {places}{more}; say which side wins with prefer")
         self.met = met
@@ -78,7 +78,7 @@ def _undone(key: str, changes: Sequence[Change], prefer: Prefer, met: list[Met])
     was = store.stored(key)
     ops: list[Op] = []
     for change in changes:
-        later = [op for forward in history.forwards(key, change.revision_id) for op in forward]
+        later = [op for forward in history.forwards(key, change.revision_id, was and was.revision) for op in forward]
         base = history.document_at(key, change.revision_id)
         try:
             ops += copy.deepcopy(rebase(change.inverse, later + ops, base, prefer=prefer))

@@ -242,7 +242,8 @@ def test_moments_are_revisions_or_times_with_a_zone():
 
 
 @pytest.mark.parametrize(
-    "text", ["4", "yesterday", "2026-01-01T00:00:00", "2999-01-01T00:00:00Z", "2026-13-01T00:00:00Z", "", "²"]
+    "text",
+    ["4", "yesterday", "2026-01-01T00:00:00", "2999-01-01T00:00:00Z", "2026-13-01T00:00:00Z", "", "9" * 5000],
 )
 def test_what_is_no_moment_is_refused(text):
     with pytest.raises(history.UnknownMoment):
@@ -254,3 +255,36 @@ def test_a_key_that_never_was_is_unknown():
         history.check_known("Task")
     with pytest.raises(NotFound):
         history.blame_of("Task")
+
+
+@pytest.mark.parametrize("reader", ["_newest", "keys_between"])
+@pytest.mark.parametrize("address", [None, Address("Task")])
+@pytest.mark.parametrize("write_meanwhile", ["put", "remove"])
+def test_the_past_is_right_while_somebody_writes(monkeypatch, reader, address, write_meanwhile):
+    for number in range(3):
+        store.put(Address("Task"), jsontext.document({"n": number}), ADA)
+    real = getattr(history, reader)
+
+    def overtaken(*args):
+        found = real(*args)
+        if write_meanwhile == "put":
+            store.put(Address("Task"), jsontext.document({"n": "later"}), ADA)
+        else:
+            store.remove_keys(["Task"], ADA)
+        return found
+
+    monkeypatch.setattr(history, reader, overtaken)
+
+    for revision, number in ((3, 2), (2, 1)):
+        expected = f'{{"n":{number}}}'
+        assert history.read_at(address, revision) == (expected if address else f'{{"Task":{expected}}}')
+
+
+def test_the_newest_of_a_key_knows_removal_and_return():
+    store.put(Address("Task"), jsontext.document(1), ADA)
+    store.remove_keys(["Task"], ADA)
+
+    assert history._newest("Task") == (2, None)
+    assert history._newest("Never") == (0, None)
+    store.put(Address("Task"), jsontext.document(2), ADA)
+    assert history._newest("Task") == (3, "2")
