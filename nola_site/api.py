@@ -19,6 +19,7 @@ from state import (
     history,
     idempotency,
     jsontext,
+    kinds,
     levels,
     patches,
     paths,
@@ -118,16 +119,16 @@ def operation_failed(request: HttpRequest, error: transactions.OperationFailed) 
     return problem(status, str(error), op_index=error.index, **members)
 
 
-@api.exception_handler(undo.UndoConflict)
-def undo_conflict(request: HttpRequest, error: undo.UndoConflict) -> HttpResponse:
+@api.exception_handler(kinds.Conflicts)
+def conflicts(request: HttpRequest, error: kinds.Conflicts) -> HttpResponse:
     return problem(409, str(error), conflicts=[described(one) for one in error.met[:100]])
 
 
-def described(one: undo.Met) -> dict[str, Any]:
-    """A conflict as the API shows it; a side that has nothing there is left out."""
-    sides = {"base": one.clash.base, "theirs": one.clash.theirs, "mine": one.clash.mine}
-    shown = {name: value for name, value in sides.items() if not isinstance(value, patches.Nothing)}
-    return {"revision": one.revision, "key": one.key, "pointer": one.clash.pointer, **shown}
+def described(one: kinds.Met) -> dict[str, Any]:
+    """A conflict as the API shows it; what is not there is left out."""
+    absent = [name for name, value in one._asdict().items() if isinstance(value, patches.Nothing)]
+    absent += [name for name in ("by", "undoing") if getattr(one, name) is None]
+    return {name: value for name, value in one._asdict().items() if name not in absent}
 
 
 @api.exception_handler(patches.Failed)
@@ -137,7 +138,7 @@ def patch_failed(request: HttpRequest, error: patches.Failed) -> HttpResponse:
 
 @api.exception_handler(conditions.PreconditionFailed)
 def precondition_failed(request: HttpRequest, error: conditions.PreconditionFailed) -> HttpResponse:
-    return problem(412, str(error), etag=error.etag, revision=error.revision)
+    return problem(412, str(error), etag=error.etag, revision=error.revision, patch=error.patch)
 
 
 @api.exception_handler(conditions.NotModified)

@@ -13,6 +13,7 @@ from state import paths
 from state.edits import Address
 
 PREFIX = "/api/state"
+MOST_POINTERS = 128
 HINT = "write ~1 for a slash inside a name, or use ?pointer= with an RFC 6901 pointer"
 
 
@@ -37,21 +38,40 @@ def address_of(request: HttpRequest, prefix: str = PREFIX, known: tuple[str, ...
 
     Raises the errors above and paths.BadPointer.
     """
+    found = addresses_of(request, prefix, known)
+    if len(found) > 1:
+        raise BadAddress("one pointer at a time, please; several are for reading the state")
+    return next(iter(found.values()))
+
+
+def addresses_of(request: HttpRequest, prefix: str = PREFIX, known: tuple[str, ...] = ()) -> dict[str, Address | None]:
+    """The addresses a request names, by the pointers that say so; "" for the one of the path alone. Raises likewise."""
     raw = (request.META.get("RAW_URI") or quote(request.path_info, safe="/~%")).partition("?")[0]
     if raw != prefix and not raw.startswith(prefix + "/"):
         raise BadAddress(f"write the beginning of the path as it is, {prefix}, without escapes")
-    tokens = [_token(segment) for segment in raw.removeprefix(prefix).split("/")[1:]]
-    pointers = query_of(request, ("pointer", *known)).get("pointer", [])
-    if len(pointers) > 1:
-        raise BadAddress("one pointer at a time, please")
-    for pointer in pointers:
-        tokens.extend(paths.parse_pointer(pointer))
-    return Address(tokens[0], tuple(tokens[1:])) if tokens else None
+    tokens = tuple(_token(segment) for segment in raw.removeprefix(prefix).split("/")[1:])
+    pointers = query_of(request, ("pointer", *known)).get("pointer", [""])
+    if len(pointers) > MOST_POINTERS:
+        raise BadAddress(f"{len(pointers)} pointers are too many; {MOST_POINTERS} are read at once")
+    return {pointer: _address(tokens + paths.parse_pointer(pointer)) for pointer in pointers}
+
+
+def _address(tokens: paths.Tokens) -> Address | None:
+    return Address(tokens[0], tokens[1:]) if tokens else None
+
+
+def href(address: Address) -> str:
+    """The path and query under which a node is read."""
+    tokens = (address.key, *address.tokens)
+    known = next((number for number, token in enumerate(tokens) if not token), len(tokens))
+    path = "".join("/" + quote(paths.escape(token), safe="~") for token in tokens[:known])
+    rest = paths.format_pointer(tokens[known:])
+    return PREFIX + path + (f"?pointer={quote(rest, safe='/~')}" if rest else "")
 
 
 def node_of(request: HttpRequest) -> Address:
     """The address a write names. Raises WholeState where it names no key."""
-    address = address_of(request)
+    address = address_of(request, known=("base",))
     if address is None:
         raise WholeState("the whole state cannot be written at once; write a key, or POST /api/state/restore")
     return address

@@ -1,19 +1,22 @@
 """`/api/state`: raw JSON values in and out. Errors become problem documents in nola_site/api.py."""
 
 import re
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypedDict
 from urllib.parse import unquote_to_bytes
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
-from state import checkpoints, conditions, edits, history, jsontext, levels, patches, serializers, store, views
-from state.addresses import BadAddress, UnknownParameter, address_of, node_of, query_of
+from state import checkpoints, conditions, edits, history, jsontext, levels, patches, paths, serializers, store, views
+from state.addresses import BadAddress, UnknownParameter, addresses_of, href, node_of, one, query_of
 from state.conditions import Conditions
+from state.edits import Address
 from state.idempotency import once
 from state.jsontext import Document, JSONValue
+from state.kinds import Planned
 from state.models import Idempotency
 from state.revisions import Author, Source
 
@@ -32,6 +35,13 @@ POINTER = {
         }
     ]
 }
+BASE = {
+    "name": "base",
+    "in": "query",
+    "schema": {"type": "integer"},
+    "description": "The revision this write is made for: what others have changed elsewhere since then stays",
+}
+WRITE = {"parameters": [*POINTER["parameters"], BASE]}
 
 View = Callable[..., HttpResponse]
 
@@ -55,9 +65,12 @@ class Restore(Schema):
 
 
 def read_state(request: HttpRequest) -> HttpResponse:
-    """A stored value, exactly as it is: the whole state, a key, or any node inside one."""
-    address = address_of(request, known=views.PARAMETERS)
+    """A stored value, exactly as it is: the whole state, a key, or any node inside one; several pointers, several."""
     view = views.asked(query_of(request, ("pointer", *views.PARAMETERS)))
+    wanted = addresses_of(request, known=views.PARAMETERS)
+    if len(wanted) > 1:
+        return _view(request, views.several(wanted, view), views.JSON)
+    [address] = wanted.values()
     if view.level is not None and address:
         levels.check_way(address.tokens, view.level)
     if view.at is not None:
@@ -75,7 +88,7 @@ def put_state(request: HttpRequest) -> HttpResponse:
     """Create (201) or replace (200) a value. Missing object parents are created, arrays never."""
     address = node_of(request)
     document = jsontext.load(request.body)
-    written = store.put(address, document, author_of(request), check=_check(request))
+    written = store.put(address, document, author_of(request), **_terms(request, address))
     return _written(request, address, written)
 
 
@@ -84,10 +97,10 @@ def patch_state(request: HttpRequest) -> HttpResponse:
     address = node_of(request)
     if request.content_type == MERGE_PATCH:
         patch = jsontext.load(request.body).value
-        written = store.merge(address, patch, author_of(request), check=_check(request))
+        written = store.merge(address, patch, author_of(request), **_terms(request, address))
     elif request.content_type == JSON_PATCH:
         ops = patches.check(jsontext.load(request.body).value)
-        written = store.patch(address, ops, author_of(request), check=_check(request))
+        written = store.patch(address, ops, author_of(request), **_terms(request, address))
     else:
         raise UnknownPatch(f"a patch is sent as {MERGE_PATCH} or {JSON_PATCH}, not as {request.content_type!r}")
     return _written(request, address, written)
@@ -95,7 +108,8 @@ def patch_state(request: HttpRequest) -> HttpResponse:
 
 def delete_state(request: HttpRequest) -> HttpResponse:
     """Remove a key, or a node inside one."""
-    written = store.remove(node_of(request), author_of(request), check=_check(request))
+    address = node_of(request)
+    written = store.remove(address, author_of(request), **_terms(request, address))
     return _answer(store.Reading("", written.revision), status=204)
 
 
@@ -133,24 +147,25 @@ def delete_node(request: HttpRequest, address: str) -> HttpResponse:
     return delete_once(request)
 
 
-def run(plan: Callable[[], list[edits.Edit]], author: Author, dry_run: bool) -> HttpResponse:
+def run(plan: Callable[[], Sequence[Planned]], author: Author, dry_run: bool) -> HttpResponse:
     """Commit a plan, or only show what it would do."""
     written = store.Written(store.head(), plan()) if dry_run else store.commit(plan, author)
-    keys = [edit.key for edit in written.changed]
+    touched = [(one.kind, one.key) for one in written.changed]
     if not dry_run:
-        return _summary(written.revision, keys)
-    would: dict[str, JSONValue] = {edit.key: list[JSONValue](edit.forward) for edit in written.changed}
-    response = _summary(written.revision, keys, patches=would)
-    response.is_dry_run = True  # type: ignore[attr-defined]
-    return response
+        return _summary(written.revision, touched)
+    state: dict[str, JSONValue] = {one.key: one.forward for one in written.changed if one.kind == "state"}
+    others: list[JSONValue] = [
+        {"kind": one.kind, "key": one.key, "patch": one.forward} for one in written.changed if one.kind != "state"
+    ]
+    return _summary(written.revision, touched, patches=state, **({"changes": others} if others else {}))
 
 
 def add_routes(path: str, read: View, put: View, patch: View, delete: View, **extra: Any) -> None:
     router.get(path, summary="Read a value", openapi_extra=POINTER, **extra)(read)
     router.api_operation(["HEAD"], path, **{**extra, "include_in_schema": False})(read)
-    router.put(path, summary="Create or replace a value", openapi_extra=POINTER | JSON_BODY, **extra)(put)
-    router.patch(path, summary="Change parts of a value", openapi_extra=POINTER | PATCH_BODY, **extra)(patch)
-    router.delete(path, summary="Remove a value", openapi_extra=POINTER, **extra)(delete)
+    router.put(path, summary="Create or replace a value", openapi_extra=WRITE | JSON_BODY, **extra)(put)
+    router.patch(path, summary="Change parts of a value", openapi_extra=WRITE | PATCH_BODY, **extra)(patch)
+    router.delete(path, summary="Remove a value", openapi_extra=WRITE, **extra)(delete)
 
 
 add_routes("", read_state, put_once, patch_once, delete_once)
@@ -186,7 +201,7 @@ def author_of(request: HttpRequest, source: Source | None = None, **info: Any) -
         raise BadAddress("the header Nola-Reason is not percent-encoded UTF-8")
     if len(reason) > MAX_REASON:
         raise UnknownParameter(f"the header Nola-Reason has {len(reason)} characters; {MAX_REASON} are kept at most")
-    return Author(actor, source, reason, info)
+    return Author(actor, source, reason, info, getattr(request, "claim", None))
 
 
 def _conditions(request: HttpRequest) -> Conditions:
@@ -194,33 +209,59 @@ def _conditions(request: HttpRequest) -> Conditions:
     return Conditions(conditions.parse(headers.get("If-Match")), conditions.parse(headers.get("If-None-Match")))
 
 
-def _check(request: HttpRequest) -> store.Check | None:
-    """What the store asks before it writes, if the request makes a condition."""
+class Terms(TypedDict):
+    """On what terms a write is made: a condition that the store asks, or the revision that it was made for."""
+
+    check: store.Check | None
+    base: int | None
+
+
+def _terms(request: HttpRequest, address: Address) -> Terms:
+    """Where there is a condition there is no merge: it says exactly what must be there."""
     asked = _conditions(request)
-    return asked.check_write if asked else None
+    text = one(query_of(request, ("pointer", "base")), "base")
+    base = None if text is None else history.revision_of(text)
+    if not asked:
+        return Terms(check=None, base=base)
+    if base is not None:
+        asked = replace(asked, since=lambda: history.between(address, base, store.head()))
+    return Terms(check=asked.check_write, base=None)
 
 
-def _written(request: HttpRequest, address: edits.Address, written: store.Written) -> HttpResponse:
-    """The answer to a write: the value now at its address."""
+def _written(request: HttpRequest, address: Address, written: store.Written) -> HttpResponse:
+    """The answer to a write: the value now at its address, or where that has moved to meanwhile."""
     [edit] = written.edits
-    text = edits.node(address, edit.text or "")
-    return _represent(request, store.Reading(text, written.revision), 201 if written.created else 200)
+    place = address if edit.at is None else Address(address.key, edit.at)
+    text = edits.node(place, edit.text or "")
+    status = 201 if written.created else 200
+    return _represent(request, store.Reading(text, written.revision), status, place if place != address else None)
 
 
-def _represent(request: HttpRequest, reading: store.Reading, status: int) -> HttpResponse:
-    """A value that was written, or nothing of it for `Prefer: return=minimal` (RFC 7240)."""
+def _represent(request: HttpRequest, reading: store.Reading, status: int, place: Address | None = None) -> HttpResponse:
+    """A value that was written, or nothing of it for `Prefer: return=minimal` (RFC 7240).
+
+    `place` is where it is, if not where the request put it.
+    """
     tag = conditions.etag(reading.text)
-    if "return=minimal" not in request.headers.get("Prefer", "").replace(" ", "").split(","):
-        return _answer(reading, tag, status)
-    response = _answer(store.Reading("", reading.revision), tag, 204 if status == 200 else status)
-    response["Preference-Applied"] = "return=minimal"
+    is_minimal = "return=minimal" in request.headers.get("Prefer", "").replace(" ", "").split(",")
+    if is_minimal:
+        response = _answer(store.Reading("", reading.revision), tag, 204 if status == 200 else status)
+        response["Preference-Applied"] = "return=minimal"
+    else:
+        response = _answer(reading, tag, status)
+    if place:
+        response["Content-Location"] = href(place)
     return response
 
 
 def _value_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     """The answer to a PUT or PATCH that was done before, made anew from the history."""
-    text = history.read_at(node_of(request), earlier.revision)
-    return _represent(request, store.Reading(text, earlier.revision), 201 if earlier.status == 201 else 200)
+    address = place = node_of(request)
+    if earlier.place:
+        key, *tokens = paths.parse_pointer(earlier.place)
+        place = Address(key, tuple(tokens))
+    reading = store.Reading(history.read_at(place, earlier.revision), earlier.revision)
+    return _represent(request, reading, 201 if earlier.status == 201 else 200, place if place != address else None)
 
 
 def _nothing_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
@@ -229,12 +270,15 @@ def _nothing_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
 
 def summary_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     """The answer to a write of several keys that was done before."""
-    return _summary(earlier.revision, history.keys_of(earlier.revision) if earlier.changed else [])
+    return _summary(earlier.revision, history.touched(earlier.revision) if earlier.changed else [])
 
 
-def _summary(revision: int, changed: list[str], **more: JSONValue) -> HttpResponse:
-    keys: list[JSONValue] = [*changed]
-    return _answer(store.Reading(jsontext.dump({"revision": revision, "changed": keys, **more}), revision))
+def _summary(revision: int, touched: Sequence[tuple[str, str]], **more: JSONValue) -> HttpResponse:
+    """The revision, and the keys and conversations that it touched."""
+    keys: list[JSONValue] = [key for kind, key in touched if kind == "state"]
+    others: list[JSONValue] = [*dict.fromkeys(key for kind, key in touched if kind != "state")]
+    body = {"revision": revision, "changed": keys, **({"conversations": others} if others else {}), **more}
+    return _answer(store.Reading(jsontext.dump(body), revision))
 
 
 def _view(request: HttpRequest, reading: store.Reading, media_type: str) -> HttpResponse:

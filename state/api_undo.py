@@ -16,11 +16,12 @@ router = Router(tags=["history"])
 
 
 class Undo(Schema):
-    """What to undo: one revision, or all that an actor did in a time."""
+    """What to undo: one revision, all of one import, or all that an actor did in a time."""
 
     model_config = ConfigDict(extra="forbid")
 
     revision: int | None = Field(default=None, strict=True)
+    batch: str | None = Field(default=None, description="All revisions of an import, which carry this batch")
     actor: str | None = Field(default=None, description="All revisions of key:<name>, user:<name> ...")
     since: str = Field(default="0", description="... after this revision or time")
     until: str | None = Field(default=None, description="... up to this one; now, if left out")
@@ -33,12 +34,20 @@ class Undo(Schema):
 def undo_revisions(request: HttpRequest, body: Undo) -> HttpResponse:
     """Take back what revisions did, as a new revision; later unrelated changes stay. Undo of an undo is a redo."""
     query_of(request, ())
-    if (body.revision is None) == (body.actor is None):
-        raise undo.CannotUndo("say what to undo: a revision, or an actor with since and until")
-    span = history.moment(body.since), history.moment(body.until or history.now())
-    revisions = undo.chosen(body.revision, body.actor, *span)
+    revisions = chosen(body)
     author = author_of(request, Source.UNDO, undoes=revisions)
     return run(undo.plan(revisions, body.prefer), author, body.dry_run)
+
+
+def chosen(body: Undo) -> list[int]:
+    """The revisions to undo, newest first. Raises CannotUndo."""
+    if [body.revision, body.batch, body.actor].count(None) != 2:
+        raise undo.CannotUndo("say what to undo: a revision, a batch, or an actor with since and until")
+    if body.revision is not None:
+        return undo.of_revision(body.revision)
+    if body.batch is not None:
+        return undo.of_batch(body.batch)
+    return undo.of_actor(body.actor or "", history.moment(body.since), history.moment(body.until or history.now()))
 
 
 router.post("", summary="Take revisions back")(once(undo_revisions, summary_again))

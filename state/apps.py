@@ -1,12 +1,14 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from state.guards import ensure_guards
-
 
 class StateConfig(AppConfig):
     name = "state"
     verbose_name = "Memory"
 
     def ready(self) -> None:
+        from state import kinds, store, undo
+        from state.guards import ensure_guards
+
+        kinds.register("state", kinds.Kind(store.are_current, store.write, undo.of_key))
         post_migrate.connect(ensure_guards, sender=self)

@@ -2,7 +2,10 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from state.diffs import Op
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
@@ -14,9 +17,9 @@ class BadCondition(ValueError):
 class PreconditionFailed(Exception):
     """What is stored is not what the request expects."""
 
-    def __init__(self, detail: str, etag: str | None, revision: int) -> None:
+    def __init__(self, detail: str, etag: str | None, revision: int, patch: list[Op] | None = None) -> None:
         super().__init__(detail)
-        self.etag, self.revision = etag, revision
+        self.etag, self.revision, self.patch = etag, revision, patch
 
 
 class NotModified(Exception):
@@ -38,6 +41,7 @@ class Conditions:
 
     match: str | list[str] | None = None
     none_match: str | list[str] | None = None
+    since: Callable[[], list[Op]] | None = None  # tells a writer whose condition fails what has changed meanwhile
 
     def __bool__(self) -> bool:
         return self.match is not None or self.none_match is not None
@@ -47,7 +51,10 @@ class Conditions:
         tag = None if text is None else etag(text)
         self._check_match(tag, revision)
         if self.none_match is not None and _names(self.none_match, tag, weak=True):
-            raise PreconditionFailed("something is stored there already (If-None-Match)", tag, revision)
+            raise self._failed("something is stored there already (If-None-Match)", tag, revision)
+
+    def _failed(self, detail: str, tag: str | None, revision: int) -> PreconditionFailed:
+        return PreconditionFailed(detail, tag, revision, self.since and self.since())
 
     def check_read(self, text: str, revision: int) -> str:
         """The tag to answer with. Raises PreconditionFailed and NotModified."""
@@ -60,7 +67,7 @@ class Conditions:
     def _check_match(self, tag: str | None, revision: int) -> None:
         if self.match is not None and not _names(self.match, tag, weak=False):
             what = "nothing is stored there" if tag is None else f"what is stored there has the ETag {tag}"
-            raise PreconditionFailed(f"{what}, which If-Match does not name", tag, revision)
+            raise self._failed(f"{what}, which If-Match does not name", tag, revision)
 
 
 def parse(header: str | None) -> str | list[str] | None:

@@ -1,9 +1,10 @@
 """Edits: what a write does to one key, computed from what is stored there, without touching the database."""
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from django.conf import settings
 
@@ -47,12 +48,15 @@ class Stored(NamedTuple):
 class Edit:
     """A planned write of one key. No `was`: the key is new. No `text`: the key goes."""
 
+    kind: ClassVar[str] = "state"
     key: str
     was: Stored | None
     text: str | None
     forward: list[Op]
     inverse: list[Op]
     creates: bool = False  # something now stands at the address where nothing was
+    at: Tokens | None = None  # where the node of the address is, if a merge may have moved it
+    meant: Sequence[Op] = ()  # what a merge carries over where it is more than `forward`: a patch's tests are there too
 
 
 def put(address: Address, was: Stored | None, document: Document) -> Edit:
@@ -116,16 +120,29 @@ def patch(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
     """Apply checked operations to the node at an address. Raises NotFound, patches.Failed, TooLarge and TooDeep."""
     data = was.text.encode()
     _node(address, data)
-    forward: list[Op] = []
-    inverse: list[Op] = []
+    done: list[patches.Step] = []
     for step in patches.steps(data, ops, address.tokens):
         data = step.data
-        forward, inverse = forward + step.forward, step.inverse + inverse
         for op in step.forward:
             _check_step(address.key, op, data)
         _check_size(address.key, len(data), was)
-    text = data.decode()
-    return Edit(address.key, was, text, forward, inverse) if text != was.text else Edit(address.key, was, text, [], [])
+        done.append(step._replace(data=b""))
+    text, meant = data.decode(), [op for step in done for op in step.meant]
+    if text == was.text:
+        return Edit(address.key, was, text, [], [], meant=meant)
+    forward = [op for step in done for op in step.forward]
+    inverse = [op for step in reversed(done) for op in step.inverse]
+    return Edit(address.key, was, text, forward, inverse, meant=meant)
+
+
+def apply(key: str, was: Stored | None, ops: Sequence[Op]) -> Edit:
+    """Apply operations from the history to a key, which they may also make or remove. Raises TooLarge and TooDeep."""
+    if was and not any(op["path"] == "" and op["op"] != "replace" for op in ops):
+        return patch(Address(key), was, ops)
+    new = patches.replay(json.loads(was.text) if was else patches.NOTHING, copy.deepcopy(ops))
+    if not isinstance(new, patches.Nothing):
+        return put(Address(key), was, jsontext.document(new))
+    return remove(Address(key), was) if was else Edit(key, None, None, [], [])
 
 
 def _nested(tokens: Tokens, value: JSONValue) -> JSONValue:

@@ -46,6 +46,13 @@ def moment(text: str) -> int:
     return Revision.objects.filter(at__lte=time).aggregate(seq=Max("seq"))["seq"] or 0
 
 
+def revision_of(text: str) -> int:
+    """A revision that was, by its number. Raises UnknownMoment."""
+    if not text.isascii() or not text.isdigit():
+        raise UnknownMoment(f"{text[:40]!r} is not the number of a revision")
+    return moment(text)
+
+
 def _time(text: str) -> datetime:
     spelt = re.sub(r" (\d\d:\d\d)$", r"+\1", text)  # a + that was read as a space
     try:
@@ -146,9 +153,9 @@ def _head() -> int:
     return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
 
 
-def forwards(key: str, after: int, up_to: int | None) -> list[list[Op]]:
-    """What changed a key in (after, up_to], oldest first; without `up_to`, all that came after."""
-    return list(_changes(key, after, _head() if up_to is None else up_to).values_list("forward", flat=True))
+def since(key: str, after: int, up_to: int | None = None) -> list[Change]:
+    """The changes of a key in (after, up_to], oldest first; without `up_to`, all that came after."""
+    return list(_changes(key, after, _head() if up_to is None else up_to))
 
 
 def keys_between(first: int, last: int) -> list[str]:
@@ -158,9 +165,9 @@ def keys_between(first: int, last: int) -> list[str]:
     return sorted(found, key=str.encode)
 
 
-def keys_of(revision: int) -> list[str]:
-    """The keys that one revision touched, in byte order."""
-    return keys_between(revision - 1, revision)
+def touched(revision: int) -> list[tuple[str, str]]:
+    """Kind and key of all that one revision changed."""
+    return sorted(Change.objects.filter(revision_id=revision).values_list("kind", "key"))
 
 
 def diff(first: int, last: int, keys: list[str] | None = None) -> dict[str, list[Op]]:
@@ -171,6 +178,18 @@ def diff(first: int, last: int, keys: list[str] | None = None) -> dict[str, list
         if ops:
             found[key] = ops
     return found
+
+
+def between(address: Address, first: int, last: int) -> list[Op]:
+    """The patch of one node from one revision to another; "" adds or removes it."""
+    return _difference(_node_at(address, first), _node_at(address, last))
+
+
+def _node_at(address: Address, revision: int) -> JSONValue | Nothing:
+    try:
+        return json.loads(read_at(address, revision))
+    except NotFound:
+        return NOTHING
 
 
 def _difference(old: JSONValue | Nothing, new: JSONValue | Nothing) -> list[Op]:
@@ -242,12 +261,12 @@ def events(key: str, tokens: Tokens = (), before: int | None = None) -> Iterator
     if before is not None:
         changes = changes.filter(revision_id__lt=before)
     for change in changes.iterator(chunk_size=200):
-        patch = [op for op in change.forward if _touches(op, tokens)] if tokens else change.forward
+        patch = [op for op in change.forward if touches(op, tokens)] if tokens else change.forward
         if patch:
             yield Event(change.revision, patch)
 
 
-def _touches(op: Op, tokens: Tokens) -> bool:
+def touches(op: Op, tokens: Tokens) -> bool:
     """Whether an operation names the node, something inside it, or something it lies in."""
     named = [paths.parse_pointer(op[name]) for name in ("path", "from") if name in op]
     return any(place[: len(tokens)] == tokens[: len(place)] for place in named)

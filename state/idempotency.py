@@ -8,15 +8,16 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from state import store
+from state.edits import Address
 from state.models import Idempotency
+from state.store import Written
 
 Write = Callable[..., HttpResponse]
 
@@ -51,18 +52,30 @@ class Claim:
             raise OtherRequest(f"the Idempotency-Key {self.key!r} was used for another request; take a new one")
         return row
 
-    def keep(self, status: int, revision: int, changed: bool) -> None:
+    def keep(self, written: Written) -> None:
         """Note that it is done, in the transaction that does it. Raises Done if somebody else was faster."""
         Idempotency.objects.filter(at__lte=timezone.now() - KEPT).delete()
-        fields = {"request": self.request, "status": status, "revision": revision, "changed": changed}
+        places = [Address(edit.key, edit.at).pointer for edit in written.edits if edit.at is not None]
         try:
-            Idempotency.objects.create(credential=self.credential, key=self.key, at=timezone.now(), **fields)
+            Idempotency.objects.create(
+                credential=self.credential,
+                key=self.key,
+                request=self.request,
+                status=201 if written.created else 200,
+                revision=written.revision,
+                changed=bool(written.changed),
+                place=places[0] if places else "",
+                at=timezone.now(),
+            )
         except IntegrityError:
             raise Done from None
 
 
 def once(write: Write, again: Callable[[HttpRequest, Idempotency], HttpResponse]) -> Write:
-    """The write, done once for each Idempotency-Key; `again` makes the answer to a request that was done before."""
+    """The write, done once for each Idempotency-Key; `again` makes the answer to a request that was done before.
+
+    The claim goes along with the request, to the author of the write, and is kept by the store.
+    """
 
     @wraps(write)
     def done_once(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -71,23 +84,14 @@ def once(write: Write, again: Callable[[HttpRequest, Idempotency], HttpResponse]
             return write(request, *args, **kwargs)
         earlier = claim.earlier()
         if earlier is None:
+            request.claim = claim  # type: ignore[attr-defined]
             try:
-                return _do(claim, partial(write, request, *args, **kwargs))
+                return write(request, *args, **kwargs)
             except Done:
                 earlier = claim.earlier()
         return again(request, earlier)  # type: ignore[arg-type]
 
     return done_once
-
-
-def _do(claim: Claim, write: Callable[[], HttpResponse]) -> HttpResponse:
-    with transaction.atomic():
-        before = store.head()
-        response = write()
-        if not getattr(response, "is_dry_run", False):
-            revision = int(response["Nola-Revision"])
-            claim.keep(response.status_code, revision, changed=revision > before)
-        return response
 
 
 def claim_of(request: HttpRequest, credential: str) -> Claim | None:

@@ -129,6 +129,14 @@ class Tree:
         kids = self.kids(body)
         return kids.get(str(name)) if isinstance(kids, dict) and self.broken(body) is None else None
 
+    def kid(self, node: Node, token: str) -> Node | None:
+        """The member or item of a node that a token names."""
+        kids = self.kids(self.body(node))
+        if isinstance(kids, dict):
+            return kids.get(token)
+        index = paths.index(token)
+        return kids[index] if index is not None and index < len(kids) else None
+
     def pointer(self, node: Node) -> str:
         tokens = []
         body = self.home(node)

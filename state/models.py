@@ -102,6 +102,7 @@ class Idempotency(models.Model):
     status = models.PositiveSmallIntegerField()
     revision = models.BigIntegerField()
     changed = models.BooleanField()
+    place = models.TextField(blank=True, default="", help_text="Where the value is, if a merge has moved it.")
     at = models.DateTimeField(db_index=True)
 
     class Meta:

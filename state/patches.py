@@ -40,11 +40,19 @@ class Failed(Exception):
 
 
 class Step(NamedTuple):
-    """One applied operation: the document after it, what history keeps of it, and what takes it back."""
+    """One applied operation: the document after it, what history keeps of it, and what takes it back.
+
+    `meant` is the same for a merge: a test is there too, as an operation that leaves things as they are.
+    """
 
     data: bytes
     forward: list[Op]
     inverse: list[Op]
+    guard: Sequence[Op] = ()
+
+    @property
+    def meant(self) -> list[Op]:
+        return [*self.guard, *self.forward]
 
 
 def check(patch: JSONValue) -> list[Op]:
@@ -100,10 +108,11 @@ def _text(value: JSONValue) -> bytes:
 
 
 def _test(data: bytes, op: Op, at: Tokens) -> Step:
-    value = json.loads(paths.get(data, _place(op, at)))
+    tokens = _place(op, at)
+    value = json.loads(paths.get(data, tokens))
     if not equal(value, op["value"]):
         raise _Refused(f"the test failed: there is {_short(value)}")
-    return Step(data, [], [])
+    return Step(data, [], [], [{"op": "replace", "path": paths.format_pointer(tokens), "value": value}])
 
 
 def _remove(data: bytes, op: Op, at: Tokens) -> Step:
@@ -250,7 +259,10 @@ def merge(target: JSONValue, patch: JSONValue) -> JSONValue:
 
 
 class Nothing:
-    """Stands for "no document" in a replay."""
+    """Stands for "no document" in a replay. There is one of it, however often it is copied."""
+
+    def __deepcopy__(self, memo: Any) -> "Nothing":
+        return self
 
 
 NOTHING = Nothing()

@@ -18,9 +18,11 @@ import copy
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from state import paths
 from state.diffs import Op
 from state.identities import Body, Node, Seen, Side, Step, Tree, gap_of, same
 from state.patches import NOTHING, Nothing
+from state.paths import Tokens
 
 
 class Clash(NamedTuple):
@@ -63,6 +65,21 @@ def rebase(
     if merge.clashes and (prefer is None or merge.knotted):
         raise Conflict(list(merge.clashes.values()))
     return merge.ops
+
+
+def follow(tokens: Tokens, over: Sequence[Op], document: Seen) -> Tokens | None:
+    """Where the node that is at `tokens` in `document`, or would be made there, is after `over`; None if it is gone."""
+    top = Node({} if isinstance(document, Nothing) else {"": document})
+    base, theirs = Tree(top), Side(top)
+    for op in over:
+        theirs.play(op)
+    node, rest = top, ["", *tokens]
+    while rest and (kid := base.kid(node, rest[0])):
+        node = kid
+        rest.pop(0)
+    if node is top:
+        return tuple(tokens)
+    return None if theirs.broken(node) else (*paths.parse_pointer(theirs.pointer(node)), *rest)
 
 
 class _Merge:
@@ -353,11 +370,22 @@ class _Merge:
                 self._settle(owner)
                 return False
         trees = (self.base, self.theirs, self.mine)
-        pointer = next((tree.pointer(node) for tree in trees if not tree.broken(node)), step.op["path"])
+        pointer = self._pointer(node, step.op["path"])
         if pointer not in self.clashes:
             base, others, ours = (self._seen(tree, node) for tree in trees)
             self.clashes[pointer] = Clash(pointer, base, others, ours, step.op, theirs)
         return self.prefer == "mine"
+
+    def _pointer(self, node: Node, otherwise: str) -> str:
+        """Where the node is in the base, or would be by what it is in there; else where it is on one of the sides."""
+        for tree in (self.base, self.theirs, self.mine):
+            home = tree.home(node)
+            if home is None or tree.broken(node):
+                continue
+            if isinstance(tree.kids(home), dict) and home.owner is not tree.top and not self.base.broken(home.owner):
+                return f"{self.base.pointer(home.owner)}/{paths.escape(str(tree.name(node)))}"
+            return tree.pointer(node)
+        return otherwise
 
     # What becomes of it
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import transaction
 from django.utils import timezone
@@ -37,6 +37,12 @@ class Source(StrEnum):
     FORGET = "forget"
 
 
+class Claim(Protocol):
+    """A note to be made of a write, in the same transaction."""
+
+    def keep(self, written: Any) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     """Who writes (key:<name>, user:<name>, cli:<os user>, system:<job>), through which door, and why."""
@@ -45,6 +51,7 @@ class Author:
     source: Source
     reason: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
+    claim: Claim | None = None
 
 
 @contextmanager

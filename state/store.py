@@ -12,11 +12,12 @@ from django.db import connection, transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from state import edits, history, jsontext
+from state import edits, history, jsontext, kinds, merges
 from state.diffs import Op
 from state.edits import Address, Edit, NotFound, Stored
 from state.fields import JSONText
 from state.jsontext import Document, JSONValue
+from state.kinds import Planned
 from state.models import Revision, StateEntry, StoreMeta
 from state.revisions import Author, Recorder, revision
 
@@ -41,15 +42,20 @@ class Reading(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What a write did: the revision it made (the head if nothing changed), and its edits, idle ones too."""
+    """What a write did: the revision it made (the head if nothing changed), and what was planned, idle or not."""
 
     revision: int
-    edits: Sequence[Edit] = ()
+    planned: Sequence[Planned] = ()
 
     @property
-    def changed(self) -> list[Edit]:
-        """The edits that changed something."""
-        return [edit for edit in self.edits if edit.forward]
+    def changed(self) -> list[Planned]:
+        """What of the plan changed something."""
+        return [one for one in self.planned if one.forward]
+
+    @property
+    def edits(self) -> list[Edit]:
+        """Of the plan, the edits of keys."""
+        return [one for one in self.planned if isinstance(one, Edit)]
 
     @property
     def created(self) -> bool:
@@ -92,45 +98,68 @@ def read(address: Address) -> Reading:
     return Reading(edits.node(address, row[0]), row[1])
 
 
+def read_keys(keys: Sequence[str]) -> tuple[dict[str, str], int]:
+    """The documents of those of the keys that are there, and the revision of the whole state when they were read."""
+    with connection.cursor() as cursor:
+        marks = ",".join(["%s"] * len(keys))
+        cursor.execute(
+            "SELECT m.last_seq, s.key_name, s.value_json FROM state_meta m"
+            f" LEFT JOIN state_storage s ON s.key_name IN ({marks})",
+            keys,
+        )
+        rows = cursor.fetchall()
+    return {key: text for _, key, text in rows if key is not None}, rows[0][0] if rows else 0
+
+
 # Writing
 
 
 def put(
-    address: Address, document: Document, author: Author, *, seen: int | None = None, check: Check | None = None
+    address: Address,
+    document: Document,
+    author: Author,
+    *,
+    seen: int | None = None,
+    check: Check | None = None,
+    base: int | None = None,
 ) -> Written:
     """Create or replace the value at an address; missing object parents are made, arrays never.
 
-    `seen` is the revision in which the writer saw the key, 0 for "no such key": Stale if it has changed since.
-    Raises BadKey, paths.Blocked, TooLarge and TooDeep too.
+    `seen` is the revision in which the writer saw the key, 0 for "no such key": Stale if it has changed since. `base`
+    is the revision the write was made for: changes to other leaves since then stay; those to the same leaf raise
+    MergeConflict. Raises BadKey, paths.Blocked, TooLarge and TooDeep too.
     """
-    return commit(lambda: [plan_put(address, document, seen, check)], author)
+    return commit(lambda: [plan_put(address, document, seen, check, base)], author)
 
 
-def plan_put(address: Address, document: Document, seen: int | None = None, check: Check | None = None) -> Edit:
+def plan_put(
+    address: Address,
+    document: Document,
+    seen: int | None = None,
+    check: Check | None = None,
+    base: int | None = None,
+) -> Edit:
     """What `put` would do."""
     check_key(address.key)
     was = stored(address.key, seen)
     _check(check, address, was)
-    return edits.put(address, was, document)
+    return merges.onto(address, was, base, lambda then: edits.put(address, then, document))
 
 
-def patch(address: Address, ops: Sequence[Op], author: Author, *, check: Check | None = None) -> Written:
+def patch(
+    address: Address, ops: Sequence[Op], author: Author, *, check: Check | None = None, base: int | None = None
+) -> Written:
     """Apply JSON Patch operations, checked by `patches.check`, to the node at an address; all of them or none.
 
-    Raises NotFound, patches.Failed, TooLarge and TooDeep.
+    With `base`, they apply to what was there in that revision, and what they test must not have changed since.
+    Raises NotFound, patches.Failed, MergeConflict, TooLarge and TooDeep.
     """
-
-    def plan() -> list[Edit]:
-        was = stored(address.key)
-        _check(check, address, was)
-        if was is None:
-            raise NotFound(f"there is no key {address.key!r}")
-        return [edits.patch(address, was, ops)]
-
-    return commit(plan, author)
+    return _change(address, author, check, base, lambda then: edits.patch(address, then, ops))
 
 
-def merge(address: Address, patch: JSONValue, author: Author, *, check: Check | None = None) -> Written:
+def merge(
+    address: Address, patch: JSONValue, author: Author, *, check: Check | None = None, base: int | None = None
+) -> Written:
     """Apply a JSON Merge Patch (RFC 7396) to the node at an address, which is created if it is not there.
 
     Raises as `put` does.
@@ -140,20 +169,30 @@ def merge(address: Address, patch: JSONValue, author: Author, *, check: Check | 
     def plan() -> list[Edit]:
         was = stored(address.key)
         _check(check, address, was)
-        return [edits.merge(address, was, patch)]
+        return [merges.onto(address, was, base, lambda then: edits.merge(address, then, patch))]
 
     return commit(plan, author)
 
 
-def remove(address: Address, author: Author, *, check: Check | None = None) -> Written:
-    """Remove a key, or a node inside its document. Raises NotFound."""
+def remove(address: Address, author: Author, *, check: Check | None = None, base: int | None = None) -> Written:
+    """Remove a key, or a node inside its document. Raises NotFound and MergeConflict."""
+    return _change(address, author, check, base, lambda then: edits.remove(address, then))
+
+
+def _change(
+    address: Address, author: Author, check: Check | None, base: int | None, edit: Callable[[Stored], Edit]
+) -> Written:
+    """Edit a key that is there. Raises NotFound."""
+
+    def meant(then: Stored | None) -> Edit:
+        if then is None:
+            raise NotFound(f"there is no key {address.key!r}")
+        return edit(then)
 
     def plan() -> list[Edit]:
         was = stored(address.key)
         _check(check, address, was)
-        if was is None:
-            raise NotFound(f"there is no key {address.key!r}")
-        return [edits.remove(address, was)]
+        return [merges.onto(address, was, base, meant)]
 
     return commit(plan, author)
 
@@ -192,21 +231,36 @@ def check_key(key: str) -> None:
         raise BadKey("a key cannot contain the character NUL")
 
 
-def commit(plan: Callable[[], list[Edit]], author: Author) -> Written:
-    """Write what `plan` computes from the stored state, as one revision, or none where nothing changes.
+def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
+    """Write what `plan` computes from what is stored, as one revision, or none where nothing changes.
 
-    The plan is made without the write lock, which is global, and made again if a key it read has changed meanwhile.
+    The plan is made without the write lock, which is global, and made again if what it read has changed meanwhile.
     """
     for _ in range(ATTEMPTS):
         planned = plan()
-        if not any(edit.forward for edit in planned):
+        if not author.claim and not any(one.forward for one in planned):
             return Written(head(), planned)
         with revision(author) as recorder:
-            current = _revisions(edit.key for edit in planned)
-            if all(current.get(edit.key) == (edit.was.revision if edit.was else None) for edit in planned):
+            if all(kind.is_current(some) for kind, some in kinds.by_kind(planned)):
                 return _write(planned, recorder)
     with revision(author) as recorder:
         return _write(plan(), recorder)
+
+
+def _write(planned: Sequence[Planned], recorder: Recorder) -> Written:
+    changed = [one for one in planned if one.forward]
+    for kind, some in kinds.by_kind(changed):
+        kind.write(some, recorder)
+    written = Written(recorder.seq if changed else head(), planned)
+    if recorder.author.claim:
+        recorder.author.claim.keep(written)
+    return written
+
+
+def are_current(planned: Sequence[Edit]) -> bool:
+    """Whether the keys are as they were when the edits were planned; they stay so for the rest of the transaction."""
+    current = _revisions(edit.key for edit in planned)
+    return all(current.get(edit.key) == (edit.was.revision if edit.was else None) for edit in planned)
 
 
 def stored(key: str, seen: int | None = None) -> Stored | None:
@@ -243,17 +297,14 @@ def _revisions(keys: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _write(planned: list[Edit], recorder: Recorder) -> Written:
-    changed = [edit for edit in planned if edit.forward]
-    if not changed:
-        return Written(head(), planned)
+def write(changed: Sequence[Edit], recorder: Recorder) -> None:
+    """Write planned edits into a revision in the making."""
     for edit in changed:
         _write_entry(edit, recorder)
         result = hashlib.sha256(edit.text.encode()).hexdigest() if edit.text is not None else ""
         change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)
         if edit.text is not None:
             _remember_later(edit.key, recorder.seq, len(edit.text), len(change.forward))
-    return Written(recorder.seq, planned)
 
 
 def _remember_later(key: str, revision: int, document_bytes: int, patch_bytes: int) -> None:

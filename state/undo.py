@@ -3,17 +3,19 @@
 import copy
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
 
-from state import diffs, history, jsontext, patches, store
+from django.db.models import QuerySet
+
+from state import edits, jsontext, kinds, merges, patches, store
 from state.diffs import Op
-from state.edits import Address, Edit
+from state.edits import Edit
 from state.jsontext import JSONValue
+from state.kinds import Conflicts, Met, Planned, Prefer, Undoing
+from state.merges import Later
 from state.models import Change, Revision
 from state.patches import NOTHING, Nothing
-from state.rebase import Clash, Conflict, rebase
+from state.revisions import Source
 
-Prefer = Literal["mine", "theirs"] | None  # mine: the undo wins; theirs: what came later stays
 MOST = 10_000  # revisions undone at once
 
 
@@ -21,82 +23,79 @@ class CannotUndo(ValueError):
     """No such revisions, or none that can be undone."""
 
 
-class Met(NamedTuple):
-    """A later change that stands where an undo would write."""
-
-    revision: int
-    key: str
-    clash: Clash
-
-
-class UndoConflict(Exception):
+class UndoConflict(Conflicts):
     """Later changes meet what is to be undone; nothing was changed."""
 
     def __init__(self, met: list[Met]) -> None:
-        places = ", ".join(Address(one.key).pointer + one.clash.pointer for one in met[:5])
-        more = f" and {len(met) - 5} more" if len(met) > 5 else ""
-        super().__init__(f"later changes stand in the way at {places}{more}; say which side wins with prefer")
-        self.met = met
+        super().__init__("later changes stand in the way", met, "say which side wins with prefer")
 
 
-def chosen(revision: int | None, actor: str | None, first: int, last: int) -> list[int]:
-    """The revisions to undo: one, or all of an actor in (first, last], newest first. Raises CannotUndo."""
-    if actor is None:
-        rows = Revision.objects.filter(seq=revision or 0)
-    else:
-        rows = Revision.objects.filter(actor=actor, seq__gt=first, seq__lte=last)
+def of_revision(revision: int) -> list[int]:
+    """One revision, to be undone. Raises CannotUndo."""
+    return _chosen(Revision.objects.filter(seq=revision), f"revision {revision} does not exist")
+
+
+def of_actor(actor: str, first: int, last: int) -> list[int]:
+    """All that an actor did in (first, last], newest first. Raises CannotUndo."""
+    return _chosen(Revision.objects.filter(actor=actor, seq__gt=first, seq__lte=last), f"{actor} made no such revision")
+
+
+def of_batch(batch: str) -> list[int]:
+    """All revisions of one import, newest first. Raises CannotUndo."""
+    rows = Revision.objects.filter(source=Source.IMPORT.value, info__contains=f'"batch":{jsontext.dump(batch)}')
+    return _chosen(rows, f"no import has the batch {batch!r}")
+
+
+def _chosen(rows: QuerySet[Revision], missing: str) -> list[int]:
     found = list(rows.order_by("-seq").values_list("seq", flat=True)[: MOST + 1])
     if not found:
-        raise CannotUndo(f"revision {revision} does not exist" if actor is None else f"{actor} made no such revision")
+        raise CannotUndo(missing)
     if len(found) > MOST:
         raise CannotUndo(f"more than {MOST:,} revisions are too many at once; choose a shorter time")
-    other = Change.objects.filter(revision_id__in=found[:500]).exclude(kind="state").first()
-    if other:
-        raise CannotUndo(f"revision {other.revision_id} changed a conversation, which cannot be undone here")
     return found
 
 
-def plan(revisions: Sequence[int], prefer: Prefer = None) -> Callable[[], list[Edit]]:
-    """What takes the revisions back. The plan raises UndoConflict."""
+def plan(revisions: Sequence[int], prefer: Prefer = None) -> Callable[[], list[Planned]]:
+    """What takes the revisions back, whatever kinds of memory they changed. The plan raises UndoConflict."""
 
-    def planned() -> list[Edit]:
-        changes = Change.objects.filter(kind="state", revision_id__in=revisions).order_by("-revision_id")
-        by_key: dict[str, list[Change]] = {}
-        for change in changes:
-            by_key.setdefault(change.key, []).append(change)
-        met: list[Met] = []
-        edits = [_undone(key, of_key, prefer, met) for key, of_key in sorted(by_key.items())]
+    def planned() -> list[Planned]:
+        changes: dict[tuple[str, str], list[Change]] = {}
+        for change in Change.objects.filter(revision_id__in=revisions).order_by("-revision_id", "-id"):
+            changes.setdefault((change.kind, change.key), []).append(change)
+        undone = [
+            kinds.of(kind).undo(Undoing(key, of_key, revisions, prefer))
+            for (kind, key), of_key in sorted(changes.items())
+        ]
+        met = [one for _, more in undone for one in more]
         if met:
             raise UndoConflict(met)
-        return edits
+        return [one for one, _ in undone]
 
     return planned
 
 
-def _undone(key: str, changes: Sequence[Change], prefer: Prefer, met: list[Met]) -> Edit:
-    """The edit of one key that takes the changes back, newest first; where it cannot, `met` says so."""
+def of_key(undoing: Undoing) -> tuple[Edit, list[Met]]:
+    """The edit of one key of the state that takes its changes back, or where it cannot.
+
+    The log is read backwards; `over` leads from the document as it was then to what it is to be.
+    """
+    key, revisions = undoing.key, set(undoing.revisions)
     was = store.stored(key)
+    document: JSONValue | Nothing = json.loads(was.text) if was else NOTHING
     ops: list[Op] = []
-    for change in changes:
-        later = [op for forward in history.forwards(key, change.revision_id, was and was.revision) for op in forward]
-        base = history.document_at(key, change.revision_id)
-        try:
-            ops += copy.deepcopy(rebase(change.inverse, later + ops, base, prefer=prefer))
-        except Conflict as conflict:
-            met += [Met(change.revision_id, key, clash) for clash in conflict.conflicts]
-    old: JSONValue | Nothing = json.loads(was.text) if was else NOTHING
-    new = patches.replay(copy.deepcopy(old), copy.deepcopy(ops)) if not met else old
-    forward, inverse = _difference(old, new, ops)
-    return Edit(key, was, None if isinstance(new, Nothing) else jsontext.dump(new), forward, inverse)
-
-
-def _difference(old: Any, new: Any, ops: list[Op]) -> tuple[list[Op], list[Op]]:
-    """The operations to record, and those that lead back: `ops` keep blame where a difference would not."""
-    if isinstance(old, Nothing) or isinstance(new, Nothing):
-        there: list[Op] = [] if isinstance(new, Nothing) else [{"op": "add", "path": "", "value": new}]
-        back: list[Op] = [] if isinstance(old, Nothing) else [{"op": "add", "path": "", "value": old}]
-        gone: list[Op] = [{"op": "remove", "path": ""}]
-        return (there or gone, back or gone) if there or back else ([], [])
-    if jsontext.dump(old) == jsontext.dump(new):
-        return [], []
-    return ops, diffs.diff(new, old)[0]
+    met: list[Met] = []
+    over: list[Later] = []
+    for change in reversed(merges.changes_since(key, was, undoing.changes[-1].revision_id - 1)):
+        seq = change.revision_id
+        if seq not in revisions:
+            over = merges.before(over, change)
+        else:
+            found, clashes = merges.carry(key, change.inverse, over, document, prefer=undoing.prefer, undoing=seq)
+            back = copy.deepcopy(list(found))  # what it shares with the document is changed below
+            ops, met = ops + back, met + clashes
+            if found is not change.inverse:  # else it has to do with nothing later
+                over = merges.before([*over, *merges.later(back)], change)
+        document = patches.replay(document, change.inverse)
+    if met:
+        return Edit(key, was, was and was.text, [], []), met
+    return edits.apply(key, was, ops), []

@@ -1,14 +1,16 @@
 """Views: other readings of what is stored, asked for by query parameters. None of them changes anything."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from state import jsontext, levels, trees
+from state import edits, history, jsontext, levels, paths, store, trees
 from state.addresses import BadAddress, UnknownParameter
 from state.edits import Address, NotFound
 from state.jsontext import JSONValue
 from state.levels import ABSENT
+from state.patches import Nothing
+from state.store import Reading
 
 JSON = "application/json"
 PARAMETERS = ("at", "level", "stimuli", "view", "depth", "after", "limit")
@@ -59,6 +61,42 @@ def show(text: str, address: Address | None, view: Asked) -> tuple[str, str]:
     if view.page is not None:
         return trees.tree(text.encode(), view.page), trees.MEDIA_TYPE
     return text, JSON
+
+
+def several(wanted: Mapping[str, Address | None], view: Asked) -> Reading:
+    """One object with the values of several addresses under the pointers that name them; what is not there is left out.
+
+    All of them are read at one revision. Raises UnknownParameter.
+    """
+    if view.page is not None:
+        raise UnknownParameter("view=tree shows one node; give one pointer")
+    texts, revision = _documents({one.key for one in wanted.values() if one}, view.at)
+    found: list[str] = []
+    for pointer, address in wanted.items():
+        if address is None:
+            raise BadAddress("one of several pointers is empty, which stands for the whole state; ask for it alone")
+        if address.key in texts and (text := _shown(texts[address.key], address, view)) is not None:
+            found.append(f"{jsontext.dump(pointer)}:{text}")
+    return Reading("{" + ",".join(found) + "}", revision)
+
+
+def _shown(document: str, address: Address, view: Asked) -> str | None:
+    """The text of a node as the views show it; None where there is nothing to show."""
+    try:
+        if view.level is not None:
+            levels.check_way(address.tokens, view.level)
+        return show(edits.node(address, document), address, view)[0]
+    except (NotFound, paths.Missing):
+        return None
+
+
+def _documents(keys: Collection[str], at: str | None) -> tuple[dict[str, str], int]:
+    """The documents of those of the keys that are or were there, and the revision at which they were read."""
+    if at is None:
+        return store.read_keys(sorted(keys))
+    revision = history.moment(at)
+    documents = {key: history.document_at(key, revision) for key in sorted(keys)}
+    return {key: jsontext.dump(one) for key, one in documents.items() if not isinstance(one, Nothing)}, revision
 
 
 def at_level(text: str, address: Address | None, level: int) -> str:

@@ -1,9 +1,10 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 
-from state import idempotency
+from state import idempotency, store
 from state.models import Idempotency, Revision
 
 JSON = "application/json"
@@ -121,3 +122,15 @@ def test_of_two_at_once_one_is_done_and_both_are_answered(agent, monkeypatch):
 @pytest.mark.parametrize("key", ["", "k" * 256])
 def test_a_key_that_cannot_be_kept_is_refused(agent, key):
     assert put(agent, key=key).status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_while_a_write_with_a_key_is_planned(agent, monkeypatch):
+    locked = []
+    plan = store.plan_put
+    monkeypatch.setattr(store, "plan_put", lambda *args: locked.append(connection.in_atomic_block) or plan(*args))
+
+    put(agent)
+
+    assert locked == [False]
+    assert Idempotency.objects.get().revision == 1

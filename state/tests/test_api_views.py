@@ -114,3 +114,55 @@ def test_a_bad_view_is_a_problem(profile, address, status, detail):
 
 def test_a_write_takes_no_view(profile):
     assert profile.put("/api/state/Profile?level=1", "1", content_type=JSON).status_code == 422
+
+
+def test_several_pointers_give_several_values_of_one_moment(agent):
+    agent.put("/api/state/A", '{"x":{"y":1.0},"n":null}', content_type="application/json")
+    agent.put("/api/state/B", '["b"]', content_type="application/json")
+
+    from_all = agent.get("/api/state?pointer=/B/0&pointer=/A/x&pointer=/A/n&pointer=/A/gone&pointer=/C")
+    from_key = agent.get("/api/state/A?pointer=/x/y&pointer=&at=1")
+
+    assert from_all.content == b'{"/B/0":"b","/A/x":{"y":1.0},"/A/n":null}'
+    assert (from_all["Nola-Revision"], from_all["ETag"][:3]) == ("2", 'W/"')
+    assert from_key.content == b'{"/x/y":1.0,"":{"x":{"y":1.0},"n":null}}'
+
+
+def test_several_pointers_are_two_reads_of_the_database(agent, django_assert_num_queries):
+    agent.put("/api/state/A", '{"x":1,"y":2}', content_type="application/json")
+
+    with django_assert_num_queries(2):  # the key that may read, and the values
+        agent.get("/api/state?pointer=/A/x&pointer=/A/y&pointer=/B")
+
+
+def test_several_pointers_show_no_more_than_the_level(agent):
+    agent.put("/api/state/A", '{"t":{"level_1":"short","level_3":"long"},"u":1}', content_type="application/json")
+
+    response = agent.get("/api/state/A?pointer=/t&pointer=/t/level_3&pointer=/u&level=1")
+
+    assert response.json() == {"/t": "short", "/u": 1}
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "detail"),
+    [
+        ("pointer=/A&pointer=/B&view=tree", 422, "view=tree shows one node"),
+        ("pointer=/A&pointer=", 400, "stands for the whole state"),
+        ("pointer=/A&pointer=x", 400, "does not start with /"),
+        ("&".join(f"pointer=/A/{n}" for n in range(129)), 400, "129 pointers are too many"),
+    ],
+)
+def test_several_pointers_that_cannot_be_read_together_are_refused(agent, query, status, detail):
+    response = agent.get(f"/api/state?{query}")
+
+    assert response.status_code == status
+    assert detail in response.json()["detail"]
+
+
+def test_a_write_takes_one_pointer(agent):
+    response = agent.put("/api/state/A?pointer=/x&pointer=/y", "1", content_type="application/json")
+
+    assert (response.status_code, response.json()["detail"]) == (
+        400,
+        "one pointer at a time, please; several are for reading the state",
+    )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from state import jsontext, patches, paths
 from state.patches import NOTHING
-from state.rebase import Conflict, rebase
+from state.rebase import Conflict, follow, rebase
 from state.tests import strategies
 
 
@@ -593,3 +593,23 @@ def test_whoever_is_preferred_the_result_applies(document, random, size, other, 
     text = jsontext.dump(replayed(theirs, merged))
     assert text == jsontext.dump(jsontext.load(text).value)
     assert same(json.loads(text), tree.plain())
+
+
+@pytest.mark.parametrize(
+    ("tokens", "over", "expected"),
+    [
+        (("l", "1"), [add("/l/0", "x")], ("l", "2")),
+        (("l", "9"), [add("/l/0", "x")], ("l", "9")),
+        (("l", "1"), [remove("/l/1")], None),
+        (("a",), [move("/a", "/z")], ("z",)),
+        (("o", "0", "b", "new"), [move("/o", "/l/0"), add("/l/0", 1)], ("l", "1", "0", "b", "new")),
+        ((), [remove("")], None),
+        (("x", "y"), [], ("x", "y")),
+    ],
+)
+def test_a_node_is_followed_over_operations(tokens, over, expected):
+    assert follow(tokens, over, DOC) == expected
+
+
+def test_the_way_to_what_is_in_no_document_yet_stays():
+    assert follow(("a", "b"), [add("", {"a": 1})], NOTHING) == ("a", "b")

@@ -1,0 +1,168 @@
+"""Writes that were meant for an earlier revision, carried over what has changed the key since."""
+
+import copy
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from state import areas, diffs, edits, history, jsontext, patches, paths
+from state.diffs import Op
+from state.edits import Address, Edit, Stored
+from state.identities import Seen
+from state.kinds import Conflicts, Met, Prefer
+from state.models import Change
+from state.patches import NOTHING, Nothing
+from state.paths import Tokens
+from state.rebase import Clash, Conflict, follow, rebase
+
+Meant = Callable[[Stored | None], Edit]
+
+
+class MergeConflict(Conflicts):
+    """The key was changed since the revision a write is based on, where that write changes it too."""
+
+    def __init__(self, base: int, met: list[Met]) -> None:
+        super().__init__(f"changed since revision {base}", met, "look at both, and write again with a newer base")
+
+
+class Later(NamedTuple):
+    """An operation that came after the base, its areas, and its revision; None for one of the writer's own."""
+
+    op: Op
+    areas: list[Tokens]
+    revision: int | None
+
+
+def later(ops: Sequence[Op], revision: int | None = None) -> list[Later]:
+    """The operations of a revision, as ones that came later."""
+    return [Later(op, areas.areas(op), revision) for op in ops]
+
+
+def onto(address: Address, was: Stored | None, base: int | None, meant: Meant) -> Edit:
+    """The edit of a key as its writer meant it at revision `base`, to apply to what is stored now.
+
+    Changes to other leaves since then stay, and `Edit.at` says where the node is now. Raises MergeConflict where both
+    changed the same, and what `meant` raises.
+    """
+    key, tokens = address
+    over = [] if base is None else _since(key, was, base)
+    if base is None or not over:
+        return meant(was)
+    document = history.document_at(key, base)
+    mine = meant(None if isinstance(document, Nothing) else Stored(jsontext.dump(document), base))
+    wanted = mine.meant or mine.forward
+    ops, met = carry(key, wanted, over, document)
+    if met:
+        document, wanted, ops, met = _with_objects_of_both(key, mine, was, document, over, met)
+    at = _place(tokens, wanted, ops, over, document) if not met else None
+    if at is None:
+        raise MergeConflict(base, met or [_gone(address, over, document)])
+    return replace(edits.apply(key, was, ops), creates=mine.creates, at=at)
+
+
+def _place(
+    tokens: Tokens, wanted: Sequence[Op], ops: Sequence[Op], over: Sequence[Later], document: Seen
+) -> Tokens | None:
+    """Where the node of an address is once `wanted` has become `ops`; None if it is gone."""
+    if len(wanted) == len(ops) == 1 and wanted[0]["op"] == ops[0]["op"] == "add":
+        return paths.parse_pointer(ops[0]["path"]) + tokens[len(paths.parse_pointer(wanted[0]["path"])) :]
+    node = [{"op": "replace", "path": paths.format_pointer(tokens)}]
+    return follow(tokens, [one.op for one in areas.related(node, over, attrgetter("areas"))], document)
+
+
+def _gone(address: Address, over: Sequence[Later], document: Seen) -> Met:
+    """A node that the write leaves as it was, and that somebody has removed since."""
+    pointer = paths.format_pointer(address.tokens)
+    value = NOTHING if isinstance(document, Nothing) else patches.node(document, address.tokens)
+    by = _toucher(over, {"path": pointer})
+    return Met("state", address.key, pointer, value, NOTHING, value, by)
+
+
+def carry(
+    key: str,
+    ops: Sequence[Op],
+    over: Sequence[Later],
+    document: Seen,
+    *,
+    prefer: Prefer = None,
+    undoing: int | None = None,
+) -> tuple[Sequence[Op], list[Met]]:
+    """`ops` moved over later ones, both from `document`; or where they meet, and then no operations.
+
+    Where they have nothing to do with each other, it returns `ops` itself.
+    """
+    near = areas.related(ops, over, attrgetter("areas"))
+    if not near:
+        return ops, []
+    try:
+        return rebase(ops, [one.op for one in near], document, prefer=prefer), []
+    except Conflict as conflict:
+        return [], [_met(key, clash, near, undoing) for clash in conflict.conflicts]
+
+
+def _met(key: str, clash: Clash, over: Sequence[Later], undoing: int | None) -> Met:
+    by = next((one.revision for one in over if one.op is clash.their_op), None)
+    base, theirs, mine = copy.deepcopy((clash.base, clash.theirs, clash.mine))
+    return Met("state", key, clash.pointer, base, theirs, mine, by, undoing)
+
+
+def _since(key: str, was: Stored | None, base: int) -> list[Later]:
+    """What changed the key after the base, up to what is stored."""
+    over: list[Later] = []
+    for change in reversed(changes_since(key, was, base)):
+        over = before(over, change)
+    return over
+
+
+def before(over: list[Later], change: Change) -> list[Later]:
+    """What came later, beginning with one more change; if the next one has just taken it back, both drop out."""
+    taken_back = len(change.inverse)
+    if jsontext.dump([one.op for one in over[:taken_back]]) == jsontext.dump(change.inverse):
+        return over[taken_back:]
+    return later(change.forward, change.revision_id) + over
+
+
+def changes_since(key: str, was: Stored | None, after: int) -> list[Change]:
+    """The changes of a key after a revision that lead to what is stored, oldest first."""
+    if was:
+        return history.since(key, after, was.revision) if was.revision > after else []
+    found = history.since(key, after)
+    while found and found[-1].forward[-1:] != [{"op": "remove", "path": ""}]:
+        found.pop()  # it has come back while we look; the commit will see that
+    return found
+
+
+def _with_objects_of_both(
+    key: str, mine: Edit, was: Stored | None, document: Seen, over: Sequence[Later], met: list[Met]
+) -> tuple[Seen, Sequence[Op], Sequence[Op], list[Met]]:
+    """Once more, where both made an object under one name: what they put into it may well go together.
+
+    Returns the base with those objects in it, and what is wanted from there; then as `carry` does.
+    """
+    start: Any = copy.deepcopy(document)
+    ours, theirs = _value(mine.text), _value(was and was.text)
+    while shared := [one.pointer for one in met if _both_objects(one)]:
+        for pointer in shared:
+            start = patches.replay(start, [{"op": "add", "path": pointer, "value": {}}])
+        between = [one for op in diffs.diff(start, theirs)[0] for one in later([op], _toucher(over, op))]
+        wanted = diffs.diff(start, ours)[0]
+        ops, met = carry(key, wanted, between, start)
+        if not met:
+            return start, wanted, ops, []
+    return start, [], [], met
+
+
+def _both_objects(one: Met) -> bool:
+    return isinstance(one.base, Nothing) and isinstance(one.theirs, dict) and isinstance(one.yours, dict)
+
+
+def _value(text: str | None) -> Any:
+    return NOTHING if text is None else json.loads(text)
+
+
+def _toucher(over: Sequence[Later], op: Op) -> int | None:
+    """The last revision that touched what an operation touches, or something in or above it."""
+    tokens = paths.parse_pointer(op["path"])
+    return next((one.revision for one in reversed(over) if history.touches(one.op, tokens)), None)
