@@ -27,7 +27,7 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
         kept = Count("messages", filter=Q(messages__deleted_revision=None))
-        return super().get_queryset(request).annotate(kept=kept)
+        return super().get_queryset(request).filter(deleted_revision=None).annotate(kept=kept)
 
     @admin.display(description="Messages", ordering="kept")
     def message_count(self, conversation: Any) -> int:
@@ -57,7 +57,8 @@ class MessageAdmin(ReadOnlyAdmin):
     fields = ["conversation", "speaker", "timestamp", "message", "status", "user_id", "context_level", "stimuli_type"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
-        return super().get_queryset(request).filter(deleted_revision=None)
+        kept = {"deleted_revision": None, "conversation__deleted_revision": None}
+        return super().get_queryset(request).filter(**kept)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup == "conversation__id__exact" or super().lookup_allowed(lookup, value, request)

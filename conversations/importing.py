@@ -21,7 +21,7 @@ from state import legacy as state_legacy
 from state.folder import File, Unreadable
 from state.imports import Run
 from state.jsontext import Document
-from state.models import Change, Revision, StoreMeta
+from state.models import Change, Revision
 from state.report import Category, Report, Unit
 
 ATTEMPTS = 10
@@ -141,18 +141,11 @@ def _write(writings: Sequence[Writing], files: Mapping[str, str], seen: int, run
         firsts = [part.of.conversation.session_id for part in parts if part.is_first]
         author = run.author({name: files[name] for name in firsts})
         with transaction.atomic():
-            if not number and _moved(names, seen):
+            if not number and log.moved(names, seen):
                 return False
             made = log.write_portion([_missing(part) for part in parts] if number else parts, author)
         run.report.revisions += made
     return True
-
-
-def _moved(names: Sequence[str], seen: int) -> bool:
-    """Whether one of these conversations was changed after a revision. Holds the write lock from here on."""
-    head = StoreMeta.objects.select_for_update().values_list("last_seq", flat=True).first() or 0
-    kinds = ["conversation", "message"]
-    return head > seen and Change.objects.filter(revision__gt=seen, kind__in=kinds, key__in=names).exists()
 
 
 def _missing(part: Part) -> Part:
@@ -195,13 +188,18 @@ def _in_order(messages: Iterable[NewMessage]) -> list[NewMessage]:
 
 def _plan_more(chat: Chat, here: Here, strangers: AbstractSet[int], run: Run, report: Report) -> Writing | None:
     """What an existing conversation gets: messages and fields that it lacks, and fields that nobody else has set."""
+    name, file = here.row.session_id, chat.file.name
+    is_deleted = here.row.deleted_revision is not None
+    if is_deleted and not run.replace:
+        text = f"{name} was deleted in Nola, and stays so; --replace brings it back"
+        report.add(Category.CONFLICTING, Unit.CONVERSATIONS, file, text)
+        return None
     sorting = Sorting(here, chat, strangers, run.replace)
     sorting.take_all()
-    name, file = here.row.session_id, chat.file.name
     for (category, reason), count in sorting.outcomes.items():
         report.add(category, Unit.MESSAGES, file, f"{count} in {name}: {reason}" if reason else "", count)
     fields, kept = _fields(chat, here.row, run)
-    writing = Writing(here.row, fields, _in_order(sorting.new), sorting.restored, sorting.updates)
+    writing = Writing(here.row, fields, _in_order(sorting.new), sorting.restored, sorting.updates, is_deleted)
     for number, text in enumerate(kept):
         report.add(Category.CONFLICTING, Unit.CONVERSATIONS, file, text, int(not number))
     if not writing.is_idle:

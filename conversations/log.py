@@ -14,6 +14,7 @@ from django.db import transaction
 from conversations.models import Conversation, Message
 from state import jsontext, revisions
 from state.jsontext import JSONValue
+from state.models import Change, StoreMeta
 from state.revisions import Author, Recorder
 
 MOST_ROWS = 1000  # in one revision
@@ -72,11 +73,16 @@ class Writing:
     messages: Sequence[NewMessage] = ()
     restored: Sequence[Message] = ()
     updates: Sequence[tuple[Message, Mapping[str, Any]]] = ()
+    revive: bool = False  # it was deleted, and is to be back
+
+    @property
+    def has_own(self) -> bool:
+        """Whether the conversation itself changes, and not its messages alone."""
+        return bool(self.fields) or self.revive or isinstance(self.conversation, NewConversation)
 
     @property
     def is_idle(self) -> bool:
-        is_new = isinstance(self.conversation, NewConversation)
-        return not (is_new or self.fields or self.messages or self.restored or self.updates)
+        return not (self.has_own or self.messages or self.restored or self.updates)
 
     @property
     def row(self) -> Conversation:
@@ -134,6 +140,7 @@ def write_portion(parts: Sequence[Part], author: Author) -> bool:
     """Write one portion as one revision, and say whether there was anything to do."""
     with revisions.revision(author) as recorder:
         _create(parts, recorder)
+        _revive(parts, recorder)
         _set(parts, recorder)
         _add(parts, recorder)
         _restore(parts, recorder)
@@ -167,7 +174,7 @@ def portions(writings: Iterable[Writing]) -> Iterator[list[Part]]:
 
 def _parts(writing: Writing) -> Iterator[Part]:
     step = MOST_ROWS - 1  # one row is the conversation's own
-    is_first = bool(writing.fields) or isinstance(writing.conversation, NewConversation)
+    is_first = writing.has_own
     slices = list(_slices(writing.messages))
     if is_first and not slices:
         yield Part(writing, is_first)
@@ -201,12 +208,20 @@ def _create(parts: Sequence[Part], recorder: Recorder) -> None:
     for writing, row in zip(new, rows, strict=True):
         writing.conversation = row
         fields = _stored_fields(row, FIELDS)
-        recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, _hash(fields))
+        recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, digest(fields))
 
 
 def _new_row(new: Conversation | NewConversation, recorder: Recorder) -> Conversation:
     values = {name: getattr(new, name) for name in FIELDS}
     return Conversation(session_id=new.session_id, revision=recorder.seq, **values)
+
+
+def _revive(parts: Sequence[Part], recorder: Recorder) -> None:
+    for row in (part.of.row for part in parts if part.is_first and part.of.revive):
+        row.deleted_revision, row.revision = None, recorder.seq
+        row.save(update_fields=["deleted_revision", "revision"])
+        fields = _stored_fields(row, FIELDS)
+        recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, digest(fields))
 
 
 def _set(parts: Sequence[Part], recorder: Recorder) -> None:
@@ -219,7 +234,7 @@ def _set(parts: Sequence[Part], recorder: Recorder) -> None:
         for name, value in part.of.fields.items():
             setattr(row, name, value)
         row.revision = recorder.seq
-        result = _hash(_stored_fields(row, FIELDS))
+        result = digest(_stored_fields(row, FIELDS))
         recorder.record("conversation", row.session_id, {"set": _stored_fields(row, names)}, {"set": before}, result)
         rows.append(row)
     if rows:
@@ -262,7 +277,7 @@ def _update(parts: Sequence[Part], recorder: Recorder) -> None:
                 setattr(message, name, value)
         Message.objects.bulk_update([message for message, _ in updates], [*MESSAGE_FIELDS, "revision"])
         after: dict[str, JSONValue] = {str(message.pk): _stored_fields(message, fields) for message, fields in updates}
-        recorder.record("message", part.of.row.session_id, {"set": after}, {"set": before}, _hash(after))
+        recorder.record("message", part.of.row.session_id, {"set": after}, {"set": before}, digest(after))
 
 
 def _unchanged(messages: Sequence[Message]) -> list[Message]:
@@ -274,15 +289,31 @@ def _unchanged(messages: Sequence[Message]) -> list[Message]:
 
 def _record_messages(conversation: Conversation, messages: Sequence[Message], recorder: Recorder) -> None:
     ids: list[JSONValue] = [message.pk for message in messages]
-    texts = [[one.pk, one.speaker, one.message, one.timestamp_text or one.timestamp.isoformat()] for one in messages]
-    recorder.record("message", conversation.session_id, {"add": ids}, {"remove": ids}, _hash(texts))
+    result = digest([told(one) for one in messages])
+    recorder.record("message", conversation.session_id, {"add": ids}, {"remove": ids}, result)
+
+
+def told(one: Message) -> list[JSONValue]:
+    """What the hash of an added message covers."""
+    return [one.pk, one.speaker, one.message, one.timestamp_text or one.timestamp.isoformat()]
 
 
 def _locked(session_id: str) -> Conversation:
     row = Conversation.objects.select_for_update().filter(session_id=session_id).first()
     if row is None:
         raise NotFound(f"there is no conversation {session_id!r}")
+    if row.deleted_revision is not None:
+        raise NotFound(
+            f"the conversation {session_id!r} was deleted in revision {row.deleted_revision}; undo that first"
+        )
     return row
+
+
+def moved(names: Sequence[str], seen: int) -> bool:
+    """Whether one of these conversations was changed after a revision. Holds the write lock from here on."""
+    head = StoreMeta.objects.select_for_update().values_list("last_seq", flat=True).first() or 0
+    kinds = ["conversation", "message"]
+    return head > seen and Change.objects.filter(revision__gt=seen, kind__in=kinds, key__in=names).exists()
 
 
 def _stored_fields(row: Conversation | Message, names: Iterable[str]) -> dict[str, Any]:
@@ -293,5 +324,6 @@ def _stored(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _hash(value: Any) -> str:
+def digest(value: Any) -> str:
+    """The SHA-256 of a value's JSON text, as the result hash of a change has it."""
     return hashlib.sha256(jsontext.dump(value).encode()).hexdigest()

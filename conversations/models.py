@@ -1,4 +1,4 @@
-"""Conversations and their messages. `conversations.log` is their only writer."""
+"""Conversations and their messages. `conversations.log` writes them, `.undoing` sets them back, nothing else does."""
 
 from django.db import models
 
@@ -22,6 +22,7 @@ class Conversation(models.Model):
     )
     metadata = JSONTextField(default=dict)
     revision = models.BigIntegerField()
+    deleted_revision = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "conversation"

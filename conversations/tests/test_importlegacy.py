@@ -1108,7 +1108,7 @@ def test_long_messages_make_smaller_revisions(tmp_path):
 def test_others_who_write_all_the_time_make_the_import_say_busy(tmp_path, monkeypatch):
     write(tmp_path, "Stimuli/conversations/one.json", chat())
     write(tmp_path, "alpha.json", 1)
-    monkeypatch.setattr(importing, "_moved", lambda *args: True)
+    monkeypatch.setattr(log, "moved", lambda *args: True)
     monkeypatch.setattr(imports.time, "sleep", lambda seconds: None)
 
     with pytest.raises(CommandError, match="stopped before the end: the database is busy") as error:
