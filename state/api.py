@@ -89,7 +89,7 @@ def put_state(request: HttpRequest) -> HttpResponse:
     address = node_of(request)
     document = jsontext.load(request.body)
     written = store.put(address, document, author_of(request), **_terms(request, address))
-    return _written(request, address, written)
+    return _written(request, address, written, document.text)
 
 
 def patch_state(request: HttpRequest) -> HttpResponse:
@@ -228,11 +228,12 @@ def _terms(request: HttpRequest, address: Address) -> Terms:
     return Terms(check=asked.check_write, base=None)
 
 
-def _written(request: HttpRequest, address: Address, written: store.Written) -> HttpResponse:
-    """The answer to a write: the value now at its address, or where that has moved to meanwhile."""
+def _written(request: HttpRequest, address: Address, written: store.Written, text: str | None = None) -> HttpResponse:
+    """The answer to a write: the value now at its address, or where a merge has it; `text` if there was no merge."""
     [edit] = written.edits
     place = address if edit.at is None else Address(address.key, edit.at)
-    text = edits.node(place, edit.text or "")
+    if text is None or edit.at is not None:
+        text = edits.node(place, edit.text or "")
     status = 201 if written.created else 200
     return _represent(request, store.Reading(text, written.revision), status, place if place != address else None)
 

@@ -63,7 +63,7 @@ def put(address: Address, was: Stored | None, document: Document) -> Edit:
     """Put a document at an address; missing object parents are made. Raises paths.Blocked, TooLarge and TooDeep."""
     _check_depth(document.value, address)
     edit = _put(address, was, document)
-    _check_size(address.key, len((edit.text or "").encode()), was)
+    _check_size(address.key, jsontext.size(edit.text or ""), was)
     return edit
 
 
@@ -87,7 +87,7 @@ def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
     path = paths.format_pointer(tokens[: known + 1])
     if known == len(tokens):
         forward, inverse = diffs.diff(json.loads(data[start:end]), document.value, path)
-        new = data[:start] + document.text.encode() + data[end:]
+        new = paths.splice(data, start, end, document.text.encode())
         return Edit(key, was, new.decode(), forward, inverse)
     value = _nested(tokens[known + 1 :], document.value)
     new = paths.add(data, start, end, tokens[known], jsontext.dump(value).encode())
@@ -175,7 +175,7 @@ def _check_depth(value: JSONValue, address: Address) -> None:
 def _check_size(key: str, size: int, was: Stored | None) -> None:
     """Refuse a document that outgrows the limit; one that is over it already may still shrink."""
     limit = settings.NOLA_MAX_BODY_MB * 1024 * 1024
-    if size > limit and (was is None or size > len(was.text.encode())):
+    if size > limit and (was is None or size > jsontext.size(was.text)):
         raise TooLarge(f"{key!r} would have {size:,} bytes; the limit (NOLA_MAX_BODY_MB) is {limit:,}")
 
 

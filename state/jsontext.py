@@ -86,6 +86,11 @@ def depth(value: JSONValue) -> int:
     return levels
 
 
+def size(text: str) -> int:
+    """How many bytes of UTF-8 a text takes."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def kind(text: str) -> str:
     """The type of a stored value, by its first character: object, array, text, number, true/false or null."""
     names = {"{": "object", "[": "array", '"': "text", "t": "true/false", "f": "true/false", "n": "null"}

@@ -13,6 +13,7 @@ from state.diffs import Op, diff
 from state.jsontext import JSONValue
 from state.paths import Tokens
 
+MOST_OPS = 10_000  # in one patch
 NEEDS = {
     "add": ("path", "value"),
     "remove": ("path",),
@@ -59,6 +60,10 @@ def check(patch: JSONValue) -> list[Op]:
     """The operations of a patch document. Raises BadPatch, UnknownOp and paths.BadPointer."""
     if not isinstance(patch, list):
         raise BadPatch("a JSON Patch is an array of operations")
+    if len(patch) > MOST_OPS:
+        raise BadPatch(
+            f"{len(patch):,} operations are too many; {MOST_OPS:,} are taken at once. PUT what comes of them"
+        )
     return [_checked(number, op) for number, op in enumerate(patch)]
 
 

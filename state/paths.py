@@ -5,8 +5,9 @@ Documents here are bytes: compact UTF-8 as `jsontext.dump` writes it. The offset
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,6 +16,7 @@ Tokens = tuple[str, ...]
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # ASCII that is written as it is
+LARGE = 4096  # bytes from where one member of an object is looked for without listing them all
 
 
 class BadPointer(ValueError):
@@ -49,7 +51,8 @@ def parse_pointer(pointer: str) -> Tokens:
         return ()
     if not pointer.startswith("/"):
         raise BadPointer(f"the pointer {pointer!r} does not start with /")
-    return tuple(unescape(token) for token in pointer[1:].split("/"))
+    tokens = pointer[1:].split("/")
+    return tuple(map(unescape, tokens) if "~" in pointer else tokens)
 
 
 def format_pointer(tokens: Sequence[str]) -> str:
@@ -78,8 +81,35 @@ def index(token: str) -> int | None:
 
 def get(data: bytes, tokens: Sequence[str]) -> bytes:
     """The text of the node at `tokens`. Raises Missing."""
-    start, end = _span(data, tokens)
-    return data[start:end]
+    level: bytes | msgspec.Raw = data
+    for token in tokens:
+        level = _child(level, token)
+    return bytes(level)
+
+
+def _child(level: bytes | msgspec.Raw, token: str) -> bytes | msgspec.Raw:
+    """The text of a member or item. Raises Missing."""
+    if _is_large_object(memoryview(level), token):
+        found: msgspec.Raw = _member(token).decode(level).value
+        if not found:
+            raise Missing(f"there is no member {token!r}")
+        return found
+    text = bytes(level)
+    start, end = _span(text, [token])
+    return text[start:end]
+
+
+def _is_large_object(level: memoryview, token: str) -> bool:
+    return (
+        len(level) > LARGE and level[0] == ord("{") and '"' not in token and "\\" not in token and token.isprintable()
+    )
+
+
+@lru_cache(512)
+def _member(name: str) -> Any:
+    """A decoder that skips all members of an object but one."""
+    fields = [("value", msgspec.Raw, msgspec.Raw())]
+    return msgspec.json.Decoder(msgspec.defstruct("Member", fields, rename={"value": name}))
 
 
 def nearest(data: bytes, tokens: Sequence[str]) -> tuple[int, int, int]:
@@ -87,10 +117,9 @@ def nearest(data: bytes, tokens: Sequence[str]) -> tuple[int, int, int]:
     start, end = 0, len(data)
     for known, token in enumerate(tokens):
         try:
-            place = _find(data, start, end, token)
+            start, end = _value(data, start, end, token)
         except (Missing, Blocked):
             return known, start, end
-        start, end = place.value, place.end
     return len(tokens), start, end
 
 
@@ -101,10 +130,16 @@ def put(data: bytes, tokens: Sequence[str], value: bytes, position: int | None =
     """
     known, start, end = nearest(data, tokens)
     if known == len(tokens):
-        return data[:start] + value + data[end:]
+        return splice(data, start, end, value)
     if known < len(tokens) - 1:
         raise Missing(f"there is no {tokens[known]!r}")
     return add(data, start, end, tokens[-1], value, position)
+
+
+def splice(data: bytes, start: int, end: int, value: bytes) -> bytes:
+    """The document with other bytes in place of those from `start` to `end`."""
+    view = memoryview(data)
+    return b"".join((view[:start], value, view[end:]))
 
 
 def insert(data: bytes, tokens: Sequence[str], value: bytes) -> bytes:
@@ -114,7 +149,7 @@ def insert(data: bytes, tokens: Sequence[str], value: bytes) -> bytes:
         place = _find(data, start, end, tokens[-1])
     except Missing:
         return add(data, start, end, tokens[-1], value)
-    return data[: place.start] + value + b"," + data[place.start :]
+    return splice(data, place.start, place.start, value + b",")
 
 
 def add(data: bytes, start: int, end: int, token: str, value: bytes, position: int | None = None) -> bytes:
@@ -134,9 +169,9 @@ def add(data: bytes, start: int, end: int, token: str, value: bytes, position: i
         names = list(_OBJECT.decode(memoryview(data)[start:end])) if position is not None else []
         if position is not None and position < len(names):
             before = _find(data, start, end, names[position]).start
-            return data[:before] + entry + b"," + data[before:]
+            return splice(data, before, before, entry + b",")
     comma = b"" if end - start == 2 else b","
-    return data[: end - 1] + comma + entry + data[end - 1 :]
+    return splice(data, end - 1, end - 1, comma + entry)
 
 
 def remove(data: bytes, tokens: Sequence[str]) -> tuple[bytes, Place]:
@@ -147,7 +182,7 @@ def remove(data: bytes, tokens: Sequence[str]) -> tuple[bytes, Place]:
         end += 1  # the comma behind
     elif place.position:
         start -= 1  # the comma before
-    return data[:start] + data[end:], place
+    return splice(data, start, end, b""), place
 
 
 def find(data: bytes, tokens: Sequence[str]) -> Place:
@@ -178,11 +213,26 @@ def _span(data: bytes, tokens: Sequence[str]) -> tuple[int, int]:
     start, end = 0, len(data)
     for token in tokens:
         try:
-            place = _find(data, start, end, token)
+            start, end = _value(data, start, end, token)
         except Blocked as error:
             raise Missing(str(error)) from None
-        start, end = place.value, place.end
     return start, end
+
+
+def _value(data: bytes, start: int, end: int, token: str) -> tuple[int, int]:
+    """The byte offsets of the value of a member or item. Raises as `_find` does."""
+    level = memoryview(data)[start:end]
+    if _is_large_object(level, token):
+        value = _member(token).decode(level).value
+        if not value:
+            raise Missing(f"there is no member {token!r}")
+        label = encode_basestring(token).encode() + b":"
+        text = label + memoryview(value)[:LARGE]
+        at = data.find(text, start, end)
+        if data.find(text, at + 1, end) < 0:  # else the same stands deeper inside too, and must be told apart
+            return at + len(label), at + len(label) + len(value)
+    place = _find(data, start, end, token)
+    return place.value, place.end
 
 
 def _find(data: bytes, start: int, end: int, token: str) -> Place:

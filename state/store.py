@@ -4,15 +4,14 @@ Reads hand out the stored text. Writes compute what to do before they take the w
 nothing moved meanwhile, and start over if it did.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import TextField
+from django.db.models import TextField, Value
 from django.db.models.functions import Cast
 
-from state import edits, history, jsontext, kinds, merges
+from state import chain, edits, history, jsontext, kinds, merges
 from state.diffs import Op
 from state.edits import Address, Edit, NotFound, Stored
 from state.fields import JSONText
@@ -301,15 +300,15 @@ def write(changed: Sequence[Edit], recorder: Recorder) -> None:
     """Write planned edits into a revision in the making."""
     for edit in changed:
         _write_entry(edit, recorder)
-        result = hashlib.sha256(edit.text.encode()).hexdigest() if edit.text is not None else ""
+        result = chain.hash_of(edit.text) if edit.text is not None else ""
         change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)
         if edit.text is not None:
-            _remember_later(edit.key, recorder.seq, len(edit.text), len(change.forward))
+            _remember_later(edit.key, len(edit.text), len(change.forward))
 
 
-def _remember_later(key: str, revision: int, document_bytes: int, patch_bytes: int) -> None:
+def _remember_later(key: str, document_bytes: int, patch_bytes: int) -> None:
     """Let the history keep a snapshot if one is due, once the write is done; if that fails, the write stands."""
-    transaction.on_commit(lambda: history.remember(key, revision, document_bytes, patch_bytes), robust=True)
+    transaction.on_commit(lambda: history.remember(key, document_bytes, patch_bytes), robust=True)
 
 
 def _write_entry(edit: Edit, recorder: Recorder) -> None:
@@ -317,8 +316,11 @@ def _write_entry(edit: Edit, recorder: Recorder) -> None:
     if edit.text is None:
         entries.delete()
         return
-    fields = {"value_json": JSONText(edit.text), "updated_at": recorder.at, "revision": recorder.seq}
+    fields = {"updated_at": recorder.at, "revision": recorder.seq}
     if edit.was is None:
-        StateEntry.objects.bulk_create([StateEntry(key_name=edit.key, created_at=recorder.at, **fields)])
+        value = JSONText(edit.text)
+        StateEntry.objects.bulk_create(
+            [StateEntry(key_name=edit.key, value_json=value, created_at=recorder.at, **fields)]
+        )
     else:
-        entries.update(**fields)
+        entries.update(value_json=Value(edit.text, TextField()), **fields)  # as it is: a large text is not copied

@@ -71,10 +71,14 @@ def plan(operations: Sequence[Operation]) -> Callable[[], list[Edit]]:
                 raise OperationFailed(number, error) from error
             if edit:
                 done[key].append(edit)
-                now[key] = None if edit.text is None else Stored(edit.text, 0)
+                now[key] = None if edit.text is None else Stored(edit.text, _revision(at_first[key]))
         return [_joined(key, at_first[key], done[key]) for key in keys if done[key]]
 
     return planned
+
+
+def _revision(was: Stored | None) -> int:
+    return was.revision if was else 0
 
 
 def _joined(key: str, was: Stored | None, steps: Sequence[Edit]) -> Edit:

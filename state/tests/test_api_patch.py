@@ -147,3 +147,12 @@ def test_a_patch_cannot_blow_a_document_up(task, settings):
     assert response.status_code == 413
     assert "'Bomb' would have" in response.json()["detail"]
     assert len(task.get("/api/state/Bomb").content) < 1100
+
+
+def test_a_patch_of_too_many_operations_is_refused(task):
+    response = patch(task, "Task", [{"op": "test", "path": "/a", "value": 1}] * 10_001)
+
+    assert response.status_code == 400
+    assert response.json()["detail"] == (
+        "10,001 operations are too many; 10,000 are taken at once. PUT what comes of them"
+    )

@@ -112,3 +112,12 @@ def test_a_read_only_key_cannot_run_one(task, make_key):
     response = task.post("/api/transactions", {"operations": []}, content_type=JSON, headers=headers)
 
     assert response.status_code == 403
+
+
+def test_a_match_that_fails_says_when_the_key_last_changed(agent):
+    agent.put("/api/state/A", "1", content_type=JSON)
+    operations = [{"op": "put", "pointer": "/A", "value": 2}, {"op": "match", "pointer": "/A", "etag": '"x"'}]
+
+    response = agent.post("/api/transactions", {"operations": operations}, content_type=JSON)
+
+    assert (response.status_code, response.json()["revision"], response.json()["op_index"]) == (412, 1, 1)
