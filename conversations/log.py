@@ -3,7 +3,6 @@
 A message's change holds its id, and tags that were set, never its text; the text is in the table alone.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from conversations.models import Conversation, Message
-from state import jsontext, revisions
+from state import chain, jsontext, revisions
 from state.jsontext import JSONValue
 from state.models import Change, StoreMeta
 from state.revisions import Author, Recorder
@@ -326,4 +325,4 @@ def _stored(value: Any) -> Any:
 
 def digest(value: Any) -> str:
     """The SHA-256 of a value's JSON text, as the result hash of a change has it."""
-    return hashlib.sha256(jsontext.dump(value).encode()).hexdigest()
+    return chain.hash_of(jsontext.dump(value))

@@ -9,9 +9,11 @@ import re
 import zlib
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
-from django.db.models import Count, IntegerField, Max, Min, Sum, TextField
+from django.db import connection
+from django.db.models import IntegerField, Max, Sum, TextField
 from django.db.models.functions import Cast, Length
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -24,9 +26,11 @@ from state.models import Change, Revision, Snapshot, StateEntry, StoreMeta
 from state.patches import NOTHING, Nothing
 from state.paths import Tokens
 
-SNAPSHOT_CHANGES = 250  # changes of a key between two snapshots, at most about
+REPLAYED_AT_ONCE = 500  # changes parsed in one go
+SNAPSHOT_CHANGES = 500  # changes of a key between two snapshots; a replay from the nearest takes half of them at most
 SNAPSHOT_BYTES = 65536  # bytes of patches that are worth a snapshot, if they are more than twice the document too
-LOOK_EVERY = 32  # revisions between two looks at whether a snapshot is due
+ZLIB_LEVEL = 6
+WEIGH_EVERY = 32  # changes of a key between two looks at how many bytes its patches have
 
 
 class UnknownMoment(ValueError):
@@ -75,11 +79,13 @@ def document_at(key: str, revision: int) -> JSONValue | Nothing:
     """The document of a key as it was at a revision, NOTHING where there was none."""
     start, document = _nearest(key, revision)
     if start <= revision:
-        changes = _changes(key, start, revision).values_list("forward", flat=True)
+        changes = _changes(key, start, revision).values_list(Cast("forward", TextField()))
     else:
-        changes = _changes(key, revision, start).reverse().values_list("inverse", flat=True)
-    for ops in changes.iterator(chunk_size=500):
-        document = patches.replay(document, ops)
+        changes = _changes(key, revision, start).reverse().values_list(Cast("inverse", TextField()))
+    rows = changes.iterator(chunk_size=REPLAYED_AT_ONCE)
+    while some := [text for (text,) in islice(rows, REPLAYED_AT_ONCE)]:
+        for ops in json.loads(f"[{','.join(some)}]"):
+            document = patches.replay(document, ops)
     return document
 
 
@@ -89,14 +95,29 @@ def _nearest(key: str, revision: int) -> tuple[int, JSONValue | Nothing]:
     The newest is read in one go: its text and its revision belong together, whatever is written meanwhile.
     """
     newest, text = _newest(key)
-    snapshots = Snapshot.objects.filter(key=key)
-    before = snapshots.filter(revision__lte=revision).aggregate(seq=Max("revision"))["seq"] or 0
-    after = snapshots.filter(revision__gt=revision, revision__lt=newest).aggregate(seq=Min("revision"))["seq"] or newest
-    if _changes(key, before, revision).count() <= _changes(key, revision, after).count():
+    with connection.cursor() as cursor:
+        cursor.execute(NEAREST, {"key": key, "revision": revision, "newest": newest})
+        before, after, changes_before, changes_after = cursor.fetchone()
+    if changes_before <= changes_after:
         after = before
     if after == newest:
         return after, NOTHING if text is None else json.loads(text)
     return after, _snapshot(key, after)
+
+
+NEAREST = """
+    WITH near AS (SELECT
+        (SELECT coalesce(max(revision), 0) FROM state_snapshot
+            WHERE key = %(key)s AND revision <= %(revision)s) AS before,
+        (SELECT coalesce(min(revision), %(newest)s) FROM state_snapshot
+            WHERE key = %(key)s AND revision > %(revision)s AND revision < %(newest)s) AS after)
+    SELECT before, after,
+        (SELECT count(*) FROM state_change
+            WHERE kind = 'state' AND key = %(key)s AND revision > before AND revision <= %(revision)s),
+        (SELECT count(*) FROM state_change
+            WHERE kind = 'state' AND key = %(key)s AND revision > %(revision)s AND revision <= after)
+    FROM near
+"""
 
 
 def _newest(key: str) -> tuple[int, str | None]:
@@ -231,18 +252,29 @@ def _blamed_snapshot(key: str) -> Blamed:
     return Blamed(document, blamed, snapshot.revision)
 
 
-def remember(key: str, revision: int, document_bytes: int, patch_bytes: int) -> None:
-    """Keep a snapshot of a key that `revision` has written, if enough has been written since the last one."""
-    if revision % LOOK_EVERY and patch_bytes < SNAPSHOT_BYTES:
-        return
-    last = Snapshot.objects.filter(key=key).aggregate(seq=Max("revision"))["seq"] or 0
-    length = Length(Cast("forward", TextField()), output_field=IntegerField())
-    since = _changes(key, last, revision).order_by().aggregate(count=Count("id"), bytes=Sum(length))
-    if since["count"] >= SNAPSHOT_CHANGES or (since["bytes"] or 0) > max(SNAPSHOT_BYTES, 2 * document_bytes):
-        now = blame_of(key)
-        document, blamed = (zlib.compress(jsontext.dump(part).encode(), 1) for part in now[:2])
-        row = Snapshot(key=key, revision=now.revision, document=document, blame=blamed)
-        Snapshot.objects.bulk_create([row], ignore_conflicts=True)
+def remember(key: str, document_bytes: int, patch_bytes: int) -> None:
+    """Keep a snapshot of a key that was just written, if enough has been written since the last one."""
+    last, count = _since_snapshot(key)
+    if count < SNAPSHOT_CHANGES:
+        if count % WEIGH_EVERY and patch_bytes < SNAPSHOT_BYTES:
+            return
+        length = Length(Cast("forward", TextField()), output_field=IntegerField())
+        since = Change.objects.filter(kind="state", key=key, revision_id__gt=last).order_by()
+        if (since.aggregate(bytes=Sum(length))["bytes"] or 0) <= max(SNAPSHOT_BYTES, 2 * document_bytes):
+            return
+    now = blame_of(key)
+    document, blamed = (zlib.compress(jsontext.dump(part).encode(), ZLIB_LEVEL) for part in now[:2])
+    row = Snapshot(key=key, revision=now.revision, document=document, blame=blamed)
+    Snapshot.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def _since_snapshot(key: str) -> tuple[int, int]:
+    """The revision of a key's last snapshot, 0 if it has none, and how many changes it has had since."""
+    last = "SELECT coalesce(max(revision), 0) FROM state_snapshot WHERE key = %s"
+    count = f"SELECT count(*) FROM state_change WHERE kind = 'state' AND key = %s AND revision > ({last})"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT ({last}), ({count})", [key, key, key])
+        return cursor.fetchone()
 
 
 # What happened

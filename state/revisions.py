@@ -88,7 +88,7 @@ class Recorder:
     def record(self, kind: str, key: str, forward: Payload, inverse: Payload, result_hash: str) -> Change:
         """Add a change: what was done, what takes it back, and the SHA-256 of what it made ("" where it removed)."""
         texts = JSONText(jsontext.dump(forward)), JSONText(jsontext.dump(inverse))
-        salt = secrets.token_hex(16)
+        salt = secrets.token_urlsafe(16)
         change = Change(
             revision_id=self.seq,
             kind=kind,

@@ -5,13 +5,13 @@ Read the figures as ratios: the first row is the same machine answering /healthz
 
 import http.client
 import json
-import sqlite3
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tests import bench_history
 from tests.server import KEY, Server, running
 
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -55,35 +55,7 @@ def run(server: Server) -> None:
         row(f"GET the last leaf of {size}", measure(connection, "GET", last, [None] * 20))
         row(f"PUT the last leaf of {size}", measure(connection, "PUT", last, numbers(20)))
     row("GET the whole state", measure(connection, "GET", "/api/state", [None] * 10))
-    measure_history(server, connection)
-
-
-def measure_history(server: Server, connection: http.client.HTTPConnection) -> None:
-    """One-leaf edits of a document of 131 kB: what they add to the history, and what it costs to read the past."""
-    key = "/api/state/Past"
-    measure(connection, "PUT", key, [document(1030)])
-    first = history_bytes(server)
-    row("1,000 PUTs of a leaf of 131 kB, each", measure(connection, "PUT", f"{key}/k500/n", numbers(1000)))
-    sys.stdout.write(f"{'they add to the history':<36}{(history_bytes(server) - first) / 1000:>10.1f} kB\n")
-    row("GET it as it is", measure(connection, "GET", key, [None] * 20))
-    head = int(server.request("GET", key)[2]["nola-revision"])
-    for ago in (1, 100, 500, 900):
-        row(f"GET it as it was {ago} revisions ago", measure(connection, "GET", f"{key}?at={head - ago}", [None] * 20))
-    row("GET its blame", measure(connection, "GET", "/api/blame/Past", [None] * 5))
-    row("GET a page of its history", measure(connection, "GET", "/api/history/Past", [None] * 20))
-
-
-def history_bytes(server: Server) -> int:
-    """What the history of the key takes: changes, revisions and snapshots."""
-    database = sqlite3.connect(server.data / "db" / "nola.sqlite3")
-    try:
-        return database.execute(
-            "SELECT (SELECT sum(length(forward) + length(inverse) + 200) FROM state_change WHERE key = 'Past')"
-            " + (SELECT sum(length(actor) + 150) FROM state_revision)"
-            " + (SELECT coalesce(sum(length(document) + length(blame)), 0) FROM state_snapshot WHERE key = 'Past')"
-        ).fetchone()[0]
-    finally:
-        database.close()
+    bench_history.run(server)
 
 
 def row(name: str, milliseconds: float) -> None:

@@ -1,4 +1,3 @@
-import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -6,7 +5,7 @@ import pytest
 from conversations import log
 from conversations.log import NewConversation, NewMessage
 from conversations.models import Conversation, Message
-from state import store
+from state import chain, store
 from state.models import Change, Revision
 from state.revisions import Author, Source
 
@@ -33,7 +32,7 @@ def test_a_change_holds_ids_and_a_hash_and_never_the_text():
     change = Change.objects.get(kind="message")
     pk = Message.objects.get().pk
     assert (change.key, change.forward, change.inverse) == ("s", {"add": [pk]}, {"remove": [pk]})
-    assert change.result_hash == hashlib.sha256(f'[[{pk},"user","secret","noon"]]'.encode()).hexdigest()
+    assert change.result_hash == chain.hash_of(f'[[{pk},"user","secret","noon"]]')
 
 
 def test_a_new_conversation_is_recorded_with_its_fields():

@@ -56,7 +56,6 @@ def edited(draw, document):
 
 def write(documents, monkeypatch):
     """Store the documents one after another under a new key; the key, and revision and text after each write."""
-    monkeypatch.setattr(history, "LOOK_EVERY", 1)
     monkeypatch.setattr(history, "SNAPSHOT_CHANGES", 4)
     key, recorded = f"key-{next(numbers)}", []
     for document in documents:
@@ -66,7 +65,7 @@ def write(documents, monkeypatch):
             written = store.remove_keys([key], ADA)
         for edit in written.changed:
             if edit.text is not None:
-                history.remember(key, written.revision, len(edit.text), 0)
+                history.remember(key, len(edit.text), 0)
         recorded.append((written.revision, None if document is None else jsontext.dump(document)))
     return key, recorded
 
@@ -198,11 +197,10 @@ def test_blame_follows_any_operation(data):
 
 
 def test_a_snapshot_is_kept_every_so_many_changes_and_bounds_the_replay(monkeypatch, django_assert_max_num_queries):
-    monkeypatch.setattr(history, "LOOK_EVERY", 1)
     monkeypatch.setattr(history, "SNAPSHOT_CHANGES", 20)
     for number in range(100):
-        written = store.put(Address("Task", ("n",)), jsontext.document(number), ADA)
-        history.remember("Task", written.revision, 100, 0)
+        store.put(Address("Task", ("n",)), jsontext.document(number), ADA)
+        history.remember("Task", 100, 0)
 
     assert Snapshot.objects.count() == 5
     replayed = []
@@ -216,8 +214,18 @@ def test_snapshots_are_taken_by_writing_alone(monkeypatch):
     monkeypatch.setattr(history, "SNAPSHOT_CHANGES", 20)
     for number in range(40):
         store.put(Address("Task", ("n",)), jsontext.document(number), ADA)
+        store.put(Address("Other", ("n",)), jsontext.document(number), ADA)
 
-    assert Snapshot.objects.get().revision == 32
+    snapshots = Snapshot.objects.order_by("revision").values_list("key", "revision")
+    assert list(snapshots) == [("Task", 39), ("Other", 40), ("Task", 79), ("Other", 80)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_large_patches_bring_a_snapshot_early():
+    for number in range(6):
+        store.put(Address("Task"), jsontext.document(f"{number}" * 70_000), ADA)
+
+    assert list(Snapshot.objects.order_by("revision").values_list("revision", flat=True)) == [2, 4, 6]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import json
 
@@ -12,6 +13,11 @@ from state.revisions import Author, Source
 
 pytestmark = pytest.mark.django_db
 ADA = Author("user:ada", Source.ADMIN, "a reason", {"client": "test"})
+
+
+def b64(hashed):
+    """A hash as history keeps it, written out here once more."""
+    return base64.urlsafe_b64encode(hashed.digest()).decode().rstrip("=")
 
 
 def put(pointer, value, **options):
@@ -34,7 +40,7 @@ def test_a_write_is_in_the_history_with_its_author():
     assert (change.kind, change.key) == ("state", "Task")
     assert change.forward == [{"op": "replace", "path": "/status", "value": "done"}]
     assert change.inverse == [{"op": "replace", "path": "/status", "value": "open"}]
-    assert change.result_hash == hashlib.sha256(b'{"status":"done"}').hexdigest()
+    assert change.result_hash == b64(hashlib.sha256(b'{"status":"done"}'))
 
 
 def test_the_history_replays_to_what_is_stored():
@@ -50,7 +56,7 @@ def test_the_history_replays_to_what_is_stored():
     for change in changes:
         document = patches.replay(document, change.forward)
         texts.append(jsontext.dump(document))
-        assert hashlib.sha256(texts[-1].encode()).hexdigest() == change.result_hash
+        assert b64(hashlib.sha256(texts[-1].encode())) == change.result_hash
 
     assert texts[-1] == store.read(Address("Task")).text
     for change, before in zip(reversed(changes), [*reversed(texts[:-1]), None], strict=True):
@@ -202,7 +208,7 @@ def test_the_chain_links_every_revision():
                 change.result_hash,
             ]
             compact = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
-            assert change.digest == hashlib.sha256(compact.encode()).hexdigest()
+            assert change.digest == b64(hashlib.sha256(compact.encode()))
         assert revision.chain == chain.link(previous, revision, [change.digest for change in changes])
         previous = revision.chain
     assert StoreMeta.objects.get().last_chain == previous
@@ -255,3 +261,12 @@ def test_writes_take_the_write_lock_at_once():
         assert cursor.fetchone() == ("wal",)
         cursor.execute("PRAGMA synchronous")
         assert cursor.fetchone() == (2,)
+
+
+def test_hashes_of_older_databases_are_known_again():
+    text = '{"a":1}'
+
+    assert chain.same(hashlib.sha256(text.encode()).hexdigest(), chain.hash_of(text))
+    assert chain.same(chain.hash_of(text), chain.hash_of(text))
+    assert not chain.same(hashlib.sha256(b"other").hexdigest(), chain.hash_of(text))
+    assert not chain.same(chain.hash_of("other"), chain.hash_of(text))
