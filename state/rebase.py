@@ -21,8 +21,9 @@ from typing import Literal, NamedTuple
 from state import paths
 from state.diffs import Op
 from state.identities import Body, Node, Seen, Side, Step, Tree, gap_of, same
-from state.patches import NOTHING, Nothing
+from state.patches import Nothing
 from state.paths import Tokens
+from state.sides import Sides
 
 
 class Clash(NamedTuple):
@@ -82,31 +83,17 @@ def follow(tokens: Tokens, over: Sequence[Op], document: Seen) -> Tokens | None:
     return None if theirs.broken(node) else (*paths.parse_pointer(theirs.pointer(node)), *rest)
 
 
-class _Merge:
-    """Carries my steps over to theirs, one by one. `here` is my state at that step, `merged` theirs with my steps."""
+class _Merge(Sides):
+    """Carries my steps over to theirs, one by one; `merged` is theirs with my steps."""
 
     def __init__(self, top: Node, mine: Side, theirs: Side, prefer: str | None) -> None:
-        self.base, self.here, self.merged = Tree(top), Tree(top), Tree(top, theirs)
-        self.mine, self.theirs, self.prefer = mine, theirs, prefer
+        super().__init__(top, mine, theirs)
+        self.merged, self.prefer = Tree(top, theirs), prefer
         self.ops: list[Op] = []
         self.clashes: dict[str, Clash] = {}
         self.knotted = False
         # True: the node is as I leave it in the end; False: theirs stands. None of my later steps inside it counts.
         self.fates: dict[Node, bool] = {}
-        self._agreed: dict[Node, bool] = {}
-        self._repeated: dict[Node, bool] = {}
-        self._above: set[Node] = set()  # nodes with something inside, or in their value, that they touched
-        for node in theirs.filled:
-            self._touch(node)
-        for node in theirs.placed:
-            if node.home:
-                self._touch(node.home.owner)
-
-    def _touch(self, node: Node) -> None:
-        while node not in self._above:
-            self._above.add(node)
-            if node.home:
-                node = node.home.owner
 
     def carry(self, step: Step) -> None:
         if step.kind in ("replace", "remove"):
@@ -122,15 +109,15 @@ class _Merge:
         node = step.node
         if node in self.fates or self._fate(self.merged.home(node)) is not None:
             return
-        cut, saved = self.merged.broken(node), self._saved(node)
+        cut, saved = self.merged.broken(node), self.saved_from(node)
         if cut and not saved:
             self._blocked(cut, step)
             return
-        touched = self._meets(step)
-        if touched and not saved and self._agrees(node):
+        touched = self.met_by(step)
+        if touched and not saved and self.agrees(node):
             self._settle(node)
             return
-        theirs = saved or touched or self._beside(step)
+        theirs = saved or touched or self.met_beside(step)
         if theirs and not self._clash(node, step, theirs):
             self.fates[node] = False
         elif cut:
@@ -151,8 +138,8 @@ class _Merge:
 
     def _move(self, step: Step) -> None:
         node = step.node
-        if node in self._above or node in self.theirs.by:
-            self._above.update(owner for owner, _ in self.here.lineage(step.body))
+        if node in self.above or node in self.theirs.by:
+            self.above.update(owner for owner, _ in self.here.lineage(step.body))
         fate = self._fate_of_place(node)
         cut = self.merged.broken(node)
         if fate is None and cut:
@@ -175,7 +162,7 @@ class _Merge:
         if fate is None and into:
             self.fates[step.node] = True
             self._emit_remove(step.node)
-        elif fate and into is None and self.mine.moved[step.node] is step and not self._repeats(step):
+        elif fate and into is None and self.mine.moved[step.node] is step and not self.repeats(step):
             self._restore(step.node, anew=True)
 
     def _order(self, step: Step) -> None:
@@ -214,9 +201,9 @@ class _Merge:
         """My step is inside a node that is gone or was replaced. Returns its fate: True if it stands as in mine."""
         out = self.merged.broken(step.node) and not self.mine.broken(step.node) and not self.mine.within(step.node, cut)
         leaves = step.kind == "move" and out
-        if not leaves and self._agrees(cut):
+        if not leaves and self.agrees(cut):
             self._settle(cut)
-        elif self._clash(cut, step, self._their_op(cut)):
+        elif self._clash(cut, step, self.their_op(cut)):
             self._restore(cut)
         else:
             self.fates[cut] = False
@@ -229,78 +216,27 @@ class _Merge:
             self._restore(node)
         self.fates[node] = True
 
-    def _saved(self, node: Node) -> Op | None:
-        """What they did to take something out of the node that I replace or remove."""
-        theirs = self.theirs
-        for other in theirs.moved if node in self._above else ():
-            left = not theirs.broken(other) and not theirs.within(other, node)
-            if left and self.here.within(other, node):
-                return theirs.placed[other]
-        return None
-
-    def _meets(self, step: Step) -> Op | None:
-        """What they did to the node that I replace or remove, or inside it."""
-        node, theirs = step.node, self.theirs
-        if step.kind == "remove" and node in theirs.moved:
-            return theirs.placed[node]
-        if node not in self._above:
-            return None
-        if node in theirs.filled:
-            return theirs.filled[node]
-        inside = (op for other, op in theirs.filled.items() if self.here.within(other, node))
-        gone = (op for other, op in theirs.placed.items() if other is not node and self.here.within(other, node))
-        return next(inside, None) or next(gone, None)
-
-    def _beside(self, step: Step) -> Op | None:
-        """What they did to a neighbour, in the base, of the item that I replace or remove."""
-        node = step.node
-        siblings = node.home.kids if node.home else {}
-        if not isinstance(siblings, list):
-            return None
-        index = int(node.name)
-        for first, second, other in [(index - 1, index, index - 1), (index, index + 1, index + 1)]:
-            if not 0 <= other < len(siblings):
-                continue
-            neighbour = siblings[other]
-            if neighbour in self.theirs.changed and neighbour not in self.mine.changed:
-                return self.theirs.by[neighbour]
-            gap = self.theirs.gaps.get((siblings[first], siblings[second]))
-            if gap and step.kind == "remove" and neighbour in self.mine.removed:
-                return gap
-        return None
-
     def _may_move(self, step: Step) -> bool:
         node = step.node
         if node not in self.theirs.moved:
             return True
-        return not self._same_place(node) and self._clash(node, step, self.theirs.placed[node])
-
-    def _same_place(self, node: Node) -> bool:
-        """Whether both sides moved the node to one place: one name, or one neighbour in an array."""
-        body = self.mine.home(node)
-        if body is None or self.theirs.home(node) is not body:
-            return False
-        mine, theirs = self.mine.kids(body), self.theirs.kids(body)
-        if not isinstance(mine, list) or not isinstance(theirs, list):
-            return self.mine.name(node) == self.theirs.name(node)
-        ours, others = _around(self.mine, mine, node), _around(self.theirs, theirs, node)
-        return ours[0] is others[0] or ours[1] is others[1]
+        return not self.same_place(node) and self._clash(node, step, self.theirs.placed[node])
 
     def _make_room(self, step: Step) -> bool:
         """Whether a node may come to its place: nobody is there under the name, and they left the gap in an array."""
         node = step.node
         taker = self.merged.member(step.body, step.name)
-        if self.base.broken(node) and (self._repeats(step) or (taker and self._alike(node, taker))):
+        if self.base.broken(node) and (self.repeats(step) or (taker and self.alike(node, taker))):
             self.fates[node] = True
             if step.kind == "move":
                 self._emit_remove(node)
             return False
         gap = gap_of(self.here, node, step.body)
         if gap and all(item in self.theirs.removed for item in gap):
-            return self._clash(gap[1], step, self._their_op(gap[1]))
+            return self._clash(gap[1], step, self.their_op(gap[1]))
         if taker is None or taker is node:
             return taker is None
-        if not self._clash(taker, step, self._their_op(taker)):
+        if not self._clash(taker, step, self.their_op(taker)):
             return False
         self._emit_remove(taker)
         return True
@@ -313,79 +249,18 @@ class _Merge:
                 name += "~"
         return step if name == step.name else step._replace(name=name)
 
-    def _alike(self, node: Node, taker: Node) -> bool:
-        """Whether the node I made ends as theirs, where theirs is."""
-        home, name = self.mine.home(node), self.mine.name(node)
-        stays = home is self.theirs.home(taker) and name == self.theirs.name(taker) and not self.theirs.broken(taker)
-        return stays and same(self.mine.value(node), self.theirs.value(taker))
-
-    def _repeats(self, step: Step) -> bool:
-        """Whether both sides put the same items, and no others, between the same two."""
-        node, body = step.node, step.body
-        if node not in self._repeated and body.owner in self.theirs.filled and self.mine.home(node) is body:
-            kids, others = self.mine.kids(body), self.theirs.kids(body)
-            if isinstance(kids, list) and isinstance(others, list):
-                run, left, right = _run(kids, self.mine.index(kids, node), self.mine.added)
-                match = self._their_run(others, body, left, right)
-                values = [self.mine.value(item) for item in run], [self.theirs.value(item) for item in match]
-                self._repeated.update(dict.fromkeys(run, same(*values)))
-        return self._repeated.get(node, False)
-
-    def _their_run(self, kids: list[Node], body: Body, left: Node | None, right: Node | None) -> list[Node]:
-        """The items they put between the same two; none if something else is there too."""
-        if left is not None and self.theirs.home(left) is not body:
-            return []
-        start = 0 if left is None else self.theirs.index(kids, left) + 1
-        run, _, end = _run(kids, start, self.theirs.added)
-        return run if end is right else []
-
-    def _agrees(self, node: Node) -> bool:
-        """Whether both sides end with the same text at a node, or, for a member that is gone, under its name."""
-        if node not in self._agreed:
-            mine, theirs = self._seen(self.mine, node), self._seen(self.theirs, node)
-            if isinstance(mine, Nothing) or isinstance(theirs, Nothing):
-                self._agreed[node] = mine is theirs
-            else:
-                self._agreed[node] = same(mine, theirs)
-        return self._agreed[node]
-
-    def _seen(self, tree: Tree, node: Node) -> Seen:
-        """What a side has at a node, or at the place of one that it does not have."""
-        if tree.broken(node) is None:
-            return tree.value(node)
-        for other in (self.base, self.theirs, self.mine):
-            home = other.home(node)
-            if home is not None and other.broken(node) is None:
-                found = tree.member(home, other.name(node))
-                return NOTHING if found is None else tree.value(found)
-        return NOTHING
-
-    def _their_op(self, node: Node) -> Op | None:
-        return self.theirs.by.get(node) or self.theirs.filled.get(node)
-
     def _clash(self, node: Node, step: Step, theirs: Op | None) -> bool:
         """Report a conflict, unless it is inside something that ends alike. Returns whether my step is to go on."""
         for owner, _ in self.here.lineage(self.here.home(node) or step.body):
-            if owner in self.mine.changed and self._agrees(owner):
+            if owner in self.mine.changed and self.agrees(owner):
                 self._settle(owner)
                 return False
         trees = (self.base, self.theirs, self.mine)
-        pointer = self._pointer(node, step.op["path"])
+        pointer = self.pointer(node, step.op["path"])
         if pointer not in self.clashes:
-            base, others, ours = (self._seen(tree, node) for tree in trees)
+            base, others, ours = (self.seen(tree, node) for tree in trees)
             self.clashes[pointer] = Clash(pointer, base, others, ours, step.op, theirs)
         return self.prefer == "mine"
-
-    def _pointer(self, node: Node, otherwise: str) -> str:
-        """Where the node is in the base, or would be by what it is in there; else where it is on one of the sides."""
-        for tree in (self.base, self.theirs, self.mine):
-            home = tree.home(node)
-            if home is None or tree.broken(node):
-                continue
-            if isinstance(tree.kids(home), dict) and home.owner is not tree.top and not self.base.broken(home.owner):
-                return f"{self.base.pointer(home.owner)}/{paths.escape(str(tree.name(node)))}"
-            return tree.pointer(node)
-        return otherwise
 
     # What becomes of it
 
@@ -448,18 +323,3 @@ class _Merge:
     def _emit(self, op: Op, body: Body, place: int | None) -> None:
         in_object = isinstance(self.merged.kids(body), dict)
         self.ops.append(op | {"position": place} if in_object and place is not None else op)
-
-
-def _around(tree: Tree, kids: list[Node], node: Node) -> tuple[Node | None, Node | None]:
-    index = tree.index(kids, node)
-    return kids[index - 1] if index else None, kids[index + 1] if index + 1 < len(kids) else None
-
-
-def _run(kids: list[Node], index: int, added: set[Node]) -> tuple[list[Node], Node | None, Node | None]:
-    """The added items around an index, and their neighbours."""
-    start = end = index
-    while start and kids[start - 1] in added:
-        start -= 1
-    while end < len(kids) and kids[end] in added:
-        end += 1
-    return kids[start:end], kids[start - 1] if start else None, kids[end] if end < len(kids) else None
