@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench screenshots clean
+.PHONY: help setup run test check format bench soak screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -28,6 +28,9 @@ format: .venv/.installed-dev ## Format the code
 
 bench: .venv/.installed ## Measure the hot paths
 	@$(BIN)/python -m tests.bench
+
+soak: .venv/.installed-dev ## Kill and crowd it a hundred times (takes minutes)
+	@$(BIN)/python -m tests.soak
 
 screenshots: .venv/.installed-dev ## Take the pictures of the docs anew
 	@$(BIN)/python -m tests.screenshots
