@@ -13,6 +13,8 @@ from state.diffs import Op
 from state.jsontext import Document, JSONValue
 from state.paths import Tokens
 
+FEW_NAMES = 16  # up to so many a merge patch is applied member by member, and nothing else is parsed
+
 
 class NotFound(LookupError):
     """No such key, or nothing at that place inside it."""
@@ -97,6 +99,8 @@ def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
 def merge(address: Address, was: Stored | None, patch: JSONValue) -> Edit:
     """Apply a JSON Merge Patch (RFC 7396) to a node, which is made if it is not there. Raises as `put` does."""
     node = node_or_none(address, was)
+    if was and node and node.startswith("{") and isinstance(patch, dict) and patches.names(patch) <= FEW_NAMES:
+        return _patched(address, was, list(patches.merge_ops(node.encode(), patch)))
     value = patches.merge(None if node is None else json.loads(node), patch)
     return put(address, was, jsontext.document(value))
 
@@ -118,8 +122,12 @@ def remove(address: Address, was: Stored) -> Edit:
 
 def patch(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
     """Apply checked operations to the node at an address. Raises NotFound, patches.Failed, TooLarge and TooDeep."""
+    _node(address, was.text.encode())
+    return _patched(address, was, ops)
+
+
+def _patched(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
     data = was.text.encode()
-    _node(address, data)
     done: list[patches.Step] = []
     for step in patches.steps(data, ops, address.tokens):
         data = step.data

@@ -263,6 +263,29 @@ def merge(target: JSONValue, patch: JSONValue) -> JSONValue:
     return result
 
 
+def merge_ops(data: bytes, patch: dict[str, JSONValue], at: str = "") -> Iterator[Op]:
+    """The operations that do what `merge` does, to an object as stored text, reading only the members it names."""
+    for name, value in patch.items():
+        path = f"{at}/{paths.escape(name)}"
+        try:
+            member = paths.get(data, [name])
+        except paths.Missing:
+            if value is not None:
+                yield {"op": "add", "path": path, "value": merge(None, value)}
+            continue
+        if value is None:
+            yield {"op": "remove", "path": path}
+        elif isinstance(value, dict) and member.startswith(b"{"):
+            yield from merge_ops(member, value, path)
+        else:
+            yield {"op": "replace", "path": path, "value": merge(None, value)}
+
+
+def names(patch: JSONValue) -> int:
+    """How many names a merge patch has, at all depths."""
+    return sum(1 + names(value) for value in patch.values()) if isinstance(patch, dict) else 0
+
+
 class Nothing:
     """Stands for "no document" in a replay. There is one of it, however often it is copied."""
 

@@ -201,3 +201,13 @@ def test_any_run_of_operations_can_be_replayed_and_taken_back(data):
 )
 def test_merge_patch_does_what_rfc_7396_appendix_a_says(target, patch, result):
     assert text(patches.merge(target, patch)) == text(result)
+
+
+objects = st.dictionaries(strategies.names, strategies.small_values, max_size=6)
+
+
+@given(objects, objects)
+def test_a_merge_patch_as_operations_does_the_same(target, patch):
+    ops = list(patches.merge_ops(jsontext.dump(target).encode(), patch))
+
+    assert text(patches.replay(copy.deepcopy(target), copy.deepcopy(ops))) == text(patches.merge(target, patch))
