@@ -1,5 +1,7 @@
 """`/api/history`, `/api/diff` and `/api/blame`: what changed, between which moments, and who wrote each leaf."""
 
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
@@ -7,11 +9,12 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from state import history, jsontext
-from state.addresses import address_of, one, query_of, whole
+from state import history, jsontext, paths, timeline
+from state.addresses import UnknownParameter, address_of, one, query_of, whole
 from state.edits import Address
 from state.jsontext import JSONValue
 from state.models import Revision
+from state.paths import Tokens
 
 router = Router(tags=["history"])
 
@@ -23,19 +26,47 @@ def parameters(*names: str) -> dict[str, Any]:
 
 @router.get("/history/{path:address}", openapi_extra=parameters("limit", "cursor", "pointer"))
 def read_history(request: HttpRequest, address: str) -> HttpResponse:
-    """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too."""
+    """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too.
+
+    A node is followed back over moves and shifts: `pointer` says where it was after each revision.
+    """
     wanted = address_of(request, "/api/history", ("limit", "cursor")) or Address("")
     query = query_of(request, ("limit", "cursor", "pointer"))
     limit = whole(query, "limit", 100, 1000)
-    before = whole(query, "cursor", 10**17, 10**17)
-    events = list(islice(history.events(wanted.key, wanted.tokens, before), limit + 1))
+    before, tokens = _place(one(query, "cursor"), wanted)
+    events = list(islice(timeline.events(wanted.key, tokens, before), limit + 1))
     if not events:
-        history.check_known(wanted.key)
-    response = answer({"revisions": [{**described(event.revision), "patch": event.patch} for event in events[:limit]]})
+        timeline.check_known(wanted.key)
+    response = answer({"revisions": [_event(event) for event in events[:limit]]})
     if len(events) > limit:
-        rest = urlencode({"limit": limit, "cursor": events[limit - 1].revision.seq})
-        response["Link"] = f'<{request.path}?{rest}>; rel="next"'
+        last = events[limit - 1]
+        rest = urlencode({"limit": limit, "cursor": _cursor(last.revision.seq, last.before or ())})
+        pointers = urlencode([("pointer", pointer) for pointer in query.get("pointer", [])])
+        response["Link"] = f'<{request.path}?{rest}{pointers and "&" + pointers}>; rel="next"'
     return response
+
+
+def _event(event: timeline.Event) -> dict[str, Any]:
+    place = {"pointer": paths.format_pointer(event.after)} if event.after else {}
+    return {**described(event.revision), **place, "patch": event.patch}
+
+
+def _cursor(before: int, tokens: Tokens) -> str:
+    """Where the next page begins: the revision, and where the node was before it."""
+    return urlsafe_b64encode(json.dumps([before, *tokens]).encode()).decode().rstrip("=")
+
+
+def _place(cursor: str | None, wanted: Address) -> tuple[int | None, Tokens]:
+    """The revision before which a page begins, None for the newest, and where the node was by then."""
+    if cursor is None:
+        return None, wanted.tokens
+    try:
+        before, *tokens = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if isinstance(before, int) and 0 <= before < 2**63 and all(isinstance(token, str) for token in tokens):
+            return before, tuple(tokens)
+    except (ValueError, TypeError):
+        pass
+    raise UnknownParameter(f"cursor={cursor[:40]!r} is none of ours; take it from the Link of the page before")
 
 
 @router.get("/diff", openapi_extra=parameters("from", "to", "key"))

@@ -7,7 +7,6 @@ cache of the log and can be dropped.
 import json
 import re
 import zlib
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -24,7 +23,6 @@ from state.edits import Address, NotFound
 from state.jsontext import JSONValue
 from state.models import Change, Revision, Snapshot, StateEntry, StoreMeta
 from state.patches import NOTHING, Nothing
-from state.paths import Tokens
 
 REPLAYED_AT_ONCE = 500  # changes parsed in one go
 SNAPSHOT_CHANGES = 500  # changes of a key between two snapshots; a replay from the nearest takes half of them at most
@@ -275,39 +273,6 @@ def _since_snapshot(key: str) -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT ({last}), ({count})", [key, key, key])
         return cursor.fetchone()
-
-
-# What happened
-
-
-class Event(NamedTuple):
-    """One revision of a key."""
-
-    revision: Revision
-    patch: list[Op]
-
-
-def events(key: str, tokens: Tokens = (), before: int | None = None) -> Iterator[Event]:
-    """The revisions that touched a key, or the node at `tokens` (as the pointer spells it), newest first."""
-    changes = Change.objects.filter(kind="state", key=key).order_by("-revision_id").select_related("revision")
-    if before is not None:
-        changes = changes.filter(revision_id__lt=before)
-    for change in changes.iterator(chunk_size=200):
-        patch = [op for op in change.forward if touches(op, tokens)] if tokens else change.forward
-        if patch:
-            yield Event(change.revision, patch)
-
-
-def touches(op: Op, tokens: Tokens) -> bool:
-    """Whether an operation names the node, something inside it, or something it lies in."""
-    named = [paths.parse_pointer(op[name]) for name in ("path", "from") if name in op]
-    return any(place[: len(tokens)] == tokens[: len(place)] for place in named)
-
-
-def check_known(key: str) -> None:
-    """Raises NotFound for a key that history has never seen."""
-    if not Change.objects.filter(kind="state", key=key).exists():
-        raise NotFound(f"history knows no key {key!r}")
 
 
 def leaves_under(blamed: Blamed, address: Address) -> list[tuple[str, int]]:

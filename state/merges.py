@@ -7,7 +7,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from state import areas, diffs, edits, history, jsontext, patches, paths
+from state import areas, diffs, edits, history, jsontext, patches, paths, timeline
 from state.diffs import Op
 from state.edits import Address, Edit, Stored
 from state.identities import Seen
@@ -165,4 +165,4 @@ def _value(text: str | None) -> Any:
 def _toucher(over: Sequence[Later], op: Op) -> int | None:
     """The last revision that touched what an operation touches, or something in or above it."""
     tokens = paths.parse_pointer(op["path"])
-    return next((one.revision for one in reversed(over) if history.touches(one.op, tokens)), None)
+    return next((one.revision for one in reversed(over) if timeline.touches(one.op, tokens)), None)

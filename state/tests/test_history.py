@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from state import blame, diffs, history, jsontext, patches, paths, store
+from state import blame, diffs, history, jsontext, patches, paths, store, timeline
 from state.edits import Address, NotFound
 from state.models import Change, Revision, Snapshot
 from state.revisions import Author, Source
@@ -260,7 +260,7 @@ def test_what_is_no_moment_is_refused(text):
 
 def test_a_key_that_never_was_is_unknown():
     with pytest.raises(NotFound):
-        history.check_known("Task")
+        timeline.check_known("Task")
     with pytest.raises(NotFound):
         history.blame_of("Task")
 

@@ -1,0 +1,112 @@
+"""What happened to a key, or to a node inside it: the revisions that touched it, newest first.
+
+A node is followed back to where it was: over items put in or taken out before it, over moves and renames.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from state import history, patches, paths
+from state.diffs import Op
+from state.edits import NotFound
+from state.models import Change, Revision
+from state.patches import NOTHING
+from state.paths import Tokens
+
+
+class Event(NamedTuple):
+    """One revision of a key: what of it touched the node, and where that was afterwards and before."""
+
+    revision: Revision
+    patch: list[Op]
+    after: Tokens
+    before: Tokens | None  # None: it is an item of an array that came into being here
+
+
+def events(key: str, tokens: Tokens = (), before: int | None = None) -> Iterator[Event]:
+    """The revisions that touched a key, or the node that is at `tokens` now, or was before revision `before`."""
+    changes = Change.objects.filter(kind="state", key=key).order_by("-revision_id").select_related("revision")
+    if before is not None:
+        changes = changes.filter(revision_id__lt=before)
+    if not tokens:
+        yield from (Event(change.revision, change.forward, (), ()) for change in changes.iterator(chunk_size=200))
+        return
+    document: Any = NOTHING
+    for number, change in enumerate(changes.iterator(chunk_size=200)):
+        if not number:  # items shift only in arrays, so what is an array must be known
+            document = history.document_at(key, change.revision_id)
+        was, patch = origin(tokens, change.forward, document)
+        if patch:
+            yield Event(change.revision, patch, tokens, was)
+        if was is None:
+            return
+        document, tokens = patches.replay(document, change.inverse), was
+
+
+def touches(op: Op, tokens: Tokens) -> bool:
+    """Whether an operation names the node, something inside it, or something it lies in."""
+    return any(_meets(paths.parse_pointer(op[name]), tokens) for name in ("path", "from") if name in op)
+
+
+def _meets(place: Tokens, tokens: Tokens) -> bool:
+    return place[: len(tokens)] == tokens[: len(place)]
+
+
+def origin(tokens: Tokens, ops: Sequence[Op], document: Any) -> tuple[Tokens | None, list[Op]]:
+    """Where the node was before the operations that led to `document`, and those of them that touched it.
+
+    Nowhere, if it came as an item of an array, or in one; a member that was put in may have been there before.
+    """
+    touched: list[Op] = []
+    for op in reversed(ops):
+        path = paths.parse_pointer(op["path"])
+        gone = path if op["op"] == "remove" else paths.parse_pointer(op["from"]) if op["op"] == "move" else None
+        came = path if op["op"] in ("add", "move") else None
+        was = _before(tokens, came, gone, document) if came != gone else tokens
+        if (op["op"] != "remove" and _meets(path, tokens)) or (gone is not None and _meets(gone, was)):
+            touched.append(op)
+        if op["op"] == "add" and path and tokens[: len(path)] == path and _is_item(path, document):
+            return None, touched[::-1]
+        tokens = was
+    return tokens, touched[::-1]
+
+
+def _before(tokens: Tokens, came: Tokens | None, gone: Tokens | None, document: Any) -> Tokens:
+    """The tokens before something came to one place, and went from another."""
+    if came is not None and gone is not None and tokens[: len(came)] == came:
+        return gone + tokens[len(came) :]
+    if came is not None:
+        tokens = _shifted(tokens, came, -1, document)
+    return tokens if gone is None else _shifted(tokens, gone, 1, document)
+
+
+def _shifted(tokens: Tokens, place: Tokens, by: int, document: Any) -> Tokens:
+    """The tokens with an index moved, if an item of the same array came or went at `place`, before it."""
+    last = len(place) - 1
+    if last < 0 or len(tokens) <= last or tokens[:last] != place[:last]:
+        return tokens
+    ours, theirs = paths.index(tokens[last]), paths.index(place[last])
+    if ours is None or theirs is None or not _is_item(place, document):
+        return tokens
+    if ours > theirs or (ours == theirs and by > 0):
+        return (*tokens[:last], str(ours + by), *tokens[last + 1 :])
+    return tokens
+
+
+def _is_item(place: Tokens, document: Any) -> bool:
+    """Whether an array is what a place is in; by its look, where the operations after it took that away."""
+    for token in place[:-1]:
+        index = paths.index(token)
+        if isinstance(document, dict) and token in document:
+            document = document[token]
+        elif isinstance(document, list) and index is not None and index < len(document):
+            document = document[index]
+        else:
+            return paths.index(place[-1]) is not None
+    return isinstance(document, list)
+
+
+def check_known(key: str) -> None:
+    """Raises NotFound for a key that history has never seen."""
+    if not Change.objects.filter(kind="state", key=key).exists():
+        raise NotFound(f"history knows no key {key!r}")
