@@ -56,10 +56,17 @@ def onto(address: Address, was: Stored | None, base: int | None, meant: Meant) -
     ops, met = carry(key, wanted, over, document)
     if met:
         document, wanted, ops, met = _with_objects_of_both(key, mine, was, document, over, met)
-    at = _place(tokens, wanted, ops, over, document) if not met else None
-    if at is None:
-        raise MergeConflict(base, met or [_gone(address, over, document)])
+    if met:
+        raise MergeConflict(base, met)
+    at = _place(tokens, wanted, ops, over, document)
+    if at is None and not _removes(wanted, tokens):
+        raise MergeConflict(base, [_gone(address, over, document)])
     return replace(edits.apply(key, was, ops), creates=mine.creates, at=at)
+
+
+def _removes(ops: Sequence[Op], tokens: Tokens) -> bool:
+    """Whether the node is to go, so that it is as well if it has gone already."""
+    return list(ops) == [{"op": "remove", "path": paths.format_pointer(tokens)}]
 
 
 def _place(

@@ -140,6 +140,16 @@ def test_a_deletion_does_not_take_later_work_with_it(task):
     assert text(task) == '{"b":{"x":9,"y":2},"l":["p","q"]}'
 
 
+@pytest.mark.parametrize("path", ["Task/a", "Task"])
+def test_what_both_delete_is_gone(task, path):
+    task.delete(f"/api/state/{path}")
+
+    response = task.delete(f"/api/state/{path}?base=1")
+
+    assert (response.status_code, response["Nola-Revision"]) == (204, "2")
+    assert task.get(f"/api/state/{path}").status_code == 404
+
+
 def test_a_merge_patch_merges_twice(task):
     put(task, "Task/b/x", "9")
 
