@@ -7,7 +7,6 @@ stored. `storm` runs many of them; `lost` says what of it is not there.
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -36,19 +35,19 @@ def storm(data: Path, kills: int, seed: int = 0) -> list[Path]:
     prepare(data)
     names = iter(f"w{number}" for number in range(WRITERS + kills))
     running = [start(data, next(names), notes) for _ in range(WRITERS)]
-    for _ in range(kills):
+    try:
+        for _ in range(kills):
+            wait_for(running, notes)
+            time.sleep(chance.uniform(0.01, 0.3))
+            victim = running.pop(chance.randrange(len(running)))
+            victim.kill()
+            victim.wait()
+            running.append(start(data, next(names), notes))
         wait_for(running, notes)
-        time.sleep(chance.uniform(0.01, 0.3))
-        victim = running.pop(chance.randrange(len(running)))
-        victim.kill()
-        victim.wait()
-        running.append(start(data, next(names), notes))
-    wait_for(running, notes)
-    for writer in running:
-        writer.send_signal(signal.SIGTERM)
-    failed = [writer.args for writer in running if writer.wait() not in (0, -signal.SIGTERM)]
-    if failed:
-        raise AssertionError(f"writers failed: {failed}\n" + "\n".join(log.read_text() for log in notes.glob("*.log")))
+    finally:
+        for writer in running:
+            writer.kill()
+            writer.wait()
     return sorted(notes.glob("*.txt"))
 
 
@@ -77,13 +76,17 @@ def start(data: Path, name: str, notes: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_for(running: list[subprocess.Popen[bytes]], notes: Path) -> None:
-    """Until each of them has written something. Fails if one has ended by itself."""
+    """Until each of them has written something. Fails if one has ended by itself, because a write failed."""
     for writer in running:
         name = writer.args[3]
-        while not (notes / f"{name}.txt").exists() or not (notes / f"{name}.txt").stat().st_size:
-            if writer.poll() is not None:
-                raise AssertionError(f"{name} ended by itself:\n{(notes / f'{name}.log').read_text()}")
+        while writer.poll() is None and not _has_written(notes / f"{name}.txt"):
             time.sleep(0.02)
+        if writer.poll() is not None:
+            raise AssertionError(f"{name} ended by itself:\n{(notes / f'{name}.log').read_text()}")
+
+
+def _has_written(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def acknowledged(notes: list[Path]) -> list[Acknowledged]:
