@@ -63,7 +63,8 @@ def _address(tokens: paths.Tokens) -> Address | None:
 def href(address: Address) -> str:
     """The path and query under which a node is read."""
     tokens = (address.key, *address.tokens)
-    known = next((number for number, token in enumerate(tokens) if not token), len(tokens))
+    unsafe = (number for number, token in enumerate(tokens) if token in ("", ".", ".."))  # a client may drop these
+    known = next(unsafe, len(tokens))
     path = "".join("/" + quote(paths.escape(token), safe="~") for token in tokens[:known])
     rest = paths.format_pointer(tokens[known:])
     return PREFIX + path + (f"?pointer={quote(rest, safe='/~')}" if rest else "")

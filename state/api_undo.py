@@ -43,6 +43,8 @@ def chosen(body: Undo) -> list[int]:
     """The revisions to undo, newest first. Raises CannotUndo."""
     if [body.revision, body.batch, body.actor].count(None) != 2:
         raise undo.CannotUndo("say what to undo: a revision, a batch, or an actor with since and until")
+    if body.actor is None and (body.since != "0" or body.until is not None):
+        raise undo.CannotUndo("since and until go with an actor; a revision and a batch stand for themselves")
     if body.revision is not None:
         return undo.of_revision(body.revision)
     if body.batch is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from state.diffs import Op
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_TAGS = re.compile(rf"\s*{_TAG.pattern}\s*(?:,\s*{_TAG.pattern}\s*)*")
 
 
 class BadCondition(ValueError):
@@ -74,10 +75,9 @@ def parse(header: str | None) -> str | list[str] | None:
     """The value of If-Match or If-None-Match: "*" or the tags. Raises BadCondition."""
     if header is None or header.strip() == "*":
         return header and "*"
-    tags = [tag.strip() for tag in header.split(",")]
-    if not all(_TAG.fullmatch(tag) for tag in tags):
+    if not _TAGS.fullmatch(header):
         raise BadCondition(f'{header!r} is neither * nor a list of ETags; an ETag stands in quotes: "..."')
-    return tags
+    return [found[0] for found in _TAG.finditer(header)]
 
 
 def _names(asked: str | list[str], tag: str | None, *, weak: bool) -> bool:

@@ -58,7 +58,9 @@ class Edit:
     inverse: list[Op]
     creates: bool = False  # something now stands at the address where nothing was
     at: Tokens | None = None  # where the node of the address is, if a merge may have moved it
-    meant: Sequence[Op] = ()  # what a merge carries over where it is more than `forward`: a patch's tests are there too
+    meant: Sequence[
+        Op
+    ] = ()  # what a merge carries over where it is more than `forward`: tests, and leaves set to what they were
 
 
 def put(address: Address, was: Stored | None, document: Document) -> Edit:
@@ -78,8 +80,8 @@ def _put(address: Address, was: Stored | None, document: Document) -> Edit:
     if tokens:
         return _put_inside(address, was, document)
     same = was.text == document.text
-    ops = ([], []) if same else diffs.diff(json.loads(was.text), document.value)
-    return Edit(key, was, document.text, *ops)
+    forward, inverse = ([], []) if same else diffs.diff(json.loads(was.text), document.value)
+    return Edit(key, was, document.text, forward, inverse, meant=patches.guard("", forward, document.value))
 
 
 def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
@@ -90,7 +92,8 @@ def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
     if known == len(tokens):
         forward, inverse = diffs.diff(json.loads(data[start:end]), document.value, path)
         new = paths.splice(data, start, end, document.text.encode())
-        return Edit(key, was, new.decode(), forward, inverse)
+        meant = patches.guard(path, forward, document.value)
+        return Edit(key, was, new.decode(), forward, inverse, meant=meant)
     value = _nested(tokens[known + 1 :], document.value)
     new = paths.add(data, start, end, tokens[known], jsontext.dump(value).encode())
     return Edit(key, was, new.decode(), [_add_op(path, value)], [_remove_op(path)], creates=True)

@@ -7,7 +7,7 @@ cache of the log and can be dropped.
 import json
 import re
 import zlib
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -59,7 +59,9 @@ def _time(text: str) -> datetime:
     spelt = re.sub(r" (\d\d:\d\d)$", r"+\1", text)  # a + that was read as a space
     try:
         time = parse_datetime(spelt)
-    except ValueError:
+        if time is not None and timezone.is_aware(time):
+            time = time.astimezone(UTC)
+    except (ValueError, OverflowError):
         time = None
     if time is None:
         raise UnknownMoment(f"{text!r} is neither a revision nor a time such as 2026-01-31T12:00:00Z")

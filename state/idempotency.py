@@ -15,10 +15,16 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from state.edits import Address
+from state.conditions import PreconditionFailed
+from state.edits import Address, NotFound
+from state.kinds import Conflicts
 from state.models import Idempotency
+from state.patches import Failed
+from state.paths import Blocked
 from state.store import Written
+from state.transactions import OperationFailed
 
+REFUSALS = (NotFound, Blocked, Failed, PreconditionFailed, Conflicts, OperationFailed)
 Write = Callable[..., HttpResponse]
 
 KEPT = timedelta(hours=24)
@@ -87,9 +93,11 @@ def once(write: Write, again: Callable[[HttpRequest, Idempotency], HttpResponse]
             request.claim = claim  # type: ignore[attr-defined]
             try:
                 return write(request, *args, **kwargs)
-            except Done:
-                earlier = claim.earlier()
-        return again(request, earlier)  # type: ignore[arg-type]
+            except (Done, *REFUSALS):
+                earlier = claim.earlier()  # somebody was faster with this very request, and that may be the reason
+                if earlier is None:
+                    raise
+        return again(request, earlier)
 
     return done_once
 

@@ -74,7 +74,9 @@ def _place(
 ) -> Tokens | None:
     """Where the node of an address is once `wanted` has become `ops`; None if it is gone."""
     if len(wanted) == len(ops) == 1 and wanted[0]["op"] == ops[0]["op"] == "add":
-        return paths.parse_pointer(ops[0]["path"]) + tokens[len(paths.parse_pointer(wanted[0]["path"])) :]
+        made = paths.parse_pointer(wanted[0]["path"])
+        if tokens[: len(made)] == made:  # it is what was added, or inside it
+            return paths.parse_pointer(ops[0]["path"]) + tokens[len(made) :]
     node = [{"op": "replace", "path": paths.format_pointer(tokens)}]
     return follow(tokens, [one.op for one in areas.related(node, over, attrgetter("areas"))], document)
 

@@ -43,7 +43,7 @@ class Failed(Exception):
 class Step(NamedTuple):
     """One applied operation: the document after it, what history keeps of it, and what takes it back.
 
-    `meant` is the same for a merge: a test is there too, as an operation that leaves things as they are.
+    `meant` is what a merge carries over: what leaves things as they are is there too, such as a test.
     """
 
     data: bytes
@@ -134,8 +134,15 @@ def _remove(data: bytes, op: Op, at: Tokens) -> Step:
 def _replace(data: bytes, op: Op, at: Tokens) -> Step:
     tokens = _place(op, at)
     old = json.loads(paths.get(data, tokens))
-    forward, inverse = diff(old, op["value"], paths.format_pointer(tokens))
-    return Step(paths.put(data, tokens, _text(op["value"])), forward, inverse)
+    pointer = paths.format_pointer(tokens)
+    forward, inverse = diff(old, op["value"], pointer)
+    return Step(paths.put(data, tokens, _text(op["value"])), forward, inverse, guard(pointer, forward, old))
+
+
+def guard(pointer: str, forward: Sequence[Op], value: JSONValue) -> list[Op]:
+    """What a merge has to carry over of a leaf that was set to what it was: it is meant to be so."""
+    is_leaf = not value or not isinstance(value, dict | list)
+    return [{"op": "replace", "path": pointer, "value": value}] if is_leaf and not forward else []
 
 
 def _add(data: bytes, op: Op, at: Tokens) -> Step:

@@ -41,7 +41,7 @@ def check(operations: JSONValue) -> list[Operation]:
 
 
 def _checked(number: int, operation: JSONValue) -> Operation:
-    if not isinstance(operation, dict) or operation.get("op") not in _DO:
+    if not isinstance(operation, dict) or operation.get("op") not in [*_DO]:
         raise BadTransaction(f'operation {number} needs an "op": {", ".join(_DO)}')
     name = str(operation["op"])
     needed = _ARGUMENT[name]

@@ -33,7 +33,7 @@ def test_what_a_write_answers_with_has_the_tag_of_the_next_read(task):
     assert written["ETag"] == etag(task, "Task/a")
 
 
-@pytest.mark.parametrize("header", ["{tag}", "W/{tag}", '"x", {tag}', "*"])
+@pytest.mark.parametrize("header", ["{tag}", "W/{tag}", '"x", {tag}', '"a,b",{tag}', "*"])
 def test_a_reader_who_has_it_already_gets_304(task, header):
     response = task.get("/api/state/Task", headers={"If-None-Match": header.format(tag=etag(task))})
 

@@ -134,3 +134,17 @@ def test_nobody_waits_while_a_write_with_a_key_is_planned(agent, monkeypatch):
 
     assert locked == [False]
     assert Idempotency.objects.get().revision == 1
+
+
+def test_a_write_that_lost_the_race_against_itself_is_answered_like_the_winner(agent, monkeypatch):
+    real, hidden = idempotency.Claim.earlier, []
+
+    def blind_once(claim):
+        return real(claim) if hidden else hidden.append(True)
+
+    headers = {"If-None-Match": "*"}
+    put(agent, address="Task", **headers)
+    monkeypatch.setattr(idempotency.Claim, "earlier", blind_once)
+    again = put(agent, address="Task", **headers)
+
+    assert (again.status_code, again.content) == (201, b"1")

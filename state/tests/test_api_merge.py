@@ -71,6 +71,44 @@ def test_an_item_is_found_again_behind_an_insert(task):
     assert (response.content, response["Content-Location"]) == (b'"Q"', "/api/state/Task/l/2")
 
 
+@pytest.mark.parametrize(
+    ("method", "body", "media_type"),
+    [
+        ("put", '{"a":1,"b":{"x":1,"y":2},"l":["p","q"],"new":{"big":true}}', JSON),
+        ("patch", '{"new":{"big":true}}', MERGE_PATCH),
+        ("patch", '[{"op":"add","path":"/new","value":{"big":true}}]', JSON_PATCH),
+    ],
+)
+def test_the_answer_is_the_node_of_the_address_whatever_was_added_in_it(task, method, body, media_type):
+    put(task, "Task/a", "2")
+
+    response = getattr(task, method)("/api/state/Task?base=1", body, content_type=media_type)
+
+    assert response.content.decode() == '{"a":2,"b":{"x":1,"y":2},"l":["p","q"],"new":{"big":true}}'
+    assert "Content-Location" not in response
+    assert response["ETag"] == task.get("/api/state/Task")["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "media_type"),
+    [
+        ("put", "Task/a", "1", JSON),
+        ("patch", "Task", '{"a":1}', MERGE_PATCH),
+        ("patch", "Task", '[{"op":"replace","path":"/a","value":1}]', JSON_PATCH),
+        ("patch", "Task", '[{"op":"add","path":"/a","value":1}]', JSON_PATCH),
+    ],
+)
+def test_a_leaf_that_is_set_to_what_it_was_is_no_less_meant(task, method, path, body, media_type):
+    put(task, "Task/a", "7")
+
+    response = getattr(task, method)(f"/api/state/{path}?base=1", body, content_type=media_type)
+
+    assert response.status_code == 409
+    assert response.json()["conflicts"] == [
+        {"kind": "state", "key": "Task", "pointer": "/a", "base": 1, "theirs": 7, "yours": 1, "by": 2}
+    ]
+
+
 def test_both_may_append(task):
     put(task, "Task/l/2", '"theirs"')
 
@@ -119,10 +157,12 @@ def test_a_write_inside_what_is_gone_is_a_conflict(task):
 def test_a_write_that_only_says_what_was_there_does_not_pass_over_a_removal(task):
     task.delete("/api/state/Task")
 
-    response = put(task, "Task/a?base=1", "1")
+    response = put(task, "Task/b?base=1", '{"x":1,"y":2}')
 
     assert response.status_code == 409
-    assert response.json()["conflicts"][0]["pointer"] == "/a"
+    assert response.json()["conflicts"] == [
+        {"kind": "state", "key": "Task", "pointer": "/b", "base": {"x": 1, "y": 2}, "yours": {"x": 1, "y": 2}, "by": 2}
+    ]
 
 
 def test_a_key_that_came_back_is_compared_with_what_it_was(task):

@@ -86,6 +86,7 @@ def test_checks_are_made_on_what_is_there(task):
         ({"op": "put", "pointer": "/Task"}, 400, "operation 1 (put) takes pointer and value"),
         ({"op": "put", "pointer": "/Task", "value": 1, "if": 2}, 400, "takes pointer and value, no more"),
         ({"op": "increment", "pointer": "/Task"}, 400, 'operation 1 needs an "op": put, delete'),
+        ({"op": ["put"], "pointer": "/Task"}, 400, 'operation 1 needs an "op": put, delete'),
         ({"op": "patch", "pointer": "/Task", "patch": [{"op": "nope"}]}, 422, "operation 0 is 'nope'"),
     ],
 )  # fmt: skip

@@ -119,6 +119,7 @@ def test_all_that_an_actor_did_in_a_time_is_taken_back_at_once(task, owner):
         ({}, "say what to undo"),
         ({"revision": 1, "actor": "key:default"}, "say what to undo"),
         ({"actor": "key:nobody"}, "key:nobody made no such revision"),
+        ({"revision": 1, "since": "3"}, "since and until go with an actor"),
         ({"actor": "key:default", "since": "soon"}, "neither a revision nor a time"),
         ({"revision": 1, "force": True}, "force"),
     ],

@@ -251,7 +251,16 @@ def test_moments_are_revisions_or_times_with_a_zone():
 
 @pytest.mark.parametrize(
     "text",
-    ["4", "yesterday", "2026-01-01T00:00:00", "2999-01-01T00:00:00Z", "2026-13-01T00:00:00Z", "", "9" * 5000],
+    [
+        "4",
+        "yesterday",
+        "2026-01-01T00:00:00",
+        "2999-01-01T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "",
+        "9" * 5000,
+        "0001-01-01T00:00:00+14:00",
+    ],
 )
 def test_what_is_no_moment_is_refused(text):
     with pytest.raises(history.UnknownMoment):
