@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
-
 from conversations import legacy, log
 from conversations.joining import BESIDE, Here, Joined, fields_of, gaps_and_differences, known, traits
 from conversations.legacy import Chat, NotAChat
 from conversations.log import NewConversation, NewMessage, Part, Writing
 from conversations.models import Conversation, Message
-from state import folder, imports, store
+from state import folder, imports, store, turns
 from state import legacy as state_legacy
 from state.folder import File, Unreadable
 from state.imports import Run
@@ -140,7 +138,7 @@ def _write(writings: Sequence[Writing], files: Mapping[str, str], seen: int, run
             run.take_turn()
         firsts = [part.of.conversation.session_id for part in parts if part.is_first]
         author = run.author({name: files[name] for name in firsts})
-        with transaction.atomic():
+        with turns.writing():
             if not number and log.moved(names, seen):
                 return False
             made = log.write_portion([_missing(part) for part in parts] if number else parts, author)

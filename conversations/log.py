@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from conversations.models import Conversation, Message
-from state import chain, jsontext, revisions
+from state import chain, jsontext, revisions, turns
 from state.jsontext import JSONValue
 from state.models import Change, StoreMeta
 from state.revisions import Author, Recorder
@@ -106,7 +104,7 @@ class Part:
 
 def create(new: NewConversation, author: Author, messages: Sequence[NewMessage] = ()) -> Conversation:
     """A new conversation, with its first messages. Raises AlreadyThere."""
-    with transaction.atomic():
+    with turns.writing():
         if Conversation.objects.filter(session_id=new.session_id).exists():
             raise AlreadyThere(f"there is a conversation {new.session_id!r} already")
         writing = Writing(new, messages=messages)
@@ -116,13 +114,13 @@ def create(new: NewConversation, author: Author, messages: Sequence[NewMessage] 
 
 def append(session_id: str, messages: Sequence[NewMessage], author: Author) -> None:
     """Add messages to a conversation. Raises NotFound."""
-    with transaction.atomic():
+    with turns.writing():
         write([Writing(_locked(session_id), messages=messages)], author)
 
 
 def change(session_id: str, fields: Mapping[str, Any], author: Author) -> None:
     """Set fields of a conversation: its title, for one. Setting what is there makes no revision. Raises NotFound."""
-    with transaction.atomic():
+    with turns.writing():
         row = _locked(session_id)
         new = {name: value for name, value in fields.items() if not same(getattr(row, name), value)}
         write([Writing(row, fields=new)], author)
@@ -130,7 +128,7 @@ def change(session_id: str, fields: Mapping[str, Any], author: Author) -> None:
 
 def write(writings: Iterable[Writing], author: Author) -> None:
     """Write all of it in one transaction, as revisions of at most MOST_ROWS rows. Nothing to write: no revision."""
-    with transaction.atomic():
+    with turns.writing():
         for batch in portions(writings):
             write_portion(batch, author)
 

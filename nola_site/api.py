@@ -168,6 +168,11 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problem(error.status_code, str(error))
 
 
+@api.exception_handler(store.Overtaken)
+def overtaken(request: HttpRequest, error: store.Overtaken) -> HttpResponse:
+    return problem(503, str(error), {"Retry-After": "1"})
+
+
 @api.exception_handler(OperationalError)
 def database_error(request: HttpRequest, error: OperationalError) -> HttpResponse:
     """A database that cannot write right now: busy, full, or read-only. Nothing was changed."""

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -78,7 +78,7 @@ def _place(
         if tokens[: len(made)] == made:  # it is what was added, or inside it
             return paths.parse_pointer(ops[0]["path"]) + tokens[len(made) :]
     node = [{"op": "replace", "path": paths.format_pointer(tokens)}]
-    return follow(tokens, [one.op for one in areas.related(node, over, attrgetter("areas"))], document)
+    return follow(tokens, [one.op for one in related(node, over)], document)
 
 
 def _gone(address: Address, over: Sequence[Later], document: Seen) -> Met:
@@ -89,6 +89,11 @@ def _gone(address: Address, over: Sequence[Later], document: Seen) -> Met:
     return Met("state", address.key, pointer, value, NOTHING, value, by)
 
 
+def related(ops: Sequence[Op], over: Sequence[Later]) -> list[Later]:
+    """What of `over` has to do with `ops`."""
+    return areas.related(ops, over, attrgetter("areas"))
+
+
 def carry(
     key: str,
     ops: Sequence[Op],
@@ -96,19 +101,20 @@ def carry(
     document: Seen,
     *,
     prefer: Prefer = None,
-    undoing: int | None = None,
+    undoing: Mapping[int, int] | None = None,
 ) -> tuple[Sequence[Op], list[Met]]:
     """`ops` moved over later ones, both from `document`; or where they meet, and then no operations.
 
-    Where they have nothing to do with each other, it returns `ops` itself.
+    Where they have nothing to do with each other, it returns `ops` itself. `undoing` has the revision that each
+    operation takes back, by its identity.
     """
-    near = areas.related(ops, over, attrgetter("areas"))
+    near = related(ops, over)
     if not near:
         return ops, []
     try:
         return rebase(ops, [one.op for one in near], document, prefer=prefer), []
     except Conflict as conflict:
-        return [], [_met(key, clash, near, undoing) for clash in conflict.conflicts]
+        return [], [_met(key, clash, near, (undoing or {}).get(id(clash.my_op))) for clash in conflict.conflicts]
 
 
 def _met(key: str, clash: Clash, over: Sequence[Later], undoing: int | None) -> Met:

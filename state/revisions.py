@@ -9,10 +9,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
-from django.db import transaction
 from django.utils import timezone
 
-from state import chain, jsontext
+from state import chain, jsontext, turns
 from state.diffs import Op
 from state.fields import JSONText
 from state.jsontext import JSONValue
@@ -56,8 +55,8 @@ class Author:
 
 @contextmanager
 def revision(author: Author) -> Iterator["Recorder"]:
-    """One revision in one transaction. On SQLite the write lock is held from here to the end of the block."""
-    with transaction.atomic():
+    """One revision in one transaction, when it is our turn; on SQLite it holds the write lock to its end."""
+    with turns.writing():
         recorder = Recorder(author)
         yield recorder
         recorder.close()

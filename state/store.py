@@ -4,6 +4,7 @@ Reads hand out the stored text. Writes compute what to do before they take the w
 nothing moved meanwhile, and start over if it did.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from state.revisions import Author, Recorder, revision
 Check = Callable[[str | None, int], None]  # sees what is stored at the address and when the key last changed; may raise
 MAX_KEY_BYTES = 512
 ATTEMPTS = 3
+LONGEST_PLAN = 0.5  # seconds for which all other writers may be kept waiting
 
 
 class BadKey(ValueError):
@@ -31,6 +33,10 @@ class BadKey(ValueError):
 
 class Stale(Exception):
     """Somebody changed the key after the revision the writer has seen."""
+
+
+class Overtaken(Exception):
+    """A write that takes long to work out was overtaken again and again."""
 
 
 class Reading(NamedTuple):
@@ -234,14 +240,21 @@ def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
     """Write what `plan` computes from what is stored, as one revision, or none where nothing changes.
 
     The plan is made without the write lock, which is global, and made again if what it read has changed meanwhile.
+    Raises Overtaken.
     """
     for _ in range(ATTEMPTS):
+        started = time.monotonic()
         planned = plan()
+        took = time.monotonic() - started
         if not author.claim and not any(one.forward for one in planned):
             return Written(head(), planned)
         with revision(author) as recorder:
             if all(kind.is_current(some) for kind, some in kinds.by_kind(planned)):
                 return _write(planned, recorder)
+    if took > LONGEST_PLAN:
+        raise Overtaken(
+            "others keep changing what this write is about, faster than it can be worked out; nothing was done"
+        )
     with revision(author) as recorder:
         return _write(plan(), recorder)
 

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from django.db.models import QuerySet
 
@@ -17,6 +18,11 @@ from state.patches import NOTHING, Nothing
 from state.revisions import Source
 
 MOST = 10_000  # revisions undone at once
+MOST_WORK = 1_000_000  # operations that are looked at for one key, in all
+TOO_MUCH = (
+    "what is to be undone of {!r} lies among so many later changes of the same parts that it would take too long;"
+    " undo it in several parts, the newest first"
+)
 
 
 class CannotUndo(ValueError):
@@ -85,17 +91,26 @@ def of_key(undoing: Undoing) -> tuple[Edit, list[Met]]:
     ops: list[Op] = []
     met: list[Met] = []
     over: list[Later] = []
-    for change in reversed(merges.changes_since(key, was, undoing.changes[-1].revision_id - 1)):
-        seq = change.revision_id
-        if seq not in revisions:
-            over = merges.before(over, change)
-        else:
-            found, clashes = merges.carry(key, change.inverse, over, document, prefer=undoing.prefer, undoing=seq)
-            back = copy.deepcopy(list(found))  # what it shares with the document is changed below
-            ops, met = ops + back, met + clashes
-            if found is not change.inverse:  # else it has to do with nothing later
-                over = merges.before([*over, *merges.later(back)], change)
-        document = patches.replay(document, change.inverse)
+    work = 0
+    log = reversed(merges.changes_since(key, was, undoing.changes[-1].revision_id - 1))
+    for is_undone, run in groupby(log, lambda change: change.revision_id in revisions):
+        changes = list(run)
+        if is_undone:  # those that follow one another are taken back together
+            inverse = [op for change in changes for op in change.inverse]
+            near = merges.related(inverse, over)
+            work += len(near) + len(over) // 20
+            if work > MOST_WORK:
+                raise CannotUndo(TOO_MUCH.format(key))
+            by = {id(op): change.revision_id for change in changes for op in change.inverse}
+            back, clashes = merges.carry(key, inverse, near, document, prefer=undoing.prefer, undoing=by)
+            found = copy.deepcopy(list(back))  # what it shares with the document is changed below
+            ops, met = ops + found, met + clashes
+            over = [*over, *merges.later(found)] if near else over
+        if not is_undone or near:  # else they have nothing to do with anything later
+            for change in changes:
+                over = merges.before(over, change)
+        for change in changes:
+            document = patches.replay(document, copy.deepcopy(change.inverse))
     if met:
         return Edit(key, was, was and was.text, [], []), met
     return edits.apply(key, was, ops), []

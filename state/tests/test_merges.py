@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from state import areas, diffs, history, jsontext, merges, patches, paths, store, undo
+from state import areas, diffs, history, jsontext, kinds, merges, patches, paths, store, undo
 from state.edits import Address
 from state.models import Change
 from state.rebase import Conflict, rebase
@@ -110,28 +110,36 @@ def outcome(mine, over, document, theirs):
 
 
 @ON_A_DATABASE
+@given(parts=st.fixed_dictionaries({"ada": strategies.small_values, "bob": strategies.small_values}), data=st.data())
+def test_undo_of_all_that_one_did_leaves_what_the_other_did(parts, data):
+    key, now = f"key-{next(numbers)}", copy.deepcopy(parts)
+    first = store.put(Address(key), jsontext.document(parts), ADA).revision
+    for name in data.draw(st.lists(st.sampled_from(["ada", "bob"]), min_size=1, max_size=8)):
+        now[name] = data.draw(edited(now[name]))
+        store.put(Address(key, (name,)), jsontext.document(now[name]), ADA if name == "ada" else BOB)
+    if not Change.objects.filter(key=key, revision__gt=first, revision__actor=ADA.actor).exists():
+        return
+
+    store.commit(undo.plan(undo.of_actor(ADA.actor, first, store.head())), ADA)
+
+    assert store.read(Address(key)).text == jsontext.dump(now | {"ada": parts["ada"]})
+
+
+@ON_A_DATABASE
 @given(document=strategies.small_values, data=st.data())
-def test_undo_of_several_is_what_moving_each_over_all_that_came_later_makes(document, data):
+def test_undo_of_all_since_a_revision_is_that_revision(document, data):
     key, at = f"key-{next(numbers)}", document
-    store.put(Address(key), jsontext.document(document), BOB)
+    first = store.put(Address(key), jsontext.document(document), BOB).revision
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(edited(at))
-        store.put(Address(key), jsontext.document(at), data.draw(st.sampled_from([ADA, BOB])))
-    changes = list(Change.objects.filter(key=key, revision__actor="user:ada").order_by("-revision_id"))
-    if not changes:
-        return
-    now, ops = jsontext.load(store.read(Address(key)).text).value, []
-    try:
-        for change in changes:
-            later = [op for one in history.since(key, change.revision_id) for op in one.forward]
-            base = history.document_at(key, change.revision_id)
-            ops += copy.deepcopy(rebase(change.inverse, later + ops, base))
-    except Conflict:
+        store.put(Address(key), jsontext.document(at), ADA)
+    since = list(Change.objects.filter(key=key, revision__gt=first).order_by("-revision_id"))
+    if not since:
         return
 
-    store.commit(undo.plan([change.revision_id for change in changes]), ADA)
+    store.commit(undo.plan([change.revision_id for change in since]), ADA)
 
-    assert store.read(Address(key)).text == jsontext.dump(patches.replay(now, ops))
+    assert store.read(Address(key)).text == jsontext.dump(document)
 
 
 def test_undo_of_much_looks_only_at_what_has_to_do_with_it(monkeypatch):
@@ -149,3 +157,27 @@ def test_undo_of_much_looks_only_at_what_has_to_do_with_it(monkeypatch):
 
     assert {name for member in json.loads(edit.text).values() for name in member} == {"n", "bob"}
     assert sizes == []
+
+
+def test_undo_that_would_take_too_long_is_refused_with_the_way_out(agent, monkeypatch):
+    store.put(Address("L"), jsontext.document([]), BOB)
+    for number in range(20):
+        store.put(Address("L", (str(number),)), jsontext.document(number), ADA if number % 2 else BOB)
+    monkeypatch.setattr(undo, "MOST_WORK", 50)
+
+    response = agent.post("/api/undo", {"actor": ADA.actor}, content_type="application/json")
+
+    assert response.status_code == 422
+    assert "undo it in several parts, the newest first" in response.json()["detail"]
+    assert store.head() == 21
+
+
+def test_what_is_overtaken_again_and_again_does_not_hold_up_the_others(agent, monkeypatch):
+    store.put(Address("Task"), jsontext.document({"n": 0}), ADA)
+    monkeypatch.setattr(store, "LONGEST_PLAN", -1)
+    monkeypatch.setitem(kinds._KINDS, "state", kinds.Kind(lambda planned: False, store.write, undo.of_key))
+
+    response = agent.put("/api/state/Task/n", "1", content_type="application/json")
+
+    assert (response.status_code, response["Retry-After"]) == (503, "1")
+    assert store.head() == 1
