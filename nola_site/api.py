@@ -16,6 +16,7 @@ from state import (
     checkpoints,
     conditions,
     edits,
+    feed,
     history,
     idempotency,
     jsontext,
@@ -32,6 +33,8 @@ from state import (
 )
 from state.api import JSON_PATCH, MERGE_PATCH, UnknownPatch
 from state.api import router as state_router
+from state.api_changes import NoStreams
+from state.api_changes import router as changes_router
 from state.api_history import router as history_router
 from state.api_query import router as query_router
 from state.api_transactions import router as transactions_router
@@ -59,6 +62,7 @@ api.add_router("/transactions", transactions_router)
 api.add_router("/undo", undo_router)
 api.add_router("", history_router)
 api.add_router("", query_router)
+api.add_router("", changes_router)
 
 STATUS: dict[type[Exception], int] = {
     addresses.BadAddress: 400,
@@ -71,6 +75,7 @@ STATUS: dict[type[Exception], int] = {
     addresses.EmptySegment: 404,
     conditions.BadCondition: 400,
     patches.BadPatch: 400,
+    NoStreams: 406,
     edits.NotFound: 404,
     paths.Blocked: 409,
     store.Stale: 409,
@@ -79,6 +84,8 @@ STATUS: dict[type[Exception], int] = {
     history.UnknownMoment: 422,
     undo.CannotUndo: 422,
     levels.BadLevel: 422,
+    feed.BadCursor: 422,
+    feed.TooManyAddresses: 422,
     trees.BadPage: 422,
     patches.UnknownOp: 422,
     store.BadKey: 422,
@@ -117,6 +124,12 @@ def operation_failed(request: HttpRequest, error: transactions.OperationFailed) 
     status = {patches.Failed: 409, conditions.PreconditionFailed: 412, **STATUS}[type(error.cause)]
     members = {name: getattr(error.cause, name, None) for name in ("pointer", "etag", "revision")}
     return problem(status, str(error), op_index=error.index, **members)
+
+
+@api.exception_handler(feed.Lost)
+def lost_cursor(request: HttpRequest, error: feed.Lost) -> HttpResponse:
+    """The reader starts over: reads what it needs, and goes on from the cursor given here."""
+    return problem(410, f"{error}. Read the state anew and go on from {error.head}", cursor=str(error.head))
 
 
 @api.exception_handler(kinds.Conflicts)
