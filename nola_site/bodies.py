@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from a2wsgi.asgi_typing import HTTPScope, Receive
 from django.conf import settings
 
+from nola_site.bridge import Receive
 from nola_site.problems import MEDIA_TYPE, document
 
 SECONDS = 20  # for a whole body to arrive
@@ -60,15 +60,6 @@ async def read(receive: Receive) -> bytes:
     if size > limit():
         raise too_large()
     return b"".join(chunks)
-
-
-def complete(scope: HTTPScope, body: bytes) -> HTTPScope:
-    """The request as if the body had come with its length."""
-    framing = (b"content-length", b"transfer-encoding")
-    headers = [(name, value) for name, value in scope["headers"] if name not in framing]
-    if body or any(name in framing for name, _ in scope["headers"]):
-        headers.append((b"content-length", b"%d" % len(body)))
-    return {**scope, "headers": headers}
 
 
 class WholeBody:

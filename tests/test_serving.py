@@ -102,52 +102,6 @@ def test_names_with_every_kind_of_character_are_reached_by_path_and_by_pointer(e
     assert either.request("DELETE", "/api/state/Names")[0] == 204
 
 
-def test_one_connection_is_kept_through_all_kinds_of_answers(server):
-    connection = server.connect()
-    headers = {"Authorization": f"Bearer {KEY}"}
-    large = json.dumps(["x" * 1000] * 3000).encode()
-    calls = [
-        ("PUT", "/api/state/Kept", b'{"a":1}', 201),
-        ("GET", "/api/state/Kept", None, 200),
-        ("HEAD", "/api/state/Kept", None, 200),
-        ("PUT", "/api/state/Kept/large", large, 201),
-        ("GET", "/api/state/Kept/large", None, 200),
-        ("GET", "/api/state/Nope", None, 404),
-        ("PUT", "/api/state/Kept", b"{", 400),
-        ("GET", "/healthz", None, 200),
-        ("GET", "/static/nola/icon.svg", None, 200),
-        ("DELETE", "/api/state/Kept", None, 204),
-        ("GET", "/api/state/Kept", None, 404),
-    ]
-
-    sockets = set()
-    for method, path, body, expected in calls:
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        content = response.read()
-        sockets.add(connection.sock.getsockname())
-        assert (method, path, response.status) == (method, path, expected)
-        if method == "HEAD" or expected == 204:
-            assert content == b""
-    assert len(sockets) == 1
-
-
-def test_pipelined_requests_are_answered_in_order(server):
-    answer = server.raw(put("Piped", b"1") + get("/api/state/Piped") + put("Piped", b"2") + get("/api/state/Piped"))
-
-    assert statuses(answer) == [201, 200, 200, 200]
-    assert re.findall(rb"\r\n\r\n(\d)", answer) == [b"1", b"1", b"2", b"2"]
-
-
-def test_a_client_that_waits_for_100_continue_gets_it(server):
-    head = put("Polite", b"", "Expect: 100-continue", length=3)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
-        connection.sendall(head)
-        assert connection.recv(1000).startswith(b"HTTP/1.1 100")
-        connection.sendall(b"[1]")
-        assert connection.recv(1000).startswith(b"HTTP/1.1 201")
-
-
 def test_slow_uploads_hold_nobody_up(server):
     slow = []
     for number in range(40):
