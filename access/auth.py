@@ -4,8 +4,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, connection
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,6 +17,7 @@ from ninja.errors import AuthenticationError, HttpError
 from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
+from access import rates
 from access.models import ApiKey, hash_key
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -23,7 +28,25 @@ STAMP_EVERY = 60.0  # seconds between two notes of a key's last use
 
 FIND_KEY = f"SELECT id, name, scopes FROM {ApiKey._meta.db_table} WHERE sha256 = %s AND revoked_at IS NULL"
 
+HOLDS_KEY = f"SELECT scopes FROM {ApiKey._meta.db_table} WHERE id = %s AND sha256 = %s AND revoked_at IS NULL"
+
 _stamped: dict[int, float] = {}
+
+
+class KeyCredential(NamedTuple):
+    """An API key that came in."""
+
+    id: int
+    sha256: str
+
+
+class SessionCredential(NamedTuple):
+    """A browser session that came in."""
+
+    key: str
+
+
+Credential = KeyCredential | SessionCredential
 
 
 class KeyAuth(HttpBearer):
@@ -33,7 +56,8 @@ class KeyAuth(HttpBearer):
         if not token:
             raise AuthenticationError(message="The Authorization header names no key")
         with connection.cursor() as cursor:  # on every call, hence not through the ORM, which takes as long as the rest
-            cursor.execute(FIND_KEY, [hash_key(token)])
+            sha256 = hash_key(token)
+            cursor.execute(FIND_KEY, [sha256])
             row = cursor.fetchone()
         if row is None:
             raise AuthenticationError(message="This API key is unknown or revoked")
@@ -41,7 +65,10 @@ class KeyAuth(HttpBearer):
         needed = "read" if request.method in READING else "write"
         if needed not in scopes.split():
             raise HttpError(403, f"The API key {name!r} may not {needed}")
+        if needed == "write":
+            rates.check(f"key:{name}")
         _stamp(key_id)
+        request.credential = KeyCredential(key_id, sha256)  # type: ignore[attr-defined]
         return f"key:{name}"
 
 
@@ -60,7 +87,21 @@ class StaffAuth(APIKeyCookie):
         request.body  # noqa: B018 - the CSRF check may read a form, after which the body is gone
         if check_csrf(request):
             raise HttpError(403, "The CSRF token is missing or wrong; send the cookie nola_csrf as X-CSRFToken")
+        request.credential = SessionCredential(key)  # type: ignore[attr-defined]
         return f"user:{request.user.get_username()}"
+
+
+def may_read(credential: Credential) -> bool:
+    """Whether a credential that came in earlier still opens the door: for what stays open after its request."""
+    if isinstance(credential, KeyCredential):
+        with connection.cursor() as cursor:
+            cursor.execute(HOLDS_KEY, credential)
+            row = cursor.fetchone()
+        return row is not None and "read" in row[0].split()
+    request = HttpRequest()
+    request.session = SessionStore(credential.key)
+    user = get_user(request)
+    return isinstance(user, User) and user.is_staff and user.has_perms(VIEW)
 
 
 def _same_origin(request: HttpRequest) -> bool:

@@ -10,6 +10,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
+from access.rates import TooManyWrites
 from nola_site.problems import problem, unwritable
 from state import (
     addresses,
@@ -124,6 +125,11 @@ def operation_failed(request: HttpRequest, error: transactions.OperationFailed) 
     status = {patches.Failed: 409, conditions.PreconditionFailed: 412, **STATUS}[type(error.cause)]
     members = {name: getattr(error.cause, name, None) for name in ("pointer", "etag", "revision")}
     return problem(status, str(error), op_index=error.index, **members)
+
+
+@api.exception_handler(TooManyWrites)
+def too_many_writes(request: HttpRequest, error: TooManyWrites) -> HttpResponse:
+    return problem(429, str(error), {"Retry-After": str(error.seconds)})
 
 
 @api.exception_handler(feed.Lost)

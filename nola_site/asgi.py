@@ -1,6 +1,9 @@
-"""One port for everything: `/healthz` and request bodies natively, Django behind them in a fixed pool of threads."""
+"""One port for everything: request bodies, streams, waiting and `/healthz` natively, Django behind them in a pool."""
 
+import asyncio
 import os
+from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -8,24 +11,156 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nola_site.settings")
 django = get_wsgi_application()
 
-from nola_site import bodies, bridge  # noqa: E402 - they need Django set up
+from access.auth import Credential  # noqa: E402 - they need Django set up
+from nola_site import bodies, bridge, hub, lanes, slots  # noqa: E402
 from nola_site.bridge import Answer, Receive, Scope, Send  # noqa: E402
+from nola_site.streams import Streams  # noqa: E402
+from state.api_changes import LIVE  # noqa: E402
+from state.feed import Cursor, Filter, Follow  # noqa: E402
 
-pool = bridge.Bridge(django, settings.NOLA_THREADS)
 HEALTHY = Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"16")], b'{"status": "ok"}')
+COME_BACK = 5  # seconds
+
+
+class Handoff:
+    """What Django leaves to us: a stream to send, or a wait after which to ask it again."""
+
+    def __init__(self) -> None:
+        self.stream: Follow | None = None
+        self.waiting: tuple[Filter, Cursor, int, Credential] | None = None
+
+    def wait(self, wanted: Filter, after: Cursor, seconds: int, credential: Any) -> bool:
+        self.waiting = wanted, after, seconds, credential
+        return False
+
+    def follow(self, stream: Follow) -> None:
+        self.stream = stream
+
+
+class Site:
+    """What one process of the server has: a pool, lanes to it, a hub, and the streams that it feeds."""
+
+    def __init__(self) -> None:
+        self.pool = bridge.Bridge(django, settings.NOLA_THREADS)
+        self.lanes = lanes.Lanes(settings.NOLA_THREADS)
+        self.halted = ""
+        self.streams: Streams | None = None
+
+    def start(self) -> Streams:
+        """Begin to watch the database. Called from the event loop, in the process that serves."""
+        if self.streams is not None:
+            return self.streams
+        self.slots = slots.Slots(
+            settings.NOLA_DB_DIR / ".streams", settings.NOLA_STREAMS, settings.NOLA_STREAMS_PER_KEY
+        )
+        loop = asyncio.get_running_loop()
+        self.hub = hub.of_settings()
+        self.streams = streams = Streams(partial(loop.run_in_executor, self.pool.threads), self.hub.hurry.set)
+        self.hub.on_news = lambda news: _on(loop, streams.take, news)
+        self.hub.on_ended = lambda ended: _on(loop, streams.end, ended)
+        self.hub.on_replaced = lambda reason: _on(loop, self.halt, reason)
+        self.hub.listening = lambda: dict(streams.open)
+        self.hub.start()
+        self.ticking = loop.create_task(streams.tick())
+        return streams
+
+    def halt(self, reason: str) -> None:
+        """Answer 503 from now on, and end the process."""
+        self.halted = reason
+        self.close("the server stops")
+        hub.halt(reason)
+
+    def close(self, reason: str) -> None:
+        """Send all streams away; for a server that stops."""
+        if self.streams is not None:
+            self.streams.close(reason)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        streams = self.start()
+        if self.halted:
+            return await self.refuse(503, self.halted, send, retry=60)
+        if scope["path"] == "/healthz":
+            return await self.pool.send(HEALTHY, send)
+        try:
+            async with bodies.arriving(scope, receive) as body, self.lanes.enter(scope["method"], scope["path"]):
+                handoff = Handoff()
+                answer = await self.pool.ask(bridge.environ_of(scope, body) | {LIVE: handoff}, send)
+        except bodies.CutOff:
+            return None
+        except bodies.Unreadable as error:
+            return await self.refuse(error.status, error.detail, send, retry=error.retry, close=True)
+        except lanes.Busy as error:
+            return await self.refuse(503, str(error), send, retry=1)
+        if handoff.stream:
+            await self.stream(streams, handoff.stream, answer, receive, send)
+        elif handoff.waiting:
+            await self.wait(streams, handoff.waiting, scope, receive, send)
+        elif answer:
+            await self.pool.send(answer, send)
+
+    async def refuse(self, status: int, detail: str, send: Send, retry: int | None = None, close: bool = False) -> None:
+        await self.pool.send(bridge.refusal(status, detail, retry, close), send)
+
+    async def wait(
+        self,
+        streams: Streams,
+        waiting: tuple[Filter, Cursor, int, Credential],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Hold the request until there is something to say, then let Django answer it anew."""
+        credential = waiting[-1]
+        try:
+            with self.slots.taken(credential):
+                async with streams.following(credential, receive):
+                    await streams.news(*waiting)
+                    answer = await self.pool.ask(bridge.environ_of(scope, b""), send)
+        except slots.Full as error:
+            return await self.refuse(503, str(error), send, retry=COME_BACK)
+        if answer:
+            await self.pool.send(answer, send)
+
+    async def stream(
+        self, streams: Streams, stream: Follow, opening: Answer | None, receive: Receive, send: Send
+    ) -> None:
+        """Send a stream, under the headers that Django has given it."""
+        headers = [pair for pair in opening.headers if pair[0] != b"content-length"] if opening else []
+        headers += [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+        try:
+            with self.slots.taken(stream.credential):
+                async with streams.following(stream.credential, receive):
+                    await send({"type": "http.response.start", "status": 200, "headers": headers})
+                    await streams.follow(stream, send)
+        except slots.Full as error:
+            return await self.refuse(503, str(error), send, retry=COME_BACK)
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _on(loop: asyncio.AbstractEventLoop, call: Any, argument: Any) -> None:
+    """Call it on the loop, unless that has ended."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call, argument)
+
+
+site = Site()
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        return await send({"type": "websocket.close", "code": 1000})
-    if scope["type"] != "http":
-        return
-    if scope["path"] == "/healthz":
-        return await pool.send(HEALTHY, send)
-    try:
-        body = await bodies.read(receive)
-    except bodies.CutOff:
-        return
-    except bodies.Unreadable as error:
-        return await pool.send(bridge.refusal(error.status, error.detail, close=True), send)
-    await pool(bridge.environ_of(scope, body), send)
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+    else:
+        await site.answer(scope, receive, send)
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    """Start with the server, and end with it."""
+    await receive()
+    site.start()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    site.close("the server is stopping")
+    await send({"type": "lifespan.shutdown.complete"})

@@ -6,25 +6,28 @@ empty, and a few slow uploads hold every thread of the pool.
 
 import asyncio
 import io
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
 
-from nola_site.bridge import Receive
+from nola_site.bridge import Receive, Scope
 from nola_site.problems import MEDIA_TYPE, document
 
 SECONDS = 20  # for a whole body to arrive
+SMALL = 256 * 1024  # bytes that any body may have without asking for room
+LARGE_BODIES = 8  # so many of the largest size may be in memory at once
 PATIENCE = 4  # so many times the limit is read, and dropped: a client that is still sending sees no answer
 
 
 class Unreadable(Exception):
     """The body is not taken: status and detail of the answer."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, retry: int | None = None) -> None:
         super().__init__(status, detail)
-        self.status, self.detail = status, detail
+        self.status, self.detail, self.retry = status, detail, retry
 
 
 class CutOff(Exception):
@@ -40,26 +43,92 @@ def too_large() -> Unreadable:
     return Unreadable(413, f"The body is larger than {limit():,} bytes, the limit that NOLA_MAX_BODY_MB sets")
 
 
-async def read(receive: Receive) -> bytes:
-    """The whole body. Raises Unreadable after 20 s or over the limit, CutOff when it is incomplete."""
-    chunks: list[bytes] = []
-    size = 0
+class Room:
+    """Memory for large bodies, shared by all requests: whoever gets none waits before it reads on."""
+
+    def __init__(self, size: int) -> None:
+        self.free = size
+        self.freed = asyncio.Event()
+
+    async def take(self, size: int) -> None:
+        while self.free < size:
+            await self.freed.wait()
+        self.free -= size
+
+    def give_back(self, size: int) -> None:
+        self.free += size
+        self.freed.set()
+        self.freed.clear()
+
+
+room = Room(LARGE_BODIES * limit())
+
+
+@asynccontextmanager
+async def arriving(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+    """The whole body; room is kept for a large one until its request is done.
+
+    Raises Unreadable after 20 s or over the limit, CutOff when it is incomplete.
+    """
+    reading = Reading(scope)
     try:
         async with asyncio.timeout(SECONDS):
-            while True:
-                message: Any = await receive()
-                if message["type"] == "http.disconnect":
-                    raise CutOff
-                size += len(message.get("body", b""))
-                if size <= limit():
-                    chunks.append(message.get("body", b""))
-                if not message.get("more_body") or size > PATIENCE * limit():
-                    break
+            await reading.finish(receive)
     except TimeoutError:
-        raise Unreadable(408, f"The body did not arrive within {SECONDS} seconds") from None
-    if size > limit():
-        raise too_large()
-    return b"".join(chunks)
+        reading.leave()
+        raise reading.too_slow() from None
+    except BaseException:
+        reading.leave()
+        raise
+    try:
+        yield b"".join(reading.chunks)
+    finally:
+        reading.leave()
+
+
+class Reading:
+    """A body on its way in."""
+
+    def __init__(self, scope: Scope) -> None:
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        self.most = min(int(lengths[0]), limit()) if lengths and lengths[0].isdigit() else limit()
+        self.is_too_large = bool(lengths) and lengths[0].isdigit() and int(lengths[0]) > limit()
+        self.chunks: list[bytes] = []
+        self.size = self.kept = 0
+
+    async def finish(self, receive: Receive) -> None:
+        """Read to the end, and drop what is over the limit."""
+        more = True
+        while more and self.size <= PATIENCE * limit():
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise CutOff
+            more = bool(message.get("more_body"))
+            await self.add(message.get("body", b""))
+        if self.is_too_large:
+            raise too_large()
+
+    async def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.is_too_large = self.is_too_large or self.size > limit()
+        if self.is_too_large:
+            self.chunks.clear()
+        elif chunk:
+            self.chunks.append(chunk)
+            if self.size > SMALL and not self.kept:
+                await room.take(self.most)
+                self.kept = self.most
+
+    def leave(self) -> None:
+        self.chunks.clear()
+        if self.kept:
+            room.give_back(self.kept)
+            self.kept = 0
+
+    def too_slow(self) -> Unreadable:
+        if self.size > SMALL and not self.kept and not self.is_too_large:
+            return Unreadable(503, "Too many large bodies are arriving at once; nothing was changed. Try again", 5)
+        return Unreadable(408, f"The body did not arrive within {SECONDS} seconds")
 
 
 class WholeBody:

@@ -9,6 +9,7 @@ django = get_wsgi_application()
 
 from nola_site import first_run  # noqa: E402 - they need Django set up
 from nola_site.bodies import WholeBody  # noqa: E402
+from nola_site.waiting import Waiting  # noqa: E402
 
 first_run.prepare()
-application = WholeBody(django)
+application = Waiting(WholeBody(django))

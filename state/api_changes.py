@@ -51,9 +51,9 @@ def read_changes(request: HttpRequest) -> HttpResponse:
     after = feed.parse_cursor(since, newest) if since else Cursor(newest.epoch, 0)
     limit, seconds = whole(query, "limit", 100, 1000), _seconds(query)
     page = feed.page(wanted, after, newest, limit)
-    if seconds and not page.texts and not page.has_more and _wait(request, wanted, page.cursor, seconds):
+    if seconds and not page.events and not page.has_more and _wait(request, wanted, page.cursor, seconds):
         newest = feed.head()
-        page = feed.page(wanted, page.cursor, newest, limit)
+        page = feed.page(wanted, feed.parse_cursor(str(page.cursor), newest), newest, limit)
     return _answer(request, page, newest, limit, query)
 
 
@@ -94,7 +94,8 @@ def _wait(request: HttpRequest, wanted: Filter, after: Cursor, seconds: int) -> 
 
 def _answer(request: HttpRequest, page: Page, newest: Cursor, limit: int, query: dict[str, list[str]]) -> HttpResponse:
     cursor, more = jsontext.dump(str(page.cursor)), jsontext.dump(page.has_more)
-    text = f'{{"revisions":[{",".join(page.texts)}],"cursor":{cursor},"more":{more}}}'
+    events = ",".join(text for _, text in page.events)
+    text = f'{{"revisions":[{events}],"cursor":{cursor},"more":{more}}}'
     response = HttpResponse(text, content_type=JSON)
     response["Nola-Revision"] = str(newest.seq)
     response["Cache-Control"] = "no-store"

@@ -7,7 +7,7 @@ An event of more than MAX_EVENT bytes names what changed without the patches and
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -92,15 +92,15 @@ class Event:
     seq: int
     about: str  # the members before `changes`, as JSON text
     entries: Sequence[Entry]
-    is_truncated: bool
-    texts: dict[Filter, str] = field(default_factory=dict)  # made once for all who ask the same
+    is_truncated: bool = False
+    whole: str = ""  # what `text` gives without a filter
 
     def text(self, wanted: Filter) -> str:
         """The event as JSON text, with the changes that are wanted only; "" where there are none."""
-        if wanted not in self.texts:
-            entries = [entry for entry in self.entries if matches(entry, wanted)] if wanted else self.entries
-            self.texts[wanted] = self._text(entries) if entries else ""
-        return self.texts[wanted]
+        if not wanted:
+            return self.whole
+        entries = [entry for entry in self.entries if matches(entry, wanted)]
+        return self.whole if len(entries) == len(self.entries) else self._text(entries) if entries else ""
 
     def _text(self, entries: Sequence[Entry]) -> str:
         if not self.is_truncated:
@@ -122,9 +122,9 @@ class Follow:
 
 
 class Page(NamedTuple):
-    """Some events, as JSON texts; the cursor behind them; and whether there are more already."""
+    """Some events, as revision and JSON text; the cursor behind them; and whether there are more already."""
 
-    texts: list[str]
+    events: list[tuple[int, str]]
     cursor: Cursor
     has_more: bool
 
@@ -201,10 +201,10 @@ def _shifts(op: dict[str, Any], place: Sequence[str], tokens: Tokens) -> bool:
 
 def page(wanted: Filter, after: Cursor, newest: Cursor, limit: int) -> Page:
     """Up to `limit` events after a cursor, oldest first; fewer where they are large or matches are rare."""
-    texts: list[str] = []
+    found: list[tuple[int, str]] = []
     at, size, read = after.seq, 0, 0
-    while at < newest.seq and len(texts) < limit and max(size, read) < MAX_PAGE:
-        seqs = _candidates(wanted, at, newest.seq, SCAN if wanted.is_inside else min(SCAN, limit - len(texts)))
+    while at < newest.seq and len(found) < limit and max(size, read) < MAX_PAGE:
+        seqs = _candidates(wanted, at, newest.seq, SCAN if wanted.is_inside else min(SCAN, limit - len(found)))
         if not seqs:
             at = newest.seq
         for event in _events(wanted, seqs):
@@ -212,11 +212,11 @@ def page(wanted: Filter, after: Cursor, newest: Cursor, limit: int) -> Page:
             read += sum(len(entry.patch or "") for entry in event.entries) + 200
             text = event.text(wanted)
             if text:
-                texts.append(text)
+                found.append((event.seq, text))
                 size += len(text)
-            if len(texts) == limit or max(size, read) >= MAX_PAGE:
+            if len(found) == limit or max(size, read) >= MAX_PAGE:
                 break
-    return Page(texts, Cursor(newest.epoch, at), _has_more(wanted, at, newest.seq))
+    return Page(found, Cursor(newest.epoch, at), _has_more(wanted, at, newest.seq))
 
 
 def events(after: int, up_to: int) -> Iterator[Event]:
@@ -278,11 +278,12 @@ def _event(rows: Iterator[tuple]) -> Event:
         entries.append(Entry(kind, key, patch))
     about = {"revision": seq, "at": _utc(at).isoformat(), "actor": actor, "source": source, "reason": reason}
     event = Event(seq, jsontext.dump(about)[:-1], entries, size > MAX_EVENT)
-    if not event.is_truncated and len(event.text(Filter()).encode()) > MAX_EVENT:
-        event.texts.clear()
-        event.is_truncated = True
+    if not event.is_truncated:
+        event.whole = event._text(entries)
+        event.is_truncated = len(event.whole.encode()) > MAX_EVENT
     if event.is_truncated:
         event.entries = [Entry(entry.kind, entry.key, None) for entry in entries]
+        event.whole = event._text(event.entries)
     return event
 
 

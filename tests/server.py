@@ -29,6 +29,7 @@ def environment(data: Path, port: int, **settings: str) -> dict[str, str]:
         "NOLA_API_KEY": KEY,
         "NOLA_ADMIN_PASSWORD": PASSWORD,
         "NOLA_TIME_ZONE": "Europe/Prague",
+        "NOLA_WRITES_PER_MINUTE": "0",
         **settings,
     }
 

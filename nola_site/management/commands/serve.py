@@ -1,5 +1,6 @@
 import fcntl
 import os
+import resource
 import socket
 import time
 from pathlib import Path
@@ -12,6 +13,8 @@ from gunicorn.app.base import BaseApplication
 from nola_site import first_run
 from nola_site.first_run import CannotStart, Welcome
 
+MOST_FILES = 65_536
+STALLED = 75_000  # milliseconds
 PATIENCE = 5.0  # seconds for the workers of a killed server to notice and go
 
 
@@ -23,6 +26,7 @@ class Command(BaseCommand):
         os.umask(0o077)  # what is written here is nobody else's
         try:
             first_run.make_directories()
+            allow_many_connections()
             lock = hold(settings.NOLA_DB_DIR / ".lock")
             listener = listen(settings.NOLA_HOST, settings.NOLA_PORT)
             welcome = first_run.prepare()
@@ -49,10 +53,10 @@ class Server(BaseApplication):
     def load_config(self) -> None:
         options = {
             "bind": f"fd://{self.listener.fileno()}",
-            "worker_class": "asgi",
+            "worker_class": "nola_site.worker.Worker",
             "workers": settings.NOLA_WORKERS,
             "timeout": 60,
-            "graceful_timeout": 3,
+            "graceful_timeout": 2,
             "keepalive": 75,
             "loglevel": "warning",
             "control_socket_disable": True,
@@ -103,12 +107,24 @@ def listen(host: str, port: int) -> socket.socket:
     """An open socket. Raises CannotStart where the port is taken or the address is not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        listener = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise CannotStart(
             f"cannot listen on {host}, port {port}: {error.strerror}."
             " Stop what uses it, or set NOLA_PORT (and NOLA_HOST) to something else."
         ) from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # the connections inherit both
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # a client that takes nothing any more is let go by the system
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED)
+    return listener
+
+
+def allow_many_connections() -> None:
+    """Each stream is an open file; the usual limit of 1,024 would be the end of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def banner(welcome: Welcome) -> str:
