@@ -17,7 +17,7 @@ from nola_site.bridge import Receive, Scope
 from nola_site.problems import MEDIA_TYPE, document
 
 SECONDS = 20  # for a whole body to arrive
-SMALL = 256 * 1024  # bytes that any body may have without asking for room
+SMALL = 64 * 1024  # bytes that any body may have without asking for room
 LARGE_BODIES = 8  # so many of the largest size may be in memory at once
 PATIENCE = 4  # so many times the limit is read, and dropped: a client that is still sending sees no answer
 

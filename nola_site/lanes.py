@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 READING = ("GET", "HEAD", "OPTIONS")
 EXPORTS = ("/api/state", "/api/state/", "/api/query", "/api/diff")  # they read the whole state, or may
 MOST_EXPORTS = 2
-PATIENCE = 10.0  # seconds
+PATIENCE = 5.0  # seconds; as long as a writer waits for the database
 
 
 class Busy(Exception):
