@@ -83,7 +83,7 @@ class Site:
         if scope["path"] == "/healthz":
             return await self.pool.send(HEALTHY, send)
         try:
-            async with bodies.arriving(scope, receive) as body, self.lanes.enter(scope["method"], scope["path"]):
+            async with bodies.arriving(scope, receive) as body, self.lanes.enter(scope):
                 handoff = Handoff()
                 answer = await self.pool.ask(bridge.environ_of(scope, body) | {LIVE: handoff}, send)
         except bodies.CutOff:

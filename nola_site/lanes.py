@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from nola_site.bridge import Scope
+
 READING = ("GET", "HEAD", "OPTIONS")
 EXPORTS = ("/api/state", "/api/state/", "/api/query", "/api/diff")  # they read the whole state, or may
 MOST_EXPORTS = 2
@@ -23,16 +25,22 @@ class Lanes:
         self.both = asyncio.Semaphore(max(1, threads - 1))
 
     @asynccontextmanager
-    async def enter(self, method: str, path: str) -> AsyncIterator[None]:
+    async def enter(self, scope: Scope) -> AsyncIterator[None]:
         """Wait for a place. Raises Busy."""
-        if method in READING and path not in EXPORTS:
+        is_write = scope["method"] not in READING
+        if not is_write and not is_export(scope):
             yield
             return
         async with AsyncExitStack() as places:
             try:
                 async with asyncio.timeout(PATIENCE):
-                    await places.enter_async_context(self.exports if method in READING else self.writers)
+                    await places.enter_async_context(self.writers if is_write else self.exports)
                     await places.enter_async_context(self.both)
             except TimeoutError:
                 raise Busy("The server is busy with other requests of this sort; nothing was changed") from None
             yield
+
+
+def is_export(scope: Scope) -> bool:
+    """Whether a reader may get, or go through, the whole state."""
+    return scope["path"] in EXPORTS and b"pointer=" not in scope["query_string"]

@@ -12,7 +12,7 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from access.auth import Credential
@@ -132,8 +132,9 @@ class Streams:
                 return
 
     async def follow(self, stream: Follow, send: Send) -> None:
-        """Send a stream until its client goes, its credential ends, or the server stops."""
-        await Stream(self, stream, send).run()
+        """Send a stream until its client goes or stalls, its credential ends, or the server stops."""
+        with suppress(TimeoutError):  # the client takes nothing any more
+            await Stream(self, stream, send).run()
 
     async def batch(self, at: Cursor, wanted: Filter) -> tuple[bytes, Cursor] | None:
         """The next events after `at`, as they are sent, and the cursor behind them; None where there is nothing new."""

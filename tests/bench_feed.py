@@ -23,13 +23,14 @@ AUTH = f"Host: localhost\r\nAuthorization: Bearer {KEY}\r\n"
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 AT = re.compile(rb'data: \{"revision":\d+,"at":"([^"]+)"')
 CALLERS = 4
-SECONDS = 5.0
+SECONDS = 3.0
+TRIES = 3  # of which the best counts: the one that was disturbed the least
 
 
 def run(server: Server) -> None:
     row("open streams", "requests/s", "of that without", "CPU of the server", "memory")
-    alone = throughput(server)
-    row("0", f"{alone:.0f}", "", "", f"{memory(server):.0f} MB")
+    alone, used = measured(server)
+    row("0", f"{alone:.0f}", "", f"{used:.0%}", f"{memory(server):.0f} MB")
     for count in (100, 1000):
         with streams(server, count):
             rate, used = measured(server)
@@ -40,7 +41,7 @@ def run(server: Server) -> None:
         latencies(finish(reader))
     for count, rate in ((1, 50), (200, 50), (1000, 5)):
         with streams(server, count) as reader, writes(server, rate):
-            time.sleep(SECONDS * 2)
+            time.sleep(10)
             sys.stdout.write(f"{count} streams, {rate} writes/s: ")
             latencies(finish(reader))
 
@@ -48,7 +49,7 @@ def run(server: Server) -> None:
 def measured(server: Server) -> tuple[float, float]:
     """Requests a second, and the share of one CPU that the workers use meanwhile."""
     before, started = cpu(server), time.monotonic()
-    rate = throughput(server)
+    rate = max(throughput(server) for _ in range(TRIES))
     return rate, (cpu(server) - before) / (time.monotonic() - started)
 
 

@@ -115,3 +115,28 @@ def test_pages_fit_a_phone(page, path):
     page.goto(path)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_page_follows_changes_with_its_session_and_comes_back_after_the_server_died(browser, server):
+    context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
+    page = context.new_page()  # not the fixture: a browser logs a lost connection as an error
+    sign_in(page, server)
+    page.evaluate(
+        """() => {
+            window.seen = [];
+            const source = new EventSource("/api/changes?key=Watched");
+            source.addEventListener("hello", () => window.seen.push("hello"));
+            source.onmessage = (event) => window.seen.push(JSON.parse(event.data).revision);
+        }"""
+    )
+    page.wait_for_function("window.seen.length == 1")
+    first = int(server.request("PUT", "/api/state/Watched", b"1")[2]["nola-revision"])
+    page.wait_for_function("window.seen.length == 2")
+
+    server.kill()
+    server.start()
+    second = int(server.request("PUT", "/api/state/Watched", b"2")[2]["nola-revision"])
+    page.wait_for_function("window.seen.length == 3")
+
+    assert page.evaluate("window.seen") == ["hello", first, second]
+    context.close()
