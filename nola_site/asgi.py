@@ -44,6 +44,7 @@ class Site:
         self.pool = bridge.Bridge(django, settings.NOLA_THREADS)
         self.lanes = lanes.Lanes(settings.NOLA_THREADS)
         self.halted = ""
+        self.busy = 0  # requests that are being answered
         self.streams: Streams | None = None
 
     def start(self) -> Streams:
@@ -77,6 +78,13 @@ class Site:
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        self.busy += 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self.busy -= 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         streams = self.start()
         if self.halted:
             return await self.refuse(503, self.halted, send, retry=60)

@@ -1,21 +1,37 @@
-"""The gunicorn worker of `manage.py serve`: its asgi worker, which tells open streams at once that it stops."""
+"""The gunicorn worker of `manage.py serve`: its asgi worker, which ends as soon as nothing is being answered."""
+
+from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
 
 class Worker(ASGIWorker):
-    """Otherwise it would wait for the streams to end by themselves."""
+    """Tells open streams at once that it stops, and does not wait for connections that are merely kept open."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.connections = 0
+        super().__init__(*args, **kwargs)
+
+    @property
+    def nr_conns(self) -> int:
+        """What a stop waits for."""
+        from nola_site.asgi import site  # not before the worker has loaded it
+
+        return self.connections if self.alive else site.busy
+
+    @nr_conns.setter
+    def nr_conns(self, count: int) -> None:
+        self.connections = count
 
     def handle_exit_signal(self) -> None:
         super().handle_exit_signal()
-        say_goodbye()
+        self.say_goodbye()
 
     def handle_quit_signal(self) -> None:
         super().handle_quit_signal()
-        say_goodbye()
+        self.say_goodbye()
 
+    def say_goodbye(self) -> None:
+        from nola_site.asgi import site
 
-def say_goodbye() -> None:
-    from nola_site.asgi import site  # not before the worker has loaded it
-
-    site.close("the server is stopping")
+        site.close("the server is stopping")

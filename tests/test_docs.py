@@ -66,3 +66,37 @@ def test_the_first_session_runs_as_printed(tmp_path):
             command = command.replace("$KEY", KEY).replace(":8000", f":{server.port}")
             result = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=30)
             assert result.stdout.strip() == printed.strip(), command
+
+
+def test_the_examples_of_the_change_feed_are_true(tmp_path):
+    section = (ROOT / "docs" / "api.md").read_text().partition("## Following what changes")[2].partition("\n## ")[0]
+    (paging, page), (streaming, stream) = re.findall(r"```console\n\$ ([^\n]*)\n(.*?)\n```", section, re.DOTALL)
+
+    with running(tmp_path / "data") as server:
+        server.request("PUT", "/api/state/Identity/owner/name", b'"Ada"')
+        server.request("PUT", "/api/state/Identity/owner/name", b'"Bob"')
+        assert curled(paging, server.port) == masked(page)
+        server.request("PUT", "/api/state/Identity/owner/name", b'"Cleo"')
+        command = shlex.split(here(streaming, server.port))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as curl:
+            shown = [curl.stdout.readline() for _ in range(5)]
+            server.request("PUT", "/api/state/Tasks", b'["write"]')
+            shown += [curl.stdout.readline() for _ in range(2)]
+            curl.terminate()
+        assert masked("".join(shown).strip()) == masked(stream)
+
+
+def here(command: str, port: int) -> str:
+    return command.replace("$KEY", KEY).replace(":8000", f":{port}")
+
+
+def curled(command: str, port: int) -> str:
+    result = subprocess.run(shlex.split(here(command, port)), capture_output=True, text=True, timeout=30)
+    return masked(result.stdout.strip())
+
+
+def masked(text: str) -> str:
+    """Without what is another each time: epochs, revisions, times."""
+    text = re.sub(r"[0-9a-f]{8}:\d+", "EPOCH:SEQ", text)
+    text = re.sub(r'"revision":\d+,"at":"[^"]+"', '"revision":0,"at":"NOW"', text)
+    return re.sub(r"retry: \d+", "retry: 1000", text)
