@@ -56,7 +56,8 @@ class Site:
         )
         loop = asyncio.get_running_loop()
         self.hub = hub.of_settings()
-        self.streams = streams = Streams(partial(loop.run_in_executor, self.pool.threads), self.hub.hurry.set)
+        in_pool = partial(loop.run_in_executor, self.pool.threads)
+        self.streams = streams = Streams(in_pool, self.hub.hurry.set, max(1, settings.NOLA_THREADS // 4))
         self.hub.on_news = lambda news: _on(loop, streams.take, news)
         self.hub.on_ended = lambda ended: _on(loop, streams.end, ended)
         self.hub.on_replaced = lambda reason: _on(loop, self.halt, reason)
@@ -80,7 +81,7 @@ class Site:
         """Answer one request."""
         self.busy += 1
         try:
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, bridge.head_only(send) if scope["method"] == "HEAD" else send)
         finally:
             self.busy -= 1
 

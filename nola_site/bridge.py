@@ -128,6 +128,15 @@ async def _send_in_pieces(answer: Answer, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+def head_only(send: Send) -> Send:
+    """For the answer to HEAD, which has no body whatever its headers say (RFC 9110 §9.3.2)."""
+
+    async def without_body(message: Message) -> None:
+        await send(message | {"body": b""} if "body" in message else message)
+
+    return without_body
+
+
 def refusal(status: int, detail: str, retry: int | None = None, close: bool = False) -> Answer:
     """A problem document that is answered without Django."""
     body = problems.document(status, detail).encode()

@@ -55,19 +55,22 @@ class Hub:
     def start(self) -> None:
         threading.Thread(target=self._run, name="hub", daemon=True).start()
 
-    def stop(self) -> None:
-        self._stopped = True
-        self.hurry.set()
-
     def _run(self) -> None:
-        while not self._stopped:
-            pause = self._turn()
-            if pause >= IDLE:
-                self.hurry.wait(pause)
-                self.hurry.clear()
-            else:
-                time.sleep(pause)
-        connection.close()
+        """Look again and again. Should that ever fail, the process ends: streams must not stand still unnoticed."""
+        try:
+            while not self._stopped:
+                self._rest(self._turn())
+            connection.close()
+        except Exception:
+            log.exception("the change feed has failed; this worker is replaced")
+            os._exit(1)
+
+    def _rest(self, pause: float) -> None:
+        if pause >= IDLE:
+            self.hurry.wait(pause)
+            self.hurry.clear()
+        else:
+            time.sleep(pause)
 
     def _turn(self) -> float:
         """Look once, and say how long to rest."""
@@ -75,7 +78,7 @@ class Hub:
             listeners = self.listening()
             self._look()
             self._check(set(listeners))
-        except DatabaseError as error:
+        except (DatabaseError, OSError) as error:
             log.warning("the change feed cannot read the database just now: %s", error)
             self._version = None
             with suppress(DatabaseError):

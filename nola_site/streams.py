@@ -25,7 +25,6 @@ RING = 1024  # events
 RING_BYTES = 8 * 1024 * 1024
 BATCH = 32 * 1024  # bytes that are written to a stream at once, about
 CATCH_UP = 100  # revisions of a page of the log
-READERS = 2  # pages that are read at the same time
 TICK = 5.0  # seconds; the grain of the two times below
 HEARTBEAT = 15.0  # seconds of silence, after which a comment is sent
 MARK = 60.0  # seconds after which a cursor is sent, where nothing that was shown says how far we are
@@ -37,7 +36,7 @@ InPool = Callable[..., Awaitable[Any]]
 class Streams:
     """All who follow the feed in this process. Its methods run on the event loop."""
 
-    def __init__(self, in_pool: InPool, hurry: Callable[[], None]) -> None:
+    def __init__(self, in_pool: InPool, hurry: Callable[[], None], readers: int) -> None:
         self.in_pool, self.hurry = in_pool, hurry
         self.head: Cursor | None = None
         self.start = 0  # the ring has all events in (start, head]
@@ -48,7 +47,7 @@ class Streams:
         self.ended: set[Credential] = set()
         self.closing = ""
         self._batches: dict[tuple[int, Filter], tuple[bytes, int]] = {}
-        self._readers = asyncio.Semaphore(READERS)
+        self._readers = asyncio.Semaphore(readers)  # of pages of the log at a time
 
     # What the hub tells
 

@@ -9,6 +9,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
 
+from access import auth
 from nola_site import hub, problems
 from nola_site.hub import Hub, News
 from state import feed
@@ -59,7 +60,7 @@ class Waiting:
         if not self.places.acquire(blocking=False):
             return False
         try:
-            return self._wait(wanted, after, time.monotonic() + seconds)
+            return self._wait(wanted, after, time.monotonic() + seconds) and auth.may_read(credential)
         finally:
             self.places.release()
 

@@ -50,6 +50,7 @@ CALLS = [
     Call("PUT", "/api/state/Kept", 400, b"{"),
     Call("POST", "/api/state/Kept", 405, b"{}"),
     Call("GET", "/healthz", 200),
+    Call("HEAD", "/healthz", 200, content=b""),
     Call("GET", "/api/changes?limit=1", 200),
     Call("GET", "/api/changes?since=0&limit=1&wait=5", 200),
     Call("GET", "/static/nola/icon.svg", 200),

@@ -52,7 +52,7 @@ async def nothing_in_pool(call: Any, *arguments: Any) -> Any:
 
 def play(scenario: Any, in_pool: Any = nothing_in_pool) -> None:
     async def run() -> None:
-        streams = Streams(in_pool, lambda: None)
+        streams = Streams(in_pool, lambda: None, 2)
         ticking = asyncio.create_task(streams.tick())
         await scenario(streams)
         ticking.cancel()
