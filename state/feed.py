@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from state import jsontext, paths
+from state import jsontext, kinds, paths
 from state.edits import Address
 from state.paths import Tokens
 
-KINDS = ("state", "conversation", "message")
 MAX_EVENT = 65536  # bytes of an event with its patches
 MAX_PAGE = 4 * 1024 * 1024  # bytes of a page, about; and of what one page reads of the log
 MAX_ADDRESSES = 100
@@ -238,7 +237,7 @@ def _candidates(wanted: Filter, after: int, up_to: int, most: int) -> list[int]:
     one = "SELECT DISTINCT revision FROM state_change WHERE kind = %s AND key = %s AND revision > %s AND revision <= %s"
     found: set[int] = set()
     for key in wanted.keys:
-        for kind in KINDS:
+        for kind in kinds.names():
             values = [kind, key, after, up_to, most]
             found.update(_numbers(f"{one} ORDER BY revision LIMIT %s", values))
     return sorted(found)[:most]

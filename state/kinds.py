@@ -78,6 +78,11 @@ class Kind:
 _KINDS: dict[str, Kind] = {}
 
 
+def names() -> list[str]:
+    """All registered kinds."""
+    return list(_KINDS)
+
+
 def register(name: str, kind: Kind) -> None:
     """Make a kind known; `name` is what `Change.kind` says."""
     _KINDS[name] = kind

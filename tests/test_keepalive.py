@@ -143,8 +143,11 @@ def test_a_client_that_waits_for_100_continue_gets_it_and_then_its_answer(wire):
 
 def test_a_client_that_reads_slowly_gets_all_of_it(server):
     server.request("PUT", "/api/state/Slowly", LARGE)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # far less than the answer
+        connection.settimeout(30)
+        connection.connect(("127.0.0.1", server.port))
         connection.sendall(Call("GET", "/api/state/Slowly", 200).sent)
         assert server.request("GET", "/healthz", key=None)[0] == 200
+        assert server.request("GET", "/api/state/Slowly")[1] == LARGE
         assert Reader(connection).answer("GET") == (200, LARGE)
