@@ -16,7 +16,8 @@ from nola_site import bodies, bridge, hub, lanes, slots  # noqa: E402
 from nola_site.bridge import Answer, Receive, Scope, Send  # noqa: E402
 from nola_site.streams import Streams  # noqa: E402
 from state.api_changes import LIVE  # noqa: E402
-from state.feed import Cursor, Filter, Follow  # noqa: E402
+from state.events import Filter  # noqa: E402
+from state.feed import Cursor, Follow  # noqa: E402
 
 HEALTHY = Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"16")], b'{"status": "ok"}')
 COME_BACK = 5  # seconds

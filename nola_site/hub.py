@@ -14,7 +14,8 @@ from django.db import DatabaseError, connection
 from access import auth, rates
 from access.auth import Credential
 from state import feed
-from state.feed import Cursor, Event
+from state.events import Event
+from state.feed import Cursor
 
 log = logging.getLogger("nola")
 
@@ -110,7 +111,7 @@ class Hub:
         else:
             rates.note(known.seq, newest.seq)
         after = max(known.seq, newest.seq - AHEAD)
-        news = News(after, newest, list(feed.events(after, newest.seq)))
+        news = News(after, newest, list(feed.between(after, newest.seq)))
         self.head = newest
         self.on_news(news)
 

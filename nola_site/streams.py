@@ -19,7 +19,8 @@ from access.auth import Credential
 from nola_site.bridge import STALLED, Receive, Send
 from nola_site.hub import News
 from state import feed
-from state.feed import Cursor, Event, Filter, Follow, Page
+from state.events import Event, Filter
+from state.feed import Cursor, Follow, Page
 
 RING = 1024  # events
 RING_BYTES = 8 * 1024 * 1024

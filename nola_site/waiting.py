@@ -14,7 +14,8 @@ from nola_site import hub, problems
 from nola_site.hub import Hub, News
 from state import feed
 from state.api_changes import LIVE, NoStreams
-from state.feed import Cursor, Filter, Follow
+from state.events import Filter
+from state.feed import Cursor, Follow
 
 
 class Waiting:

@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from state import feed, jsontext
+from state import events, feed, jsontext
 from state.addresses import UnknownParameter, one, query_of, whole
 from state.api_history import parameters
-from state.feed import Cursor, Filter, Follow, Page
+from state.events import Filter
+from state.feed import Cursor, Follow, Page
 
 MAX_WAIT = 60  # seconds
 JSON, STREAM = "application/json", "text/event-stream"
@@ -43,7 +44,7 @@ def read_changes(request: HttpRequest) -> HttpResponse:
     held back until there is something to say. `key` and `pointer` pick what to follow and may be repeated.
     """
     query = query_of(request, ("since", "limit", "key", "pointer", "wait"))
-    wanted = feed.filter_of(query.get("key", []), query.get("pointer", []))
+    wanted = events.filter_of(query.get("key", []), query.get("pointer", []))
     since = request.headers.get("Last-Event-ID") or one(query, "since")
     newest = feed.head()
     if request.get_preferred_type([JSON, STREAM]) == STREAM:
@@ -94,8 +95,8 @@ def _wait(request: HttpRequest, wanted: Filter, after: Cursor, seconds: int) -> 
 
 def _answer(request: HttpRequest, page: Page, newest: Cursor, limit: int, query: dict[str, list[str]]) -> HttpResponse:
     cursor, more = jsontext.dump(str(page.cursor)), jsontext.dump(page.has_more)
-    events = ",".join(text for _, text in page.events)
-    text = f'{{"revisions":[{events}],"cursor":{cursor},"more":{more}}}'
+    revisions = ",".join(text for _, text in page.events)
+    text = f'{{"revisions":[{revisions}],"cursor":{cursor},"more":{more}}}'
     response = HttpResponse(text, content_type=JSON)
     response["Nola-Revision"] = str(newest.seq)
     response["Cache-Control"] = "no-store"

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests import bench_history
+from tests import bench_feed, bench_history
 from tests.server import KEY, Server, running
 
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -66,3 +66,4 @@ def row(name: str, milliseconds: float) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="nola-bench-") as folder, running(Path(folder) / "data") as server:
         run(server)
+    bench_feed.main()

@@ -186,7 +186,11 @@ def row(*cells: str) -> None:
     sys.stdout.flush()
 
 
-if __name__ == "__main__":
+def main() -> None:
     settings = {"NOLA_STREAMS_PER_KEY": "2000"}
     with tempfile.TemporaryDirectory(prefix="nola-bench-") as folder, running(Path(folder) / "d", **settings) as server:
         run(server)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,8 @@ from nola_site.hub import News
 from nola_site.streams import Streams
 from state import feed
 from state.edits import Address
-from state.feed import Cursor, Entry, Event, Filter, Follow, Page
+from state.events import Entry, Event, Filter
+from state.feed import Cursor, Follow, Page
 
 KEY = KeyCredential(1, "x")
 ALL, RARE = Filter(), Filter(frozenset([Address("Rare")]))
