@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from nola_site import bodies
+from nola_site import bodies, lanes
 from nola_site.management.commands import serve
 from tests.server import KEY, Server, running
 from tests.streams import Stream
@@ -133,6 +133,37 @@ def test_a_database_that_stays_busy_answers_503_and_changes_nothing(tmp_path):
         assert all(headers["retry-after"] for _, _, headers in answers)
         assert all(json.loads(body)["status"] == 503 for _, body, _ in answers)
         assert server.request("GET", "/api/state/Busy")[0] == 404
+
+
+def test_lanes_leave_threads_to_readers(monkeypatch):
+    monkeypatch.setattr(lanes, "PATIENCE", 0.2)
+    write, export = {"method": "PUT", "path": "/api/state/A"}, {"method": "GET", "path": "/api/state"}
+    read = {"method": "GET", "path": "/api/state/A"}
+    node = export | {"query_string": b"pointer=/A"}
+    inside: list[str] = []
+
+    async def enter(one: lanes.Lanes, scope: dict, hold: asyncio.Event) -> None:
+        try:
+            async with one.enter({"query_string": b"", **scope}):
+                inside.append(scope["method"] + scope["path"])
+                await hold.wait()
+        except lanes.Busy:
+            inside.append("busy")
+
+    async def scenario() -> None:
+        pool, hold = lanes.Lanes(8), asyncio.Event()
+        scopes = [write] * 9 + [export] * 3 + [read] * 9 + [node] * 2
+        tasks = [asyncio.create_task(enter(pool, scope, hold)) for scope in scopes]
+        await asyncio.sleep(0.1)
+        assert inside.count("PUT/api/state/A") == 6
+        assert inside.count("GET/api/state") == 1 + 2  # one export, as seven threads hold both sorts, and two nodes
+        assert inside.count("GET/api/state/A") == 9
+        await asyncio.sleep(0.3)
+        assert inside.count("busy") == 3 + 2
+        hold.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
 
 
 def test_large_bodies_wait_for_room_and_small_ones_do_not(monkeypatch):
