@@ -1,0 +1,50 @@
+"""What stays open after its request is looked at again: does its key or session still open the door?"""
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from access.auth import KeyCredential, SessionCredential, may_read
+
+
+@pytest.fixture
+def key(make_key):
+    return make_key("nola_a-key-that-is-looked-at", "looked-at")
+
+
+@pytest.fixture
+def session(owner) -> SessionCredential:
+    return SessionCredential(owner.session.session_key)
+
+
+def test_a_key_and_a_session_that_still_hold(key, session):
+    assert may_read(KeyCredential(key.pk, key.sha256))
+    assert may_read(session)
+
+
+@pytest.mark.parametrize("change", [{"revoked_at": timezone.now()}, {"sha256": "another"}, {"scopes": "write"}])
+def test_a_key_that_was_revoked_replaced_or_narrowed_holds_no_more(key, change):
+    credential = KeyCredential(key.pk, key.sha256)
+    type(key).objects.filter(pk=key.pk).update(**change)
+
+    assert not may_read(credential)
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}, {"is_superuser": False}])
+def test_a_session_ends_with_the_rights_of_its_user(session, change):
+    User.objects.update(**change)
+
+    assert not may_read(session)
+
+
+def test_a_session_ends_with_its_logout_and_with_a_new_password(session, owner):
+    user = User.objects.get()
+    user.set_password("another-long-password")
+    user.save()
+    assert not may_read(session)
+
+    owner.force_login(user)
+    again = SessionCredential(owner.session.session_key)
+    assert may_read(again)
+    owner.logout()
+    assert not may_read(again)
