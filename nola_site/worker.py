@@ -14,10 +14,12 @@ class Worker(ASGIWorker):
 
     @property
     def nr_conns(self) -> int:
-        """What a stop waits for."""
+        """The open connections; while stopping, those that a stop waits for."""
+        if self.alive:
+            return self.connections
         from nola_site.asgi import site  # not before the worker has loaded it
 
-        return self.connections if self.alive else site.busy
+        return site.busy
 
     @nr_conns.setter
     def nr_conns(self, count: int) -> None:
