@@ -106,7 +106,11 @@ def test_acknowledged_writes_survive_a_kill_under_load(data):
     with running(data) as server:
         for round_number in range(3):
             writers = [writer(server, f"{round_number}-{number}") for number in range(4)]
-            time.sleep(1.5)
+            for number in range(4):
+                while server.request("GET", f"/api/state/Load{round_number}-{number}")[0] != 200:
+                    assert writers[number].poll() is None
+                    time.sleep(0.1)
+            time.sleep(0.5)
             server.kill()
             acknowledged = [int(process.communicate()[0].split()[-1]) for process in writers]
             server.start()
