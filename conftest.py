@@ -2,19 +2,29 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
 
 from access.models import ApiKey, hash_key
 
 KEY = "nola_a-key-for-tests-only"
 
 # No test fails on a clock; in CI the examples are the same each time, elsewhere they are new ones.
-settings.register_profile("nola", deadline=None, derandomize=bool(os.environ.get("CI")))
-settings.load_profile("nola")
+hypothesis_settings.register_profile("nola", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis_settings.load_profile("nola")
+
+
+@pytest.fixture(autouse=True)
+def own_directories(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each test has checkpoints and backups of its own."""
+    folder = tmp_path_factory.mktemp("kept")
+    settings.NOLA_CHECKPOINT_DIR = folder / "checkpoints"
+    settings.NOLA_BACKUP_DIR = folder / "backups"
+    settings.FIXTURE_DIRS = [settings.NOLA_CHECKPOINT_DIR, settings.NOLA_SEED_DIR]
 
 
 @pytest.fixture

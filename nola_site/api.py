@@ -14,11 +14,13 @@ from access.rates import TooManyWrites
 from nola_site.problems import problem, unwritable
 from state import (
     addresses,
+    checkpoint_files,
     checkpoints,
     conditions,
     edits,
     events,
     feed,
+    files,
     history,
     idempotency,
     jsontext,
@@ -37,6 +39,7 @@ from state.api import JSON_PATCH, MERGE_PATCH, UnknownPatch
 from state.api import router as state_router
 from state.api_changes import NoStreams
 from state.api_changes import router as changes_router
+from state.api_checkpoints import router as checkpoints_router
 from state.api_history import router as history_router
 from state.api_query import router as query_router
 from state.api_transactions import router as transactions_router
@@ -62,6 +65,7 @@ api = NinjaAPI(
 api.add_router("/state", state_router)
 api.add_router("/transactions", transactions_router)
 api.add_router("/undo", undo_router)
+api.add_router("/checkpoints", checkpoints_router)
 api.add_router("", history_router)
 api.add_router("", query_router)
 api.add_router("", changes_router)
@@ -92,7 +96,11 @@ STATUS: dict[type[Exception], int] = {
     patches.UnknownOp: 422,
     store.BadKey: 422,
     edits.TooDeep: 422,
-    checkpoints.UnknownCheckpoint: 422,
+    checkpoint_files.UnknownCheckpoint: 422,
+    checkpoint_files.BadName: 422,
+    checkpoint_files.Damaged: 422,
+    files.NoRoom: 507,
+    files.CannotWrite: 503,
     checkpoints.BadCheckpoint: 422,
     DeserializationError: 422,
 }

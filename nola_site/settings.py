@@ -14,6 +14,7 @@ KNOWN = {
     "NOLA_DATA_DIR", "NOLA_HOST", "NOLA_PORT", "NOLA_WORKERS", "NOLA_THREADS", "NOLA_ALLOWED_HOSTS", "NOLA_PUBLIC_URL",
     "NOLA_STREAMS", "NOLA_STREAMS_PER_KEY", "NOLA_WRITES_PER_MINUTE",
     "NOLA_TIME_ZONE", "NOLA_MAX_BODY_MB", "NOLA_ADMIN_USER", "NOLA_ADMIN_PASSWORD", "NOLA_API_KEY", "NOLA_SECRET_KEY",
+    "NOLA_CHECKPOINT_MINUTES", "NOLA_BACKUP_HOURS", "NOLA_KEEP_DAYS", "NOLA_KEEP_BACKUPS",
 }  # fmt: skip
 for variable in os.environ:
     if variable.startswith("NOLA_") and variable not in KNOWN:
@@ -82,6 +83,7 @@ def envdir(name: str, default: Path) -> Path:
 NOLA_DATA_DIR = envdir("NOLA_DATA_DIR", BASE_DIR / "data")
 NOLA_DB_DIR = NOLA_DATA_DIR / "db"
 NOLA_CHECKPOINT_DIR = NOLA_DATA_DIR / "checkpoints"
+NOLA_BACKUP_DIR = NOLA_DATA_DIR / "backups"
 NOLA_SEED_DIR = BASE_DIR / "fixtures"
 FIXTURE_DIRS = [NOLA_CHECKPOINT_DIR, NOLA_SEED_DIR]
 
@@ -99,6 +101,13 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SERIALIZATION_MODULES = {"json": "state.serializers"}
+
+# Safety
+
+NOLA_CHECKPOINT_MINUTES = envint("NOLA_CHECKPOINT_MINUTES", 60, 0, 10_080)
+NOLA_BACKUP_HOURS = envint("NOLA_BACKUP_HOURS", 24, 0, 720)
+NOLA_KEEP_DAYS = envint("NOLA_KEEP_DAYS", 30, 1, 3650)
+NOLA_KEEP_BACKUPS = envint("NOLA_KEEP_BACKUPS", 7, 1, 1000)
 
 # Serving
 

@@ -10,12 +10,25 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
-from state import checkpoints, conditions, edits, history, jsontext, levels, patches, paths, serializers, store, views
+from state import (
+    checkpoint_files,
+    checkpoints,
+    conditions,
+    edits,
+    history,
+    jsontext,
+    levels,
+    patches,
+    paths,
+    store,
+    views,
+)
 from state.addresses import BadAddress, UnknownParameter, addresses_of, href, node_of, one, query_of
+from state.checkpoints import Choice, Contents
 from state.conditions import Conditions
 from state.edits import Address
 from state.idempotency import once
-from state.jsontext import Document, JSONValue
+from state.jsontext import JSONValue
 from state.kinds import Planned
 from state.models import Idempotency
 from state.revisions import Author, Source
@@ -44,6 +57,8 @@ BASE = {
 WRITE = {"parameters": [*POINTER["parameters"], BASE]}
 
 View = Callable[..., HttpResponse]
+Plan = Callable[[], Sequence[Planned]]
+Commit = Callable[[Plan, Author], store.Written]
 
 router = Router(tags=["state"])
 
@@ -58,7 +73,11 @@ class Restore(Schema):
     model_config = ConfigDict(extra="forbid")
 
     checkpoint: str | list[Any] = Field(description="A checkpoint's name, or the rows of a fixture document")
-    mode: Literal["merge"] = Field(default="merge", description="merge: its keys are put, other keys stay")
+    mode: Literal["merge", "replace"] | None = Field(
+        default=None,
+        description="merge: its keys are put, other keys stay; replace: keys it lacks go. Replace takes a checkpoint of"
+        " the whole state, and is the default for one",
+    )
     keys: list[str] | None = Field(default=None, description="Only these keys")
     pointer: str | None = Field(default=None, description="Only this subtree; the pointer's first token is the key")
     dry_run: bool = Field(default=False, strict=True, description="Answer with the patch and change nothing")
@@ -117,8 +136,9 @@ def restore_state(request: HttpRequest, body: Restore | list[Any]) -> HttpRespon
     """Bring keys back from a checkpoint, as one revision."""
     query_of(request, ())
     wanted = body if isinstance(body, Restore) else Restore(checkpoint=body)
-    plan = checkpoints.plan(_available(wanted), wanted.pointer)
-    return run(plan, author_of(request, Source.RESTORE, checkpoint=_name(wanted)), wanted.dry_run)
+    plan = checkpoints.plan(_contents(wanted), Choice(wanted.mode, wanted.keys, wanted.pointer))
+    author = author_of(request, Source.RESTORE, checkpoint=_name(wanted))
+    return run(plan, author, wanted.dry_run, checkpoints.restore)
 
 
 put_once = once(put_state, lambda *again: _value_again(*again))
@@ -147,9 +167,9 @@ def delete_node(request: HttpRequest, address: str) -> HttpResponse:
     return delete_once(request)
 
 
-def run(plan: Callable[[], Sequence[Planned]], author: Author, dry_run: bool) -> HttpResponse:
+def run(plan: Plan, author: Author, dry_run: bool, commit: Commit = store.commit) -> HttpResponse:
     """Commit a plan, or only show what it would do."""
-    written = store.Written(store.head(), plan()) if dry_run else store.commit(plan, author)
+    written = store.Written(store.head(), plan()) if dry_run else commit(plan, author)
     touched = [(one.kind, one.key) for one in written.changed]
     if not dry_run:
         return _summary(written.revision, touched)
@@ -176,12 +196,10 @@ add_routes("/restore", read_state, put_once, patch_once, delete_once, include_in
 add_routes("/{path:address}", read_node, put_node, patch_node, delete_node)
 
 
-def _available(wanted: Restore) -> dict[str, Document]:
+def _contents(wanted: Restore) -> Contents:
     if isinstance(wanted.checkpoint, str):
-        found = checkpoints.read(checkpoints.find(wanted.checkpoint))
-    else:
-        found = checkpoints.documents(serializers.checked(wanted.checkpoint))
-    return found if wanted.keys is None else checkpoints.select(found, wanted.keys)
+        return checkpoints.read(checkpoint_files.find(wanted.checkpoint).path)
+    return checkpoints.given(wanted.checkpoint)
 
 
 def _name(wanted: Restore) -> str:

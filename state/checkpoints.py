@@ -1,54 +1,66 @@
-"""Fixture documents: the seeds of a new store, and what restores one. `manage.py loaddata` reads the same files."""
+"""Restoring: what a checkpoint, a seed or any fixture holds goes through the store, as one revision."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 from django.core.serializers.base import DeserializationError
 
-from state import jsontext, paths, serializers, store
+from state import checkpoint_files, diffs, edits, header, jsontext, paths, serializers, store
+from state.diffs import Op
 from state.edits import Address, Edit
+from state.header import Header
 from state.jsontext import Document
+from state.kinds import Planned
+from state.models import StateEntry
 from state.revisions import Author, Source
 from state.store import Written
 
-
-class UnknownCheckpoint(LookupError):
-    """No checkpoint or seed has that name."""
+Mode = Literal["merge", "replace"]
 
 
 class BadCheckpoint(ValueError):
     """A fixture document that cannot be restored; nothing was."""
 
 
-def find(name: str) -> Path:
-    """The file of a checkpoint: in checkpoints/ first, then among the seeds. Raises UnknownCheckpoint."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", name):
-        raise UnknownCheckpoint(
-            f"{name[:80]!r} is no checkpoint's name: letters, digits, dot, dash and underscore only"
-        )
-    for folder in settings.FIXTURE_DIRS:
-        path = folder / f"{name}.json"
-        if path.is_file():
-            return path
-    known = ", ".join(names()) or "none"
-    raise UnknownCheckpoint(f"there is no checkpoint {name!r}; there are: {known}")
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a fixture holds: documents by key, and its header if it is a checkpoint."""
+
+    header: Header | None
+    documents: Mapping[str, Document]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds every key there was, so that a key it lacks was not there."""
+        return self.header is not None and self.header.scope == header.ALL
 
 
-def names() -> list[str]:
-    """The names of all checkpoints and seeds."""
-    return sorted({path.stem for folder in settings.FIXTURE_DIRS for path in folder.glob("*.json")})
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of a checkpoint to restore, and how. Without a mode it is replace for a whole state, else merge."""
+
+    mode: Mode | None = None
+    keys: Iterable[str] | None = None
+    pointer: str | None = None
 
 
-def read(path: Path) -> dict[str, Document]:
-    """The documents of a fixture file by key. Raises BadCheckpoint."""
+def read(path: Path) -> Contents:
+    """What a fixture file holds. Raises BadCheckpoint."""
     try:
-        return documents(serializers.rows(path.read_bytes()))
-    except (DeserializationError, BadCheckpoint) as error:
+        found, rows = serializers.opened(path.read_bytes())
+        return Contents(found, documents(rows))
+    except (DeserializationError, BadCheckpoint, OSError) as error:
         raise BadCheckpoint(f"the checkpoint {path.stem!r} cannot be read: {error}") from None
+
+
+def given(fixture: list[Any]) -> Contents:
+    """What a fixture holds that came as a value. Raises BadCheckpoint and DeserializationError."""
+    found, rows = serializers.checked(jsontext.document(fixture))
+    return Contents(found, documents(rows))
 
 
 def documents(rows: list[dict[str, Any]]) -> dict[str, Document]:
@@ -61,12 +73,23 @@ def documents(rows: list[dict[str, Any]]) -> dict[str, Document]:
     return found
 
 
-def seeds() -> dict[str, Document]:
-    """The documents of a new store."""
-    found: dict[str, Document] = {}
-    for path in sorted(settings.NOLA_SEED_DIR.glob("*.json")):
-        found |= read(path)
-    return found
+def plan(contents: Contents, choice: Choice) -> Callable[[], list[Edit]]:
+    """What restoring would do. Raises BadCheckpoint and paths.BadPointer, the plan what `store.plan_keys` raises."""
+    if choice.pointer is not None:
+        return _plan_node(contents, choice)
+    if choice.mode == "replace" and not contents.is_whole:
+        raise BadCheckpoint(
+            "mode replace removes the keys that a checkpoint lacks, so it takes a checkpoint of the whole state"
+            f" (scope: {header.ALL}); with this one use merge"
+        )
+    if choice.keys is not None:
+        wanted = list(choice.keys)
+        lacking = [key for key in wanted if key not in contents.documents] if choice.mode == "replace" else []
+        chosen = select(contents.documents, [key for key in wanted if key not in lacking])
+        return lambda: [*store.plan_keys(chosen), *_removals(lacking)]
+    if choice.mode == "merge" or not contents.is_whole:
+        return partial(store.plan_keys, contents.documents)
+    return lambda: [*store.plan_keys(contents.documents), *_removals(_keys() - contents.documents.keys())]
 
 
 def select(available: Mapping[str, Document], keys: Iterable[str]) -> dict[str, Document]:
@@ -78,20 +101,68 @@ def select(available: Mapping[str, Document], keys: Iterable[str]) -> dict[str, 
     return {key: available[key] for key in wanted}
 
 
-def plan(available: Mapping[str, Document], pointer: str | None = None) -> Callable[[], list[Edit]]:
-    """What restoring does: all documents whole, or only the node at `pointer`, whose first token is the key.
-
-    Raises BadCheckpoint and paths.BadPointer.
-    """
-    if pointer is None:
-        return partial(store.plan_keys, available)
-    key, *tokens = paths.parse_pointer(pointer) or [""]
-    document = select(available, [key])[key]
+def _plan_node(contents: Contents, choice: Choice) -> Callable[[], list[Edit]]:
+    """Only the node at a pointer, whose first token is the key."""
+    if choice.mode == "replace" or choice.keys is not None:
+        raise BadCheckpoint("a pointer restores one node and nothing else: leave out mode replace, and keys")
+    key, *tokens = paths.parse_pointer(choice.pointer or "") or [""]
+    document = select(contents.documents, [key])[key]
     try:
         node = paths.get(document.text.encode(), tokens)
     except paths.Missing as error:
-        raise BadCheckpoint(f"the checkpoint has nothing at {pointer}: {error}") from None
+        raise BadCheckpoint(f"the checkpoint has nothing at {choice.pointer}: {error}") from None
     return lambda: [store.plan_put(Address(key, tuple(tokens)), jsontext.load(node))]
+
+
+def _keys() -> set[str]:
+    return set(StateEntry.objects.values_list("pk", flat=True))
+
+
+def _removals(keys: Iterable[str]) -> list[Edit]:
+    found = ((key, store.stored(key)) for key in sorted(keys))
+    return [edits.remove(Address(key), was) for key, was in found if was]
+
+
+def restore(planned: Callable[[], Sequence[Planned]], author: Author) -> Written:
+    """Do what was planned, as one revision, after an automatic checkpoint; neither, if nothing would change."""
+    if any(one.forward for one in planned()):
+        checkpoint_files.automatic("before restore")
+    return store.commit(planned, author)
+
+
+def compare(old: Mapping[str, Document], new: Mapping[str, Document]) -> dict[str, list[Op]]:
+    """For each key that differs, the JSON Patch from the one to the other; the path "" adds or removes the key."""
+    patches: dict[str, list[Op]] = {}
+    for key in sorted(old.keys() | new.keys(), key=str.encode):
+        if key not in new:
+            patches[key] = [{"op": "remove", "path": ""}]
+        elif key not in old:
+            patches[key] = [{"op": "add", "path": "", "value": new[key].value}]
+        elif old[key].text != new[key].text:
+            patches[key] = diffs.diff(old[key].value, new[key].value)[0]
+    return patches
+
+
+def current() -> dict[str, Document]:
+    """The documents of all keys as they are now."""
+    state: Any = jsontext.load(store.read_all().text, jsontext.MAX_DEPTH + 1).value
+    return {key: jsontext.document(value) for key, value in state.items()}
+
+
+def since(contents: Contents) -> dict[str, list[Op]]:
+    """What has changed since a checkpoint was taken; where it holds some keys only, of those."""
+    now = current()
+    if not contents.is_whole:
+        now = {key: document for key, document in now.items() if key in contents.documents}
+    return compare(contents.documents, now)
+
+
+def seeds() -> dict[str, Document]:
+    """The documents of a new store."""
+    found: dict[str, Document] = {}
+    for path in sorted(settings.NOLA_SEED_DIR.glob("*.json")):
+        found |= read(path).documents
+    return found
 
 
 def seed() -> Written:

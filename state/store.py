@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import TextField, Value
 from django.db.models.functions import Cast
 
-from state import chain, edits, history, jsontext, kinds, merges
+from state import chain, checkpoint_files, edits, history, jsontext, kinds, merges
 from state.diffs import Op
 from state.edits import Address, Edit, NotFound, Stored
 from state.fields import JSONText
@@ -248,6 +248,7 @@ def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
         took = time.monotonic() - started
         if not author.claim and not any(one.forward for one in planned):
             return Written(head(), planned)
+        _keep_before_bulk_delete(planned)
         with revision(author) as recorder:
             if all(kind.is_current(some) for kind, some in kinds.by_kind(planned)):
                 return _write(planned, recorder)
@@ -273,6 +274,12 @@ def are_current(planned: Sequence[Edit]) -> bool:
     """Whether the keys are as they were when the edits were planned; they stay so for the rest of the transaction."""
     current = _revisions(edit.key for edit in planned)
     return all(current.get(edit.key) == (edit.was.revision if edit.was else None) for edit in planned)
+
+
+def _keep_before_bulk_delete(planned: Sequence[Planned]) -> None:
+    """A checkpoint before more than one key goes. Raises files.NoRoom and files.CannotWrite."""
+    if sum(isinstance(one, Edit) and one.text is None and bool(one.forward) for one in planned) > 1:
+        checkpoint_files.automatic("before bulk delete")
 
 
 def stored(key: str, seen: int | None = None) -> Stored | None:

@@ -4,7 +4,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from state import checkpoints, jsontext, store
+from state import checkpoint_files, checkpoints, jsontext, store
 from state.edits import Address
 from state.models import Revision, StateEntry
 from state.revisions import Author, Source
@@ -43,7 +43,7 @@ def test_a_store_that_was_emptied_on_purpose_is_not_seeded_again():
 
 @pytest.mark.parametrize("name", ["context", "identity", "persona"])
 def test_a_seed_holds_one_key_of_its_name_with_all_three_levels(name):
-    [(key, document)] = checkpoints.read(checkpoints.find(name)).items()
+    [(key, document)] = checkpoints.read(checkpoint_files.find(name).path).documents.items()
 
     assert key == name.capitalize()
     assert all(f'"level_{level}":' in document.text for level in (1, 2, 3))

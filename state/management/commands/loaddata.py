@@ -1,12 +1,13 @@
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from django.core.management.base import CommandError
 from django.core.management.commands import loaddata
 from django.core.serializers.base import DeserializationError, DeserializedObject
 
 from access.actors import cli_actor
-from state import edits, jsontext, revisions, store
+from state import checkpoints, edits, files, jsontext, revisions, store
 from state.jsontext import Document
 from state.models import StateEntry
 
@@ -24,8 +25,8 @@ class Command(loaddata.Command):
             raise CommandError(f"Nothing was loaded: {error}") from None
         author = revisions.Author(cli_actor(), revisions.Source.LOADDATA, info={"fixtures": list(fixture_labels)})
         try:
-            written = store.put_keys(self.documents, author)
-        except (store.BadKey, edits.TooLarge, edits.TooDeep) as error:
+            written = checkpoints.restore(partial(store.plan_keys, self.documents), author)
+        except (store.BadKey, edits.TooLarge, edits.TooDeep, files.NoRoom, files.CannotWrite) as error:
             raise CommandError(f"Nothing was loaded: {error}") from None
         if self.documents and self.verbosity:
             self.stdout.write(summary(self.documents, written))

@@ -1,0 +1,336 @@
+"""The files in checkpoints/: written whole, verified after writing, listed, pruned. `state.checkpoints` restores."""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.core.serializers.base import DeserializationError
+from django.db import connection as live
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.sqlite3.base import DatabaseWrapper
+from django.utils import timezone
+
+from state import dumps, files, header, jsontext, serializers
+from state.fields import JSONText
+from state.header import Header
+
+AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
+KEPT_NEWEST = 48  # automatic ones that stay, whatever their age
+RESTORED = {serializers.ENTRY}  # the models of rows that a restore takes
+OPENING = 4096  # bytes in which the header is looked for before the whole file is read
+
+
+class UnknownCheckpoint(LookupError):
+    """No checkpoint or seed has that name."""
+
+
+class BadName(ValueError):
+    """Not a name a new checkpoint can have."""
+
+
+class Damaged(ValueError):
+    """A checkpoint file that cannot be restored from."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file that keys can be restored from."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def is_seed(self) -> bool:
+        return self.path.parent == settings.NOLA_SEED_DIR
+
+    @property
+    def is_automatic(self) -> bool:
+        return self.name.startswith(AUTOMATIC)
+
+    @cached_property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    @cached_property
+    def header(self) -> Header | None:
+        """What it says of itself, not verified; None for a plain fixture, or where no header can be made out."""
+        with self.path.open("rb") as file:
+            text = file.read(OPENING).decode(errors="replace").lstrip()
+        try:
+            row, _ = json.JSONDecoder().raw_decode(text[1:].lstrip() if text.startswith("[") else "")
+            return header.read(row)
+        except (ValueError, DeserializationError):
+            return None
+
+    @cached_property
+    def at(self) -> datetime:
+        """When it was taken, as far as it says so; else when the file was last written."""
+        try:
+            return datetime.fromisoformat(self.header.at if self.header else "").astimezone(UTC)
+        except ValueError:
+            return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+
+    @cached_property
+    def problem(self) -> str:
+        """Why it cannot be restored from; "" if it can."""
+        stat = self.path.stat()
+        known = (str(self.path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if known not in _verdicts:
+            _verdicts[known] = problem_of(self.path)
+        return _verdicts[known]
+
+
+_verdicts: dict[tuple[str, int, int, int], str] = {}  # of files that have not changed since, for this process
+
+
+# Finding
+
+
+def find(name: str) -> Checkpoint:
+    """A checkpoint by name: in checkpoints/ first, then among the seeds. Raises UnknownCheckpoint."""
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", name):
+        raise UnknownCheckpoint(
+            f"{name[:80]!r} is no checkpoint's name: letters, digits, dot, dash and underscore only"
+        )
+    for folder in settings.FIXTURE_DIRS:
+        path = folder / f"{name}.json"
+        if path.is_file():
+            return Checkpoint(path)
+    known = [one.name for one in [*seeds(), *kept()]]
+    more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+    raise UnknownCheckpoint(f"there is no checkpoint {name!r}; there are: {', '.join(known[:20]) or 'none'}{more}")
+
+
+def kept() -> list[Checkpoint]:
+    """All in checkpoints/, newest first."""
+    return sorted(map(Checkpoint, settings.NOLA_CHECKPOINT_DIR.glob("[!.]*.json")), key=age, reverse=True)
+
+
+def age(one: Checkpoint) -> tuple[datetime, int, int]:
+    """What orders checkpoints by age, also where the clock was set back."""
+    return one.at, one.header.revision if one.header else 0, one.path.stat().st_mtime_ns
+
+
+def seeds() -> list[Checkpoint]:
+    """The seeds of a new store, by name."""
+    return [Checkpoint(path) for path in sorted(settings.NOLA_SEED_DIR.glob("*.json"))]
+
+
+def newest_sound() -> Checkpoint | None:
+    """The newest checkpoint of a whole state that can be restored from."""
+    return next((one for one in kept() if one.header and one.header.scope == header.ALL and not one.problem), None)
+
+
+def judge(found: Sequence[Checkpoint], seconds: float) -> dict[Path, str]:
+    """The problem of each, "" if it is sound, for as many as can be read in that time."""
+    until = time.monotonic() + seconds
+    return {one.path: one.problem for one in found if time.monotonic() < until}
+
+
+# Writing
+
+
+def create(
+    name: str | None = None,
+    *,
+    why: str = "",
+    keys: list[str] | None = None,
+    contents: Sequence[str] = ("state",),
+    connection: BaseDatabaseWrapper = live,
+) -> Checkpoint:
+    """Write the state as it is now to checkpoints/, and verify the file by loading it into a scratch database.
+
+    Raises BadName, files.NoRoom, files.CannotWrite and Damaged (what is stored cannot be written as JSON).
+    """
+    if name is not None:
+        check_name(name)
+    with dumps.one_moment(connection):
+        store, revision, at = dumps.clock(connection)
+        at = max(timezone.now(), at if timezone.is_aware(at) else at.replace(tzinfo=UTC))
+        made = Header(
+            store=store,
+            scope=header.ALL if keys is None else header.SOME,
+            contents=list(contents),
+            revision=revision,
+            at=at.isoformat(timespec="seconds"),
+            why=why,
+        )
+        path = settings.NOLA_CHECKPOINT_DIR / f"{name or _free_name(at, revision, why)}.json"
+        with files.placed(path) as draft:
+            write(draft, made, rows(connection, contents, keys))
+            verify(draft)
+    return Checkpoint(path)
+
+
+def automatic(why: str, connection: BaseDatabaseWrapper = live) -> Checkpoint:
+    """A checkpoint of the whole state as it is now: the newest, if nothing has changed since then, or a new one.
+
+    `why` ends its name. Raises as `create` does.
+    """
+    store, revision, _ = dumps.clock(connection)
+    newest = newest_sound()
+    if newest and newest.header and (newest.header.store, newest.header.revision) == (store, revision):
+        return newest
+    made = create(why=why, connection=connection)
+    prune()
+    return made
+
+
+def rows(connection: BaseDatabaseWrapper, contents: Sequence[str], keys: list[str] | None = None) -> Iterator[str]:
+    """What a checkpoint holds, as compact rows."""
+    yield from dumps.entries(connection, keys)
+    for part in contents:
+        if part != "state":
+            yield from dumps.CONTENTS[part](connection)
+
+
+def write(path: Path, made: Header, compact_rows: Iterator[str]) -> None:
+    """Write a checkpoint, a row at a time; the hash goes into its place in the header at the end."""
+    hashed = sha256(made.opening.encode())
+    with path.open("xb") as file:
+        opening = _pretty(made.text)
+        file.write(b"[\n" + opening)
+        for row in compact_rows:
+            hashed.update(b"," + row.encode())
+            file.write(b",\n" + _pretty(row))
+        hashed.update(b"]")
+        file.write(b"\n]\n")
+        file.seek(2 + opening.index(made.sha256.encode()))
+        file.write(hashed.hexdigest().encode())
+
+
+def _pretty(compact: str) -> bytes:
+    return msgspec.json.format(compact.encode(), indent=2)
+
+
+def check_name(name: str) -> None:
+    """Raises BadName unless a new checkpoint can have that name."""
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", name):
+        raise BadName(f"{name[:80]!r} is no checkpoint's name: 1 to 100 letters, digits, dots, dashes and underscores")
+    if name.startswith(AUTOMATIC):
+        raise BadName(f"names that begin with {AUTOMATIC} are for checkpoints that are made, and pruned, by themselves")
+    if any(one.name == name for one in seeds()):
+        raise BadName(f"{name!r} is the name of a seed; choose another")
+    if (settings.NOLA_CHECKPOINT_DIR / f"{name}.json").exists():
+        raise BadName(f"there is a checkpoint {name!r} already; choose another name, or delete it first")
+
+
+def _free_name(at: datetime, revision: int, why: str) -> str:
+    words = re.sub("[^a-z0-9]+", "-", why.lower()).strip("-")[:40]
+    stem = f"{AUTOMATIC}{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-r{revision}" + (f"-{words}" if words else "")
+    taken = {one.name for one in kept()}
+    return next(name for name in (stem, *(f"{stem}-{n}" for n in range(2, 10_000))) if name not in taken)
+
+
+# Verifying
+
+
+def verify(path: Path) -> Header | None:
+    """Load a file into a scratch database, and see that the same comes out. Returns its header. Raises Damaged."""
+    try:
+        found, read_rows = serializers.opened(path.read_bytes())
+    except DeserializationError as error:
+        raise Damaged(str(error)) from None
+    entries = [row for row in read_rows if row["model"].lower() == serializers.ENTRY]
+    for row in read_rows:
+        if row["model"].lower() not in RESTORED:
+            raise Damaged(f"it holds a row of {row['model']}, which cannot be restored")
+    with scratch() as connection:
+        _load(entries, connection)
+        stored = sha256("".join(dumps.entries(connection)).encode())
+    ordered = sorted(entries, key=lambda row: row["pk"].encode())
+    wanted = sha256("".join(jsontext.dump(_plain(row)) for row in ordered).encode())
+    if stored.digest() != wanted.digest():
+        raise Damaged("what came out of a scratch database is not what was loaded into it")
+    return found
+
+
+def problem_of(path: Path) -> str:
+    """Why a file cannot be restored from; "" if it can."""
+    try:
+        verify(path)
+    except (Damaged, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {"model": serializers.ENTRY, "pk": row["pk"], "fields": {"value_json": row["fields"]["value_json"]}}
+
+
+@contextmanager
+def scratch() -> Iterator[BaseDatabaseWrapper]:
+    """A database in memory with an empty table of the state."""
+    connection = DatabaseWrapper({**live.settings_dict, "NAME": ":memory:", "OPTIONS": {}}, "scratch")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE state_storage (key_name text NOT NULL PRIMARY KEY, value_json text NOT NULL)")
+        yield connection
+    finally:
+        connection.connection.close()  # its own close() keeps databases in memory
+
+
+def _load(entries: list[dict[str, Any]], connection: BaseDatabaseWrapper) -> None:
+    values = [(row["pk"], JSONText(jsontext.dump(row["fields"]["value_json"]))) for row in entries]
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO state_storage VALUES (%s, %s)", values)
+
+
+def accept(path: Path) -> Header:
+    """Let a file that somebody edited on purpose count as it stands now: its header is made anew. Raises Damaged.
+
+    A plain fixture gets a header that says it holds some keys.
+    """
+    try:
+        fixture = jsontext.load(path.read_bytes(), serializers.ENVELOPE + jsontext.MAX_DEPTH).value
+        if not isinstance(fixture, list):
+            raise Damaged("a fixture is a JSON array of rows")
+        old = header.read(fixture[0]) if fixture else None
+        serializers.check_rows(fixture[1:] if old else fixture)
+    except (jsontext.NotAcceptable, DeserializationError) as error:
+        raise Damaged(str(error)) from None
+    at = timezone.now().isoformat(timespec="seconds")
+    made = old or Header("", header.SOME, ["state"], 0, at, "accepted")
+    with files.placed(path) as draft:
+        write(draft, made, map(jsontext.dump, fixture[1:] if old else fixture))
+        verify(draft)
+    return made
+
+
+# Removing
+
+
+def delete(one: Checkpoint) -> None:
+    """Remove a checkpoint. Raises BadName for a seed."""
+    if one.is_seed:
+        raise BadName(f"{one.name!r} is a seed, which belongs to the program and stays")
+    one.path.unlink(missing_ok=True)
+
+
+def prune() -> list[Checkpoint]:
+    """Remove automatic checkpoints that are neither among the newest nor the last of a day. Returns what went."""
+    automatic_ones = [one for one in kept() if one.is_automatic]
+    oldest_day = (timezone.now() - timedelta(days=settings.NOLA_KEEP_DAYS)).date()
+    days: set[Any] = set()
+    gone = []
+    for number, one in enumerate(automatic_ones):
+        is_last_of_day = one.at.date() not in days and one.at.date() >= oldest_day
+        days.add(one.at.date())
+        if number >= KEPT_NEWEST and not is_last_of_day:
+            gone.append(one)
+    for one in gone:
+        one.path.unlink(missing_ok=True)
+    return gone

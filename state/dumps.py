@@ -1,0 +1,49 @@
+"""The rows of a checkpoint, read in one moment, by plain SQL that works on the tables of older releases too."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from state import jsontext
+
+CONTENTS: dict[str, Callable[[BaseDatabaseWrapper], Iterator[str]]] = {}  # what apps can add to a checkpoint, by name
+FETCHED = 500  # rows at once
+
+
+@contextmanager
+def one_moment(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """All reads inside see the database as it was at the first of them; writers are not kept waiting."""
+    if connection.in_atomic_block:
+        yield
+        return
+    isolation = "" if connection.vendor == "sqlite" else " ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    with connection.cursor() as cursor:
+        cursor.execute(f"BEGIN{isolation}")
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")
+
+
+def entries(connection: BaseDatabaseWrapper, keys: list[str] | None = None) -> Iterator[str]:
+    """The keys of the state as compact rows of a fixture, in byte order; all of them, or some."""
+    for key, text in _fetched(connection, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
+        if keys is None or key in keys:
+            name = jsontext.dump(key)
+            yield f'{{"model":"state.stateentry","pk":{name},"fields":{{"value_json":{text}}}}}'
+
+
+def clock(connection: BaseDatabaseWrapper) -> tuple[str, int, Any]:
+    """Store id, newest revision and its time; raises LookupError in a database that has never been written."""
+    for row in _fetched(connection, "SELECT store_id, last_seq, last_at FROM state_meta"):
+        return row
+    raise LookupError("nothing has been written yet")
+
+
+def _fetched(connection: BaseDatabaseWrapper, statement: str) -> Iterator[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        while rows := cursor.fetchmany(FETCHED):
+            yield from rows

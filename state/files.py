@@ -1,0 +1,58 @@
+"""Files that are there whole or not at all, whatever dies meanwhile."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+PARTIAL = ".partial"  # how the name of a file that is still being written ends
+
+
+class NoRoom(Exception):
+    """The disk is full; what was there before is as it was."""
+
+
+class CannotWrite(Exception):
+    """The directory cannot be written; what was there before is as it was."""
+
+
+@contextmanager
+def written(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` once the block has ended well. Raises NoRoom and CannotWrite."""
+    with placed(path) as draft, draft.open("w+b") as file:
+        yield file
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[Path]:
+    """A path for a draft that takes the place of `path` once the block has ended well. Raises as `written` does."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        sync(draft)
+        draft.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        raise refusal(path, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def refusal(path: Path, error: OSError) -> Exception:
+    """What to say of a failed write."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return NoRoom(f"the disk is full: {path.name} could not be written to {path.parent}. Free some space")
+    return CannotWrite(f"{path} cannot be written ({error.strerror}). Make its directory writable for this user")
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
