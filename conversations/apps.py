@@ -6,6 +6,9 @@ class ConversationsConfig(AppConfig):
     verbose_name = "Conversations"
 
     def ready(self) -> None:
+        from conversations import audit as conversations_audit
         from conversations import undoing
+        from state import audit
 
         undoing.register()
+        audit.ADDED.append(conversations_audit.flaws)

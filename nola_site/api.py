@@ -88,6 +88,7 @@ STATUS: dict[type[Exception], int] = {
     edits.TooLarge: 413,
     addresses.UnknownParameter: 422,
     history.UnknownMoment: 422,
+    history.Gone: 410,
     undo.CannotUndo: 422,
     levels.BadLevel: 422,
     feed.BadCursor: 422,

@@ -29,7 +29,7 @@ def one_moment(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 def entries(connection: BaseDatabaseWrapper, keys: list[str] | None = None) -> Iterator[str]:
     """The keys of the state as compact rows of a fixture, in byte order; all of them, or some."""
-    for key, text in _fetched(connection, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
+    for key, text in fetched(connection, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
         if keys is None or key in keys:
             name = jsontext.dump(key)
             yield f'{{"model":"state.stateentry","pk":{name},"fields":{{"value_json":{text}}}}}'
@@ -37,12 +37,13 @@ def entries(connection: BaseDatabaseWrapper, keys: list[str] | None = None) -> I
 
 def clock(connection: BaseDatabaseWrapper) -> tuple[str, int, Any]:
     """Store id, newest revision and its time; raises LookupError in a database that has never been written."""
-    for row in _fetched(connection, "SELECT store_id, last_seq, last_at FROM state_meta"):
+    for row in fetched(connection, "SELECT store_id, last_seq, last_at FROM state_meta"):
         return row
     raise LookupError("nothing has been written yet")
 
 
-def _fetched(connection: BaseDatabaseWrapper, statement: str) -> Iterator[Any]:
+def fetched(connection: BaseDatabaseWrapper, statement: str) -> Iterator[Any]:
+    """The rows of a query, some at a time."""
     with connection.cursor() as cursor:
         cursor.execute(statement)
         while rows := cursor.fetchmany(FETCHED):

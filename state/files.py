@@ -29,17 +29,29 @@ def written(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def placed(path: Path) -> Iterator[Path]:
     """A path for a draft that takes the place of `path` once the block has ended well. Raises as `written` does."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with drafted(path.parent, path.name) as draft:
         yield draft
-        sync(draft)
-        draft.replace(path)
-        sync(path.parent)
+        place(draft, path)
+
+
+@contextmanager
+def drafted(folder: Path, name: str) -> Iterator[Path]:
+    """A path for a draft in a folder, which is gone at the end unless it was placed. Raises as `written` does."""
+    draft = folder / f".{name}.{secrets.token_hex(4)}{PARTIAL}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield draft
     except OSError as error:
-        raise refusal(path, error) from error
+        raise refusal(folder / name, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def place(draft: Path, path: Path) -> None:
+    """Give a finished draft its name, so that a power cut leaves it whole or not at all. Raises OSError."""
+    sync(draft)
+    draft.replace(path)
+    sync(path.parent)
 
 
 def refusal(path: Path, error: OSError) -> Exception:

@@ -30,6 +30,21 @@ def ensure_guards(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
             cursor.execute(statement)
 
 
+def missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
+    """What the database would let through: "insert into state_change" and so on, where a trigger is gone or altered."""
+    connection = connections[using]
+    if connection.vendor != "sqlite":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        there = dict(cursor.fetchall())
+    return [
+        f"{event} on {table}"
+        for (table, event), condition in _conditions().items()
+        if there.get(f"{table}_{event}") != _sqlite(table, event, condition)[1]
+    ]
+
+
 def drop_guards(using: str = DEFAULT_DB_ALIAS) -> None:
     """Lift the guards, for a test database that is flushed between tests."""
     connection = connections[using]

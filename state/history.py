@@ -35,14 +35,20 @@ class UnknownMoment(ValueError):
     """No revision, or a time that cannot be read or lies in the future."""
 
 
+class Gone(LookupError):
+    """A revision that an older database, put back, does not have."""
+
+
 def moment(text: str) -> int:
     """The revision that was the newest at `text`: a revision's number, or an RFC 3339 time with its zone.
 
-    0 stands for the time before the first. Raises UnknownMoment.
+    0 stands for the time before the first. Raises UnknownMoment and Gone.
     """
     if text.isascii() and text.isdigit():
         if len(text) > 19 or int(text) > _head():
             raise UnknownMoment(f"revision {text[:20]} does not exist; the newest is {_head()}")
+        if int(text) and not Revision.objects.filter(seq=int(text)).exists():
+            raise Gone(f"revision {text} is gone: it was made after the backup that has been put back since")
         return int(text)
     time = _time(text)
     return Revision.objects.filter(at__lte=time).aggregate(seq=Max("seq"))["seq"] or 0

@@ -68,6 +68,7 @@ class Recorder:
     def __init__(self, author: Author) -> None:
         self.author = author
         self.changes: list[Change] = []
+        self.is_event = False  # something happened that the history must have, though no change goes with it
 
     @cached_property
     def _meta(self) -> StoreMeta:
@@ -103,7 +104,7 @@ class Recorder:
 
     def close(self) -> None:
         """Write the revision row, its changes and the clock."""
-        if not self.changes:
+        if not self.changes and not self.is_event:
             return
         row = Revision(
             seq=self.seq,

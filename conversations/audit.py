@@ -1,0 +1,97 @@
+"""Are conversations and messages what the history says of them? On the live database or on any file."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+from conversations import log
+from state import jsontext
+from state.audit import same
+from state.clock import iso
+from state.dumps import fetched
+
+FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
+CHANGES = (
+    "SELECT revision, key, forward, result_hash FROM state_change"
+    " WHERE kind = '{kind}' AND redacted_by IS NULL ORDER BY revision, id"
+)
+
+
+def flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
+    """The first messages, and the conversations, that are not what their changes wrote."""
+    if "conversation_history" in connection.introspection.table_names():
+        yield from message_flaws(connection, progress)
+        yield from conversation_flaws(connection)
+
+
+def message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
+    """The first portion of messages whose text, speaker or time has not the hash that was written with it."""
+    known: set[int] = set()
+    retimed: set[int] = set()
+    for revision, session, forward, result in fetched(connection, CHANGES.format(kind="message")):
+        change = json.loads(forward)
+        retimed.update(int(number) for number, fields in change.get("set", {}).items() if "timestamp" in fields)
+        ids = [] if "set" in change else change.get("add", [])
+        known.update(ids)
+        progress(f"checking {len(known):,} messages")
+        if ids and not retimed.intersection(ids) and not any(same(result, one) for one in _hashes(connection, ids)):
+            yield f"messages that revision {revision} added to {session!r} are not as they were written"
+            return
+    for (number,) in fetched(connection, "SELECT id FROM conversation_history"):
+        if number not in known:
+            yield f"message {number} is stored, and the history knows nothing of it"
+            return
+
+
+def _hashes(connection: BaseDatabaseWrapper, ids: list[int]) -> set[str]:
+    """The hash of messages, with times that have no text of their own spelt in UTC or as the pages show them."""
+    rows: dict[int, Any] = {}
+    with connection.cursor() as cursor:
+        marks = ", ".join(["%s"] * len(ids))
+        cursor.execute(
+            f"SELECT id, speaker, message, timestamp_text, timestamp FROM conversation_history WHERE id IN ({marks})",
+            ids,
+        )
+        rows = {row[0]: row for row in cursor.fetchall()}
+    found = [rows[number] for number in ids if number in rows]
+    return {log.digest([[*row[:3], row[3] or _spelt(row[4], zone)] for row in found]) for zone in _zones()}
+
+
+def _zones() -> list[tzinfo]:
+    return [UTC, timezone.get_default_timezone()]
+
+
+def _spelt(time: Any, zone: tzinfo) -> str:
+    return datetime.fromisoformat(iso(time)).astimezone(zone).isoformat()
+
+
+def conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
+    """The conversations, ten at most, whose fields are not those that their changes set."""
+    columns = ", ".join(FIELDS)
+    made: dict[str, dict[str, Any]] = {}
+    for _, session, forward, _ in fetched(connection, CHANGES.format(kind="conversation")):
+        change = json.loads(forward)
+        made.setdefault(session, {}).update(change.get("add") or change.get("set") or {})
+    found = 0
+    for session, *values in fetched(connection, f"SELECT session_id, {columns} FROM conversation"):
+        now = dict(zip(FIELDS, values, strict=True))
+        wrong = [name for name in FIELDS if name in made.get(session, {}) and not _same(now[name], made[session][name])]
+        if session not in made:
+            yield f"the conversation {session!r} is stored, and the history knows nothing of it"
+        elif wrong:
+            yield f"{wrong[0]} of the conversation {session!r} is not what the history says"
+        found += bool(wrong)
+        if found >= 10:
+            return
+
+
+def _same(stored: Any, written: Any) -> bool:
+    if isinstance(written, str) and not isinstance(stored, str):
+        return stored is not None and datetime.fromisoformat(iso(stored)) == datetime.fromisoformat(written)
+    if isinstance(written, dict | list):
+        return jsontext.dump(written) == stored
+    return bool(stored == written)

@@ -1,0 +1,66 @@
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError
+
+from nola_site import doctor
+from nola_site.doctor import ERROR, OK, Finding
+from state import backups, files
+from state.terminal import Progress
+
+MARKS = {doctor.OK: "ok", doctor.NOTE: "note", doctor.WARNING: "WARNING", doctor.ERROR: "ERROR"}
+
+
+class Command(BaseCommand):
+    help = (
+        "Look for damage, and for what may become one; each finding says what to do. Exit code 1: something is wrong."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+        parser.add_argument("--fix", action="store_true", help="set right what can be, without touching the memory")
+
+    def handle(self, *, fix: bool, **options: Any) -> None:
+        progress = Progress()
+        found = []
+        for finding in doctor.examine(progress):
+            if fix and finding.fix:
+                self._fix(finding)
+            found.append(finding)
+            progress.end()
+            if not options["json"]:
+                self.stdout.write("\n".join(lines(finding)))
+        bad = [finding for finding in found if finding.level == ERROR and not finding.fixed]
+        self.stdout.write(as_json(found) if options["json"] else summary(found, len(bad)))
+        if bad:
+            raise SystemExit(1)
+
+    def _fix(self, finding: Finding) -> None:
+        try:
+            finding.fixed = finding.fix() if finding.fix else ""
+        except (OSError, DatabaseError, backups.Damaged, files.NoRoom, files.CannotWrite) as error:
+            finding.do = f"it could not be set right: {error}"
+
+
+def lines(finding: Finding) -> list[str]:
+    """A finding for people."""
+    text = [f"{MARKS[finding.level]:>8}  {finding.check}: {finding.text}"]
+    if finding.fixed:
+        text.append(f"          fixed: {finding.fixed}")
+    elif finding.level != OK and finding.do:
+        text.append(f"          what to do: {finding.do}")
+    return text
+
+
+def summary(found: list[Finding], bad: int) -> str:
+    if bad:
+        return f"\n{bad} errors. What the findings say is to be done, from the top."
+    warnings = sum(finding.level == doctor.WARNING and not finding.fixed for finding in found)
+    return f"\nNothing is wrong.{f' {warnings} warnings.' if warnings else ''}"
+
+
+def as_json(found: list[Finding]) -> str:
+    members = ("check", "level", "text", "do", "fixed")
+    return json.dumps([{name: getattr(one, name) for name in members} for one in found], indent=2, ensure_ascii=False)

@@ -1,0 +1,97 @@
+"""Where a store's one clock stands, and how it goes on when an older database is put back.
+
+A sequence number is never used twice in a data directory: `db/head` remembers the newest one beside the database, so
+that a file that was rewound is seen, and the clock goes on above both, in a new epoch.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection as live
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from state import files, revisions
+from state.models import StoreMeta, new_epoch
+from state.revisions import Author
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The newest revision of a store, its time (RFC 3339) and its link of the chain."""
+
+    store: str
+    epoch: str
+    seq: int
+    chain: str
+    at: str
+
+
+def of(connection: BaseDatabaseWrapper = live) -> Clock | None:
+    """The clock of a database; None where nothing was ever written."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT store_id, epoch, last_seq, last_chain, last_at FROM state_meta")
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    store, epoch, seq, chain, at = row
+    return Clock(store, epoch, seq, chain, iso(at))
+
+
+def iso(time: Any) -> str:
+    """A time as SQL gives it, to the microsecond, with its zone."""
+    found = datetime.fromisoformat(time) if isinstance(time, str) else time
+    aware = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return aware.isoformat(timespec="microseconds")
+
+
+def head_file() -> Path:
+    return Path(settings.NOLA_DB_DIR) / "head"
+
+
+def remembered() -> Clock | None:
+    """What db/head says; None where it is missing or cannot be read."""
+    try:
+        return Clock(**json.loads(head_file().read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def remember() -> None:
+    """Note in db/head where the clock stands. Raises files.NoRoom and files.CannotWrite."""
+    now = of()
+    if now and now != remembered():
+        with files.written(head_file()) as file:
+            file.write(json.dumps(asdict(now)).encode())
+
+
+def is_rewound(now: Clock | None, head: Clock | None, connection: BaseDatabaseWrapper = live) -> bool:
+    """Whether a database is an older one, or another one, than the database that db/head was written for."""
+    if now is None or head is None or now.store != head.store:
+        return False
+    if now.epoch != head.epoch or now.seq < head.seq:
+        return True
+    return chain_at(head.seq, connection) != head.chain
+
+
+def chain_at(seq: int, connection: BaseDatabaseWrapper = live) -> str:
+    """The link of the chain of a revision, "" where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT chain FROM state_revision WHERE seq = %s", [seq])
+        row = cursor.fetchone()
+    return row[0] if row else ""
+
+
+def go_on_above(seq: int, author: Author) -> int:
+    """Begin a new epoch with a revision above `seq`, for an older database that was put back. Returns the revision."""
+    with transaction.atomic():
+        meta = StoreMeta.objects.select_for_update().first() or StoreMeta.objects.create()
+        StoreMeta.objects.filter(pk=meta.pk).update(epoch=new_epoch(), last_seq=max(seq, meta.last_seq))
+        with revisions.revision(author) as recorder:
+            recorder.is_event = True
+            made = recorder.seq
+    return made

@@ -1,0 +1,26 @@
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from state import backups, files
+from state.terminal import Progress
+
+
+class Command(BaseCommand):
+    help = "Copy the whole database, while it is in use, into one file, and verify that."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--to", type=Path, metavar="DIR", help="where to; backups/ in the data directory, if not said"
+        )
+
+    def handle(self, *, to: Path | None, **_: Any) -> None:
+        progress = Progress()
+        try:
+            made = backups.create(to and to.expanduser(), progress=progress)
+        except (backups.Damaged, backups.Unsupported, files.NoRoom, files.CannotWrite) as error:
+            raise CommandError(f"No backup was made: {error}") from None
+        finally:
+            progress.end()
+        self.stdout.write(f"{made.path} holds revision {made.revision} in {made.size:,} bytes, and is verified.")
