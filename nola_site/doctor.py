@@ -19,7 +19,7 @@ from state.models import Snapshot
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 LEAST_FREE = 100 * 1024 * 1024  # bytes
 SECRETS = ("secret-key", "admin-password", "api-key")
-BELONGS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm", "head", *SECRETS}
+BELONGS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm", "head", "recovered", *SECRETS}
 GROWING = 1024 * 1024  # bytes of history a day that are worth a word
 
 

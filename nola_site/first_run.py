@@ -17,11 +17,9 @@ from django.core.management import call_command
 from django.db import DatabaseError, connections
 
 from access.models import SCOPES, ApiKey, hash_key, new_key
-from state import checkpoints
-
-
-class CannotStart(Exception):
-    """Nola cannot run here; the message says why and what to do."""
+from nola_site import recovery
+from nola_site.recovery import CannotStart
+from state import files
 
 
 @dataclass
@@ -30,21 +28,25 @@ class Welcome:
 
     admin_password: str = ""
     api_key: str = ""
-    lost_database: bool = False  # the directory was in use before, and its database is gone
 
 
 def prepare() -> Welcome:
     """Make everything ready to serve. Raises CannotStart."""
     make_directories()
     with exclusive(settings.NOLA_DB_DIR / ".first-run"):
-        lost = (settings.NOLA_DB_DIR / "secret-key").exists() and not has_database()
-        settings.SECRET_KEY = kept("secret-key", os.environ.get("NOLA_SECRET_KEY"), settings.SECRET_KEY)
         try:
+            used_before = recovery.was_used()
+            was_there = recovery.examine(database())
+            settings.SECRET_KEY = kept("secret-key", os.environ.get("NOLA_SECRET_KEY"), settings.SECRET_KEY)
+            if was_there:
+                recovery.keep_before_migrations()
             call_command("migrate", interactive=False, verbosity=0)
-            checkpoints.seed()
-            return Welcome(ensure_admin(), ensure_api_key(), lost)
+            recovery.fill_or_go_on(was_there, used_before)
+            return Welcome(ensure_admin(), ensure_api_key())
         except DatabaseError as error:
             raise CannotStart(f"the database {database()} cannot be used: {error}. It was left as it is.") from error
+        except (files.NoRoom, files.CannotWrite) as error:
+            raise CannotStart(f"{error}.") from error
         finally:
             connections.close_all()  # the server forks next; a connection must not be shared
 
@@ -53,16 +55,13 @@ def database() -> Path:
     return Path(settings.DATABASES["default"]["NAME"])
 
 
-def has_database() -> bool:
-    return database().exists() and database().stat().st_size > 0
-
-
 def make_directories() -> None:
     """Create the data directories, and see that they can be written. Raises CannotStart."""
     try:
         settings.NOLA_DATA_DIR.mkdir(parents=True, exist_ok=True)
         settings.NOLA_DB_DIR.mkdir(mode=0o700, exist_ok=True)
         settings.NOLA_CHECKPOINT_DIR.mkdir(exist_ok=True)
+        settings.NOLA_BACKUP_DIR.mkdir(exist_ok=True)
         (settings.NOLA_DB_DIR / ".first-run").touch()
         if database().exists():
             database().open("r+b").close()

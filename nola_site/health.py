@@ -3,18 +3,31 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
-from state import store
+from nola_site import recovery
+from state import backups, checkpoint_files, store
 
 LEAST_FREE = 10 * 1024 * 1024  # bytes
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
+
+
+def safety() -> dict[str, Any]:
+    """When a checkpoint and a backup were last made, and what the last start had to do about the database."""
+    checkpoint, backup = next(iter(checkpoint_files.kept()), None), next(iter(backups.kept()), None)
+    said = {"recovered": recovered} if (recovered := recovery.told()) else {}
+    return {
+        "last_checkpoint": checkpoint and checkpoint.at.isoformat(timespec="seconds"),
+        "last_backup": backup and backup.at.isoformat(timespec="seconds"),
+        **said,
+    }
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
@@ -30,4 +43,4 @@ def readyz(request: HttpRequest) -> JsonResponse:
     folder = Path(connection.settings_dict["NAME"]).parent
     if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < LEAST_FREE:
         return JsonResponse({"status": "failing", "database": "the disk is full or read-only"}, status=503)
-    return JsonResponse({"status": "ok", "database": "ok", "revision": revision})
+    return JsonResponse({"status": "ok", "database": "ok", "revision": revision, **safety()})

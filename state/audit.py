@@ -81,6 +81,15 @@ def same(kept: str, computed: str) -> bool:
         return False
 
 
+def tail_flaws(connection: BaseDatabaseWrapper, progress: Progress = quiet) -> Iterator[str]:
+    """Whether the clock stands at the newest revision: all that there is time for at a start."""
+    rows = list(fetched(connection, "SELECT seq, chain FROM state_revision ORDER BY seq DESC LIMIT 1"))
+    last, link = rows[0] if rows else (0, "")
+    now = clock.of(connection)
+    if ((now.seq, now.chain) if now else (0, "")) != (last, link):
+        yield f"the clock stands at revision {now.seq if now else 0}; the newest in the history is {last}"
+
+
 def _revisions(connection: BaseDatabaseWrapper) -> Iterator[Any]:
     columns = "seq, at, actor, source, reason, info, chain"
     return fetched(connection, f"SELECT {columns} FROM state_revision ORDER BY seq")

@@ -141,9 +141,9 @@ def verify(path: Path, *, thorough: bool = True, progress: Progress = quiet) -> 
     try:
         with opened(path) as connection:
             progress("checking the structure")
-            check_structure(connection)
+            check_structure(connection, "integrity_check" if thorough else "quick_check")
             check_ours(path, connection)
-            flaw = next(audit.flaws(connection, progress), None) if thorough else None
+            flaw = next((audit.flaws if thorough else audit.tail_flaws)(connection, progress), None)
             now = clock.of(connection)
     except (DatabaseError, sqlite3.Error, ValueError) as error:
         raise Damaged(f"{path.name} is damaged: {error}") from None
@@ -163,10 +163,10 @@ def check_kind(path: Path) -> None:
         raise Foreign(f"{path.name} is not a SQLite database")
 
 
-def check_structure(connection: BaseDatabaseWrapper) -> None:
+def check_structure(connection: BaseDatabaseWrapper, check: str) -> None:
     """Raises Damaged for pages or indexes that do not fit together."""
     with connection.cursor() as cursor:
-        cursor.execute("PRAGMA integrity_check(1)")
+        cursor.execute(f"PRAGMA {check}(1)")
         [(verdict,)] = cursor.fetchall()
         if verdict != "ok":
             raise Damaged(f"its structure is damaged: {' '.join(verdict.split())}")

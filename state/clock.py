@@ -71,9 +71,9 @@ def remember() -> None:
 
 def is_rewound(now: Clock | None, head: Clock | None, connection: BaseDatabaseWrapper = live) -> bool:
     """Whether a database is an older one, or another one, than the database that db/head was written for."""
-    if now is None or head is None or now.store != head.store:
+    if now is None or head is None:
         return False
-    if now.epoch != head.epoch or now.seq < head.seq:
+    if now.store != head.store or now.epoch != head.epoch or now.seq < head.seq:
         return True
     return chain_at(head.seq, connection) != head.chain
 

@@ -119,9 +119,12 @@ def _replace_table(cursor: Any, table: str) -> None:
     cursor.execute(f'INSERT INTO main."{table}" ({columns}) SELECT {columns} FROM backup."{table}"')
 
 
-def set_aside(database: Path) -> Path | None:
-    """Move a database that cannot be used, with what belongs to it, into a directory beside it; never delete it."""
-    found = [path for suffix in ("", "-wal", "-shm", "-journal") if (path := Path(f"{database}{suffix}")).exists()]
+def set_aside(database: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm", "-journal")) -> Path | None:
+    """Move a database that cannot be used, with what belongs to it, into a directory beside it; never delete it.
+
+    Returns the directory, None where there was nothing to move.
+    """
+    found = [path for suffix in suffixes if (path := Path(f"{database}{suffix}")).exists()]
     if not found:
         return None
     live.close()

@@ -1,3 +1,4 @@
+import contextlib
 import fcntl
 import os
 import resource
@@ -8,10 +9,13 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from gunicorn.app.base import BaseApplication
 
 from nola_site import first_run
-from nola_site.first_run import CannotStart, Welcome
+from nola_site.first_run import Welcome
+from nola_site.recovery import CannotStart
+from state import clock, files
 
 MOST_FILES = 65_536
 STALLED = 75_000  # milliseconds
@@ -32,15 +36,13 @@ class Command(BaseCommand):
             welcome = first_run.prepare()
         except CannotStart as error:
             raise CommandError(str(error)) from None
-        if welcome.lost_database:
-            self.stderr.write(
-                f"WARNING: {settings.NOLA_DB_DIR} was in use before, but its database is gone. A new memory has begun"
-                " from the seeds. If that is not what you want, stop now and put your copy of the folder back."
-            )
         self.stdout.write(banner(welcome))
         self.stdout.flush()
-        Server(listener).run()
-        lock.close()
+        try:
+            Server(listener).run()
+        finally:
+            note_head()
+            lock.close()
 
 
 class Server(BaseApplication):
@@ -69,6 +71,12 @@ class Server(BaseApplication):
         from nola_site.asgi import application
 
         return application
+
+
+def note_head() -> None:
+    """Leave word of the newest revision, for the next start."""
+    with contextlib.suppress(DatabaseError, files.NoRoom, files.CannotWrite):
+        clock.remember()
 
 
 def hold(path: Path) -> IO[str]:
