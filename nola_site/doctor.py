@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from nola_site import schedule
 from state import audit, backups, checkpoint_files, clock, dumps, files, guards, jsontext, putback
 from state.audit import Progress, quiet
 from state.models import Snapshot
@@ -19,7 +20,8 @@ from state.models import Snapshot
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 LEAST_FREE = 100 * 1024 * 1024  # bytes
 SECRETS = ("secret-key", "admin-password", "api-key")
-BELONGS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm", "head", "recovered", *SECRETS}
+BELONGS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm", "head", "recovered", "schedule", *SECRETS}
+COMMANDS = {"checkpoint": "checkpoint create", "backup": "backup"}
 GROWING = 1024 * 1024  # bytes of history a day that are worth a word
 
 
@@ -46,6 +48,7 @@ def examine(progress: Progress = quiet) -> Iterator[Finding]:
             yield from _database(database, progress)
     yield from _checkpoints(progress)
     yield from _backups(progress)
+    yield from _schedule()
     yield from _strays(database)
     yield from _secrets()
     yield from _room(database)
@@ -233,6 +236,13 @@ def _age(check: str, times: list[datetime], command: str) -> Iterator[Finding]:
         )
     else:
         yield Finding(check, OK, f"{len(times)}, the newest from {max(times):%Y-%m-%d %H:%M} UTC")
+
+
+def _schedule() -> Iterator[Finding]:
+    for what, last in schedule.record().items():
+        if "failed" in last:
+            do = f"set that right; the server tries again every 5 minutes, or run: manage.py {COMMANDS[what]}"
+            yield Finding("schedule", ERROR, f"the last scheduled {what} failed: {last['failed']}", do)
 
 
 def _strays(database: Path) -> Iterator[Finding]:

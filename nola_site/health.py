@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
-from nola_site import recovery
+from nola_site import recovery, schedule
 from state import backups, checkpoint_files, store
 
 LEAST_FREE = 10 * 1024 * 1024  # bytes
@@ -22,10 +22,12 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def safety() -> dict[str, Any]:
     """When a checkpoint and a backup were last made, and what the last start had to do about the database."""
     checkpoint, backup = next(iter(checkpoint_files.kept()), None), next(iter(backups.kept()), None)
+    failed = {f"{what}_failed": last["failed"] for what, last in schedule.record().items() if "failed" in last}
     said = {"recovered": recovered} if (recovered := recovery.told()) else {}
     return {
         "last_checkpoint": checkpoint and checkpoint.at.isoformat(timespec="seconds"),
         "last_backup": backup and backup.at.isoformat(timespec="seconds"),
+        **failed,
         **said,
     }
 

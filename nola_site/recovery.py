@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
@@ -44,7 +44,7 @@ def was_used() -> bool:
 
 def examine(database: Path) -> bool:
     """Look at the file before anything is done to it. Returns whether there is a database. Raises CannotStart."""
-    if not database.exists() or not database.stat().st_size:
+    if is_empty(database):
         folder = putback.set_aside(database)  # a -wal without its database must not meet the next one
         if folder and any(path.stat().st_size for path in folder.iterdir()):
             tell(f"The database was gone, and a -wal file was left of it; that is kept in {folder}.")
@@ -62,6 +62,17 @@ def examine(database: Path) -> bool:
     except backups.Damaged as error:
         raise CannotStart(f"{error}. It was left as it is. To go on: {doctor.way_back(database)}.") from None
     return True
+
+
+def is_empty(database: Path) -> bool:
+    """Whether there is no database, or one without a table, such as SQLite makes of a name that is not there."""
+    if not database.exists() or not database.stat().st_size:
+        return True
+    try:
+        with backups.opened(database) as connection:
+            return not connection.introspection.table_names()
+    except DatabaseError:
+        return False
 
 
 def set_stale_wal_aside(database: Path) -> None:
@@ -102,7 +113,7 @@ def fill_or_go_on(was_there: bool, used_before: bool) -> None:
         checkpoints.seed()
     else:
         _begin_again(head.seq if head else 0)
-    clock.remember()
+    clock.remember(anew=True)
 
 
 def _go_on(seq: int) -> None:

@@ -61,10 +61,11 @@ def remembered() -> Clock | None:
         return None
 
 
-def remember() -> None:
-    """Note in db/head where the clock stands. Raises files.NoRoom and files.CannotWrite."""
-    now = of()
-    if now and now != remembered():
+def remember(*, anew: bool = False) -> None:
+    """Note in db/head where the clock stands; where it was rewound only `anew`. Raises files.NoRoom and CannotWrite."""
+    now, head = of(), remembered()
+    goes_on = now and head and (now.store, now.epoch) == (head.store, head.epoch) and now.seq > head.seq
+    if now and (anew or head is None or goes_on):
         with files.written(head_file()) as file:
             file.write(json.dumps(asdict(now)).encode())
 

@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -44,7 +44,8 @@ def drafted(folder: Path, name: str) -> Iterator[Path]:
     except OSError as error:
         raise refusal(folder / name, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def place(draft: Path, path: Path) -> None:
@@ -56,6 +57,8 @@ def place(draft: Path, path: Path) -> None:
 
 def refusal(path: Path, error: OSError) -> Exception:
     """What to say of a failed write."""
+    if error.errno is None:
+        return CannotWrite(f"{path} cannot be written ({error})")
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return NoRoom(f"the disk is full: {path.name} could not be written to {path.parent}. Free some space")
     return CannotWrite(f"{path} cannot be written ({error.strerror}). Make its directory writable for this user")

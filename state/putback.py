@@ -43,7 +43,7 @@ def put_back(path: Path, actor: str, progress: Progress = quiet, *, with_access:
         files.place(draft, database)
     head = clock.remembered()
     made = clock.go_on_above(max(was.seq, head.seq if head else 0), author)
-    clock.remember()
+    clock.remember(anew=True)
     return made
 
 
@@ -99,7 +99,7 @@ def _replace_rows(draft: Path, seq: int, author: Author, with_access: bool) -> i
                 made = clock.go_on_above(max(seq, now.seq if now else 0, head.seq if head else 0), author)
         finally:
             cursor.execute("DETACH DATABASE backup")
-    clock.remember()
+    clock.remember(anew=True)
     return made
 
 

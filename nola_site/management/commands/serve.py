@@ -15,7 +15,7 @@ from gunicorn.app.base import BaseApplication
 from nola_site import first_run
 from nola_site.first_run import Welcome
 from nola_site.recovery import CannotStart
-from state import clock, files
+from state import backups, clock, files
 
 MOST_FILES = 65_536
 STALLED = 75_000  # milliseconds
@@ -68,13 +68,17 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
+        from nola_site import schedule
         from nola_site.asgi import application
 
+        schedule.start(os.getppid())
         return application
 
 
 def note_head() -> None:
     """Leave word of the newest revision, for the next start."""
+    if not backups.database().exists():
+        return
     with contextlib.suppress(DatabaseError, files.NoRoom, files.CannotWrite):
         clock.remember()
 
