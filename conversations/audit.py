@@ -31,10 +31,9 @@ def flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> I
 def message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
     """The first portion of messages whose text, speaker or time has not the hash that was written with it."""
     known: set[int] = set()
-    retimed: set[int] = set()
+    retimed = _retimed(connection)
     for revision, session, forward, result in fetched(connection, CHANGES.format(kind="message")):
         change = json.loads(forward)
-        retimed.update(int(number) for number, fields in change.get("set", {}).items() if "timestamp" in fields)
         ids = [] if "set" in change else change.get("add", [])
         known.update(ids)
         progress(f"checking {len(known):,} messages")
@@ -45,6 +44,15 @@ def message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], Non
         if number not in known:
             yield f"message {number} is stored, and the history knows nothing of it"
             return
+
+
+def _retimed(connection: BaseDatabaseWrapper) -> set[int]:
+    """Messages whose time was set later, so that the hash they were added with does not tell of it any more."""
+    found: set[int] = set()
+    for _, _, forward, _ in fetched(connection, CHANGES.format(kind="message")):
+        if '"timestamp":' in forward:
+            found.update(int(pk) for pk, fields in json.loads(forward).get("set", {}).items() if "timestamp" in fields)
+    return found
 
 
 def _hashes(connection: BaseDatabaseWrapper, ids: list[int]) -> set[str]:

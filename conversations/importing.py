@@ -14,7 +14,7 @@ from conversations.joining import BESIDE, Here, Joined, fields_of, gaps_and_diff
 from conversations.legacy import Chat, NotAChat
 from conversations.log import NewConversation, NewMessage, Part, Writing
 from conversations.models import Conversation, Message
-from state import folder, imports, store, turns
+from state import checkpoint_files, folder, imports, store, turns
 from state import legacy as state_legacy
 from state.folder import File, Unreadable
 from state.imports import Run
@@ -41,11 +41,13 @@ def bring_folder(
     progress: Callable[[str], None] = lambda text: None,
     report: Report | None = None,
 ) -> Report:
-    """Import all of a folder; a dry run writes nothing and reports the same. Raises folder.NoFolder and Busy."""
+    """Import all of a folder; a dry run writes nothing and reports the same. Raises NoFolder, Busy, NoRoom."""
     report = Report() if report is None else report
     report.batch = uuid.uuid4().hex
     run = Run(actor, path.resolve(), report, replace, dry_run, progress)
     documents, chats = read(path, run)
+    if not dry_run and store.head():
+        checkpoint_files.automatic("before import")
     imports.bring(state_legacy.documents(documents, report), run)
     bring(chats, run)
     return report

@@ -21,6 +21,7 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.utils import timezone
 
 from state import dumps, files, header, jsontext, serializers
+from state.clock import iso
 from state.fields import JSONText
 from state.header import Header
 
@@ -158,21 +159,25 @@ def create(
     if name is not None:
         check_name(name)
     with dumps.one_moment(connection):
-        store, revision, at = dumps.clock(connection)
-        at = max(timezone.now(), at if timezone.is_aware(at) else at.replace(tzinfo=UTC))
-        made = Header(
-            store=store,
-            scope=header.ALL if keys is None else header.SOME,
-            contents=list(contents),
-            revision=revision,
-            at=at.isoformat(timespec="seconds"),
-            why=why,
-        )
-        path = settings.NOLA_CHECKPOINT_DIR / f"{name or _free_name(at, revision, why)}.json"
+        made = _header(why, header.ALL if keys is None else header.SOME, contents, connection)
+        stem = name or _free_name(datetime.fromisoformat(made.at), made.revision, why)
+        path = settings.NOLA_CHECKPOINT_DIR / f"{stem}.json"
         with files.placed(path) as draft:
             write(draft, made, rows(connection, contents, keys))
             verify(draft)
     return Checkpoint(path)
+
+
+def draft(path: Path, why: str, connection: BaseDatabaseWrapper = live) -> Path:
+    """Write a checkpoint of the whole state to a path of the caller's, who sees to one moment and to verifying."""
+    write(path, _header(why, header.ALL, ("state",), connection), rows(connection, ("state",)))
+    return path
+
+
+def _header(why: str, scope: str, contents: Sequence[str], connection: BaseDatabaseWrapper) -> Header:
+    store, revision, last = dumps.clock(connection)
+    at = max(timezone.now(), datetime.fromisoformat(iso(last)))
+    return Header(store, scope, list(contents), revision, at.isoformat(timespec="seconds"), why)
 
 
 def automatic(why: str, connection: BaseDatabaseWrapper = live) -> Checkpoint:

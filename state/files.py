@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -62,6 +63,12 @@ def refusal(path: Path, error: OSError) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return NoRoom(f"the disk is full: {path.name} could not be written to {path.parent}. Free some space")
     return CannotWrite(f"{path} cannot be written ({error.strerror}). Make its directory writable for this user")
+
+
+def check_room(path: Path, error: Exception) -> None:
+    """Raises NoRoom if a failed write of a database was for want of room."""
+    if getattr(error.__cause__ or error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        raise refusal(path, OSError(errno.ENOSPC, "No space left on device")) from error
 
 
 def sync(path: Path) -> None:

@@ -131,7 +131,13 @@ def test_somebody_who_is_not_staff_is_nobody(db, seeded):
 
 def test_health_and_docs_need_no_credential_and_tell_no_state(client, seeded):
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert client.get("/readyz").json() == {"status": "ok", "database": "ok", "revision": 1}
+    assert client.get("/readyz").json() == {
+        "status": "ok",
+        "database": "ok",
+        "revision": 1,
+        "last_checkpoint": None,
+        "last_backup": None,
+    }
     docs = client.get("/api/docs").content.decode()
     assert "/static/ninja/swagger-ui-bundle.js" in docs
     assert "https://" not in docs

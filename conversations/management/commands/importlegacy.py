@@ -9,6 +9,7 @@ from django.db import OperationalError, ProgrammingError, connection
 
 from access.actors import cli_actor
 from conversations import importing
+from state import checkpoint_files, files
 from state.folder import NoFolder
 from state.report import Category, Report, printable
 
@@ -42,6 +43,8 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from None
         except (OperationalError, ProgrammingError, importing.Busy) as error:
             problem = _problem(error)
+        except (files.NoRoom, files.CannotWrite, checkpoint_files.Damaged) as error:
+            problem = f"{error}; before an import a checkpoint is taken."
         finally:
             end()
         if verbosity:

@@ -1,0 +1,140 @@
+"""Taking everything away, and making an equal store from it elsewhere."""
+
+import json
+import random
+import shutil
+import sqlite3
+import zipfile
+from contextlib import closing
+
+import pytest
+
+from tests.server import ROOT, manage, running
+
+TABLES = ["state_revision", "state_change", "state_storage", "conversation", "conversation_history"]
+
+
+def contents(data):
+    """Every row of the memory."""
+    with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as database:
+        rows = {table: database.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in TABLES}
+        rows["clock"] = database.execute("SELECT store_id, last_seq, last_at, last_chain FROM state_meta").fetchall()
+    return rows
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """The first release's store, brought up to date and written to, and its export; its server has stopped."""
+    data = tmp_path_factory.mktemp("archive") / "data"
+    (data / "db").mkdir(parents=True)
+    with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as old:
+        old.executescript((ROOT / "tests" / "data" / "first_release.sql").read_text())
+    with running(data) as server:
+        server.request("PUT", "/api/state/Odd", '{"z":-0.0,"a":[1e300,12345678901234567890123,"é😀\\u0000"]}'.encode())
+        server.request("POST", "/api/undo", b'{"revision": 5}')
+        result = manage(data, "export", str(data.parent / "memory.zip"))
+        assert result.returncode == 0, result.stderr
+        server.stop()
+    return data
+
+
+@pytest.fixture
+def archive(source, tmp_path):
+    return shutil.copyfile(source.parent / "memory.zip", tmp_path / "memory.zip")
+
+
+def test_an_import_into_an_empty_directory_gives_an_equal_store(source, archive, tmp_path):
+    there = tmp_path / "elsewhere"
+
+    result = manage(there, "import", str(archive))
+
+    assert result.returncode == 0, result.stderr
+    assert contents(there) == contents(source)
+    with running(there) as server:
+        assert manage(there, "doctor").returncode == 0
+        assert server.request("GET", "/api/state/Scalar?at=13")[1] == b'"again"'
+        assert server.request("PUT", "/api/state/After", b"1")[2]["nola-revision"] == "33"
+        assert manage(there, "export", str(tmp_path / "again.zip")).returncode == 0
+    with zipfile.ZipFile(archive) as first, zipfile.ZipFile(tmp_path / "again.zip") as second:
+        assert second.read("revisions.jsonl").startswith(first.read("revisions.jsonl"))
+
+
+def test_the_state_in_it_is_a_checkpoint_that_loaddata_reads(archive, tmp_path):
+    with zipfile.ZipFile(archive) as opened:
+        (tmp_path / "state.json").write_bytes(opened.read("state.json"))
+        assert len(opened.read("messages.jsonl").splitlines()) == 2
+        assert json.loads(opened.read("nola.json"))["rows"]["revisions.jsonl"] == 32
+
+    with running(tmp_path / "data") as server:
+        assert manage(tmp_path / "data", "loaddata", str(tmp_path / "state.json")).returncode == 0
+        assert server.request("GET", "/api/state/Scalar")[1] == b'"again"'
+
+
+def test_an_import_never_meets_a_memory_that_is_there(archive, tmp_path):
+    data = tmp_path / "data"
+    with running(data) as server:
+        assert "a server is running" in manage(data, "import", str(archive)).stderr
+        server.stop()
+    before = contents(data)
+
+    result = manage(data, "import", str(archive))
+
+    assert (result.returncode, "holds a memory already" in result.stderr) == (1, True)
+    assert contents(data) == before
+
+
+def test_an_export_never_overwrites_a_file(source, archive):
+    before = archive.read_bytes()
+
+    assert manage(source, "export", str(archive)).returncode == 1
+    assert archive.read_bytes() == before
+
+
+def replaced(archive, name, change):
+    """The archive with one of its files changed, as somebody would who unpacks it and packs it again."""
+    with zipfile.ZipFile(archive) as opened:
+        members = {member: opened.read(member) for member in opened.namelist()}
+    members[name] = change(members[name])
+    with zipfile.ZipFile(archive, "w") as opened:
+        for member, data in members.items():
+            opened.writestr(member, data)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a zip file, or a damaged one"),
+        (lambda path: path.write_bytes(b""), "not a zip file, or a damaged one"),
+        (lambda path: path.unlink(), "there is no file"),
+        (lambda path: replaced(path, "messages.jsonl", lambda text: text[:-20]), "messages.jsonl in it is missing, or"),
+        (lambda path: replaced(path, "nola.json", lambda text: b"{}"), "it is not an export of Nola"),
+        (
+            lambda path: replaced(path, "nola.json", lambda text: text.replace(b'"format": 1', b'"format": 2')),
+            "format 2",
+        ),
+    ],
+)
+def test_a_bad_archive_is_refused_and_leaves_no_store(archive, tmp_path, spoil, words):
+    spoil(archive)
+
+    result = manage(tmp_path / "data", "import", str(archive))
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list((tmp_path / "data").rglob("*.sqlite3*"))
+
+
+def test_a_changed_byte_anywhere_is_found_or_means_nothing(source, archive, tmp_path):
+    whole = archive.read_bytes()
+    chance = random.Random(5)
+    for number in range(6):
+        place = chance.randrange(len(whole))
+        archive.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << chance.randrange(8))]) + whole[place + 1 :])
+        data = tmp_path / str(number)
+
+        result = manage(data, "import", str(archive))
+
+        assert "Traceback" not in result.stderr
+        if result.returncode == 0:
+            assert contents(data) == contents(source)
