@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest
 from django.utils import timezone
 
 from nola_site import doctor
@@ -163,6 +164,12 @@ def told() -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return said if is_recent else None
+
+
+def badge(request: HttpRequest) -> list[str] | None:
+    """If something was done: a label for every page of the admin, and the text for the page of checkpoints."""
+    said = told()
+    return ["Memory recovered", "danger", said["text"], said["at"]] if said else None
 
 
 def _note() -> Path:

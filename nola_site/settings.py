@@ -246,6 +246,7 @@ LOGGING = {
 }
 
 UNFOLD = {
+    "ENVIRONMENT": "nola_site.recovery.badge",
     "SITE_TITLE": "Nola",
     "SITE_HEADER": "Nola",
     "SITE_SUBHEADER": "state & memory",
@@ -264,6 +265,7 @@ UNFOLD = {
                 "items": [
                     {"title": "Keys", "icon": "data_object", "link": "/admin/state/stateentry/"},
                     {"title": "History", "icon": "history", "link": "/admin/state/revision/"},
+                    {"title": "Checkpoints", "icon": "bookmark", "link": "/admin/checkpoints/"},
                     {"title": "Conversations", "icon": "forum", "link": "/admin/conversations/conversation/"},
                     {"title": "Messages", "icon": "chat_bubble", "link": "/admin/conversations/message/"},
                 ],

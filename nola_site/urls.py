@@ -1,14 +1,16 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from nola_site import health
 from nola_site.api import api
+from state import admin_checkpoints
 
 admin.site.index_title = "Overview"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:state_stateentry_changelist")),
+    path("admin/checkpoints/", include((admin_checkpoints.urls(), "checkpoints"))),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
     path("healthz", health.healthz),
