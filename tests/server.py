@@ -116,8 +116,8 @@ class Server:
 
 @contextlib.contextmanager
 def running(data: Path, *command: str, **settings: str) -> Iterator[Server]:
-    server = Server(data, *([command] if command else []), **settings).start()
+    server = Server(data, *([command] if command else []), **settings)
     try:
-        yield server
+        yield server.start()
     finally:
         server.close()
