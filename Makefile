@@ -32,6 +32,7 @@ bench: .venv/.installed ## Measure the hot paths
 soak: .venv/.installed-dev ## Kill and crowd it a hundred times (takes minutes)
 	@$(BIN)/python -m tests.soak
 	@$(BIN)/python -m tests.soak_feed
+	@$(BIN)/python -m tests.soak_safety
 
 screenshots: .venv/.installed-dev ## Take the pictures of the docs anew
 	@$(BIN)/python -m tests.screenshots

@@ -1,6 +1,7 @@
 """What is wrong, or may soon be, with a data directory: findings that each say what to do, some can be set right."""
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from nola_site import schedule
-from state import audit, backups, checkpoint_files, clock, dumps, files, guards, jsontext, putback
+from state import audit, backups, checkpoint_files, clock, dumps, files, guards, jsontext, putback, wal
 from state.audit import Progress, quiet
 from state.models import Snapshot
 
@@ -40,10 +41,9 @@ class Finding:
 def examine(progress: Progress = quiet) -> Iterator[Finding]:
     """All findings, the database first; what cannot be looked at in a damaged one is left out."""
     database = backups.database()
-    broken = next(_file(database), None)
-    if broken:
-        yield broken
-    else:
+    broken = list(_file(database))
+    yield from broken
+    if all(one.check == "wal" for one in broken):
         with suppress(StopIteration):
             yield from _database(database, progress)
     yield from _checkpoints(progress)
@@ -63,12 +63,25 @@ def _file(database: Path) -> Iterator[Finding]:
         what = "There is none yet" if not settings.NOLA_DB_DIR.joinpath("secret-key").exists() else "It is gone"
         yield Finding("database", ERROR, f"{what}: {database}", "start the server (make run), or put a backup back")
         return
+    yield from _wal(database)
     try:
         backups.verify(database, thorough=False)
     except backups.Newer as error:
         yield Finding("database", ERROR, str(error), "the database was left as it is")
     except backups.Damaged as error:
         yield Finding("database", ERROR, str(error), way_back(database), lambda: _set_aside(database))
+
+
+def _wal(database: Path) -> Iterator[Finding]:
+    """Whether what a server that died left is good; while one is running nobody else may look."""
+    copy = putback.free_folder(database).with_suffix(".wal")
+    with suppress(backups.Damaged, sqlite3.Error, OSError):
+        putback.check_no_server()
+        count = wal.lost(database, copy)
+        if count:
+            text = f"{database.name}-wal was damaged: {count} transactions in it cannot be read; it is kept as {copy}"
+            do = "compare with the newest checkpoint: manage.py checkpoint diff NAME"
+            yield Finding("wal", ERROR, text, do)
 
 
 def way_back(database: Path) -> str:
@@ -266,9 +279,7 @@ def _stray(path: Path, database: Path) -> Iterator[Finding]:
 
         yield Finding("strays", WARNING, f"{path} was never finished", "manage.py doctor --fix removes it", fix)
     elif path.name.startswith("set-aside-"):
-        yield Finding(
-            "strays", NOTE, f"{path} holds a database that could not be used", "delete it once you need it no more"
-        )
+        yield Finding("strays", NOTE, f"{path} holds what could not be used", "delete it once you need it no more")
     elif path.parent == settings.NOLA_DB_DIR and path.is_file() and path.name not in BELONGS and path.name[0] != ".":
         yield Finding("strays", NOTE, f"{path} is none of Nola's", "move it away if you do not know it")
     elif path.parent == settings.NOLA_DATA_DIR and path.suffix in (".sqlite3", ".db"):

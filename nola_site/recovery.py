@@ -6,6 +6,7 @@ said in the log, in /readyz and in the admin, for a week.
 
 import json
 import logging
+import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from nola_site import doctor
-from state import backups, checkpoint_files, checkpoints, clock, files, putback, store
+from state import backups, checkpoint_files, checkpoints, clock, files, putback, store, wal
+from state.clock import Clock
 from state.models import StoreMeta
 from state.revisions import Author, Source
 
@@ -51,6 +53,7 @@ def examine(database: Path) -> bool:
             tell(f"The database was gone, and a -wal file was left of it; that is kept in {folder}.")
         return False
     set_stale_wal_aside(database)
+    check_wal(database)
     try:
         backups.verify(database, thorough=False)
     except backups.Newer as error:
@@ -78,13 +81,39 @@ def is_empty(database: Path) -> bool:
 
 def set_stale_wal_aside(database: Path) -> None:
     """A database that was copied here does not go with the -wal that an earlier one left behind."""
-    wal = Path(f"{database}-wal")
+    left = Path(f"{database}-wal")
     with database.open("rb") as file:
         mode = file.read(19)[18:19]
-    if mode == bytes([WAL_MODE]) or not wal.exists() or not wal.stat().st_size:
+    if mode == bytes([WAL_MODE]) or not left.exists() or not left.stat().st_size:
         return
     folder = putback.set_aside(database, ("-wal", "-shm"))
-    tell(f"{wal.name} belonged to another database than the one that is there now; it is kept in {folder}.")
+    tell(f"{left.name} belonged to another database than the one that is there now; it is kept in {folder}.")
+
+
+def check_wal(database: Path) -> None:
+    """Notice that the -wal of a server that died is damaged, so that writes which were acknowledged are gone.
+
+    A revision number that one of them may have had is not used again: db/head gets to know of as many.
+    """
+    folder = putback.free_folder(database)
+    copy = folder.with_suffix(".wal")
+    try:
+        count = wal.lost(database, copy)
+    except (sqlite3.Error, OSError):
+        return  # the file is damaged itself, which is noticed next
+    if not count:
+        return
+    folder.mkdir(mode=0o700)
+    copy.rename(folder / f"{database.name}-wal")
+    with backups.opened(database) as connection:
+        now = clock.of(connection)
+    head = clock.remembered()
+    if now and (head is None or head.seq < now.seq + count):
+        clock.write(Clock(now.store, now.epoch, now.seq + count, "", now.at))
+    tell(
+        f"{database.name}-wal is damaged: the last {count} transactions that were written to it, after revision"
+        f" {now.seq if now else 0}, cannot be read. It is kept in {folder}."
+    )
 
 
 def keep_before_migrations() -> None:

@@ -66,8 +66,13 @@ def remember(*, anew: bool = False) -> None:
     now, head = of(), remembered()
     goes_on = now and head and (now.store, now.epoch) == (head.store, head.epoch) and now.seq > head.seq
     if now and (anew or head is None or goes_on):
-        with files.written(head_file()) as file:
-            file.write(json.dumps(asdict(now)).encode())
+        write(now)
+
+
+def write(clock: Clock) -> None:
+    """Put a clock into db/head. Raises files.NoRoom and files.CannotWrite."""
+    with files.written(head_file()) as file:
+        file.write(json.dumps(asdict(clock)).encode())
 
 
 def is_rewound(now: Clock | None, head: Clock | None, connection: BaseDatabaseWrapper = live) -> bool:

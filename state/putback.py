@@ -128,15 +128,17 @@ def set_aside(database: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm", "
     if not found:
         return None
     live.close()
-    stem = f"set-aside-{timezone.now():%Y%m%dT%H%M%SZ}"
-    folder = next(
-        folder
-        for folder in (database.parent / name for name in (stem, *(f"{stem}-{n}" for n in range(2, 1000))))
-        if not folder.exists()
-    )
+    folder = free_folder(database)
     folder.mkdir(mode=0o700)
     for path in found:
         path.rename(folder / path.name)
     files.sync(folder)
     files.sync(database.parent)
     return folder
+
+
+def free_folder(database: Path) -> Path:
+    """A directory, not yet there, for what is set aside now."""
+    stem = f"set-aside-{timezone.now():%Y%m%dT%H%M%SZ}"
+    names = (stem, *(f"{stem}-{n}" for n in range(2, 1000)))
+    return next(folder for folder in (database.parent / name for name in names) if not folder.exists())

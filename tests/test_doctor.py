@@ -27,7 +27,7 @@ def healthy(tmp_path_factory):
     data = folder / "data"
     with running(data) as server:
         connection = server.connect()
-        for number in range(300):
+        for number in range(520):
             connection.request(
                 "PUT", "/api/state/Log/n", str(number), {"Authorization": "Bearer nola_a-key-for-tests-only"}
             )

@@ -330,3 +330,35 @@ def test_two_servers_that_start_at_once_on_a_lost_database_restore_it_once(data)
 
     with running(data) as server:
         assert server.request("GET", "/api/state")[2]["nola-revision"] == "1"
+
+
+def test_a_damaged_wal_is_said_and_its_numbers_are_not_used_again(data, database):
+    with running(data) as server:
+        for number in range(20):
+            server.request("PUT", "/api/state/Kept/n", str(100 + number).encode())
+        head = int(server.request("GET", "/api/state")[2]["nola-revision"])
+        server.kill()
+    wal = Path(f"{database}-wal")
+    whole = bytearray(wal.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    wal.write_bytes(whole)
+
+    with running(data) as server:
+        assert "cannot be read. It is kept in" in server.output()
+        assert int(server.request("GET", "/api/state")[2]["nola-revision"]) > head
+        assert server.request("GET", f"/api/state/Kept?at={head}")[0] == 410
+        assert "transactions" in ready(server)["recovered"]["text"]
+        [aside] = (data / "db").glob("set-aside-*")
+        assert (aside / "nola.sqlite3-wal").read_bytes() == whole
+        assert manage(data, "doctor").returncode == 0
+
+
+def test_a_server_that_was_killed_starts_again_without_a_word(data):
+    with running(data) as server:
+        server.request("PUT", "/api/state/Kept/n", b"4")
+        server.kill()
+        server.start()
+
+        assert server.request("GET", "/api/state/Kept")[1] == b'{"n":4}'
+        assert "WARNING" not in server.output()
+        assert "recovered" not in ready(server)

@@ -1,0 +1,64 @@
+"""The -wal file that a server which died leaves: is all of it good, or does it break off before its end?
+
+SQLite takes a -wal up to the first frame that does not fit, without a word: right after a power cut, where the rest was
+never acknowledged, and wrong where a disk altered a byte. More than one transaction behind the break is damage, since
+each is on the disk before the next begins. Format: https://sqlite.org/fileformat2.html#the_write_ahead_log
+"""
+
+import shutil
+import sqlite3
+import struct
+from contextlib import closing
+from pathlib import Path
+
+HEADER, FRAME_HEADER = 32, 24  # bytes
+
+
+def lost(database: Path, keep: Path) -> int:
+    """How many transactions of the -wal SQLite does not take although they were written; 0 if it is good.
+
+    Nobody may have the database open. What is good goes into the database; a copy of a damaged -wal goes to `keep`.
+    """
+    wal = Path(f"{database}-wal")
+    commits = _commits(wal.read_bytes()) if wal.exists() else []
+    if len(commits) < 2:
+        return 0
+    shutil.copyfile(wal, keep)
+    with closing(sqlite3.connect(database, timeout=30)) as connection:
+        _, taken, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    behind = sum(frame > taken for frame in commits)
+    if behind < 2:
+        keep.unlink()
+        return 0
+    return behind
+
+
+def _commits(wal: bytes) -> list[int]:
+    """The numbers, from 1, of the frames that end a transaction of this -wal; those of earlier rounds do not count."""
+    if len(wal) < HEADER + FRAME_HEADER:
+        return []
+    salt = wal[16:24] if _is_good(wal[:HEADER]) else wal[HEADER + 8 : HEADER + 16]
+    size = FRAME_HEADER + _page_size(wal)
+    found = []
+    for number, start in enumerate(range(HEADER, len(wal) - size + 1, size), 1):
+        pages_after = wal[start + 4 : start + 8]
+        if pages_after != b"\0\0\0\0" and wal[start + 8 : start + 16] == salt:
+            found.append(number)
+    return found
+
+
+def _page_size(wal: bytes) -> int:
+    said = int.from_bytes(wal[8:12], "big")
+    is_power = 512 <= said <= 65536 and said & (said - 1) == 0
+    return said if is_power else 4096  # SQLite's own choice, and ours
+
+
+def _is_good(header: bytes) -> bool:
+    """Whether a header has the checksum that it names."""
+    order = ">" if header[3] & 1 else "<"
+    first = second = 0
+    words = struct.unpack(f"{order}6I", header[:24])
+    for even, odd in zip(words[::2], words[1::2], strict=True):
+        first = (first + even + second) & 0xFFFFFFFF
+        second = (second + odd + first) & 0xFFFFFFFF
+    return struct.pack(">II", first, second) == header[24:32]
