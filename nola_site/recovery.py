@@ -25,6 +25,7 @@ from state.revisions import Author, Source
 
 ACTOR = "system:first-run"
 SHOWN = timedelta(days=7)
+SAME_START = timedelta(minutes=1)  # what one start has to say is shown together
 WAL_MODE = 2  # byte 18 of a database whose -wal belongs to it
 
 log = logging.getLogger("nola")
@@ -181,6 +182,9 @@ def _begin_again(above: int) -> None:
 def tell(text: str) -> None:
     """Say what was done, in the log and for a week in /readyz and the admin."""
     log.warning(text)
+    before = told()
+    if before and timezone.now() - datetime.fromisoformat(before["at"]) < SAME_START:
+        text = f"{before['text']} {text}"
     with files.written(_note()) as file:
         file.write(json.dumps({"at": timezone.now().isoformat(timespec="seconds"), "text": text}).encode())
 
