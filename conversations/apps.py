@@ -7,8 +7,9 @@ class ConversationsConfig(AppConfig):
 
     def ready(self) -> None:
         from conversations import audit as conversations_audit
-        from conversations import undoing
+        from conversations import keeping, undoing
         from state import audit
 
         undoing.register()
+        keeping.register()
         audit.ADDED.append(conversations_audit.flaws)

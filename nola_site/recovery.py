@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest
 from django.utils import timezone
@@ -164,9 +164,13 @@ def _begin_again(above: int) -> None:
         about = {"checkpoint": newest.name, "checkpoint_at": newest.header.at, "lost_database": True}
         reason = f"The database was gone; this is the checkpoint {newest.name} of {newest.header.at}"
         author = Author(ACTOR, Source.RESTORE, reason, about)
-        if not store.put_keys(checkpoints.read(newest.path).documents, author).changed:
-            clock.go_on_above(above, author)
-        tell(f"{reason}. Conversations and history are not in it.{more}")
+        contents = checkpoints.read(newest.path)
+        with transaction.atomic():
+            if not store.put_keys(contents.documents, author).changed:
+                clock.go_on_above(above, author)
+            checkpoints.restore_parts(contents, author)
+        lacks = "Its history is" if contents.parts else "Conversations and history are"
+        tell(f"{reason}. {lacks} not in it.{more}")
         return
     reason = "The database is gone, and there is no checkpoint: a new memory has begun from the seeds"
     store.put_keys(checkpoints.seeds(), Author(ACTOR, Source.SEED, reason, {"lost_database": True}))

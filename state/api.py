@@ -1,11 +1,13 @@
 """`/api/state`: raw JSON values in and out. Errors become problem documents in nola_site/api.py."""
 
 import re
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypedDict
 from urllib.parse import unquote_to_bytes
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field
@@ -136,9 +138,16 @@ def restore_state(request: HttpRequest, body: Restore | list[Any]) -> HttpRespon
     """Bring keys back from a checkpoint, as one revision."""
     query_of(request, ())
     wanted = body if isinstance(body, Restore) else Restore(checkpoint=body)
-    plan = checkpoints.plan(_contents(wanted), Choice(wanted.mode, wanted.keys, wanted.pointer))
+    contents = _contents(wanted)
+    plan = checkpoints.plan(contents, Choice(wanted.mode, wanted.keys, wanted.pointer))
     author = author_of(request, Source.RESTORE, checkpoint=_name(wanted))
-    return run(plan, author, wanted.dry_run, checkpoints.restore)
+    if not contents.parts or wanted.keys is not None or wanted.pointer is not None:
+        return run(plan, author, wanted.dry_run, checkpoints.restore)
+    author = replace(author, info={**author.info, "batch": uuid.uuid4().hex})
+    with transaction.atomic():
+        response = run(plan, author, wanted.dry_run, checkpoints.restore)
+        counts: dict[str, JSONValue] = {**checkpoints.restore_parts(contents, None if wanted.dry_run else author)}
+        return with_members(response, store.head(), brought_back=counts, batch=author.info["batch"])
 
 
 put_once = once(put_state, lambda *again: _value_again(*again))
@@ -178,6 +187,14 @@ def run(plan: Plan, author: Author, dry_run: bool, commit: Commit = store.commit
         {"kind": one.kind, "key": one.key, "patch": one.forward} for one in written.changed if one.kind != "state"
     ]
     return _summary(written.revision, touched, patches=state, **({"changes": others} if others else {}))
+
+
+def with_members(response: HttpResponse, revision: int, **more: JSONValue) -> HttpResponse:
+    """An answer of `run` with more members, after more was written."""
+    body: Any = jsontext.load(response.content).value
+    response.content = jsontext.dump({**body, "revision": revision, **more}).encode()
+    response["Nola-Revision"] = str(revision)
+    return response
 
 
 def add_routes(path: str, read: View, put: View, patch: View, delete: View, **extra: Any) -> None:

@@ -23,6 +23,7 @@ class NewCheckpoint(Schema):
 
     name: str | None = Field(default=None, description="Letters, digits, dots, dashes; without one it is named by time")
     keys: list[str] | None = Field(default=None, min_length=1, description="Only these keys")
+    conversations: bool = Field(default=False, strict=True, description="Conversations and messages too")
     why: str = Field(default="", max_length=200, description="Kept in the file")
 
 
@@ -41,7 +42,8 @@ def create_checkpoint(request: HttpRequest, body: NewCheckpoint) -> HttpResponse
     query_of(request, ())
     for key in body.keys or []:
         store.read(Address(key))
-    made = checkpoint_files.create(body.name, why=body.why, keys=body.keys)
+    contents = ("state", "conversations") if body.conversations else ("state",)
+    made = checkpoint_files.create(body.name, why=body.why, keys=body.keys, contents=contents)
     response = answer(described(made, ""))
     response.status_code = 201
     response["Location"] = f"{request.path.rstrip('/')}/{made.name}"

@@ -27,7 +27,6 @@ from state.header import Header
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 KEPT_NEWEST = 48  # automatic ones that stay, whatever their age
-RESTORED = {serializers.ENTRY}  # the models of rows that a restore takes
 OPENING = 4096  # bytes in which the header is looked for before the whole file is read
 
 
@@ -199,7 +198,7 @@ def rows(connection: BaseDatabaseWrapper, contents: Sequence[str], keys: list[st
     yield from dumps.entries(connection, keys)
     for part in contents:
         if part != "state":
-            yield from dumps.CONTENTS[part](connection)
+            yield from dumps.PARTS[part].rows(connection)
 
 
 def write(path: Path, made: Header, compact_rows: Iterator[str]) -> None:
@@ -250,9 +249,11 @@ def verify(path: Path) -> Header | None:
     except DeserializationError as error:
         raise Damaged(str(error)) from None
     entries = [row for row in read_rows if row["model"].lower() == serializers.ENTRY]
-    for row in read_rows:
-        if row["model"].lower() not in RESTORED:
-            raise Damaged(f"it holds a row of {row['model']}, which cannot be restored")
+    try:
+        for name, some in by_part(read_rows).items():
+            dumps.PARTS[name].check(some)
+    except ValueError as error:
+        raise Damaged(str(error)) from None
     with scratch() as connection:
         _load(entries, connection)
         stored = sha256("".join(dumps.entries(connection)).encode())
@@ -260,6 +261,22 @@ def verify(path: Path) -> Header | None:
     wanted = sha256("".join(jsontext.dump(_plain(row)) for row in ordered).encode())
     if stored.digest() != wanted.digest():
         raise Damaged("what came out of a scratch database is not what was loaded into it")
+    return found
+
+
+def by_part(read_rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The rows that are no keys, by the part of a checkpoint they belong to. Raises ValueError for any others."""
+    parts = {model: name for name, part in dumps.PARTS.items() for model in part.models}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for number, row in enumerate(read_rows, 1):
+        model = row["model"].lower()
+        if model in parts:
+            found.setdefault(parts[model], []).append(row)
+        elif model != serializers.ENTRY:
+            raise ValueError(
+                f"row {number} is a {row['model']}; restore takes rows of {serializers.ENTRY}"
+                + "".join(f" and {known}" for known in sorted(parts))
+            )
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.core.serializers.base import DeserializationError
 
-from state import checkpoint_files, diffs, edits, header, jsontext, paths, serializers, store
+from state import checkpoint_files, diffs, dumps, edits, header, jsontext, paths, serializers, store
 from state.diffs import Op
 from state.edits import Address, Edit
 from state.header import Header
@@ -32,6 +32,7 @@ class Contents:
 
     header: Header | None
     documents: Mapping[str, Document]
+    parts: Mapping[str, Sequence[dict[str, Any]]]  # what apps keep beside the state, rows by the part's name
 
     @property
     def is_whole(self) -> bool:
@@ -51,26 +52,27 @@ class Choice:
 def read(path: Path) -> Contents:
     """What a fixture file holds. Raises BadCheckpoint."""
     try:
-        found, rows = serializers.opened(path.read_bytes())
-        return Contents(found, documents(rows))
+        return _contents(*serializers.opened(path.read_bytes()))
     except (DeserializationError, BadCheckpoint, OSError) as error:
         raise BadCheckpoint(f"the checkpoint {path.stem!r} cannot be read: {error}") from None
 
 
 def given(fixture: list[Any]) -> Contents:
     """What a fixture holds that came as a value. Raises BadCheckpoint and DeserializationError."""
-    found, rows = serializers.checked(jsontext.document(fixture))
-    return Contents(found, documents(rows))
+    return _contents(*serializers.checked(jsontext.document(fixture)))
 
 
-def documents(rows: list[dict[str, Any]]) -> dict[str, Document]:
-    """The documents in the rows of a fixture by key. Raises BadCheckpoint for a row that is not a key."""
-    found: dict[str, Document] = {}
-    for number, row in enumerate(rows, 1):
-        if row["model"].lower() != serializers.ENTRY:
-            raise BadCheckpoint(f"row {number} is a {row['model']}; restore takes rows of {serializers.ENTRY} only")
-        found[row["pk"]] = jsontext.document(row["fields"]["value_json"])
-    return found
+def _contents(found: Header | None, rows: list[dict[str, Any]]) -> Contents:
+    """Raises BadCheckpoint for a row that cannot be restored."""
+    try:
+        parts = checkpoint_files.by_part(rows)
+        for name, some in parts.items():
+            dumps.PARTS[name].check(some)
+    except ValueError as error:
+        raise BadCheckpoint(str(error)) from None
+    entries = (row for row in rows if row["model"].lower() == serializers.ENTRY)
+    documents = {row["pk"]: jsontext.document(row["fields"]["value_json"]) for row in entries}
+    return Contents(found, documents, parts)
 
 
 def plan(contents: Contents, choice: Choice) -> Callable[[], list[Edit]]:
@@ -128,6 +130,14 @@ def restore(planned: Callable[[], Sequence[Planned]], author: Author) -> Written
     if any(one.forward for one in planned()):
         checkpoint_files.automatic("before restore")
     return store.commit(planned, author)
+
+
+def restore_parts(contents: Contents, author: Author | None) -> dict[str, int]:
+    """Bring back what is missing of conversations, in revisions of their own; without an author only say how many."""
+    counts: dict[str, int] = {}
+    for name, rows in contents.parts.items():
+        counts |= dumps.PARTS[name].restore(rows, author)
+    return counts
 
 
 def compare(old: Mapping[str, Document], new: Mapping[str, Document]) -> dict[str, list[Op]]:

@@ -1,14 +1,30 @@
 """The rows of a checkpoint, read in one moment, by plain SQL that works on the tables of older releases too."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from state import jsontext
+from state.revisions import Author
 
-CONTENTS: dict[str, Callable[[BaseDatabaseWrapper], Iterator[str]]] = {}  # what apps can add to a checkpoint, by name
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an app can add to a checkpoint: its rows, whether rows are good (else ValueError), and bringing them back.
+
+    `restore` takes an author, or None to only count; it returns how many of what are brought back.
+    """
+
+    models: frozenset[str]
+    rows: Callable[[BaseDatabaseWrapper], Iterator[str]]
+    check: Callable[[Sequence[Any]], None]
+    restore: Callable[[Sequence[Any], Author | None], dict[str, int]]
+
+
+PARTS: dict[str, Part] = {}  # by the name that a header's contents have
 FETCHED = 500  # rows at once
 
 

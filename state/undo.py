@@ -47,9 +47,10 @@ def of_actor(actor: str, first: int, last: int) -> list[int]:
 
 
 def of_batch(batch: str) -> list[int]:
-    """All revisions of one import, newest first. Raises CannotUndo."""
-    rows = Revision.objects.filter(source=Source.IMPORT.value, info__contains=f'"batch":{jsontext.dump(batch)}')
-    return _chosen(rows, f"no import has the batch {batch!r}")
+    """All revisions of one import, or of a restore with conversations, newest first. Raises CannotUndo."""
+    sources = (Source.IMPORT.value, Source.RESTORE.value)
+    rows = Revision.objects.filter(source__in=sources, info__contains=f'"batch":{jsontext.dump(batch)}')
+    return _chosen(rows, f"no import or restore has the batch {batch!r}")
 
 
 def _chosen(rows: QuerySet[Revision], missing: str) -> list[int]:

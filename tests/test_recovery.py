@@ -76,6 +76,25 @@ def test_a_lost_volume_comes_back_from_the_newest_checkpoint_as_revision_1(data)
         assert "this is the checkpoint mine" in ready(server)["recovered"]["text"]
 
 
+def test_conversations_come_back_from_a_checkpoint_that_has_them(tmp_path):
+    data, chats = tmp_path / "data", tmp_path / "chats" / "Stimuli" / "conversations"
+    chats.mkdir(parents=True)
+    turn = {"timestamp": "2026-01-10T09:00:01", "user": "hello", "assistant": "good morning"}
+    chat = {"session_id": "talk", "channel": "x", "started": "2026-01-10T09:00:00", "turns": [turn]}
+    (chats / "one.json").write_text(json.dumps(chat))
+    with running(data) as server:
+        assert manage(data, "importlegacy", str(tmp_path / "chats")).returncode == 0
+        assert manage(data, "checkpoint", "create", "both", "--conversations").returncode == 0
+        server.stop()
+    shutil.rmtree(data / "db")
+
+    with running(data):
+        assert manage(data, "doctor").returncode == 0
+    with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as database:
+        texts = database.execute("SELECT message FROM conversation_history ORDER BY id").fetchall()
+    assert texts == [("hello",), ("good morning",)]
+
+
 def test_a_lost_file_goes_on_above_the_revision_that_was_known(data, database):
     database.unlink()
 

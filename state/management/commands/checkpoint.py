@@ -1,8 +1,10 @@
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from access.actors import cli_actor
 from state import checkpoint_files, checkpoints, edits, files, header, jsontext, paths, store
@@ -40,6 +42,7 @@ class Command(BaseCommand):
         create = add("create", "Write the state as it is now to checkpoints/, and verify the file.")
         create.add_argument("name", nargs="?", help="letters, digits, dots, dashes; without one it is named by time")
         create.add_argument("--keys", nargs="+", metavar="KEY", help="only these keys")
+        create.add_argument("--conversations", action="store_true", help="conversations and messages too")
         create.add_argument("--why", default="", help="kept in the file")
         add("list", "List checkpoints and seeds, newest first, each with its verdict.")
         show = add("show", "Print a checkpoint, or one node of it.")
@@ -67,11 +70,12 @@ class Command(BaseCommand):
         except REFUSALS as error:
             raise CommandError(str(error)) from None
 
-    def do_create(self, name: str | None, keys: list[str] | None, why: str, **_: Any) -> None:
+    def do_create(self, name: str | None, keys: list[str] | None, why: str, conversations: bool, **_: Any) -> None:
         for key in keys or []:
             if not StateEntry.objects.filter(pk=key).exists():
                 raise CommandError(f"there is no key {key!r}")
-        made = checkpoint_files.create(name, why=why or "by hand", keys=keys)
+        contents = ("state", "conversations") if conversations else ("state",)
+        made = checkpoint_files.create(name, why=why or "by hand", keys=keys, contents=contents)
         self.stdout.write(
             f"{made.path} holds revision {made.header.revision if made.header else '?'}, and is verified."
         )
@@ -115,13 +119,19 @@ class Command(BaseCommand):
         contents = checkpoints.read(found.path)
         plan = checkpoints.plan(contents, Choice(options["mode"], options["keys"], options["pointer"]))
         patches = {edit.key: edit.forward for edit in plan() if edit.forward}
-        self._print_patches(patches, "All is as in the checkpoint; nothing to restore.")
-        if dry_run or not patches or not (yes or self._agreed(contents, patches)):
+        self._print_patches(patches, "All keys are as in the checkpoint.")
+        is_whole = options["keys"] is None and options["pointer"] is None
+        back = checkpoints.restore_parts(contents, None) if is_whole else {}
+        for what, count in back.items():
+            self.stdout.write(f"{count} {what} are missing, and come back")
+        if dry_run or not (patches or any(back.values())) or not (yes or self._agreed(contents, patches)):
             return
-        written = checkpoints.restore(plan, Author(cli_actor(), Source.RESTORE, info={"checkpoint": found.name}))
-        self.stdout.write(
-            f"Revision {written.revision} restored {len(written.changed)} keys. To take it back: undo it."
-        )
+        author = Author(cli_actor(), Source.RESTORE, info={"checkpoint": found.name, "batch": uuid.uuid4().hex})
+        with transaction.atomic():
+            written = checkpoints.restore(plan, author)
+            if is_whole:
+                checkpoints.restore_parts(contents, author)
+        self.stdout.write(f"Revision {store.head()} restored {len(written.changed)} keys. To take it back: undo it.")
 
     def do_prune(self, **_: Any) -> None:
         gone = checkpoint_files.prune()

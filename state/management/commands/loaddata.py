@@ -45,7 +45,10 @@ class Command(loaddata.Command):
             return True
         if obj.object._meta.app_label in KEPT_BY_STORE:
             label = obj.object._meta.label
-            raise CommandError(f"loaddata restores keys of the state; {label} rows are part of the history and stay.")
+            raise CommandError(
+                f"Nothing was loaded: loaddata restores keys of the state; a {label} is part of the history, or of a"
+                " conversation. For a checkpoint with conversations: manage.py checkpoint restore FILE"
+            )
         return bool(super().save_obj(obj))
 
 

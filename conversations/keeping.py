@@ -1,0 +1,129 @@
+"""Conversations in checkpoints: their rows, and bringing back what of them is missing. Nothing is removed or edited."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from conversations import log
+from conversations.log import NewConversation, NewMessage, Writing
+from conversations.models import Conversation, Message
+from state import dumps, jsontext
+from state.clock import iso
+from state.dumps import Part, fetched
+from state.revisions import Author
+
+CONVERSATION, MESSAGE = "conversations.conversation", "conversations.message"
+FIELDS = ("session_id", *log.FIELDS)
+MESSAGE_FIELDS = tuple(name for name in NewMessage.__slots__)
+TIMES = ("started", "timestamp")
+DOCUMENTS = ("metadata",)
+Row = Mapping[str, Any]
+
+
+def register() -> None:
+    """Let checkpoints have conversations."""
+    dumps.PARTS["conversations"] = Part(frozenset({CONVERSATION, MESSAGE}), rows, check, restore)
+
+
+# Out
+
+
+def rows(connection: BaseDatabaseWrapper) -> Iterator[str]:
+    """What is kept, not what was deleted, as compact rows of a fixture: conversations first, then messages."""
+    kept = "deleted_revision IS NULL"
+    yield from _rows(connection, CONVERSATION, FIELDS, f"FROM conversation WHERE {kept} ORDER BY id")
+    of_kept = f"conversation_id IN (SELECT id FROM conversation WHERE {kept})"
+    columns = ("conversation_id", *MESSAGE_FIELDS)
+    where = f"FROM conversation_history WHERE {kept} AND {of_kept} ORDER BY id"
+    yield from _rows(connection, MESSAGE, columns, where)
+
+
+def _rows(connection: BaseDatabaseWrapper, model: str, columns: Sequence[str], rest: str) -> Iterator[str]:
+    for number, *values in fetched(connection, f"SELECT id, {', '.join(columns)} {rest}"):
+        fields = {
+            name.removesuffix("_id") if name == "conversation_id" else name: _plain(name, value)
+            for name, value in zip(columns, values, strict=True)
+        }
+        yield jsontext.dump({"model": model, "pk": number, "fields": fields})
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name in DOCUMENTS:
+        return jsontext.load(value).value
+    if name in TIMES and value is not None:
+        return iso(value)
+    return bool(value) if name == "archived" else value
+
+
+# In
+
+
+def check(found: Sequence[Row]) -> None:
+    """Raises ValueError for a row that cannot be restored."""
+    conversations = {row["pk"] for row in found if row["model"].lower() == CONVERSATION}
+    for row in found:
+        fields = row["fields"]
+        names = FIELDS if row["model"].lower() == CONVERSATION else ("conversation", *MESSAGE_FIELDS)
+        if set(fields) != set(names):
+            raise ValueError(f"row {row['pk']} of {row['model']} has other fields than {', '.join(names)}")
+        if "conversation" in fields and fields["conversation"] not in conversations:
+            raise ValueError(f"message {row['pk']} belongs to no conversation of this file")
+        for name in TIMES:
+            if fields.get(name) is not None:
+                datetime.fromisoformat(fields[name])
+
+
+def restore(found: Sequence[Row], author: Author | None) -> dict[str, int]:
+    """Bring back conversations and messages that are missing or deleted; without an author only say how many.
+
+    All of it in one transaction, in as many revisions as `log.write` makes.
+    """
+    messages: dict[Any, list[Row]] = defaultdict(list)
+    for row in found:
+        if row["model"].lower() == MESSAGE:
+            messages[row["fields"]["conversation"]].append(row["fields"])
+    conversations = [row for row in found if row["model"].lower() == CONVERSATION]
+    writings = [_writing(row["fields"], messages[row["pk"]]) for row in conversations]
+    writings = [writing for writing in writings if not writing.is_idle]
+    counts = {
+        "conversations": sum(one.revive or isinstance(one.conversation, NewConversation) for one in writings),
+        "messages": sum(len(one.messages) + len(one.restored) for one in writings),
+    }
+    if author and writings:
+        log.write(writings, author)
+    return counts
+
+
+def _writing(fields: Row, messages: Sequence[Row]) -> Writing:
+    """What brings one conversation back to at least what the checkpoint has of it."""
+    new = [NewMessage(**_values(one, MESSAGE_FIELDS)) for one in messages]
+    row = Conversation.objects.filter(session_id=fields["session_id"]).first()
+    if row is None:
+        return Writing(NewConversation(**_values(fields, FIELDS)), messages=new)
+    here: dict[Any, list[Message]] = defaultdict(list)
+    for message in row.messages.order_by("-deleted_revision", "-id"):
+        here[_identity(message)].append(message)
+    missing, restored = [], []
+    for one in new:
+        same = here[_identity(one)]
+        old = same.pop() if same else None
+        if old is None:
+            missing.append(one)
+        elif old.deleted_revision is not None:
+            restored.append(old)
+    return Writing(row, messages=missing, restored=restored, revive=row.deleted_revision is not None)
+
+
+def _identity(one: Message | NewMessage) -> tuple[Any, ...]:
+    return one.client_id, one.speaker, one.timestamp.astimezone(UTC), one.message
+
+
+def _values(fields: Row, names: Sequence[str]) -> dict[str, Any]:
+    return {name: _value(name, fields[name]) for name in names}
+
+
+def _value(name: str, value: Any) -> Any:
+    return datetime.fromisoformat(value) if name in TIMES and value is not None else value

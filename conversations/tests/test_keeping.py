@@ -1,0 +1,153 @@
+"""Conversations in checkpoints: on request, complete, and never in the way of what was said since."""
+
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils.dateparse import parse_datetime
+
+from conversations import log
+from conversations.log import NewConversation, NewMessage
+from conversations.models import Conversation, Message
+from state import audit, checkpoint_files
+from state.models import Revision
+from state.revisions import Author, Source
+
+ADA = Author("user:ada", Source.API)
+JSON = "application/json"
+
+
+def said(text, second=0, **more):
+    return NewMessage("user", text, parse_datetime(f"2026-01-10T09:00:{second:02}+01:00"), **more)
+
+
+@pytest.fixture
+def kept(agent):
+    """An agent, a conversation with three messages, and a checkpoint `mine` that has it."""
+    new = NewConversation("talk", "Tea", "terminal", started=parse_datetime("2026-01-10T09:00:00+01:00"))
+    metadata = {"z": 1.0, "a": [None]}
+    log.create(new, ADA, [said("hello 😀"), said("tea?", 1, timestamp_text="one"), said("tea?", 1, metadata=metadata)])
+    response = agent.post("/api/checkpoints", {"name": "mine", "conversations": True}, content_type=JSON)
+    assert response.json()["contents"] == ["state", "conversations"]
+    return agent
+
+
+def restore(agent, **body):
+    return agent.post("/api/state/restore", {"checkpoint": "mine", **body}, content_type=JSON)
+
+
+def delete(*messages):
+    Message.objects.filter(pk__in=messages).update(deleted_revision=1)
+
+
+def texts():
+    return [one.message for one in Message.objects.filter(deleted_revision=None).order_by("timestamp", "id")]
+
+
+def test_what_is_there_already_is_not_brought_back_twice(kept):
+    response = restore(kept)
+
+    assert response.json()["brought_back"] == {"conversations": 0, "messages": 0}
+    assert Revision.objects.count() == 1
+    assert Message.objects.count() == 3
+
+
+def test_deleted_messages_come_back_and_later_ones_stay(kept):
+    first, *_ = Message.objects.values_list("pk", flat=True)
+    delete(first)
+    log.append("talk", [said("and milk", 9)], ADA)
+
+    preview = restore(kept, dry_run=True).json()["brought_back"]
+    response = restore(kept)
+
+    assert preview == response.json()["brought_back"] == {"conversations": 0, "messages": 1}
+    assert texts() == ["hello 😀", "tea?", "tea?", "and milk"]
+    assert response.json()["revision"] == 3 == Revision.objects.count()
+
+
+def test_a_conversation_that_is_gone_comes_back_whole(kept):
+    rows = list(Message.objects.order_by("id").values("speaker", "message", "timestamp", "timestamp_text", "metadata"))
+    Message.objects.all().delete()
+    Conversation.objects.all().delete()
+
+    restore(kept)
+
+    back = Message.objects.order_by("id").values("speaker", "message", "timestamp", "timestamp_text", "metadata")
+    assert list(back) == rows
+    assert Conversation.objects.get().title == "Tea"
+
+
+def test_a_deleted_conversation_comes_back_and_the_restore_can_be_undone(kept):
+    made = Revision.objects.get().seq
+    kept.post("/api/undo", {"revision": made}, content_type=JSON)
+    assert texts() == []
+
+    answer = restore(kept).json()
+
+    assert texts() == ["hello 😀", "tea?", "tea?"]
+    assert kept.post("/api/undo", {"batch": answer["batch"]}, content_type=JSON).status_code == 200
+    assert texts() == []
+
+
+def test_a_key_alone_brings_no_conversation_back(kept):
+    kept.put("/api/state/A", "1", content_type=JSON)
+    kept.post("/api/checkpoints", {"name": "both", "conversations": True}, content_type=JSON)
+    delete(*Message.objects.values_list("pk", flat=True))
+
+    kept.post("/api/state/restore", {"checkpoint": "both", "keys": ["A"]}, content_type=JSON)
+
+    assert texts() == []
+
+
+def test_a_checkpoint_without_them_has_none(kept):
+    kept.post("/api/checkpoints", {"name": "state-only"}, content_type=JSON)
+
+    assert '"conversations.' not in checkpoint_files.find("state-only").path.read_text()
+
+
+def test_the_command_takes_and_restores_them(kept, capsys):
+    call_command("checkpoint", "create", "again", "--conversations")
+    delete(*Message.objects.values_list("pk", flat=True))
+
+    call_command("checkpoint", "restore", "again", "--yes")
+
+    assert "3 messages are missing, and come back" in capsys.readouterr().out
+    assert len(texts()) == 3
+
+
+def test_loaddata_says_which_command_takes_conversations(kept):
+    with pytest.raises(CommandError, match="checkpoint restore FILE"):
+        call_command("loaddata", "mine", verbosity=0)
+
+    assert Revision.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row["fields"].pop("speaker"),
+        lambda row: row["fields"].update(conversation=99),
+        lambda row: row["fields"].update(timestamp="yesterday"),
+        lambda row: row.update(model="conversations.messages"),
+    ],
+)
+def test_rows_that_cannot_be_restored_are_found(kept, change):
+    path = checkpoint_files.find("mine").path
+    rows = json.loads(path.read_text())
+    change(rows[-1])
+    path.write_text(json.dumps(rows))
+
+    with pytest.raises(CommandError):
+        call_command("checkpoint", "accept", "mine")
+    assert restore(kept).status_code == 422
+
+
+def test_the_history_of_what_came_back_verifies(kept):
+    from django.db import connection
+
+    Message.objects.all().delete()
+    Conversation.objects.all().delete()
+    restore(kept)
+
+    found = [flaw for check in audit.ADDED for flaw in check(connection, audit.quiet)]
+    assert [flaw for flaw in found if "revision 2" in flaw] == []
