@@ -16,6 +16,7 @@ from django.utils import timezone
 from nola_site import schedule
 from state import audit, backups, checkpoint_files, clock, dumps, files, guards, jsontext, putback, wal
 from state.audit import Progress, quiet
+from state.clock import Clock
 from state.models import Snapshot
 
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
@@ -73,10 +74,9 @@ def _file(database: Path) -> Iterator[Finding]:
 
 
 def _wal(database: Path) -> Iterator[Finding]:
-    """Whether what a server that died left is good; while one is running nobody else may look."""
+    """Whether what a server that died left is good."""
     copy = putback.free_folder(database).with_suffix(".wal")
-    with suppress(backups.Damaged, sqlite3.Error, OSError):
-        putback.check_no_server()
+    with suppress(sqlite3.Error, OSError):
         count = wal.lost(database, copy)
         if count:
             text = f"{database.name}-wal was damaged: {count} transactions in it cannot be read; it is kept as {copy}"
@@ -126,10 +126,11 @@ def _database(database: Path, progress: Progress) -> Iterator[Finding]:
         )
         return
     yield from _guards()
+    head = clock.remembered()  # first: the server writes it on meanwhile
     with dumps.one_moment(connection):
         yield from _history(progress)
         yield from _texts()
-        yield from _head()
+        yield from _head(head)
         yield from _growth()
 
 
@@ -188,8 +189,8 @@ def _texts() -> Iterator[Finding]:
             yield Finding("json", ERROR, f"the document of {key!r} is not stored as Nola stores JSON", do)
 
 
-def _head() -> Iterator[Finding]:
-    now, head = clock.of(), clock.remembered()
+def _head(head: Clock | None) -> Iterator[Finding]:
+    now = clock.of()
     if clock.is_rewound(now, head) and now and head:
         text = f"db/head knows revision {head.seq}; the database is another one, or older: it stands at {now.seq}"
         yield Finding("clock", ERROR, text, "restart the server: it begins a new epoch above both")

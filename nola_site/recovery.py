@@ -136,7 +136,8 @@ def keep_before_migrations() -> None:
 
 def fill_or_go_on(was_there: bool, used_before: bool) -> None:
     """Fill a store that has no revision, and notice one that was rewound. Raises files.NoRoom and files.CannotWrite."""
-    now, head = clock.of(), clock.remembered()
+    head = clock.remembered()  # first: another process may write it on meanwhile
+    now = clock.of()
     if store.head():
         if clock.is_rewound(now, head) and head:
             _go_on(head.seq)

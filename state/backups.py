@@ -20,7 +20,7 @@ from django.utils import timezone
 from state import audit, clock, files
 from state.audit import Progress, quiet
 from state.clock import Clock
-from state.dumps import fetched
+from state.dumps import fetched, one_moment
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 MAGIC = b"SQLite format 3\0"
@@ -139,7 +139,7 @@ def verify(path: Path, *, thorough: bool = True, progress: Progress = quiet) -> 
     """
     check_kind(path)
     try:
-        with opened(path) as connection:
+        with opened(path) as connection, one_moment(connection):
             progress("checking the structure")
             check_structure(connection, "integrity_check" if thorough else "quick_check")
             check_ours(path, connection)

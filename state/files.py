@@ -51,6 +51,7 @@ def drafted(folder: Path, name: str) -> Iterator[Path]:
 
 def place(draft: Path, path: Path) -> None:
     """Give a finished draft its name, so that a power cut leaves it whole or not at all. Raises OSError."""
+    draft.chmod(0o600)  # what is remembered is nobody else's
     sync(draft)
     draft.replace(path)
     sync(path.parent)

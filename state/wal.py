@@ -5,32 +5,35 @@ never acknowledged, and wrong where a disk altered a byte. More than one transac
 each is on the disk before the next begins. Format: https://sqlite.org/fileformat2.html#the_write_ahead_log
 """
 
-import shutil
 import sqlite3
 import struct
 from contextlib import closing
 from pathlib import Path
 
 HEADER, FRAME_HEADER = 32, 24  # bytes
+TAKEN = slice(16, 20)  # where -shm says how many frames SQLite takes, in this machine's order of bytes
 
 
 def lost(database: Path, keep: Path) -> int:
     """How many transactions of the -wal SQLite does not take although they were written; 0 if it is good.
 
-    Nobody may have the database open. What is good goes into the database; a copy of a damaged -wal goes to `keep`.
+    A copy of a damaged -wal goes to `keep`. Raises sqlite3.Error and OSError where database or -wal cannot be read.
     """
-    wal = Path(f"{database}-wal")
-    commits = _commits(wal.read_bytes()) if wal.exists() else []
-    if len(commits) < 2:
+    wal, index = Path(f"{database}-wal"), Path(f"{database}-shm")
+    if not wal.exists() or not wal.stat().st_size:
         return 0
-    shutil.copyfile(wal, keep)
-    with closing(sqlite3.connect(database, timeout=30)) as connection:
-        _, taken, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    behind = sum(frame > taken for frame in commits)
-    if behind < 2:
-        keep.unlink()
-        return 0
-    return behind
+    whole = wal.read_bytes()  # before it is opened: whoever closes it last removes it
+    with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")  # nobody writes to it from here on
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        whole = wal.read_bytes() or whole
+        (taken,) = struct.unpack("=I", index.read_bytes()[TAKEN])
+        connection.execute("ROLLBACK")
+        behind = sum(frame > taken for frame in _commits(whole))
+        if behind < 2:
+            return 0
+        keep.write_bytes(whole)
+        return behind
 
 
 def _commits(wal: bytes) -> list[int]:

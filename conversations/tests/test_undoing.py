@@ -178,4 +178,4 @@ def test_an_undone_import_stays_undone_unless_it_is_to_replace(agent, batch, tmp
 def test_an_unknown_batch_is_said(agent, batch):
     response = undo(agent, batch=batch)
 
-    assert (response.status_code, response.json()["detail"]) == (422, f"no import has the batch {batch!r}")
+    assert (response.status_code, response.json()["detail"]) == (422, f"no import or restore has the batch {batch!r}")
