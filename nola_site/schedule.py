@@ -27,6 +27,7 @@ from state.clock import Clock
 
 TICK = 2.0  # seconds
 NOTED = 10.0  # seconds between two looks at whether db/head is up to date
+WAL_MODE = b"\x02"
 RETRY = 300.0  # seconds after a failure
 FAILURES = (files.NoRoom, files.CannotWrite, backups.Damaged, checkpoint_files.Damaged, DatabaseError, OSError)
 
@@ -51,7 +52,7 @@ class Schedule:
         self.master = master
         self.lock: IO[str] | None = None
         self.seen: Clock | None = None
-        self.file = _stamp()
+        self.file = Watched()
         self.noted = 0.0
         self.not_before: dict[str, float] = {}
 
@@ -118,10 +119,7 @@ class Schedule:
 
     def watch(self) -> None:
         """Raises Replaced if the database was replaced under the server: what it would write would be lost."""
-        stamp, before = _stamp(), self.file
-        self.file = stamp
-        if stamp[:2] != before[:2] or stamp[2] < before[2]:
-            raise Replaced("the database file was replaced or removed while the server was running")
+        self.file.check()
         try:
             now = clock.of()
             there = clock.chain_at(self.seen.seq) if self.seen else ""
@@ -130,11 +128,13 @@ class Schedule:
                 sqlite3.SQLITE_CORRUPT,
                 sqlite3.SQLITE_NOTADB,
             ):
-                raise Replaced(f"the database is damaged: {error}") from error
+                raise Replaced(f"the database was damaged while the server was running: {error}") from error
             raise
         put_back = now and self.seen and now.epoch != self.seen.epoch and now.seq > self.seen.seq
         if self.seen and there != self.seen.chain and not put_back:
-            raise Replaced(f"revision {self.seen.seq} is not in the database any more: another one was copied over it")
+            raise Replaced(
+                f"revision {self.seen.seq} is gone: another database was copied over it while the server was running"
+            )
         self.seen = now
 
 
@@ -156,14 +156,30 @@ def _children(master: int) -> list[int]:
     return found
 
 
-def _stamp() -> tuple[Any, int, int]:
-    """Which file the database is, whether it is in WAL mode, and how often it was changed: that only grows."""
-    try:
-        with backups.database().open("rb") as file:
-            header, stat = file.read(28), os.fstat(file.fileno())
-    except (OSError, backups.Unsupported):
-        return None, 0, 0
-    return (stat.st_dev, stat.st_ino), header[18] if len(header) == 28 else 0, int.from_bytes(header[24:28], "big")
+class Watched:
+    """The database file: which it is, whether it is in WAL mode, and how often it was changed, which only grows.
+
+    It stays open for good: to close it would give up the locks that SQLite holds on it in this process.
+    """
+
+    def __init__(self) -> None:
+        self.path = backups.database()
+        self.file = os.open(self.path, os.O_RDONLY)
+        self.changes = 0
+
+    def check(self) -> None:
+        """Raises Replaced."""
+        opened = os.fstat(self.file)
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            found = None
+        header = os.pread(self.file, 28, 0)
+        changes = int.from_bytes(header[24:28], "big")
+        is_same = found and (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
+        if not is_same or header[18:19] != WAL_MODE or changes < self.changes:
+            raise Replaced("the database file was replaced or removed while the server was running")
+        self.changes = changes
 
 
 def _now() -> str:

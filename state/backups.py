@@ -1,4 +1,8 @@
-"""Backups: whole copies of the database, taken while it is in use, and verified. SQLite only."""
+"""Backups: whole copies of the database, taken while it is in use, and verified. SQLite only.
+
+A database file is only ever read through SQLite here: to open and close it by other means gives up the locks that this
+process holds on it (POSIX), after which another process may remove the -wal from under us.
+"""
 
 import errno
 import re
@@ -23,7 +27,6 @@ from state.clock import Clock
 from state.dumps import fetched, one_moment
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
-MAGIC = b"SQLite format 3\0"
 OURS = {"state_meta", "state_revision", "state_change", "state_storage", "django_migrations"}
 
 
@@ -137,7 +140,10 @@ def verify(path: Path, *, thorough: bool = True, progress: Progress = quiet) -> 
 
     Returns its clock. Raises Damaged, Foreign and Newer.
     """
-    check_kind(path)
+    if not path.exists():
+        raise Damaged(f"there is no file {path}")
+    if not path.stat().st_size:
+        raise Foreign(f"{path.name} is not a SQLite database: it is empty")
     try:
         with opened(path) as connection, one_moment(connection):
             progress("checking the structure")
@@ -146,21 +152,12 @@ def verify(path: Path, *, thorough: bool = True, progress: Progress = quiet) -> 
             flaw = next((audit.flaws if thorough else audit.tail_flaws)(connection, progress), None)
             now = clock.of(connection)
     except (DatabaseError, sqlite3.Error, ValueError) as error:
+        if getattr(error.__cause__ or error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+            raise Foreign(f"{path.name} is not a SQLite database") from None
         raise Damaged(f"{path.name} is damaged: {error}") from None
     if flaw:
         raise Damaged(f"{path.name} is not what its history says: {flaw}")
     return now or Clock("", "", 0, "", "")
-
-
-def check_kind(path: Path) -> None:
-    """Raises Damaged for what is not even a SQLite file."""
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(len(MAGIC))
-    except OSError as error:
-        raise Damaged(f"{path} cannot be read: {error.strerror}") from None
-    if beginning != MAGIC:
-        raise Foreign(f"{path.name} is not a SQLite database")
 
 
 def check_structure(connection: BaseDatabaseWrapper, check: str) -> None:

@@ -83,7 +83,10 @@ def test_nothing_is_wrong_with_a_healthy_store(data):
         ("UPDATE state_revision SET info = '{\"a\":1}' WHERE seq = 9", "revision 9 is not as it was written"),
         ("DELETE FROM state_change WHERE revision = 11", "revision 11 is not as it was written, or rows before"),
         ("DELETE FROM state_revision WHERE seq = 11", "a change belongs to revision 11, which is not there"),
-        ("DELETE FROM state_revision WHERE seq = (SELECT max(seq) FROM state_revision)", "which is not there"),
+        (
+            "DELETE FROM state_revision WHERE seq = (SELECT max(seq) FROM state_revision)",
+            "the clock stands at revision",
+        ),
         ("UPDATE state_meta SET last_seq = 400", "the clock stands at revision 400; the newest in the history is"),
         (
             "UPDATE state_storage SET value_json = '{\"n\":1}' WHERE key_name = 'Log'",

@@ -115,7 +115,7 @@ def test_a_database_that_is_replaced_under_the_server_stops_it_loudly(data, way)
             database.unlink()
 
         server.process.wait(timeout=60)
-        assert "STOPPING" in server.output()
+        assert "while the server was running" in server.output()
 
         server.start()
         known = {"copied": b"1", "moved": b"1"}

@@ -34,6 +34,7 @@ class Command(BaseCommand):
             lock = hold(settings.NOLA_DB_DIR / ".lock")
             listener = listen(settings.NOLA_HOST, settings.NOLA_PORT)
             welcome = first_run.prepare()
+            database = identity()
         except CannotStart as error:
             raise CommandError(str(error)) from None
         self.stdout.write(banner(welcome))
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         try:
             Server(listener).run()
         finally:
-            note_head()
+            note_head(database)
             lock.close()
 
 
@@ -75,12 +76,20 @@ class Server(BaseApplication):
         return application
 
 
-def note_head() -> None:
-    """Leave word of the newest revision, for the next start."""
-    if not backups.database().exists():
-        return
-    with contextlib.suppress(DatabaseError, files.NoRoom, files.CannotWrite):
-        clock.remember()
+def identity() -> tuple[int, int] | None:
+    """Which file the database is; None where there is none."""
+    try:
+        stat = backups.database().stat()
+    except (FileNotFoundError, backups.Unsupported):
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+def note_head(database: tuple[int, int] | None) -> None:
+    """Leave word of the newest revision, for the next start, unless the file is another one now."""
+    if database and identity() == database:
+        with contextlib.suppress(DatabaseError, files.NoRoom, files.CannotWrite):
+            clock.remember()
 
 
 def hold(path: Path) -> IO[str]:
