@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -134,3 +136,19 @@ def test_a_worker_stops_cleanly_with_the_schedule_in_it(data):
 
         assert json.loads((data / "db" / "head").read_text())["seq"] == 2
         assert "Traceback" not in server.output()
+
+
+def test_watching_the_database_leaves_the_locks_of_sqlite_alone(data):
+    """Else a command that closes the database takes itself for the last one, and removes the -wal in use."""
+    with running(data) as server:
+        server.request("PUT", "/api/state/Kept", b"1")
+        wait_for(lambda: '"seq": 2' in (data / "db" / "head").read_text(), 60)  # it has looked by then
+        wal = data / "db" / "nola.sqlite3-wal"
+        before = wal.stat().st_ino
+
+        assert manage(data, "doctor").returncode == 0
+        server.request("PUT", "/api/state/Kept", b"2")
+
+        assert wal.stat().st_ino == before
+        with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as database:
+            assert database.execute("SELECT value_json FROM state_storage WHERE key_name = 'Kept'").fetchone() == ("2",)
