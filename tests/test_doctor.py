@@ -32,6 +32,7 @@ def healthy(tmp_path_factory):
                 "PUT", "/api/state/Log/n", str(number), {"Authorization": "Bearer nola_a-key-for-tests-only"}
             )
             connection.getresponse().read()
+        connection.close()  # else a worker outlives the server for a moment, and the -wal stays
         assert server.request("PUT", "/api/state/Gone", b"1")[0] == 201
         assert server.request("DELETE", "/api/state/Gone")[0] == 204
         assert manage(data, "importlegacy", str(folder / "chats")).returncode == 0

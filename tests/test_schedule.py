@@ -140,7 +140,7 @@ def test_a_worker_stops_cleanly_with_the_schedule_in_it(data):
 
 def test_watching_the_database_leaves_the_locks_of_sqlite_alone(data):
     """Else a command that closes the database takes itself for the last one, and removes the -wal in use."""
-    with running(data) as server:
+    with running(data, NOLA_WORKERS="1") as server:
         server.request("PUT", "/api/state/Kept", b"1")
         wait_for(lambda: '"seq": 2' in (data / "db" / "head").read_text(), 60)  # it has looked by then
         wal = data / "db" / "nola.sqlite3-wal"

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from gunicorn.app.base import BaseApplication
 
 from nola_site import first_run
@@ -90,6 +90,7 @@ def note_head(database: tuple[int, int] | None) -> None:
     if database and identity() == database:
         with contextlib.suppress(DatabaseError, files.NoRoom, files.CannotWrite):
             clock.remember()
+            connections.close_all()  # the last one to close takes the -wal into the database
 
 
 def hold(path: Path) -> IO[str]:
