@@ -240,7 +240,7 @@ def test_a_damaged_database_is_left_as_it_is(data):
     result = manage(data, "serve")
 
     assert result.returncode == 1
-    assert "file is not a database" in result.stderr
+    assert "nola.sqlite3 is not a SQLite database. It was left as it is" in result.stderr
     assert "Traceback" not in result.stderr
     assert (data / "db" / "nola.sqlite3").read_bytes() == b"this is not a database" * 100
 
