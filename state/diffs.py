@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
-from state import jsontext, paths
+from state import alignment, jsontext, paths
 from state.jsontext import JSONValue
 
 Op = dict[str, Any]
@@ -145,15 +145,18 @@ def _diff_arrays(old: list[JSONValue], new: list[JSONValue], at: str) -> Pairs:
 
 def _diff_run(old: list[JSONValue], new: list[JSONValue], at: str, start: int) -> Pairs:
     """Operations for a run of items without equals, which stands at index `start` once all before it is done."""
-    both = min(len(old), len(new))
-    for offset in range(both):
-        yield from _diff(old[offset], new[offset], f"{at}/{start + offset}")
-    for item in old[both:]:
-        path = f"{at}/{start + both}"
-        yield {"op": "remove", "path": path}, _added(item, path, None)
-    for offset in range(both, len(new)):
-        path = f"{at}/{start + offset}"
-        yield _added(new[offset], path, None), {"op": "remove", "path": path}
+    same = alignment.aligned(old, new) if old and new else []
+    i = j = 0
+    for one, other in [*same, (len(old), len(new))]:
+        for item in old[i:one]:
+            path = f"{at}/{start + j}"
+            yield {"op": "remove", "path": path}, _added(item, path, None)
+        for number in range(j, other):
+            path = f"{at}/{start + number}"
+            yield _added(new[number], path, None), {"op": "remove", "path": path}
+        if one < len(old):
+            yield from _diff(old[one], new[other], f"{at}/{start + other}")
+        i, j = one + 1, other + 1
 
 
 def _common(ours: list[str], theirs: list[str]) -> int:

@@ -130,3 +130,14 @@ def test_what_cannot_be_undone_is_said(task, body, detail):
     assert (response.status_code, response["Content-Type"]) == (422, "application/problem+json")
     assert detail in response.json()["detail"]
     assert Revision.objects.count() == 4
+
+
+def test_undo_finds_the_item_it_is_about_in_a_list_that_was_put_anew(agent):
+    agent.put("/api/state/T", [{"id": 1, "t": "a", "done": False}], content_type=JSON)
+    agent.put("/api/state/T/0/done", "true", content_type=JSON)
+    new = [{"id": 9, "t": "new", "done": True}, {"id": 1, "t": "a, urgent", "done": True}]
+    agent.put("/api/state/T", new, content_type=JSON)
+
+    assert undo(agent, revision=2).status_code == 200
+
+    assert [one["done"] for one in agent.get("/api/state/T").json()] == [True, False]
