@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 from django.conf import settings
@@ -13,6 +13,8 @@ from state.diffs import Op
 from state.jsontext import Document, JSONValue
 from state.paths import Tokens
 
+FEW_OPS = 64  # up to so many are applied one by one to the text, more of the history's own to the parsed document
+MOST_WORK = 500_000_000  # characters that the operations of one patch may go through
 FEW_NAMES = 16  # up to so many a merge patch is applied member by member, and nothing else is parsed
 
 
@@ -126,6 +128,13 @@ def remove(address: Address, was: Stored) -> Edit:
 def patch(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
     """Apply checked operations to the node at an address. Raises NotFound, patches.Failed, TooLarge and TooDeep."""
     _node(address, was.text.encode())
+    size = len(was.text)
+    most = max(FEW_OPS, MOST_WORK // size)
+    if len(ops) > most:
+        raise TooLarge(
+            f"{len(ops):,} operations on a document of {size:,} characters are too many; {most:,} of them are taken at"
+            " once. Send them in parts, or PUT what comes of them"
+        )
     return _patched(address, was, ops)
 
 
@@ -148,12 +157,14 @@ def _patched(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
 
 def apply(key: str, was: Stored | None, ops: Sequence[Op]) -> Edit:
     """Apply operations from the history to a key, which they may also make or remove. Raises TooLarge and TooDeep."""
-    if was and not any(op["path"] == "" and op["op"] != "replace" for op in ops):
-        return patch(Address(key), was, ops)
+    at_root = any(op["path"] == "" and op["op"] != "replace" for op in ops)
+    if was and not at_root and len(ops) <= FEW_OPS:
+        return _patched(Address(key), was, ops)
     new = patches.replay(json.loads(was.text) if was else patches.NOTHING, copy.deepcopy(ops))
-    if not isinstance(new, patches.Nothing):
-        return put(Address(key), was, jsontext.document(new))
-    return remove(Address(key), was) if was else Edit(key, None, None, [], [])
+    if isinstance(new, patches.Nothing):
+        return remove(Address(key), was) if was else Edit(key, None, None, [], [])
+    edit = put(Address(key), was, jsontext.document(new))
+    return edit if at_root or not edit.forward else replace(edit, forward=[*ops])  # they know what has moved
 
 
 def _nested(tokens: Tokens, value: JSONValue) -> JSONValue:

@@ -1,5 +1,6 @@
 import pytest
 
+from state import edits
 from state.models import Change, Revision
 
 JSON = "application/json"
@@ -156,3 +157,30 @@ def test_a_patch_of_too_many_operations_is_refused(task):
     assert response.json()["detail"] == (
         "10,001 operations are too many; 10,000 are taken at once. PUT what comes of them"
     )
+
+
+def test_a_patch_that_would_take_too_long_is_refused(agent, monkeypatch):
+    monkeypatch.setattr(edits, "MOST_WORK", 10_000)
+    agent.put("/api/state/Task", {f"k{number}": 1 for number in range(70)}, content_type=JSON)
+    ops = [{"op": "remove", "path": f"/k{number}"} for number in range(70)]
+
+    response = patch(agent, "Task", ops)
+
+    assert response.status_code == 413
+    assert "70 operations on a document of" in response.json()["detail"]
+    assert patch(agent, "Task", ops[:64]).status_code == 200
+
+
+def test_many_operations_of_an_undo_are_applied_at_once(agent):
+    agent.put("/api/state/Task", {f"k{number}": number for number in range(100)}, content_type=JSON)
+    before = agent.get("/api/state/Task").content
+    for number in range(0, 100):
+        agent.delete(f"/api/state/Task/k{number}")
+
+    response = agent.post("/api/undo", {"actor": "key:default", "since": "1"}, content_type=JSON)
+
+    assert response.status_code == 200
+    assert agent.get("/api/state/Task").content == before
+    assert len(Change.objects.order_by("id").last().forward) == 100
+    agent.post("/api/undo", {"revision": 102}, content_type=JSON)
+    assert agent.get("/api/state/Task").json() == {}
