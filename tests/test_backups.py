@@ -45,7 +45,10 @@ def test_a_backup_is_put_back_under_a_running_server_and_the_clock_goes_on(data)
         status, body, headers = server.request("GET", f"/api/state/Kept?at={lost}")
         assert (status, headers["content-type"]) == (410, "application/problem+json")
         assert f"revision {lost} is gone" in json.loads(body)["detail"]
-        assert put(server, "After", 1) == lost + 2
+        status, body, _ = server.request("PUT", f"/api/state/Kept/n?base={lost}", b"3")
+        assert (status, json.loads(body)["detail"].split(":")[0]) == (410, f"revision {lost} is gone")
+        assert server.request("PUT", f"/api/state/Kept/m?base={before}", b"4")[0] == 201
+        assert put(server, "After", 1) == lost + 3
         assert manage(data, "doctor").returncode == 0
 
         [saved] = data.glob("backups/*before-restorebackup*")
