@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ConversationsConfig(AppConfig):
@@ -7,9 +8,10 @@ class ConversationsConfig(AppConfig):
 
     def ready(self) -> None:
         from conversations import audit as conversations_audit
-        from conversations import keeping, undoing
+        from conversations import index, keeping, undoing
         from state import audit
 
         undoing.register()
         keeping.register()
         audit.ADDED.append(conversations_audit.flaws)
+        post_migrate.connect(index.ensure, sender=self)

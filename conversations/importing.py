@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conversations import legacy, log
+from conversations import drafts, legacy, log
+from conversations.drafts import NewConversation, NewMessage, Part, Writing
 from conversations.joining import BESIDE, Here, Joined, fields_of, gaps_and_differences, known, traits
 from conversations.legacy import Chat, NotAChat
-from conversations.log import NewConversation, NewMessage, Part, Writing
 from conversations.models import Conversation, Message
 from state import checkpoint_files, folder, imports, store, turns
 from state import legacy as state_legacy
@@ -106,8 +106,8 @@ def _batches(groups: dict[str, list[Chat]]) -> Iterator[dict[str, list[Chat]]]:
     batch: dict[str, list[Chat]] = {}
     rows = 0
     for session_id, chats in groups.items():
-        size = sum(1 + sum(map(log.weight, chat.messages.values())) for chat in chats)
-        if batch and rows + size > log.MOST_ROWS:
+        size = sum(1 + sum(map(drafts.weight, chat.messages.values())) for chat in chats)
+        if batch and rows + size > drafts.MOST_ROWS:
             yield batch
             batch, rows = {}, 0
         batch[session_id] = chats
@@ -135,7 +135,7 @@ def _bring(batch: dict[str, list[Chat]], taken: AbstractSet[str], run: Run) -> N
 def _write(writings: Sequence[Writing], files: Mapping[str, str], seen: int, run: Run) -> bool:
     """Write a batch, each revision in a transaction of its own. False if the plan is not true any more."""
     names = [one.conversation.session_id for one in writings]
-    for number, parts in enumerate(log.portions(writings)):
+    for number, parts in enumerate(drafts.portions(writings)):
         if number:
             run.take_turn()
         firsts = [part.of.conversation.session_id for part in parts if part.is_first]
@@ -144,7 +144,7 @@ def _write(writings: Sequence[Writing], files: Mapping[str, str], seen: int, run
             if not number and log.moved(names, seen):
                 return False
             made = log.write_portion([_missing(part) for part in parts] if number else parts, author)
-        run.report.revisions += made
+        run.report.revisions += bool(made)
     return True
 
 

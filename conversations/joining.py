@@ -13,8 +13,8 @@ from itertools import count
 from typing import Any
 
 from conversations import log
+from conversations.drafts import NewMessage
 from conversations.legacy import IMPORTED, Chat, identity
-from conversations.log import NewMessage
 from conversations.models import Conversation, Message
 from state import imports
 from state.report import Category, Report, Unit

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from conversations import log
-from conversations.log import NewConversation, NewMessage, Writing
+from conversations.drafts import STORED, NewConversation, NewMessage, Writing
 from conversations.models import Conversation, Message
 from state import dumps, jsontext
 from state.clock import iso
@@ -17,7 +17,7 @@ from state.revisions import Author
 
 CONVERSATION, MESSAGE = "conversations.conversation", "conversations.message"
 FIELDS = ("session_id", *log.FIELDS)
-MESSAGE_FIELDS = tuple(name for name in NewMessage.__slots__)
+MESSAGE_FIELDS = STORED
 TIMES = ("started", "timestamp")
 DOCUMENTS = ("metadata",)
 Row = Mapping[str, Any]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from conversations.log import NewMessage
+from conversations.drafts import NewMessage
 from state import folder, jsontext
 from state.folder import File
 from state.jsontext import JSONValue, NotAcceptable

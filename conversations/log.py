@@ -3,19 +3,21 @@
 A message's change holds its id, and tags that were set, never its text; the text is in the table alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
+
+from conversations import index
+from conversations.drafts import STORED, NewConversation, NewMessage, Part, Writing, portions
 from conversations.models import Conversation, Message
-from state import chain, jsontext, revisions, turns
+from state import chain, jsontext, revisions, store, turns
 from state.jsontext import JSONValue
 from state.models import Change, StoreMeta
 from state.revisions import Author, Recorder
+from state.store import Written
 
-MOST_ROWS = 1000  # in one revision
-ROW_CHARACTERS = 4096  # a longer text counts as more than one row
 FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
 MESSAGE_FIELDS = ("context_level", "stimuli_type", "status", "metadata", "timestamp")  # that can be set later
 
@@ -25,116 +27,82 @@ class AlreadyThere(Exception):
 
 
 class NotFound(LookupError):
-    """No conversation has that session id."""
+    """No conversation has that session id, or none of its messages has that id."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """A message to be written."""
-
-    speaker: str
-    message: str
-    timestamp: datetime
-    timestamp_text: str = ""
-    user_id: str = "user"
-    context_level: int | None = None
-    stimuli_type: str = ""
-    status: str = "ok"
-    client_id: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class NewConversation:
-    """A conversation to be written."""
-
-    session_id: str
-    title: str = ""
-    channel: str = ""
-    source: str = ""
-    started: datetime | None = None
-    started_text: str = ""
-    archived: bool = False
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Writing:
-    """What is to be written of one conversation: it itself if it is new, fields to set, messages to add.
-
-    Messages that are restored, or whose fields are set, are left alone if they changed since they were read.
-    """
-
-    conversation: Conversation | NewConversation
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    messages: Sequence[NewMessage] = ()
-    restored: Sequence[Message] = ()
-    updates: Sequence[tuple[Message, Mapping[str, Any]]] = ()
-    revive: bool = False  # it was deleted, and is to be back
-
-    @property
-    def has_own(self) -> bool:
-        """Whether the conversation itself changes, and not its messages alone."""
-        return bool(self.fields) or self.revive or isinstance(self.conversation, NewConversation)
-
-    @property
-    def is_idle(self) -> bool:
-        return not (self.has_own or self.messages or self.restored or self.updates)
-
-    @property
-    def row(self) -> Conversation:
-        assert isinstance(self.conversation, Conversation)  # _create has put it there
-        return self.conversation
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """As much of a writing as one revision takes. The first one also creates the row or sets the fields."""
-
-    of: Writing
-    is_first: bool = False
-    messages: Sequence[NewMessage] = ()
-    restored: Sequence[Message] = ()
-    updates: Sequence[tuple[Message, Mapping[str, Any]]] = ()
-
-    @property
-    def rows(self) -> int:
-        return self.is_first + sum(map(weight, self.messages)) + len(self.restored) + len(self.updates)
+class Deleted(NotFound):
+    """The conversation, or the message, was deleted, and can be brought back."""
 
 
 def create(new: NewConversation, author: Author, messages: Sequence[NewMessage] = ()) -> Conversation:
     """A new conversation, with its first messages. Raises AlreadyThere."""
     with turns.writing():
-        if Conversation.objects.filter(session_id=new.session_id).exists():
-            raise AlreadyThere(f"there is a conversation {new.session_id!r} already")
+        check_new(new.session_id)
         writing = Writing(new, messages=messages)
         write([writing], author)
     return writing.row
 
 
+def check_new(session_id: str) -> None:
+    """Raises AlreadyThere if a conversation has that session id, also a deleted one."""
+    there = Conversation.objects.select_for_update().filter(session_id=session_id).first()
+    if there:
+        deleted = "" if there.deleted_revision is None else f", deleted in revision {there.deleted_revision}"
+        raise AlreadyThere(f"there is a conversation {session_id!r} already{deleted}")
+
+
 def append(session_id: str, messages: Sequence[NewMessage], author: Author) -> None:
     """Add messages to a conversation. Raises NotFound."""
     with turns.writing():
-        write([Writing(_locked(session_id), messages=messages)], author)
+        write([Writing(locked(session_id), messages=messages)], author)
 
 
-def change(session_id: str, fields: Mapping[str, Any], author: Author) -> None:
+def change(session_id: str, fields: Mapping[str, Any], author: Author) -> Written:
     """Set fields of a conversation: its title, for one. Setting what is there makes no revision. Raises NotFound."""
+    return change_all([session_id], fields, author)
+
+
+def change_all(session_ids: Sequence[str], fields: Mapping[str, Any], author: Author) -> Written:
+    """The same fields of several conversations, all or none. Raises NotFound."""
     with turns.writing():
-        row = _locked(session_id)
-        new = {name: value for name, value in fields.items() if not same(getattr(row, name), value)}
-        write([Writing(row, fields=new)], author)
+        return write([Writing(row, fields=_new(row, fields)) for row in map(locked, session_ids)], author)
 
 
-def write(writings: Iterable[Writing], author: Author) -> None:
-    """Write all of it in one transaction, as revisions of at most MOST_ROWS rows. Nothing to write: no revision."""
+def change_message(session_id: str, pk: int, fields: Mapping[str, Any], author: Author) -> Written:
+    """Set fields of a message, as MESSAGE_FIELDS has them; its text and author stay. Raises NotFound."""
     with turns.writing():
-        for batch in portions(writings):
-            write_portion(batch, author)
+        row = locked(session_id)
+        [message] = messages_of(row, [pk])
+        new = _new(message, fields)
+        return write([Writing(row, updates=[(message, new)] if new else [])], author)
 
 
-def write_portion(parts: Sequence[Part], author: Author) -> bool:
-    """Write one portion as one revision, and say whether there was anything to do."""
+def messages_of(row: Conversation, ids: Sequence[int]) -> list[Message]:
+    """Messages of a conversation by their ids. Raises NotFound and Deleted."""
+    found = {one.pk: one for one in row.messages.filter(pk__in=ids)}
+    for pk in ids:
+        if pk not in found:
+            raise NotFound(f"there is no message {pk} in the conversation {row.session_id!r}")
+        if (seq := found[pk].deleted_revision) is not None:
+            raise Deleted(f"message {pk} was deleted in revision {seq}; undo that revision first")
+    return [found[pk] for pk in ids]
+
+
+def write(writings: Iterable[Writing], author: Author) -> Written:
+    """Write all of it in one transaction, as revisions of at most MOST_ROWS rows. Nothing to write: no revision.
+
+    A claim to do it once is kept in the same transaction.
+    """
+    with turns.writing():
+        changes = [change for batch in portions(writings) for change in write_portion(batch, author)]
+        written = Written(changes[-1].revision_id if changes else store.head(), changes)
+        if author.claim:
+            author.claim.keep(written)
+    return written
+
+
+def write_portion(parts: Sequence[Part], author: Author) -> list[Change]:
+    """Write one portion as one revision; the changes it made, none if there was nothing to do."""
     with revisions.revision(author) as recorder:
         _create(parts, recorder)
         _revive(parts, recorder)
@@ -142,59 +110,18 @@ def write_portion(parts: Sequence[Part], author: Author) -> bool:
         _add(parts, recorder)
         _restore(parts, recorder)
         _update(parts, recorder)
-    return bool(recorder.changes)
+        _point(parts, recorder)
+    return recorder.changes
+
+
+def _new(row: Conversation | Message, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the fields that differ from what is there."""
+    return {name: value for name, value in fields.items() if not same(getattr(row, name), value)}
 
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values of a field are equal as stored: 1 is not true, and the order of members counts."""
     return jsontext.dump(_stored(one)) == jsontext.dump(_stored(other))
-
-
-def weight(new: NewMessage) -> int:
-    """How many rows a message counts for."""
-    return 1 + len(new.message) // ROW_CHARACTERS
-
-
-def portions(writings: Iterable[Writing]) -> Iterator[list[Part]]:
-    """The parts of the writings, as many at a time as one revision takes."""
-    portion: list[Part] = []
-    room = MOST_ROWS
-    for part in (part for writing in writings for part in _parts(writing)):
-        if part.rows > room and portion:
-            yield portion
-            portion, room = [], MOST_ROWS
-        portion.append(part)
-        room -= part.rows
-    if portion:
-        yield portion
-
-
-def _parts(writing: Writing) -> Iterator[Part]:
-    step = MOST_ROWS - 1  # one row is the conversation's own
-    is_first = writing.has_own
-    slices = list(_slices(writing.messages))
-    if is_first and not slices:
-        yield Part(writing, is_first)
-    for messages in slices:
-        yield Part(writing, is_first, messages)
-        is_first = False
-    for start in range(0, len(writing.restored), step):
-        yield Part(writing, restored=writing.restored[start : start + step])
-    for start in range(0, len(writing.updates), step):
-        yield Part(writing, updates=writing.updates[start : start + step])
-
-
-def _slices(messages: Sequence[NewMessage]) -> Iterator[list[NewMessage]]:
-    part: list[NewMessage] = []
-    room = MOST_ROWS - 1
-    for one in messages:
-        if part and weight(one) > room:
-            yield part
-            part, room = [], MOST_ROWS - 1
-        part.append(one)
-        room -= weight(one)
-    if part:
-        yield part
 
 
 def _create(parts: Sequence[Part], recorder: Recorder) -> None:
@@ -204,7 +131,7 @@ def _create(parts: Sequence[Part], recorder: Recorder) -> None:
         Conversation.objects.bulk_create(rows)
     for writing, row in zip(new, rows, strict=True):
         writing.conversation = row
-        fields = _stored_fields(row, FIELDS)
+        fields = stored_fields(row, FIELDS)
         recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, digest(fields))
 
 
@@ -217,7 +144,7 @@ def _revive(parts: Sequence[Part], recorder: Recorder) -> None:
     for row in (part.of.row for part in parts if part.is_first and part.of.revive):
         row.deleted_revision, row.revision = None, recorder.seq
         row.save(update_fields=["deleted_revision", "revision"])
-        fields = _stored_fields(row, FIELDS)
+        fields = stored_fields(row, FIELDS)
         recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, digest(fields))
 
 
@@ -227,28 +154,55 @@ def _set(parts: Sequence[Part], recorder: Recorder) -> None:
         if not part.is_first or not part.of.fields:
             continue
         row, names = part.of.row, list(part.of.fields)
-        before = _stored_fields(row, names)
+        before = stored_fields(row, names)
         for name, value in part.of.fields.items():
             setattr(row, name, value)
         row.revision = recorder.seq
-        result = digest(_stored_fields(row, FIELDS))
-        recorder.record("conversation", row.session_id, {"set": _stored_fields(row, names)}, {"set": before}, result)
+        result = digest(stored_fields(row, FIELDS))
+        recorder.record("conversation", row.session_id, {"set": stored_fields(row, names)}, {"set": before}, result)
         rows.append(row)
     if rows:
-        Conversation.objects.bulk_update(rows, [*FIELDS, "revision"])
+        changed = {name for part in parts for name in part.of.fields}
+        Conversation.objects.bulk_update(rows, [*sorted(changed), "revision"])
 
 
 def _add(parts: Sequence[Part], recorder: Recorder) -> None:
     with_messages = [part for part in parts if part.messages]
     rows = [[_new_message(one, part.of.row, recorder) for one in part.messages] for part in with_messages]
-    Message.objects.bulk_create([row for some in rows for row in some])
+    made = [row for some in rows for row in some]
+    Message.objects.bulk_create(made)
+    index.add((row.pk, row.message) for row in made)
     for part, some in zip(with_messages, rows, strict=True):
+        _link(part, some)
         _record_messages(part.of.row, some, recorder)
 
 
 def _new_message(new: NewMessage, conversation: Conversation, recorder: Recorder) -> Message:
-    values = {name: getattr(new, name) for name in NewMessage.__slots__}
+    values = {name: getattr(new, name) for name in STORED}
     return Message(conversation=conversation, revision=recorder.seq, **values)
+
+
+def _link(part: Part, rows: Sequence[Message]) -> None:
+    """Note which ids the new messages got, and give those that name their parent its id."""
+    refs = part.of.refs
+    refs.update((new.ref, row.pk) for new, row in zip(part.messages, rows, strict=True) if new.ref)
+    pairs = [(refs[new.parent], row.pk) for new, row in zip(part.messages, rows, strict=True) if new.parent in refs]
+    if pairs:
+        with connection.cursor() as cursor:
+            cursor.executemany("UPDATE conversation_history SET parent_id = %s WHERE id = %s", pairs)
+
+
+def _point(parts: Sequence[Part], recorder: Recorder) -> None:
+    """Set which leaf of a branched conversation is the current one, once that message has an id."""
+    for writing in {id(part.of): part.of for part in parts}.values():
+        pk, row = writing.new_leaf, writing.row
+        if pk is None:
+            continue
+        before = stored_fields(row, ["current_leaf_id"])
+        row.current_leaf_id, row.revision = pk, recorder.seq
+        row.save(update_fields=["current_leaf", "revision"])
+        result = digest(stored_fields(row, FIELDS))
+        recorder.record("conversation", row.session_id, {"set": {"current_leaf_id": pk}}, {"set": before}, result)
 
 
 def _restore(parts: Sequence[Part], recorder: Recorder) -> None:
@@ -268,12 +222,12 @@ def _update(parts: Sequence[Part], recorder: Recorder) -> None:
         updates = [(message, fields) for message, fields in part.updates if message.pk in kept]
         if not updates:
             continue
-        before: dict[str, JSONValue] = {str(message.pk): _stored_fields(message, fields) for message, fields in updates}
+        before: dict[str, JSONValue] = {str(message.pk): stored_fields(message, fields) for message, fields in updates}
         for message, fields in updates:
             for name, value in {**fields, "revision": recorder.seq}.items():
                 setattr(message, name, value)
         Message.objects.bulk_update([message for message, _ in updates], [*MESSAGE_FIELDS, "revision"])
-        after: dict[str, JSONValue] = {str(message.pk): _stored_fields(message, fields) for message, fields in updates}
+        after: dict[str, JSONValue] = {str(message.pk): stored_fields(message, fields) for message, fields in updates}
         recorder.record("message", part.of.row.session_id, {"set": after}, {"set": before}, digest(after))
 
 
@@ -295,12 +249,13 @@ def told(one: Message) -> list[JSONValue]:
     return [one.pk, one.speaker, one.message, one.timestamp_text or one.timestamp.isoformat()]
 
 
-def _locked(session_id: str) -> Conversation:
+def locked(session_id: str) -> Conversation:
+    """A conversation to be written to. Raises NotFound and Deleted."""
     row = Conversation.objects.select_for_update().filter(session_id=session_id).first()
     if row is None:
         raise NotFound(f"there is no conversation {session_id!r}")
     if row.deleted_revision is not None:
-        raise NotFound(
+        raise Deleted(
             f"the conversation {session_id!r} was deleted in revision {row.deleted_revision}; undo that first"
         )
     return row
@@ -313,7 +268,8 @@ def moved(names: Sequence[str], seen: int) -> bool:
     return head > seen and Change.objects.filter(revision__gt=seen, kind__in=kinds, key__in=names).exists()
 
 
-def _stored_fields(row: Conversation | Message, names: Iterable[str]) -> dict[str, Any]:
+def stored_fields(row: Conversation | Message, names: Iterable[str]) -> dict[str, Any]:
+    """Fields as the history keeps them."""
     return {name: _stored(getattr(row, name)) for name in names}
 
 

@@ -54,7 +54,12 @@ class Message(models.Model):
     class Meta:
         db_table = "conversation_history"
         ordering = ["timestamp", "id"]
-        indexes = [models.Index(fields=["conversation", "timestamp", "id"], name="conversation_in_order")]
+        indexes = [
+            models.Index(fields=["conversation", "timestamp", "id"], name="conversation_in_order"),
+            models.Index(
+                fields=["conversation"], condition=models.Q(deleted_revision__isnull=False), name="conversation_deleted"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["conversation", "client_id"], name="conversation_client_id"),
         ]

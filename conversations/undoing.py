@@ -15,6 +15,7 @@ from state.kinds import Met, Undoing
 from state.models import Change
 from state.patches import NOTHING
 from state.revisions import Recorder
+from state.undo import CannotUndo
 
 THERE = "there"  # whether it is kept, among the names of fields
 CHUNK = 500  # rows in one statement
@@ -55,8 +56,11 @@ def _is_current(planned: Sequence[Planned]) -> bool:
 
 
 def _undo(undoing: Undoing) -> tuple[Planned, list[Met]]:
-    """What takes the changes of one conversation, or of its messages, back, or where it cannot."""
+    """What takes the changes of one conversation, or of its messages, back, or where it cannot. Raises CannotUndo."""
     seen, kind = store.head(), undoing.changes[0].kind
+    for change in undoing.changes:
+        if change.redacted_by is not None or "purge" in change.forward:
+            raise CannotUndo(f"the conversation {undoing.key!r} was purged, which is final")
     rows = _rows(kind, undoing)
     later = _set_later(kind, undoing)
     new: dict[int, Traits] = {}

@@ -11,6 +11,8 @@ from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
 from access.rates import TooManyWrites
+from conversations import appending, log, reading, removing, shapes
+from conversations.api import router as conversations_router
 from nola_site.problems import problem, unwritable
 from state import (
     addresses,
@@ -66,6 +68,7 @@ api.add_router("/state", state_router)
 api.add_router("/transactions", transactions_router)
 api.add_router("/undo", undo_router)
 api.add_router("/checkpoints", checkpoints_router)
+api.add_router("/conversations", conversations_router)
 api.add_router("", history_router)
 api.add_router("", query_router)
 api.add_router("", changes_router)
@@ -104,6 +107,14 @@ STATUS: dict[type[Exception], int] = {
     files.CannotWrite: 503,
     checkpoints.BadCheckpoint: 422,
     DeserializationError: 422,
+    reading.BadCursor: 400,
+    log.NotFound: 404,
+    log.AlreadyThere: 409,
+    appending.OtherMessage: 409,
+    log.Deleted: 410,
+    shapes.Unusable: 422,
+    appending.NoParent: 422,
+    removing.Unconfirmed: 422,
 }
 
 

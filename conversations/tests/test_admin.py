@@ -2,7 +2,7 @@ import pytest
 from django.utils import timezone
 
 from conversations import log
-from conversations.log import NewConversation, NewMessage
+from conversations.drafts import NewConversation, NewMessage
 from state.revisions import Author, Source
 
 AGENT = Author("key:agent", Source.API)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from conversations import log
-from conversations.log import NewConversation, NewMessage
+from conversations.drafts import NewConversation, NewMessage
 from conversations.models import Conversation, Message
 from state import chain, store
 from state.models import Change, Revision

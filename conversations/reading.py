@@ -1,0 +1,191 @@
+"""Reading conversations: one of them, lists of them, and their messages a page at a time."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+from django.db import connection
+from django.db.models import Count, Q, QuerySet
+
+from conversations.log import Deleted, NotFound, messages_of
+from conversations.models import Conversation, Message
+
+Order = Literal["oldest", "newest"]
+TAGS = "tags"  # the member of the metadata
+
+
+class BadCursor(ValueError):
+    """Not a cursor that a page before has given."""
+
+
+class Page(NamedTuple):
+    """Messages, and the cursors that lead on in either direction; None at that end."""
+
+    messages: list[Message]
+    older: str | None
+    newer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How much a conversation holds."""
+
+    messages: int
+    last: datetime | None
+
+
+def find(session_id: str) -> Conversation:
+    """A conversation that is there. Raises NotFound and Deleted."""
+    row = Conversation.objects.filter(session_id=session_id).first()
+    if row is None:
+        raise NotFound(f"there is no conversation {session_id!r}")
+    if row.deleted_revision is not None:
+        raise Deleted(
+            f"the conversation {session_id!r} was deleted in revision {row.deleted_revision}; undo that first"
+        )
+    return row
+
+
+def conversations(wanted: Mapping[str, Any]) -> QuerySet[Conversation]:
+    """Those that are there, newest first; `wanted` may say archived, channel, source, tag, and words of the title."""
+    rows = Conversation.objects.filter(deleted_revision=None)
+    for name in ("archived", "channel", "source"):
+        if name in wanted:
+            rows = rows.filter(**{name: wanted[name]})
+    if "title" in wanted:
+        rows = rows.filter(title__icontains=wanted["title"])
+    if "tag" in wanted:
+        rows = rows.filter(pk__in=_tagged(wanted["tag"]))
+    return rows
+
+
+def _tagged(tag: str) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT c.id FROM conversation c, json_each(c.metadata, '$.tags') t"
+            " WHERE c.metadata LIKE %s AND t.value = %s",
+            ['%"tags"%', tag],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def page_of(rows: QuerySet[Conversation], limit: int, cursor: str | None) -> tuple[list[Conversation], str | None]:
+    """A page of a list, and the cursor of the next one. Raises BadCursor."""
+    rows = rows.order_by("-started", "-id")
+    if cursor is not None:
+        time, pk = _position(cursor)
+        after = Q(started=time, id__lt=pk) | (Q(started=None) if time else Q())
+        rows = rows.filter(after | Q(started__lt=time) if time else after)
+    found = list(rows[: limit + 1])
+    more = found[limit - 1] if len(found) > limit else None
+    return found[:limit], _cursor(more.started, more.pk) if more else None
+
+
+def numbers(rows: Sequence[Conversation]) -> dict[int, Numbers]:
+    """How many messages each conversation holds, and the time of its last one."""
+    ids = [row.pk for row in rows]
+    deleted = _counts(Message.objects.filter(conversation__in=ids, deleted_revision__isnull=False))
+    counts = _counts(Message.objects.filter(conversation__in=ids))
+    return {pk: Numbers(counts.get(pk, 0) - deleted.get(pk, 0), _last(pk)) for pk in ids}
+
+
+def _counts(rows: QuerySet[Message]) -> dict[int, int]:
+    return dict(rows.order_by().values_list("conversation").annotate(Count("pk")))
+
+
+def _last(pk: int) -> datetime | None:
+    rows = Message.objects.filter(conversation=pk, deleted_revision=None).order_by("-timestamp", "-id")
+    return rows.values_list("timestamp", flat=True).first()
+
+
+# Messages
+
+
+def page(row: Conversation, order: Order, limit: int, cursor: str | None = None, *, branch: bool = False) -> Page:
+    """A page of a conversation, from its beginning, its end or a cursor on; of the current branch only if `branch`.
+
+    Raises BadCursor.
+    """
+    position = _place(cursor) if cursor is not None else None
+    backwards = order == "newest"
+    found = _slice(row, position, limit + 1, backwards, branch)
+    more = _cursor(found[limit - 1].timestamp, found[limit - 1].pk) if len(found) > limit else None
+    found = found[:limit]
+    return Page(found, more, None) if backwards else Page(found, None, more)
+
+
+def around(row: Conversation, pk: int, limit: int, *, branch: bool = False) -> Page:
+    """The messages around one, oldest first. Raises NotFound and Deleted."""
+    [middle] = messages_of(row, [pk])
+    position = (middle.timestamp, middle.pk)
+    half = max(1, limit // 2)
+    before = _slice(row, position, half + 1, True, branch)
+    behind = _slice(row, position, limit - half + 1, False, branch)
+    older = _cursor(before[half - 1].timestamp, before[half - 1].pk) if len(before) > half else None
+    rest = limit - half
+    last = behind[rest - 1] if len(behind) > rest and rest else None
+    newer = _cursor(last.timestamp, last.pk) if last else None
+    return Page([*before[:half][::-1], middle, *behind[:rest]], older, newer)
+
+
+def _slice(
+    row: Conversation, position: tuple[datetime, int] | None, count: int, backwards: bool, branch: bool
+) -> list[Message]:
+    rows = row.messages.filter(deleted_revision=None)
+    if position:
+        time, pk = position
+        if backwards:
+            rows = rows.filter(Q(timestamp__lt=time) | Q(id__lt=pk), timestamp__lte=time)
+        else:
+            rows = rows.filter(Q(timestamp__gt=time) | Q(id__gt=pk), timestamp__gte=time)
+    rows = rows.order_by(*(["-timestamp", "-id"] if backwards else ["timestamp", "id"]))
+    if branch and row.current_leaf_id is not None:
+        kept = current_branch(row)
+        ids = [pk for pk in rows.values_list("pk", flat=True) if pk in kept][:count]
+        there = Message.objects.in_bulk(ids)
+        return [there[pk] for pk in ids]
+    return list(rows[:count])
+
+
+def current_branch(row: Conversation) -> set[int]:
+    """The ids of the messages that lead to the current leaf. One without a parent follows the one before it in time."""
+    messages = row.messages.filter(deleted_revision=None).order_by("timestamp", "id").values_list("pk", "parent_id")
+    before: dict[int, int | None] = {}
+    last: int | None = None
+    for pk, parent in messages:
+        before[pk] = parent or last
+        last = pk
+    kept: set[int] = set()
+    one = row.current_leaf_id if row.current_leaf_id in before else last
+    while one is not None and one not in kept:
+        kept.add(one)
+        one = before.get(one)
+    return kept
+
+
+def _cursor(time: datetime | None, pk: int) -> str:
+    text = json.dumps([time.astimezone(UTC).isoformat() if time else None, pk])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> tuple[datetime | None, int]:
+    """The place a cursor stands for. Raises BadCursor."""
+    try:
+        time, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        found = datetime.fromisoformat(time) if time is not None else None
+        if type(pk) is int and 0 < pk < 2**63 and (found is None or found.tzinfo):
+            return found, pk
+    except (ValueError, TypeError, binascii.Error):
+        pass
+    raise BadCursor("the cursor is none that a page before has given; leave it out to begin again")
+
+
+def _place(cursor: str) -> tuple[datetime, int]:
+    time, pk = _position(cursor)
+    if time is None:
+        raise BadCursor("the cursor is none that a page of messages has given; leave it out to begin again")
+    return time, pk

@@ -1,0 +1,141 @@
+"""What counts as a word: for the index, for a question to it, and for showing where a text matches.
+
+Scripts that put no spaces between words are split into characters, which are found again as phrases: neither of the
+tokenizers that SQLite brings finds a word of two such characters. Elsewhere a word is a run of letters and digits,
+compared without case and diacritics, as the tokenizer unicode61 has it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+MOST_CHARACTERS = 1000  # in a question
+MOST_TERMS = 32
+INDEXED = 256 * 1024  # characters of a message; what comes behind is kept, but not found
+AROUND = 80  # characters of a snippet, before and behind the match
+
+# Han, kana, Hangul, Thai, Lao, Burmese, Khmer, and symbols such as emoji
+_ALONE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2600-\u27bf\u2e80-\u2fdf\u3005-\u3007\u3040-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc"
+    "\U0001f000-\U0001faff\U00020000-\U0003ffff"
+)
+_SPLIT = re.compile(f"([{_ALONE}])")
+_TOKEN = re.compile(f"[{_ALONE}]|(?:(?![{_ALONE}])[^\\W_]|[\u0300-\u036f])+")
+_TERM = re.compile(r'"(?P<phrase>[^"]*)"?(?P<more>\*?)|(?P<word>[^\s"]+)')
+
+
+class BadSearch(ValueError):
+    """A question that is too long, or asks for nothing."""
+
+
+class Term(NamedTuple):
+    """Words that must follow one another; of the last one the beginning is enough if `is_prefix`."""
+
+    tokens: tuple[str, ...]
+    is_prefix: bool
+
+
+class Snippet(NamedTuple):
+    """A piece of a text, and where in the piece the matches are, as character offsets [from, to)."""
+
+    text: str
+    matches: list[tuple[int, int]]
+
+
+def split(text: str) -> str:
+    """The text as it goes into the index, at most INDEXED characters of it."""
+    text = text[:INDEXED]
+    return text if text.isascii() else _SPLIT.sub(r" \1 ", text)
+
+
+def terms(question: str) -> list[Term]:
+    """What is asked for: words, "phrases", and beginnings of words as `begin*`. Raises BadSearch.
+
+    Any text is a question; what is neither letter, digit nor symbol says nothing in it.
+    """
+    if len(question) > MOST_CHARACTERS:
+        raise BadSearch(f"the search has {len(question):,} characters; {MOST_CHARACTERS:,} are taken at most")
+    found = [term for match in _TERM.finditer(question) if (term := _term(match)).tokens]
+    if not found:
+        raise BadSearch("the search names no word, such as q=garden, q=gard* or q=%22herb+garden%22")
+    if len(found) > MOST_TERMS:
+        raise BadSearch(f"the search has {len(found)} words; {MOST_TERMS} are taken at most")
+    return found
+
+
+def _term(match: re.Match[str]) -> Term:
+    text = match["word"] or match["phrase"] or ""
+    is_prefix = bool(match["more"]) or bool(match["word"] and text.endswith("*"))
+    return Term(tuple(_TOKEN.findall(text)), is_prefix)
+
+
+def expression(asked: Sequence[Term]) -> str:
+    """The question in the language of FTS5. Tokens hold letters, digits and symbols: nothing needs escaping."""
+    return " AND ".join(f'"{" ".join(term.tokens)}"{" *" if term.is_prefix else ""}' for term in asked)
+
+
+def plain(text: str) -> str:
+    """A text without case and diacritics."""
+    if text.isascii():
+        return text.lower()
+    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char)).lower()
+
+
+def spans(text: str, asked: Sequence[Term], start: int = 0) -> Iterator[tuple[int, int]]:
+    """Where the terms are in a text, in the order in which they begin."""
+    patterns = [([plain(token) for token in term.tokens], term.is_prefix) for term in asked]
+    longest = max(len(tokens) for tokens, _ in patterns)
+    window: list[tuple[str, int, int]] = []
+    for match in _TOKEN.finditer(text, start):
+        window.append((_plain_token(match[0]), match.start(), match.end()))
+        if len(window) == longest:
+            yield from _at_first(window, patterns)
+            del window[0]
+    while window:
+        yield from _at_first(window, patterns)
+        del window[0]
+
+
+@lru_cache(maxsize=4096)
+def _plain_token(token: str) -> str:
+    return plain(token)
+
+
+def _at_first(
+    window: Sequence[tuple[str, int, int]], patterns: Sequence[tuple[list[str], bool]]
+) -> Iterator[tuple[int, int]]:
+    """The longest match that begins at the first token of the window."""
+    ends = [window[len(tokens) - 1][2] for tokens, is_prefix in patterns if _fits(window, tokens, is_prefix)]
+    if ends:
+        yield window[0][1], max(ends)
+
+
+def _fits(window: Sequence[tuple[str, int, int]], tokens: Sequence[str], is_prefix: bool) -> bool:
+    if len(window) < len(tokens):
+        return False
+    last, found = tokens[-1], window[len(tokens) - 1][0]
+    is_last = found.startswith(last) if is_prefix else found == last
+    return is_last and all(window[number][0] == token for number, token in enumerate(tokens[:-1]))
+
+
+def snippet(text: str, asked: Sequence[Term]) -> Snippet:
+    """The part of a text around its first match, with the matches in it; its beginning where none is found."""
+    text = text[:INDEXED]
+    first = next(spans(text, asked), None)
+    start = 0 if first is None else _word_start(text, max(0, first[0] - AROUND))
+    end = min(len(text), (first[1] if first else 0) + 2 * AROUND)
+    piece = text[start:end]
+    found: list[tuple[int, int]] = []
+    for one in spans(piece, asked):
+        if not found or one[0] >= found[-1][1]:
+            found.append(one)
+    return Snippet(piece, found)
+
+
+def _word_start(text: str, position: int) -> int:
+    """The beginning of the next word, if it is near: no snippet begins within one."""
+    space = text.find(" ", position, position + 20) if position else -1
+    return position if space < 0 else space + 1
