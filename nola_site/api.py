@@ -11,8 +11,9 @@ from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
 from access.rates import TooManyWrites
-from conversations import appending, log, reading, removing, shapes
+from conversations import appending, log, reading, removing, shapes, words
 from conversations.api import router as conversations_router
+from conversations.api_search import router as search_router
 from nola_site.problems import problem, unwritable
 from state import (
     addresses,
@@ -69,6 +70,7 @@ api.add_router("/transactions", transactions_router)
 api.add_router("/undo", undo_router)
 api.add_router("/checkpoints", checkpoints_router)
 api.add_router("/conversations", conversations_router)
+api.add_router("/search", search_router)
 api.add_router("", history_router)
 api.add_router("", query_router)
 api.add_router("", changes_router)
@@ -113,6 +115,7 @@ STATUS: dict[type[Exception], int] = {
     appending.OtherMessage: 409,
     log.Deleted: 410,
     shapes.Unusable: 422,
+    words.BadSearch: 422,
     appending.NoParent: 422,
     removing.Unconfirmed: 422,
 }
