@@ -4,10 +4,12 @@ import secrets
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils.http import content_disposition_header
 from ninja import Router
 
-from conversations import appending, log, reading, removing, shapes
+from conversations import appending, exporting, log, reading, removing, shapes
 from conversations.appending import Appended
 from conversations.drafts import NewConversation
 from conversations.models import Conversation
@@ -21,7 +23,7 @@ from state.jsontext import JSONValue
 from state.models import Idempotency
 from state.revisions import Source
 
-LIST = ("limit", "cursor", "archived", "channel", "source", "tag", "title")
+LIST = ("limit", "cursor", "format", "archived", "channel", "source", "tag", "title")
 PAGE = ("order", "limit", "cursor", "around", "branch")
 
 router = Router(tags=["conversations"])
@@ -41,9 +43,11 @@ def _in_path(request: HttpRequest) -> dict[str, Any]:
 
 
 def list_conversations(request: HttpRequest) -> HttpResponse:
-    """The conversations, newest first."""
+    """The conversations, newest first; with `format`, all of them whole, as JSON, JSON lines or Markdown."""
     query = query_of(request, LIST)
     rows = reading.conversations(wanted(query))
+    if "format" in query:
+        return _exported(query, rows, "conversations")
     found, more = reading.page_of(rows, whole(query, "limit", 100, 1000), one(query, "cursor"))
     numbers = reading.numbers(found)
     response = answer({"conversations": [shapes.of_conversation(row, numbers[row.pk]) for row in found], "next": more})
@@ -52,7 +56,7 @@ def list_conversations(request: HttpRequest) -> HttpResponse:
 
 def wanted(query: dict[str, list[str]]) -> dict[str, Any]:
     """Which conversations are asked for. Raises UnknownParameter."""
-    asked: dict[str, Any] = {name: text for name in LIST[3:] if (text := one(query, name)) is not None}
+    asked: dict[str, Any] = {name: text for name in LIST[4:] if (text := one(query, name)) is not None}
     if (text := one(query, "archived")) is not None:
         if text not in ("true", "false"):
             raise UnknownParameter("archived must be true or false")
@@ -74,9 +78,12 @@ def _created_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
 
 
 def read_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
-    """A conversation, with the number of its messages."""
-    query_of(request, ())
-    return _one(reading.find(session_of(session_id)), store.head())
+    """A conversation, with the number of its messages; with `format`, whole, as JSON, JSON lines or Markdown."""
+    query = query_of(request, ("format",))
+    row = reading.find(session_of(session_id))
+    if "format" in query:
+        return _exported(query, Conversation.objects.filter(pk=row.pk), row.session_id)
+    return _one(row, store.head())
 
 
 def change_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
@@ -213,6 +220,18 @@ def answer(body: JSONValue, revision: int | None = None, status: int = 200) -> H
     return response
 
 
+def _exported(query: dict[str, list[str]], rows: QuerySet[Conversation], name: str) -> HttpResponse:
+    """A download of conversations, sent as it is read."""
+    kind = one(query, "format") or ""
+    if kind not in exporting.FORMATS:
+        raise UnknownParameter(f"format is one of {', '.join(exporting.FORMATS)}")
+    form = exporting.FORMATS[kind]
+    response = StreamingHttpResponse(form.texts(rows), content_type=form.media_type)
+    response["Content-Disposition"] = content_disposition_header(True, f"{name}.{form.suffix}") or "attachment"
+    response["Nola-Revision"] = str(store.head())
+    return cast(HttpResponse, response)
+
+
 def _one(row: Conversation, revision: int, status: int = 200) -> HttpResponse:
     return answer(shapes.of_conversation(row, reading.numbers([row])[row.pk]), revision, status)
 
@@ -247,7 +266,7 @@ _route("GET", "", list_conversations, "List conversations", parameters(*LIST))
 _route(
     "POST", "", once(create_conversation, _created_again), "Begin a conversation", shapes.body(shapes.ConversationIn)
 )
-_route("GET", ONE, read_conversation, "Read a conversation")
+_route("GET", ONE, read_conversation, "Read a conversation", parameters("format"))
 _route(
     "PATCH",
     ONE,

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +98,7 @@ def bring(chats: Sequence[Chat], run: Run) -> None:
         groups.setdefault(chat.session_id, []).append(chat)
     done = 0
     for batch in _batches(groups):
-        _bring(batch, groups.keys(), run)
+        bring_batch(batch, groups.keys(), run)
         done += len(batch)
         run.progress(f"conversation {done} of {len(groups)}")
 
@@ -116,7 +118,7 @@ def _batches(groups: dict[str, list[Chat]]) -> Iterator[dict[str, list[Chat]]]:
         yield batch
 
 
-def _bring(batch: dict[str, list[Chat]], taken: AbstractSet[str], run: Run) -> None:
+def bring_batch(batch: dict[str, list[Chat]], taken: AbstractSet[str], run: Run) -> None:
     """Plan without the lock, then write under it unless somebody changed one of the conversations meanwhile."""
     for _ in range(ATTEMPTS):
         run.take_turn()
@@ -166,7 +168,7 @@ def plan(joined: Joined, strangers: AbstractSet[int], run: Run, report: Report) 
     report.add(Category.ADDED, Unit.CONVERSATIONS, chat.file.name, name)
     if chat.messages:
         report.add(Category.ADDED, Unit.MESSAGES, chat.file.name, "", len(chat.messages))
-    return Writing(_new(chat, name), messages=_in_order(chat.messages.values()))
+    return Writing(_new(chat, name), messages=_in_order(chat.messages.values()), leaf=chat.leaf)
 
 
 def _new(chat: Chat, name: str) -> NewConversation:
@@ -174,7 +176,7 @@ def _new(chat: Chat, name: str) -> NewConversation:
         session_id=name,
         title=chat.title,
         channel=chat.channel,
-        source=chat.file.name,
+        source=chat.file.name if chat.source is None else chat.source,
         started=chat.started,
         started_text=chat.started_text,
         archived=bool(chat.archived),
@@ -183,7 +185,12 @@ def _new(chat: Chat, name: str) -> NewConversation:
 
 
 def _in_order(messages: Iterable[NewMessage]) -> list[NewMessage]:
-    return sorted(messages, key=lambda one: one.timestamp)
+    """By time, but none before the one it answers."""
+    found = list(messages)
+    times: dict[str, datetime] = {}
+    for one in found:
+        times[one.ref] = max(one.timestamp, times.get(one.parent, one.timestamp))
+    return sorted(found, key=lambda one: times[one.ref] if one.ref else one.timestamp)
 
 
 def _plan_more(chat: Chat, here: Here, strangers: AbstractSet[int], run: Run, report: Report) -> Writing | None:
@@ -200,6 +207,8 @@ def _plan_more(chat: Chat, here: Here, strangers: AbstractSet[int], run: Run, re
         report.add(category, Unit.MESSAGES, file, f"{count} in {name}: {reason}" if reason else "", count)
     fields, kept = _fields(chat, here.row, run)
     writing = Writing(here.row, fields, _in_order(sorting.new), sorting.restored, sorting.updates, is_deleted)
+    if chat.leaf and sorting.new:
+        writing.refs, writing.leaf = {name: one.pk for name, one in here.messages.items()}, chat.leaf
     for number, text in enumerate(kept):
         report.add(Category.CONFLICTING, Unit.CONVERSATIONS, file, text, int(not number))
     if not writing.is_idle:
@@ -210,7 +219,7 @@ def _plan_more(chat: Chat, here: Here, strangers: AbstractSet[int], run: Run, re
     return None if writing.is_idle else writing
 
 
-@dataclass(slots=True)
+@dataclass
 class Sorting:
     """The messages of a chat that is in Nola, by what becomes of them. Somebody's own work stays, unless `replace`."""
 
@@ -222,6 +231,10 @@ class Sorting:
     restored: list[Message] = field(default_factory=list)
     updates: list[tuple[Message, dict[str, Any]]] = field(default_factory=list)
     outcomes: Counter[tuple[Category, str]] = field(default_factory=Counter)
+
+    @cached_property
+    def taken(self) -> set[str | None]:
+        return {one.client_id for one in self.here.messages.values()}
 
     def take_all(self) -> None:
         unmatched = self._unmatched()
@@ -244,6 +257,8 @@ class Sorting:
         return {(one.speaker, one.timestamp_text) for one in left if one.timestamp_text and not one.deleted_revision}
 
     def _add(self, new: NewMessage, outcome: tuple[Category, str]) -> None:
+        if new.client_id and not new.client_id.startswith(legacy.IMPORTED) and new.client_id in self.taken:
+            new = dataclasses.replace(new, client_id=None)  # it stands for another message here
         self.new.append(new)
         self.outcomes[outcome] += 1
 

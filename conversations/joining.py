@@ -9,6 +9,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from itertools import count
 from typing import Any
 
@@ -86,7 +87,8 @@ def _identity(message: Message, repeats: Counter[tuple[int, str, str, str]]) -> 
     """That of the import it came with, else what an import would give it."""
     if message.client_id and message.client_id.startswith(IMPORTED):
         return message.client_id
-    base = (message.speaker, message.timestamp_text, message.message)
+    time = message.timestamp_text or message.timestamp.astimezone(UTC).isoformat()
+    base = (message.speaker, time, message.message)
     repeats[(message.conversation_id, *base)] += 1
     return identity(*base, repeats[(message.conversation_id, *base)] - 1)
 

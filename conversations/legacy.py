@@ -71,6 +71,8 @@ class Chat:
     metadata: dict[str, Any] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     messages: dict[str, NewMessage] = field(default_factory=dict)
+    source: str | None = None  # where it comes from, if not from the file
+    leaf: str = ""  # of branches, the name of the message that ends the current one
 
 
 def is_talk(file: File) -> bool:

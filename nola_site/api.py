@@ -11,8 +11,9 @@ from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
 from access.rates import TooManyWrites
-from conversations import appending, log, reading, removing, shapes, words
+from conversations import appending, importing, log, reading, removing, shapes, words
 from conversations.api import router as conversations_router
+from conversations.api_import import router as import_router
 from conversations.api_search import router as search_router
 from nola_site.problems import problem, unwritable
 from state import (
@@ -69,6 +70,7 @@ api.add_router("/state", state_router)
 api.add_router("/transactions", transactions_router)
 api.add_router("/undo", undo_router)
 api.add_router("/checkpoints", checkpoints_router)
+api.add_router("/conversations", import_router)  # before the others, which would take `import` for a session id
 api.add_router("/conversations", conversations_router)
 api.add_router("/search", search_router)
 api.add_router("", history_router)
@@ -211,9 +213,9 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problem(error.status_code, str(error))
 
 
-@api.exception_handler(store.Overtaken)
-def overtaken(request: HttpRequest, error: store.Overtaken) -> HttpResponse:
-    return problem(503, str(error), {"Retry-After": "1"})
+@api.exception_handler(importing.Busy)
+def import_busy(request: HttpRequest, error: importing.Busy) -> HttpResponse:
+    return problem(503, f"{error}; what was imported stays, send it again for the rest", {"Retry-After": "5"})
 
 
 @api.exception_handler(OperationalError)

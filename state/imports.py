@@ -25,7 +25,10 @@ PAUSE = 0.15  # seconds; SQLite does not queue its writers, so they get in only 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One import of a folder: who runs it, how, and what comes of it. `replace` lets the files win over all."""
+    """One import of a folder: who runs it, how, and what comes of it. `replace` lets the files win over all.
+
+    With `is_one_source`, files are versions of one and the same, whatever their names.
+    """
 
     actor: str
     folder: Path  # resolved
@@ -33,6 +36,7 @@ class Run:
     replace: bool = False
     dry_run: bool = False
     progress: Callable[[str], None] = lambda text: None
+    is_one_source: bool = False
 
     @property
     def place(self) -> str:
@@ -51,7 +55,7 @@ class Run:
         if by.source != Source.IMPORT:
             return f"{by.actor} (revision {by.seq})"
         origin = by.info.get("files", {}).get(name, "another file")
-        if (by.info.get("place"), origin) == (self.place, file):
+        if by.info.get("place") == self.place and (origin == file or self.is_one_source):
             return ""
         return f"the import of {by.info.get('folder', 'another folder')}/{origin} (revision {by.seq})"
 

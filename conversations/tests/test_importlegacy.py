@@ -1238,7 +1238,7 @@ def test_a_file_instead_of_a_folder_is_refused_with_the_way_out(tmp_path):
 
 
 def test_an_empty_folder_is_said_to_be_empty(tmp_path):
-    assert "There is nothing to import in that folder." in run(tmp_path)
+    assert "There is nothing to import in it." in run(tmp_path)
 
 
 def test_failures_and_conflicts_are_all_listed_and_so_are_updates(tmp_path):
