@@ -93,6 +93,7 @@ def change_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
     fields = shapes.changed_conversation(shapes.read(shapes.ConversationChange, jsontext.load(request.body).value), row)
     if fields.get("current_leaf_id") is not None:
         log.messages_of(row, [fields["current_leaf_id"]])
+        fields["current_leaf_id"] = reading.leaf_below(row, fields["current_leaf_id"])
     written = log.change(row.session_id, fields, author_of(request))
     return _one(reading.find(row.session_id), written.revision)
 
@@ -148,10 +149,19 @@ def read_messages(request: HttpRequest, session_id: str) -> HttpResponse:
         page = reading.around(row, whole(query, "around", 1, 2**62), limit, branch=is_current)
     else:
         page = reading.page(row, cast(reading.Order, order), limit, one(query, "cursor"), branch=is_current)
-    messages: list[JSONValue] = [shapes.of_message(message) for message in page.messages]
-    response = answer({"messages": messages, "older": page.older, "newer": page.newer})
+    response = answer(of_page(row, page, branch=is_current))
     links = {} if "around" in query else {"next": page.older if order == "newest" else page.newer}
     return _linked(response, request, query, links)
+
+
+def of_page(row: Conversation, page: reading.Page, *, branch: bool) -> dict[str, JSONValue]:
+    """A page as JSON; in the current branch, messages that have alternatives name all of them as `versions`."""
+    alternatives = reading.versions(row, [one.pk for one in page.messages]) if branch else {}
+    messages: list[JSONValue] = []
+    for message in page.messages:
+        more: dict[str, JSONValue] = {"versions": [*alternatives[message.pk]]} if message.pk in alternatives else {}
+        messages.append(shapes.of_message(message) | more)
+    return {"messages": messages, "older": page.older, "newer": page.newer}
 
 
 def append_messages(request: HttpRequest, session_id: str) -> HttpResponse:
@@ -208,6 +218,17 @@ def delete_message(request: HttpRequest, session_id: str, message_id: int) -> Ht
     """Delete one message. Undo of that revision brings it back."""
     query_of(request, ())
     return _nothing(removing.remove_messages(session_of(session_id), [message_id], author_of(request)).revision)
+
+
+def delete_messages(request: HttpRequest, session_id: str) -> HttpResponse:
+    """Delete the messages that `id` names, which may be repeated, as one revision. Undo brings them back."""
+    ids = query_of(request, ("id",)).get("id", [])
+    if not 0 < len(ids) <= appending.MOST or not all(
+        text.isascii() and text.isdigit() and len(text) < 19 for text in ids
+    ):
+        raise UnknownParameter(f"name 1 to {appending.MOST:,} messages, as id=12&id=13")
+    wanted = [int(text) for text in dict.fromkeys(ids)]
+    return _nothing(removing.remove_messages(session_of(session_id), wanted, author_of(request)).revision)
 
 
 # Answers
@@ -286,6 +307,7 @@ _route("GET", MESSAGES, read_messages, "Read messages", parameters(*PAGE))
 _route(
     "POST", MESSAGES, once(append_messages, _appended_again), "Add messages", shapes.body(shapes.MessageIn, many=True)
 )
+_route("DELETE", MESSAGES, once(delete_messages, _deleted_again), "Delete messages", parameters("id"))
 _route("GET", MESSAGE, read_message, "Read a message")
 _route("PATCH", MESSAGE, once(change_message, _message_again), "Change a message", shapes.body(shapes.MessageChange))
 _route("DELETE", MESSAGE, once(delete_message, _deleted_again), "Delete a message")

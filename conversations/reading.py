@@ -151,20 +151,49 @@ def _slice(
     return list(rows[:count])
 
 
-def current_branch(row: Conversation) -> set[int]:
-    """The ids of the messages that lead to the current leaf. One without a parent follows the one before it in time."""
+def _before(row: Conversation) -> dict[int, int | None]:
+    """The message that each message follows, in order: its parent, else the one before it in time. One that is its own
+    parent begins the talk.
+    """
     messages = row.messages.filter(deleted_revision=None).order_by("timestamp", "id").values_list("pk", "parent_id")
     before: dict[int, int | None] = {}
     last: int | None = None
     for pk, parent in messages:
-        before[pk] = parent or last
+        before[pk] = (None if parent == pk else parent) if parent else last
         last = pk
+    return before
+
+
+def current_branch(row: Conversation) -> set[int]:
+    """The ids of the messages that lead to the current leaf."""
+    before = _before(row)
     kept: set[int] = set()
-    one = row.current_leaf_id if row.current_leaf_id in before else last
+    one = row.current_leaf_id if row.current_leaf_id in before else next(reversed(before), None)
     while one is not None and one not in kept:
         kept.add(one)
         one = before.get(one)
     return kept
+
+
+def versions(row: Conversation, ids: Sequence[int]) -> dict[int, list[int]]:
+    """For those of the messages that have alternatives, all that follow the same message, in order."""
+    if row.current_leaf_id is None:
+        return {}
+    before = _before(row)
+    alike: dict[int | None, list[int]] = {}
+    for pk, parent in before.items():
+        alike.setdefault(parent, []).append(pk)
+    return {pk: found for pk in ids if pk in before and len(found := alike[before[pk]]) > 1}
+
+
+def leaf_below(row: Conversation, pk: int) -> int:
+    """The end of the newest branch that goes on from a message."""
+    newest: dict[int | None, int] = {parent: kid for kid, parent in _before(row).items()}
+    seen = {pk}
+    while (kid := newest.get(pk)) is not None and kid not in seen:
+        seen.add(kid)
+        pk = kid
+    return pk
 
 
 def _cursor(time: datetime | None, pk: int) -> str:

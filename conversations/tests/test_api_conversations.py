@@ -348,3 +348,29 @@ def test_times_are_kept_in_order_whatever_their_zone(agent):
 
     assert texts(agent) == ["earlier", "later"]
     assert Message.objects.first().timestamp == datetime(2026, 1, 1, 0, 0, tzinfo=UTC)
+
+
+def test_messages_are_deleted_together_and_come_back_together(agent):
+    ids = [one["id"] for one in post(agent, TALK, [{**HI, "message": text} for text in "abc"]).json()["messages"]]
+
+    refused = agent.delete(f"{TALK}?id={ids[0]}&id=999999")
+    deleted = agent.delete(f"{TALK}?id={ids[0]}&id={ids[2]}&id={ids[2]}")
+
+    assert (refused.status_code, deleted.status_code) == (404, 204)
+    assert texts(agent) == ["b"]
+    post(agent, "/api/undo", {"revision": int(deleted["Nola-Revision"])})
+    assert texts(agent) == ["a", "b", "c"]
+    assert agent.delete(TALK).status_code == 422
+    assert agent.delete(f"{TALK}?id=x").status_code == 422
+
+
+def test_alternatives_are_named_and_one_of_them_can_be_chosen(agent):
+    ids = [one["id"] for one in post(agent, TALK, [{**HI, "message": text} for text in "abc"]).json()["messages"]]
+    [branch] = post(agent, TALK, {**HI, "message": "B", "parent": ids[0]}).json()["messages"]
+    send(agent, "PATCH", "/api/conversations/s", {"current_leaf": branch["id"]})
+
+    page = agent.get(f"{TALK}?branch=current").json()["messages"]
+    send(agent, "PATCH", "/api/conversations/s", {"current_leaf": ids[1]})
+
+    assert [one.get("versions") for one in page] == [None, [ids[1], branch["id"]]]
+    assert texts(agent, f"{TALK}?branch=current") == ["a", "b", "c"]
