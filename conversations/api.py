@@ -246,11 +246,15 @@ def _exported(query: dict[str, list[str]], rows: QuerySet[Conversation], name: s
     kind = one(query, "format") or ""
     if kind not in exporting.FORMATS:
         raise UnknownParameter(f"format is one of {', '.join(exporting.FORMATS)}")
-    form = exporting.FORMATS[kind]
+    return cast(HttpResponse, exported(exporting.FORMATS[kind], rows, name))
+
+
+def exported(form: exporting.Format, rows: QuerySet[Conversation], name: str) -> StreamingHttpResponse:
+    """Conversations as a file, which is read while it is sent."""
     response = StreamingHttpResponse(form.texts(rows), content_type=form.media_type)
     response["Content-Disposition"] = content_disposition_header(True, f"{name}.{form.suffix}") or "attachment"
     response["Nola-Revision"] = str(store.head())
-    return cast(HttpResponse, response)
+    return response
 
 
 def _one(row: Conversation, revision: int, status: int = 200) -> HttpResponse:

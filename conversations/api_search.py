@@ -37,7 +37,7 @@ def search_all(request: HttpRequest) -> HttpResponse:
     body: dict[str, JSONValue] = {}
     links = {}
     if kinds != "state":
-        skip = _skipped(one(query, "cursor"))
+        skip = skipped(one(query, "cursor"))
         found = search.find(asked, filters, limit, skip=skip, newest_first=_is_newest(query))
         body["messages"] = [of_hit(hit) for hit in found.hits]
         body["found"], body["ranked"] = found.total, "all" if found.is_whole else f"the newest {search.RANKED:,}"
@@ -52,7 +52,7 @@ def search_all(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _skipped(cursor: str | None) -> int:
+def skipped(cursor: str | None) -> int:
     """How many hits the pages before had. Raises reading.BadCursor."""
     if cursor is not None and not re.fullmatch(r"[0-9]{1,4}", cursor):
         raise reading.BadCursor("the cursor is none that a page before has given; leave it out to begin again")

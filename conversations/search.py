@@ -64,6 +64,12 @@ def find(
     return Found(_hits(ids, asked), len(looked_at), len(newest) <= RANKED)
 
 
+def conversations(asked: Sequence[Term], limit: int) -> list[int]:
+    """The conversations, by primary key, in whose newest RANKED hits all the terms are in one message."""
+    hits = f"SELECT m.conversation_id {HITS} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED}"
+    return _ids(f"SELECT DISTINCT conversation_id FROM ({hits}) LIMIT %s", [words.expression(asked), limit])
+
+
 def _ids(query: str, values: Sequence[Any]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(query, values)

@@ -126,7 +126,7 @@ def snippet(text: str, asked: Sequence[Term]) -> Snippet:
     text = text[:INDEXED]
     first = next(spans(text, asked), None)
     start = 0 if first is None else _word_start(text, max(0, first[0] - AROUND))
-    end = min(len(text), (first[1] if first else 0) + 2 * AROUND)
+    end = _word_end(text, (first[1] if first else 0) + 2 * AROUND)
     piece = text[start:end]
     found: list[tuple[int, int]] = []
     for one in spans(piece, asked):
@@ -139,3 +139,9 @@ def _word_start(text: str, position: int) -> int:
     """The beginning of the next word, if it is near: no snippet begins within one."""
     space = text.find(" ", position, position + 20) if position else -1
     return position if space < 0 else space + 1
+
+
+def _word_end(text: str, position: int) -> int:
+    """The end of the word before, if it is near: no snippet ends within one either."""
+    space = text.rfind(" ", position - 20, position) if position < len(text) else -1
+    return min(position, len(text)) if space < 0 else space

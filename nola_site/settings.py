@@ -267,7 +267,7 @@ UNFOLD = {
                     {"title": "History", "icon": "history", "link": "/admin/state/revision/"},
                     {"title": "Checkpoints", "icon": "bookmark", "link": "/admin/checkpoints/"},
                     {"title": "Conversations", "icon": "forum", "link": "/admin/conversations/conversation/"},
-                    {"title": "Messages", "icon": "chat_bubble", "link": "/admin/conversations/message/"},
+                    {"title": "Search", "icon": "search", "link": "/admin/conversations/message/"},
                 ],
             },
             {

@@ -1,58 +1,173 @@
+import json
+
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
 from django.utils import timezone
 
 from conversations import log
 from conversations.drafts import NewConversation, NewMessage
+from conversations.models import Conversation, Message
+from state import store
+from state.models import Revision
 from state.revisions import Author, Source
 
 AGENT = Author("key:agent", Source.API)
 CONVERSATIONS = "/admin/conversations/conversation/"
-MESSAGES = "/admin/conversations/message/"
+SEARCH = "/admin/conversations/message/"
 
 
 @pytest.fixture
 def talk(owner):
     messages = [
-        NewMessage("user", "Hello <b>there</b> {{x}}", timezone.now()),
+        NewMessage("user", "Hello <b>there</b> {{x}} </script>", timezone.now()),
         NewMessage("assistant", "It failed", timezone.now(), status="error"),
     ]
     return log.create(NewConversation("s/1", title="First talk", channel="cli"), AGENT, messages)
 
 
+def listed(owner, query=""):
+    return list(owner.get(f"{CONVERSATIONS}{query}").context["cl"].result_list)
+
+
+def data_of(page):
+    text = page.content.decode().partition('id="nola-talk-data" type="application/json">')[2].partition("</script>")[0]
+    return json.loads(text)
+
+
+def act(owner, name, *rows):
+    return owner.post(CONVERSATIONS, {"action": name, "_selected_action": [row.pk for row in rows]}, follow=True)
+
+
 def test_conversations_are_listed_with_their_messages_counted(owner, talk):
-    page = owner.get(CONVERSATIONS).content.decode()
+    [row] = listed(owner)
 
-    assert "First talk" in page
-    assert [row.kept for row in owner.get(CONVERSATIONS).context["cl"].result_list] == [2]
-
-
-def test_a_conversation_reads_like_a_chat_with_inert_texts(owner, talk):
-    page = owner.get(f"{CONVERSATIONS}{talk.pk}/change/").content.decode()
-
-    assert "Hello &lt;b&gt;there&lt;/b&gt; {{x}}" in page
-    assert page.index("Hello") < page.index("It failed")
-    assert "· error" in page
+    assert "First talk" in owner.get(CONVERSATIONS).content.decode()
+    assert (row.numbers.messages, row.numbers.last) == (2, Message.objects.last().timestamp)
 
 
-def test_messages_can_be_found_by_words_and_by_conversation(owner, talk):
+@pytest.mark.parametrize("question", ["first", "s/1", "fail", "hello there", '"it failed"'])
+def test_conversations_are_found_by_title_session_and_what_was_said(owner, talk, question):
     log.create(NewConversation("other"), AGENT, [NewMessage("user", "Goodbye", timezone.now())])
 
-    found = owner.get(f"{MESSAGES}?q=failed").context["cl"].result_list
-    of_talk = owner.get(f"{MESSAGES}?conversation__id__exact={talk.pk}").context["cl"].result_list
-
-    assert [message.message for message in found] == ["It failed"]
-    assert len(of_talk) == 2
+    assert [row.session_id for row in listed(owner, f"?q={question}")] == ["s/1"]
 
 
-def test_a_list_costs_a_fixed_number_of_queries(owner, talk, django_assert_max_num_queries):
-    for number in range(30):
-        log.append("s/1", [NewMessage("user", f"more {number}", timezone.now())], AGENT)
+def test_a_conversation_comes_with_its_newest_messages_as_inert_data(owner, talk):
+    page = owner.get(f"{CONVERSATIONS}{talk.pk}/change/")
 
-    with django_assert_max_num_queries(10):
-        owner.get(MESSAGES)
+    data = data_of(page)
+    assert [one["message"] for one in data["page"]["messages"]] == ["It failed", "Hello <b>there</b> {{x}} </script>"]
+    assert data["conversation"]["session_id"] == "s/1"
+    assert 'data-api="/api/conversations/s~11"' in page.content.decode()
+    assert "<b>there" not in page.content.decode()
 
 
-@pytest.mark.parametrize("page", [CONVERSATIONS, MESSAGES])
+def test_a_hit_is_shown_among_its_neighbours(owner, talk):
+    log.append("s/1", [NewMessage("user", f"more {n}", timezone.now()) for n in range(300)], AGENT)
+    wanted = Message.objects.get(message="more 100")
+
+    data = data_of(owner.get(f"{CONVERSATIONS}{talk.pk}/change/?message={wanted.pk}"))
+
+    assert data["target"] == wanted.pk
+    assert data["page"]["older"] and data["page"]["newer"]
+    assert data_of(owner.get(f"{CONVERSATIONS}{talk.pk}/change/?message=999999"))["target"] is None
+
+
+def test_selected_conversations_are_archived_and_taken_out(owner, talk):
+    act(owner, "archive", talk)
+    archived = Conversation.objects.get().archived
+    act(owner, "reopen", talk)
+
+    assert (archived, Conversation.objects.get().archived) == (True, False)
+    assert [(one.actor, one.source) for one in Revision.objects.all()[:2]] == [("user:ada", "admin")] * 2
+
+
+def test_selected_conversations_are_deleted_as_one_and_brought_back(owner, talk):
+    other = log.create(NewConversation("other"), AGENT)
+
+    page = act(owner, "delete_with_undo", talk, other)
+
+    assert "2 conversations are deleted." in page.content.decode()
+    assert (listed(owner), store.head()) == ([], 3)
+    page = owner.post(f"{CONVERSATIONS}undo/3/", follow=True)
+    assert "It is back." in page.content.decode()
+    assert len(listed(owner)) == 2
+    assert Revision.objects.first().info == {"undoes": [3]}
+
+
+def test_selected_conversations_are_exported(owner, talk):
+    response = owner.post(CONVERSATIONS, {"action": "export_json", "_selected_action": [talk.pk]})
+
+    assert json.loads(b"".join(response.streaming_content))["conversations"][0]["title"] == "First talk"
+
+
+def test_who_may_only_look_is_offered_nothing_else(talk):
+    user = User.objects.create_user("bob", password="a-long-password", is_staff=True)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=["view_conversation", "view_message"]))
+    client = Client()
+    client.force_login(user)
+
+    act(client, "delete_with_undo", talk)
+
+    assert len(listed(client)) == 1
+    assert client.post(f"{CONVERSATIONS}undo/1/").status_code == 403
+    data = data_of(client.get(f"{CONVERSATIONS}{talk.pk}/change/"))
+    assert (data["may_edit"], data["may_delete"]) == (False, False)
+
+
+def test_the_search_shows_hits_with_the_match_marked(owner, talk):
+    store.put_keys({}, AGENT)
+    page = owner.get(f"{SEARCH}?q=hello")
+
+    hit = Message.objects.get(speaker="user")
+    assert "<mark>Hello</mark> &lt;b&gt;there&lt;/b&gt;" in page.content.decode()
+    assert f"{CONVERSATIONS}{talk.pk}/change/?message={hit.pk}&amp;q=hello" in page.content.decode()
+
+
+def test_the_search_shows_leaves_of_the_state(owner, agent):
+    agent.put("/api/state/a~1b", '{"theme":"violet"}', content_type="application/json")
+
+    page = owner.get(f"{SEARCH}?q=viol").content.decode()
+
+    assert "<mark>violet</mark>" in page
+    assert "/admin/state/stateentry/a_2Fb/change/" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("q=!!!", "The search names no word"),
+        ("q=x&since=never", "Since: &#x27;never&#x27; is no time"),
+        ("q=nothing", "No message has these words"),
+        ("q=it&speaker=user", "No message has these words"),
+        ("", "Everything that was said"),
+    ],
+)
+def test_the_search_says_what_is_wrong(owner, talk, query, said):
+    assert said in owner.get(f"{SEARCH}?{query}").content.decode()
+
+
+def test_a_message_is_read_where_it_was_said(owner, talk):
+    pk = Message.objects.first().pk
+
+    response = owner.get(f"{SEARCH}{pk}/change/")
+
+    assert response.url == f"{CONVERSATIONS}{talk.pk}/change/?message={pk}"
+
+
+def test_pages_cost_a_fixed_number_of_queries(owner, talk, django_assert_max_num_queries):
+    log.append("s/1", [NewMessage("user", f"more {number}", timezone.now()) for number in range(300)], AGENT)
+
+    with django_assert_max_num_queries(14):
+        owner.get(CONVERSATIONS)
+    with django_assert_max_num_queries(14):
+        owner.get(f"{CONVERSATIONS}{talk.pk}/change/")
+    with django_assert_max_num_queries(12):
+        owner.get(f"{SEARCH}?q=more")
+
+
+@pytest.mark.parametrize("page", [CONVERSATIONS, SEARCH])
 def test_there_is_no_writing_past_the_store(owner, talk, page):
     assert owner.get(f"{page}add/").status_code == 403
     assert owner.post(f"{page}1/delete/", {"post": "yes"}).status_code == 403

@@ -1,0 +1,155 @@
+// The messages on the page: kept in order, whatever order they come in, and drawn as bubbles with day separators.
+
+import { element, markdown } from "./markdown.js";
+
+const LONG = 20000; // characters shown of a message at first
+const SOON = 5 * 60 * 1000; // within so many ms the same speaker is not named again
+
+export class Bubbles {
+  constructor(list, zone, onVersion) {
+    this.list = list;
+    this.onVersion = onVersion;
+    this.rows = []; // { message, node }, by time and id
+    this.known = new Map();
+    this.day = new Intl.DateTimeFormat(undefined, { timeZone: zone, weekday: "long", day: "numeric", month: "long", year: "numeric" });
+    this.time = new Intl.DateTimeFormat(undefined, { timeZone: zone, hour: "2-digit", minute: "2-digit" });
+    this.full = new Intl.DateTimeFormat(undefined, { timeZone: zone, dateStyle: "full", timeStyle: "medium" });
+  }
+
+  clear() {
+    this.rows = [];
+    this.known.clear();
+    this.list.replaceChildren();
+  }
+
+  /** Adds those that are not there yet, and says how many they were. */
+  add(messages) {
+    const fresh = messages.filter((one) => !this.known.has(one.id)).sort(before);
+    for (const message of fresh) {
+      const row = { message, node: this.draw(message) };
+      const at = this.place(message);
+      this.list.insertBefore(row.node, this.rows[at]?.node ?? null);
+      this.rows.splice(at, 0, row);
+      this.known.set(message.id, row);
+    }
+    if (fresh.length) this.join(this.place(fresh[0]) - 1, this.place(fresh.at(-1)) + 1);
+    return fresh.length;
+  }
+
+  place(message) {
+    let low = 0;
+    let high = this.rows.length;
+    if (high && before(this.rows[high - 1].message, message) < 0) return high;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (before(this.rows[middle].message, message) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  remove(ids) {
+    for (const id of ids) {
+      const row = this.known.get(id);
+      if (!row) continue;
+      const at = this.rows.indexOf(row);
+      this.rows.splice(at, 1);
+      this.known.delete(id);
+      row.node.remove();
+      this.join(at - 1, at + 1);
+    }
+  }
+
+  replace(message) {
+    const row = this.known.get(message.id);
+    if (!row) return;
+    const node = this.draw({ ...message, versions: row.message.versions });
+    row.node.replaceWith(node);
+    Object.assign(row, { message: { ...message, versions: row.message.versions }, node });
+    const at = this.rows.indexOf(row);
+    this.join(at, at + 1);
+  }
+
+  /** Sets which rows begin a day or go on with the same speaker. */
+  join(from, to) {
+    for (let at = Math.max(0, from); at < Math.min(this.rows.length, to + 1); at++) {
+      const { message, node } = this.rows[at];
+      const last = this.rows[at - 1]?.message;
+      const day = this.day.format(new Date(message.timestamp));
+      const isNewDay = !last || this.day.format(new Date(last.timestamp)) !== day;
+      node.firstChild.hidden = !isNewDay;
+      node.firstChild.textContent = isNewDay ? day : "";
+      const isSame = !isNewDay && last.speaker === message.speaker && last.user_id === message.user_id;
+      node.classList.toggle("is-same", isSame && new Date(message.timestamp) - new Date(last.timestamp) < SOON);
+    }
+  }
+
+  draw(message) {
+    const node = element("li", `nola-row nola-by-${message.speaker}`);
+    node.dataset.id = message.id;
+    node.append(element("p", "nola-day"));
+    const line = element("div", "nola-line");
+    const box = element("input", "nola-check");
+    box.type = "checkbox";
+    box.setAttribute("aria-label", "Select this message");
+    const bubble = element("article", "nola-bubble");
+    bubble.append(this.head(message), this.text(message));
+    const foot = this.foot(message);
+    if (foot) bubble.append(foot);
+    line.append(box, bubble);
+    node.append(line);
+    return node;
+  }
+
+  head(message) {
+    const head = element("p", "nola-meta");
+    const isNamed = message.user_id && message.user_id !== "user" && message.speaker === "user";
+    head.append(element("span", "nola-speaker", isNamed ? message.user_id : message.metadata?.role ?? message.speaker));
+    const moment = new Date(message.timestamp);
+    const time = element("time", "", this.time.format(moment));
+    time.dateTime = message.timestamp;
+    time.title = this.full.format(moment) + (message.timestamp_text ? `\n${message.timestamp_text}` : "");
+    head.append(time);
+    if (message.status !== "ok") head.append(element("span", `nola-status nola-${message.status}`, message.status === "pending" ? "waiting for an answer" : "failed"));
+    return head;
+  }
+
+  text(message) {
+    const text = element("div", "nola-text");
+    const whole = message.message;
+    text.append(markdown(whole.length > LONG ? whole.slice(0, LONG) : whole));
+    if (whole.length > LONG) {
+      const more = element("button", "nola-tool", `Show all ${whole.length.toLocaleString()} characters`);
+      more.type = "button";
+      more.onclick = () => more.replaceWith(element("pre", "nola-rest", whole.slice(LONG)));
+      text.append(more);
+    }
+    return text;
+  }
+
+  foot(message) {
+    const files = message.metadata?.attachments;
+    const versions = message.versions;
+    if (!Array.isArray(files) && !versions) return null;
+    const foot = element("p", "nola-foot");
+    for (const name of Array.isArray(files) ? files : []) foot.append(element("span", "nola-file", String(name)));
+    if (versions) {
+      const at = versions.indexOf(message.id);
+      const step = (by, label, name) => {
+        const button = element("button", "nola-step", label);
+        button.type = "button";
+        button.setAttribute("aria-label", name);
+        button.disabled = !versions[at + by];
+        button.onclick = () => this.onVersion(versions[at + by]);
+        return button;
+      };
+      foot.append(step(-1, "‹", "Earlier version"), element("span", "", `${at + 1} of ${versions.length}`), step(1, "›", "Later version"));
+    }
+    return foot;
+  }
+}
+
+function before(one, other) {
+  const times = new Date(one.timestamp) - new Date(other.timestamp);
+  return times || (one.timestamp < other.timestamp ? -1 : one.timestamp > other.timestamp ? 1 : one.id - other.id);
+}

@@ -1,0 +1,424 @@
+// A conversation that reads like a chat: pages in from either end, arrives live, and is searched and corrected in place.
+
+import { call, follow } from "./api.js";
+import { Bubbles } from "./bubbles.js";
+import { element } from "./markdown.js";
+
+const PAGE = 100;
+const AHEAD = 1200; // px before an end at which the next page is fetched
+const AT_END = 120; // px from the bottom that count as being there
+
+const root = document.querySelector(".nola-talk");
+const data = JSON.parse(document.getElementById("nola-talk-data").textContent);
+const part = (name) => root.querySelector(`.nola-${name}`);
+const scroll = part("talk-scroll");
+const api = root.dataset.api;
+const bubbles = new Bubbles(part("talk-list"), data.zone, chooseVersion);
+let conversation = data.conversation;
+let older = null; // cursors; null: that end is on the page
+let newer = null;
+let isLoading = false;
+let isGone = false;
+let unseen = 0;
+
+// Pages
+
+function show(page) {
+  older = page.older;
+  newer = page.newer;
+  bubbles.clear();
+  bubbles.add(page.messages);
+  edges();
+}
+
+function edges() {
+  part("talk-top").textContent = older ? "…" : bubbles.rows.length ? "The beginning of the conversation" : "No message was kept of this conversation.";
+  part("talk-end").textContent = newer ? "…" : "";
+}
+
+const messages = async (query) => (await call("GET", `${api}/messages?${new URLSearchParams({ branch: "current", limit: PAGE, ...query })}`)).found;
+
+async function more() {
+  if (isLoading || isGone) return;
+  const toTop = scroll.scrollTop < AHEAD && older;
+  const toEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < AHEAD && newer;
+  if (!toTop && !toEnd) return;
+  isLoading = true;
+  try {
+    const page = await messages(toTop ? { order: "newest", cursor: older } : { order: "oldest", cursor: newer });
+    keepingPlace(() => bubbles.add(page.messages), Boolean(toTop));
+    if (toTop) older = page.older;
+    else newer = page.newer;
+    edges();
+  } catch (error) {
+    toast(error.message);
+    return;
+  } finally {
+    isLoading = false;
+  }
+  requestAnimationFrame(more);
+}
+
+/** Changes the list above without moving what is read. */
+function keepingPlace(change, isAbove) {
+  const anchor = isAbove ? bubbles.rows[0]?.node : null;
+  const top = anchor?.getBoundingClientRect().top;
+  change();
+  if (anchor) scroll.scrollTop += anchor.getBoundingClientRect().top - top;
+}
+
+const isAtEnd = () => !newer && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < AT_END;
+
+function toEnd() {
+  scroll.scrollTop = scroll.scrollHeight;
+  requestAnimationFrame(() => (scroll.scrollTop = scroll.scrollHeight)); // heights are known once they are drawn
+  unseen = 0;
+  pill();
+}
+
+async function latest() {
+  if (newer) show(await messages({ order: "newest" }));
+  toEnd();
+}
+
+async function first() {
+  if (older) show(await messages({ order: "oldest" }));
+  scroll.scrollTop = 0;
+}
+
+function pill() {
+  const button = part("talk-new");
+  button.hidden = isAtEnd() && !unseen;
+  button.textContent = unseen ? `${unseen} new ↓` : "Latest ↓";
+}
+
+async function jump(id, matches = []) {
+  if (!bubbles.known.has(id)) {
+    let page = await messages({ around: id });
+    if (!page.messages.some((one) => one.id === id)) page = await messages({ around: id, branch: "all" });
+    if (page.messages.every((one) => one.id !== id)) return;
+    show(page);
+  }
+  const node = bubbles.known.get(id).node;
+  node.scrollIntoView({ block: "center" });
+  requestAnimationFrame(() => node.scrollIntoView({ block: "center" }));
+  root.querySelector(".is-target")?.classList.remove("is-target");
+  node.classList.add("is-target");
+  highlight(node, matches);
+}
+
+// Finding
+
+let hits = [];
+let hit = -1;
+let asked = "";
+
+function highlight(node, matches) {
+  if (!globalThis.Highlight) return;
+  const ranges = [];
+  const walker = document.createTreeWalker(node.querySelector(".nola-text"), NodeFilter.SHOW_TEXT);
+  for (let text = walker.nextNode(); text && ranges.length < 500; text = walker.nextNode()) {
+    for (const word of matches) {
+      for (let at = text.data.indexOf(word); at >= 0 && word; at = text.data.indexOf(word, at + word.length)) {
+        const range = new Range();
+        range.setStart(text, at);
+        range.setEnd(text, at + word.length);
+        ranges.push(range);
+      }
+    }
+  }
+  CSS.highlights.set("nola-hit", new Highlight(...ranges));
+}
+
+const words = (one) => {
+  const characters = Array.from(one.snippet);
+  return [...new Set(one.matches.map(([from, to]) => characters.slice(from, to).join("")))];
+};
+
+async function find(question) {
+  asked = question;
+  hits = [];
+  hit = -1;
+  globalThis.CSS.highlights?.clear();
+  if (question.trim()) {
+    const q = /["*]\s*$/.test(question) ? question : `${question.trimEnd()}*`;
+    try {
+      const query = { q, in: "messages", order: "newest", limit: 100, session: conversation.session_id };
+      const { found } = await call("GET", `/api/search?${new URLSearchParams(query)}`);
+      if (asked !== question) return;
+      hits = found.messages;
+    } catch (error) {
+      if (error.status !== 422) toast(error.message);
+    }
+  }
+  if (data.target) hit = hits.findIndex((one) => one.id === data.target) - 1;
+  data.target = null;
+  counted();
+  if (hits.length) await step(1);
+}
+
+function counted() {
+  const count = hits.length === 100 ? "100 or more" : hits.length;
+  part("talk-count").textContent = asked.trim() ? (hits.length ? `${hit + 1} of ${count}` : "not found") : "";
+  for (const name of ["hit-older", "hit-newer"]) part(name).hidden = hits.length < 2;
+}
+
+async function step(by) {
+  if (!hits.length) return;
+  hit = (hit + by + hits.length) % hits.length;
+  counted();
+  await jump(hits[hit].id, words(hits[hit]));
+}
+
+const field = part("talk-find").elements.q;
+let typing = 0;
+field.addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => find(field.value), 200);
+});
+field.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    field.value = "";
+    find("");
+    scroll.focus();
+  } else if (event.key === "Enter") {
+    event.preventDefault();
+    if (field.value !== asked) find(field.value);
+    else step(event.shiftKey ? -1 : 1);
+  }
+});
+part("talk-find").addEventListener("submit", (event) => event.preventDefault());
+part("hit-older").onclick = () => step(1);
+part("hit-newer").onclick = () => step(-1);
+
+// What is said meanwhile
+
+async function arrive() {
+  if (newer || isGone) {
+    unseen += 1;
+    return pill();
+  }
+  const wasAtEnd = isAtEnd();
+  let page = await messages({ order: "newest" });
+  let count = bubbles.add(page.messages);
+  for (let turn = 0; count && count % PAGE === 0 && page.older && turn < 20; turn++) {
+    page = await messages({ order: "newest", cursor: page.older });
+    const some = bubbles.add(page.messages);
+    if (!some) break;
+    count += some;
+  }
+  edges();
+  if (wasAtEnd) toEnd();
+  else unseen += count;
+  pill();
+}
+
+async function heard(revision) {
+  for (const change of revision.changes) {
+    const patch = change.patch ?? {};
+    if (change.kind === "message") {
+      if (patch.remove) bubbles.remove(patch.remove);
+      if (patch.add || revision.truncated) await arrive();
+      for (const id of Object.keys(patch.set ?? {}).map(Number)) if (bubbles.known.has(id)) await refresh(id);
+    } else if (change.kind === "conversation") {
+      if (patch.remove || patch.purge !== undefined) gone("This conversation was deleted elsewhere.");
+      else await renew();
+    }
+  }
+}
+
+async function refresh(id) {
+  bubbles.replace((await call("GET", `${api}/messages/${id}`)).found);
+}
+
+async function renew() {
+  conversation = (await call("GET", api)).found;
+  if (isGone) location.reload();
+  head();
+}
+
+const quietly = (work) => async (...given) => {
+  try {
+    await work(...given);
+  } catch (error) {
+    if (error.status === 410 || error.status === 404) gone("This conversation was deleted.");
+    else toast(error.message);
+  }
+};
+follow(conversation.session_id, data.revision, quietly(heard), quietly(arrive));
+
+// Correcting
+
+function head() {
+  part("talk-title").textContent = conversation.title || conversation.session_id;
+  document.title = `${conversation.title || conversation.session_id} | Nola`;
+  const started = conversation.started ? bubbles.day.format(new Date(conversation.started)) : "";
+  const count = `${conversation.messages.toLocaleString()} message${conversation.messages === 1 ? "" : "s"}`;
+  const facts = [started, count, conversation.channel, conversation.source, ...conversation.tags.map((tag) => `#${tag}`), conversation.archived ? "archived" : ""];
+  part("talk-facts").textContent = [...new Set(facts.filter(Boolean))].join(" · ");
+  part("archive").textContent = conversation.archived ? "Take out of archive" : "Archive";
+}
+
+async function change(fields) {
+  conversation = (await call("PATCH", api, fields)).found;
+  head();
+}
+
+function rename() {
+  const title = part("talk-title");
+  const input = element("input", "nola-talk-rename");
+  input.value = conversation.title;
+  input.placeholder = conversation.session_id;
+  input.maxLength = 1000;
+  input.setAttribute("aria-label", "Title");
+  title.hidden = true;
+  title.after(input);
+  input.focus();
+  input.select();
+  let isDone = false;
+  const end = async (isKept) => {
+    if (isDone) return;
+    isDone = true;
+    const text = input.value.trim();
+    input.remove();
+    title.hidden = false;
+    if (isKept && text !== conversation.title) await quietly(change)({ title: text });
+  };
+  input.onblur = () => end(true);
+  input.onkeydown = (event) => {
+    if (event.key === "Enter") end(true);
+    if (event.key === "Escape") end(false);
+  };
+}
+
+async function chooseVersion(id) {
+  await quietly(change)({ current_leaf: id });
+  bubbles.clear();
+  await quietly(jump)(id);
+}
+
+function toast(text, revision, back) {
+  const box = part("talk-toast");
+  box.replaceChildren(element("span", "", text));
+  if (revision) {
+    const undo = element("button", "nola-tool", "Undo");
+    undo.type = "button";
+    undo.onclick = quietly(async () => {
+      await call("POST", "/api/undo", { revision });
+      box.hidden = true;
+      back();
+    });
+    box.append(undo);
+  }
+  const close = element("button", "nola-tool", "×");
+  close.type = "button";
+  close.setAttribute("aria-label", "Close");
+  close.onclick = () => (box.hidden = true);
+  box.append(close);
+  box.hidden = false;
+}
+
+function gone(text, revision) {
+  isGone = true;
+  root.classList.add("is-gone");
+  toast(text, revision, () => location.reload());
+}
+
+let lastBox = null;
+const boxes = () => [...root.querySelectorAll(".nola-check:checked")];
+
+function select(isOn) {
+  root.classList.toggle("is-selecting", isOn);
+  part("select").setAttribute("aria-pressed", String(isOn));
+  part("talk-bar").hidden = !isOn;
+  if (!isOn) for (const box of boxes()) box.checked = false;
+  chosen();
+}
+
+function chosen() {
+  const count = boxes().length;
+  part("talk-chosen").textContent = count ? `${count.toLocaleString()} selected` : "Choose messages; with Shift, all in between";
+  part("delete-chosen").disabled = !count;
+}
+
+part("talk-list").addEventListener("click", (event) => {
+  if (!event.target.classList.contains("nola-check")) return;
+  const all = [...root.querySelectorAll(".nola-check")];
+  if (event.shiftKey && lastBox?.isConnected) {
+    const [from, to] = [all.indexOf(lastBox), all.indexOf(event.target)].sort((one, other) => one - other);
+    for (const box of all.slice(from, to + 1)) box.checked = event.target.checked;
+  }
+  lastBox = event.target;
+  chosen();
+});
+
+async function deleteChosen() {
+  const ids = boxes().map((box) => Number(box.closest("li").dataset.id));
+  const rows = ids.map((id) => bubbles.known.get(id).message);
+  let revision = 0;
+  for (let at = 0; at < ids.length; at += 1000) {
+    const query = ids.slice(at, at + 1000).map((id) => `id=${id}`).join("&");
+    ({ revision } = await call("DELETE", `${api}/messages?${query}`));
+  }
+  bubbles.remove(ids);
+  select(false);
+  await renew();
+  toast(`${ids.length.toLocaleString()} message${ids.length === 1 ? "" : "s"} deleted.`, ids.length <= 1000 ? revision : 0, () => {
+    bubbles.add(rows);
+    quietly(renew)();
+  });
+}
+
+part("talk-title").onclick = () => data.may_edit && rename();
+part("archive").onclick = () => quietly(change)({ archived: !conversation.archived });
+part("select").onclick = () => select(!root.classList.contains("is-selecting"));
+part("cancel").onclick = () => select(false);
+part("delete-chosen").onclick = quietly(deleteChosen);
+part("delete").onclick = quietly(async () => {
+  const { revision } = await call("DELETE", api);
+  gone("Conversation deleted.", revision);
+});
+part("talk-new").onclick = quietly(latest);
+part("archive").hidden = !data.may_edit;
+for (const name of ["select", "delete"]) part(name).hidden = !data.may_delete;
+scroll.addEventListener("scroll", () => {
+  more();
+  if (isAtEnd()) unseen = 0;
+  pill();
+}, { passive: true });
+addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key === "Escape" && root.classList.contains("is-selecting")) select(false);
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/") field.focus();
+  else if (event.key === "e" && data.may_edit) rename();
+  else if (event.key === "Home") quietly(first)();
+  else if (event.key === "End") quietly(latest)();
+  else return;
+  event.preventDefault();
+});
+document.addEventListener("click", (event) => {
+  for (const menu of root.querySelectorAll("details[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+
+function begin() {
+  if (data.question) {
+    field.value = data.question;
+    quietly(find)(data.question);
+  }
+  if (data.target) jump(data.target);
+  else if (!data.question) toEnd();
+  scroll.focus({ preventScroll: true });
+  pill();
+  more();
+}
+
+head();
+show(data.page);
+// The theme hides the page until it is ready, and what is hidden cannot be scrolled.
+const shown = new ResizeObserver(() => {
+  if (!scroll.clientHeight) return;
+  shown.disconnect();
+  begin();
+});
+shown.observe(scroll);
