@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from conversations.log import Deleted, NotFound, messages_of
 from conversations.models import Conversation, Message
@@ -90,16 +90,18 @@ def numbers(rows: Sequence[Conversation]) -> dict[int, Numbers]:
     ids = [row.pk for row in rows]
     deleted = _counts(Message.objects.filter(conversation__in=ids, deleted_revision__isnull=False))
     counts = _counts(Message.objects.filter(conversation__in=ids))
-    return {pk: Numbers(counts.get(pk, 0) - deleted.get(pk, 0), _last(pk)) for pk in ids}
+    lasts = _lasts(ids)
+    return {pk: Numbers(counts.get(pk, 0) - deleted.get(pk, 0), lasts.get(pk)) for pk in ids}
 
 
 def _counts(rows: QuerySet[Message]) -> dict[int, int]:
     return dict(rows.order_by().values_list("conversation").annotate(Count("pk")))
 
 
-def _last(pk: int) -> datetime | None:
-    rows = Message.objects.filter(conversation=pk, deleted_revision=None).order_by("-timestamp", "-id")
-    return rows.values_list("timestamp", flat=True).first()
+def _lasts(ids: Sequence[int]) -> dict[int, datetime | None]:
+    newest = Message.objects.filter(conversation=OuterRef("pk"), deleted_revision=None).order_by("-timestamp", "-id")
+    rows = Conversation.objects.filter(pk__in=ids).annotate(last=Subquery(newest.values("timestamp")[:1]))
+    return dict(rows.order_by().values_list("pk", "last"))
 
 
 # Messages

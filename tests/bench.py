@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests import bench_feed, bench_history
+from tests import bench_feed, bench_history, bench_talk
 from tests.server import KEY, Server, running
 
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -56,6 +56,7 @@ def run(server: Server) -> None:
         row(f"PUT the last leaf of {size}", measure(connection, "PUT", last, numbers(20)))
     row("GET the whole state", measure(connection, "GET", "/api/state", [None] * 10))
     bench_history.run(server)
+    bench_talk.run(server)
 
 
 def row(name: str, milliseconds: float) -> None:

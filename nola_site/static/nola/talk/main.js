@@ -221,7 +221,8 @@ async function heard(revision) {
       if (patch.add || revision.truncated) await arrive();
       for (const id of Object.keys(patch.set ?? {}).map(Number)) if (bubbles.known.has(id)) await refresh(id);
     } else if (change.kind === "conversation") {
-      if (patch.remove || patch.purge !== undefined) gone("This conversation was deleted elsewhere.");
+      if (patch.purge !== undefined) gone("This conversation was erased for good.");
+      else if (patch.remove) isGone || gone("Conversation deleted.", data.may_delete && revision.revision);
       else await renew();
     }
   }
