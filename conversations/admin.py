@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from access.auth import CHANGE
 from conversations import api, api_search, exporting, leaves, log, reading, removing, search, shapes, words
 from conversations.models import Conversation, Message
 from state import kinds, paths, store, undo
@@ -79,11 +80,13 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     # What is done with those that are selected
 
+    # The pages write through the API, which asks for the permissions on keys as well.
+
     def has_edit_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("conversations.change_conversation")
+        return request.user.has_perms(("conversations.change_conversation", *CHANGE))
 
     def has_remove_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("conversations.delete_conversation")
+        return request.user.has_perms(("conversations.delete_conversation", *CHANGE))
 
     @admin.action(description="Archive", permissions=["edit"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> None:
