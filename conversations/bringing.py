@@ -10,7 +10,7 @@ from typing import BinaryIO
 from conversations import archives, drafts, importing, sources, streams
 from conversations.archives import Member, NotReadable
 from conversations.legacy import Chat, NotAChat
-from conversations.sources import Reading
+from conversations.telling import Reading
 from state.folder import File
 from state.imports import Run
 from state.report import Category, Report, Unit, printable
