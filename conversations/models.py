@@ -56,6 +56,7 @@ class Message(models.Model):
         ordering = ["timestamp", "id"]
         indexes = [
             models.Index(fields=["conversation", "timestamp", "id"], name="conversation_in_order"),
+            models.Index(fields=["timestamp"], name="message_by_time"),
             models.Index(
                 fields=["conversation"], condition=models.Q(deleted_revision__isnull=False), name="conversation_deleted"
             ),

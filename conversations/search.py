@@ -21,6 +21,7 @@ FILTERS = {
     "since": "m.timestamp >= %s",
     "until": "m.timestamp < %s",
 }
+OF_SESSION = "m.conversation_id = (SELECT id FROM conversation WHERE session_id = %s)"
 # CROSS JOIN keeps SQLite from beginning with the table of messages
 HITS = (
     f"FROM {TABLE} CROSS JOIN conversation_history m ON m.id = {TABLE}.rowid"
@@ -53,7 +54,11 @@ def find(
     values: list[Any] = [words.expression(asked)]
     for name, value in filters.items():
         where += f" AND {FILTERS[name]}"
-        values.append(connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value)
+        values.append(_adapted(value))
+    bounds = _bounds(filters)
+    if bounds:
+        where += f" AND {TABLE}.rowid BETWEEN %s AND %s"
+        values += bounds
     newest = _ids(f"SELECT m.id {where} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED + 1}", values)
     looked_at = newest[:RANKED]
     if newest_first or not looked_at:
@@ -62,6 +67,25 @@ def find(
         ranked = f"SELECT m.id {where} AND {TABLE}.rowid >= %s ORDER BY bm25({TABLE}), m.id DESC LIMIT %s OFFSET %s"
         ids = _ids(ranked, [*values, looked_at[-1], limit, skip])
     return Found(_hits(ids, asked), len(looked_at), len(newest) <= RANKED)
+
+
+def _adapted(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def _bounds(filters: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Between which ids the messages of a session, or of a time, lie: the index need not be walked outside of them."""
+    narrow = {name: value for name, value in filters.items() if name in ("session", "since", "until")}
+    if not narrow:
+        return None
+    where = " AND ".join(FILTERS[name] for name in narrow).replace(FILTERS["session"], OF_SESSION)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT coalesce(min(m.id), 0), coalesce(max(m.id), 0) FROM conversation_history m WHERE {where}",
+            [_adapted(value) for value in narrow.values()],
+        )
+        first, last = cursor.fetchone()
+    return first, last
 
 
 def conversations(asked: Sequence[Term], limit: int) -> list[int]:

@@ -26,5 +26,9 @@ class Migration(migrations.Migration):
                 fields=['conversation'], condition=models.Q(deleted_revision__isnull=False), name='conversation_deleted'
             ),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['timestamp'], name='message_by_time'),
+        ),
         migrations.RunPython(create, drop),
     ]
