@@ -7,7 +7,7 @@ from django.db import connection
 
 from conversations import index, log
 from conversations.models import Conversation, Message
-from state import revisions
+from state import revisions, turns
 from state.models import Change
 from state.revisions import Author, Recorder
 from state.store import Written
@@ -84,7 +84,8 @@ def purge(session_id: str, confirm: str, author: Author) -> Purged:
         recorder.record("conversation", session_id, {"purge": count}, {}, "")
         seq = _written(recorder, author).revision
     if connection.vendor == "sqlite" and Message.objects.order_by().values("pk")[:SQUEEZED].count() < SQUEEZED:
-        index.squeeze()
+        with turns.writing():
+            index.squeeze()
     return Purged(count, seq)
 
 

@@ -213,6 +213,11 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problem(error.status_code, str(error))
 
 
+@api.exception_handler(store.Overtaken)
+def overtaken(request: HttpRequest, error: store.Overtaken) -> HttpResponse:
+    return problem(503, str(error), {"Retry-After": "1"})
+
+
 @api.exception_handler(importing.Busy)
 def import_busy(request: HttpRequest, error: importing.Busy) -> HttpResponse:
     return problem(503, f"{error}; what was imported stays, send it again for the rest", {"Retry-After": "5"})

@@ -213,6 +213,18 @@ async function arrive() {
   pill();
 }
 
+/** After a time without news: what is on the page from the newest messages on is made as it is now. */
+async function anew() {
+  await renew();
+  await arrive();
+  if (newer) return;
+  const page = await messages({ order: "newest" });
+  const now = new Map(page.messages.map((one) => [one.id, one]));
+  const shown = bubbles.rows.slice(page.older ? bubbles.place(page.messages.at(-1)) : 0).map((row) => row.message);
+  bubbles.remove(shown.filter((one) => !now.has(one.id)).map((one) => one.id));
+  for (const one of shown) if (now.has(one.id) && now.get(one.id).revision !== one.revision) bubbles.replace(now.get(one.id));
+}
+
 async function heard(revision) {
   for (const change of revision.changes) {
     const patch = change.patch ?? {};
@@ -246,7 +258,7 @@ const quietly = (work) => async (...given) => {
     else toast(error.message);
   }
 };
-follow(conversation.session_id, data.revision, quietly(heard), quietly(arrive));
+follow(conversation.session_id, data.revision, quietly(heard), quietly(anew));
 
 // Correcting
 
