@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,7 @@ def bring_file(bringing: Bringing) -> Report:
             return report
     batch: dict[str, Chat] = {}
     rows, last = 0, ""
+    sizes: Counter[str] = Counter()
     for source, chat in _chats(bringing, report, "importing"):
         size = 1 + sum(map(drafts.weight, chat.messages.values()))
         if batch and (source != last or rows + size > drafts.MOST_ROWS):
@@ -67,10 +69,13 @@ def bring_file(bringing: Bringing) -> Report:
             batch, rows = {}, 0
         if chat.session_id not in batch:
             report.add(Category.READ, Unit.CONVERSATIONS, chat.file.name)
+            sizes[source] += 1
         report.add(Category.READ, Unit.MESSAGES, chat.file.name, "", len(chat.messages))
         _gather(batch, chat)
         rows, last = rows + size, source
     _bring(batch, bringing.run_of(last))
+    for name, count in sizes.items():
+        report.add(Category.NOTED, Unit.CONVERSATIONS, bringing.label, f"{count:,} of {name}", count)
     return report
 
 

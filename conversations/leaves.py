@@ -14,7 +14,7 @@ from state.jsontext import JSONValue
 
 
 class Leaf(NamedTuple):
-    """A leaf that matches. The snippet is of its value, and has no match where only names on the way to it match."""
+    """A leaf that matches, with a snippet of its value, or an object or array with its name for a snippet."""
 
     key: str
     pointer: str
@@ -24,7 +24,7 @@ class Leaf(NamedTuple):
 def find(asked: Sequence[Term], limit: int) -> tuple[list[Leaf], bool]:
     """The leaves in whose value, or names on the way to it, all the terms are, in key order; whether there are more.
 
-    The value itself, or the last name, has at least one of the terms.
+    The value itself, or the last name, has at least one of the terms. Objects and arrays are found by their names.
     """
     found = list(islice(_all(asked), limit + 1))
     return found[:limit], len(found) > limit
@@ -49,26 +49,40 @@ def _may_match(text: str, wanted: set[str]) -> bool:
 
 
 def _leaves(key: str, document: JSONValue, asked: Sequence[Term], wanted: set[str]) -> Iterator[Leaf]:
-    for tokens, value in _walk((key,), document):
-        text = value if isinstance(value, str) else jsontext.dump(value)
-        if not _may_match(" ".join((*tokens, text)), wanted):
-            continue
-        near, far = f"{tokens[-1]}\n{text}", "\n".join(tokens[:-1])
+    for tokens, text in _walk((), key, document, wanted):
+        near = tokens[-1] if text is None else f"{tokens[-1]}\n{text}"
+        far = "\n".join(tokens[:-1])
         if all(_has(near, term) or _has(far, term) for term in asked) and any(_has(near, term) for term in asked):
-            yield Leaf(key, paths.format_pointer(tokens[1:]), words.snippet(text, asked))
+            yield Leaf(
+                key, paths.format_pointer(tokens[1:]), words.snippet(tokens[-1] if text is None else text, asked)
+            )
 
 
-def _walk(tokens: paths.Tokens, value: JSONValue) -> Iterator[tuple[paths.Tokens, JSONValue]]:
-    """The leaves of a value, in order, with the way to each. An empty object or array is a leaf."""
-    stack: list[tuple[paths.Tokens, JSONValue]] = [(tokens, value)]
-    while stack:
-        way, one = stack.pop()
-        if isinstance(one, dict) and one:
-            stack += [((*way, name), kid) for name, kid in reversed(one.items())]
-        elif isinstance(one, list) and one:
-            stack += [((*way, str(number)), kid) for number, kid in reversed(list(enumerate(one)))]
-        else:
-            yield way, one
+def _walk(
+    way: paths.Tokens, name: str, value: JSONValue, wanted: set[str]
+) -> Iterator[tuple[paths.Tokens, str | None]]:
+    """The leaves that have one of the words in their name or value, and the objects and arrays that have it in their
+    name, in order: the way to each, and the text of a leaf. Most have none, so this looks before it makes anything.
+    """
+    if isinstance(value, dict | list) and value:
+        here = (*way, name)
+        if _has_any(name, wanted):
+            yield here, None
+        kids = value.items() if isinstance(value, dict) else ((str(number), kid) for number, kid in enumerate(value))
+        for inner, kid in kids:
+            if isinstance(kid, dict | list) and kid:
+                yield from _walk(here, inner, kid, wanted)
+            elif _has_any(text := kid if isinstance(kid, str) else jsontext.dump(kid), wanted) or _has_any(
+                inner, wanted
+            ):
+                yield (*here, inner), text
+    elif not way:
+        yield (name,), value if isinstance(value, str) else jsontext.dump(value)
+
+
+def _has_any(text: str, wanted: set[str]) -> bool:
+    spelt = words.plain(text)
+    return any(word in spelt for word in wanted)
 
 
 def _has(text: str, term: Term) -> bool:

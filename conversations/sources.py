@@ -144,8 +144,8 @@ def _has(value: Mapping[str, Any], names: tuple[str, ...]) -> bool:
 SOURCES = (
     Source("ChatGPT", lambda value: isinstance(value.get("mapping"), dict), chatgpt.read),
     Source("Claude", lambda value: isinstance(value.get("chat_messages"), list), claude.read),
-    Source("a folder of chats", lambda value: isinstance(value.get("turns"), list), _turns),
+    Source("the predecessor", lambda value: isinstance(value.get("turns"), list), _turns),
     Source("Nola", lambda value: isinstance(value.get("messages"), list) and "started_text" in value, _nola),
-    Source("messages", lambda value: isinstance(value.get("messages"), list), _whole),
-    Source("lines", lambda value: _has(value, SPEAKER) and _has(value, TEXT), _one_message),
+    Source("lists of messages", lambda value: isinstance(value.get("messages"), list), _whole),
+    Source("lines of messages", lambda value: _has(value, SPEAKER) and _has(value, TEXT), _one_message),
 )

@@ -168,7 +168,9 @@ def test_leaves_of_the_state_are_found_by_value_and_name(agent):
     assert leaves("42") == [("Preferences", "/n")]
     assert leaves("東京") == [("Preferences", "/空")]
     assert leaves("herb*") == [("Preferences", "/notes/0")]
-    assert leaves("preferences") == []
+    assert leaves("preferences") == [("Preferences", "")]
+    assert leaves("none") == []
+    assert leaves("preferences notes") == [("Preferences", "/notes")]
     assert ask(agent, "violet").json()["state"][0] == {
         "key": "Preferences",
         "pointer": "/theme/accent",

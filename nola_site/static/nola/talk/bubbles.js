@@ -1,7 +1,9 @@
 // The messages on the page: kept in order, whatever order they come in, and drawn as bubbles with day separators.
+// They lie in lists of at most CHUNK, so that the browser lays out only those lists that can be seen.
 
 import { element, markdown } from "./markdown.js";
 
+const CHUNK = 50;
 const LONG = 20000; // characters shown of a message at first
 const SOON = 5 * 60 * 1000; // within so many ms the same speaker is not named again
 
@@ -28,12 +30,22 @@ export class Bubbles {
     for (const message of fresh) {
       const row = { message, node: this.draw(message) };
       const at = this.place(message);
-      this.list.insertBefore(row.node, this.rows[at]?.node ?? null);
+      this.put(row.node, this.rows[at - 1]?.node, this.rows[at]?.node);
       this.rows.splice(at, 0, row);
       this.known.set(message.id, row);
     }
     if (fresh.length) this.join(this.place(fresh[0]) - 1, this.place(fresh.at(-1)) + 1);
     return fresh.length;
+  }
+
+  /** Puts a row between two others, into the list of the one before if there is room. */
+  put(node, last, next) {
+    const isWithin = last && next && last.parentNode === next.parentNode;
+    if (last && (isWithin || last.parentNode.childElementCount < CHUNK)) return last.after(node);
+    const chunk = element("ol", "nola-chunk");
+    chunk.append(node);
+    if (last) last.parentNode.after(chunk);
+    else this.list.prepend(chunk);
   }
 
   place(message) {
@@ -55,7 +67,9 @@ export class Bubbles {
       const at = this.rows.indexOf(row);
       this.rows.splice(at, 1);
       this.known.delete(id);
+      const chunk = row.node.parentNode;
       row.node.remove();
+      if (!chunk.childElementCount) chunk.remove();
       this.join(at - 1, at + 1);
     }
   }
