@@ -375,3 +375,15 @@ def test_alternatives_are_named_and_one_of_them_can_be_chosen(agent):
 
     assert [one.get("versions") for one in page] == [None, [ids[1], branch["id"]]]
     assert texts(agent, f"{TALK}?branch=current") == ["a", "b", "c"]
+
+
+def test_the_feed_goes_on_over_what_was_purged(agent):
+    post(agent, TALK, HI)
+    post(agent, "/api/conversations/s/purge", {"confirm": "s"})
+    post(agent, TALK, {**HI, "message": "anew"})
+
+    revisions = agent.get("/api/changes").json()["revisions"]
+    of_session = agent.get("/api/changes?key=s").json()["revisions"]
+
+    assert [one["revision"] for one in revisions] == [one["revision"] for one in of_session] == [1, 2, 3]
+    assert {"kind": "conversation", "key": "s", "patch": {"purge": 1}} in revisions[1]["changes"]
