@@ -2,9 +2,12 @@
 
 import { call, follow } from "./api.js";
 import { Bubbles } from "./bubbles.js";
+import { Find } from "./find.js";
 import { element } from "./markdown.js";
+import { Selection } from "./select.js";
 
 const PAGE = 100;
+const AT_ONCE = 1000; // messages that are deleted in one revision
 const AHEAD = 1200; // px before an end at which the next page is fetched
 const AT_END = 120; // px from the bottom that count as being there
 
@@ -92,11 +95,12 @@ function pill() {
   button.textContent = unseen ? `${unseen} new ↓` : "Latest ↓";
 }
 
-async function jump(id, matches = []) {
+/** Shows a message, on whatever page or branch it is, and gives its node; null if it is not there. */
+async function jump(id) {
   if (!bubbles.known.has(id)) {
     let page = await messages({ around: id });
     if (!page.messages.some((one) => one.id === id)) page = await messages({ around: id, branch: "all" });
-    if (page.messages.every((one) => one.id !== id)) return;
+    if (page.messages.every((one) => one.id !== id)) return null;
     show(page);
   }
   const node = bubbles.known.get(id).node;
@@ -104,92 +108,8 @@ async function jump(id, matches = []) {
   requestAnimationFrame(() => node.scrollIntoView({ block: "center" }));
   root.querySelector(".is-target")?.classList.remove("is-target");
   node.classList.add("is-target");
-  highlight(node, matches);
+  return node;
 }
-
-// Finding
-
-let hits = [];
-let hit = -1;
-let asked = "";
-
-function highlight(node, matches) {
-  if (!globalThis.Highlight) return;
-  const ranges = [];
-  const walker = document.createTreeWalker(node.querySelector(".nola-text"), NodeFilter.SHOW_TEXT);
-  for (let text = walker.nextNode(); text && ranges.length < 500; text = walker.nextNode()) {
-    for (const word of matches) {
-      for (let at = text.data.indexOf(word); at >= 0 && word; at = text.data.indexOf(word, at + word.length)) {
-        const range = new Range();
-        range.setStart(text, at);
-        range.setEnd(text, at + word.length);
-        ranges.push(range);
-      }
-    }
-  }
-  CSS.highlights.set("nola-hit", new Highlight(...ranges));
-}
-
-const words = (one) => {
-  const characters = Array.from(one.snippet);
-  return [...new Set(one.matches.map(([from, to]) => characters.slice(from, to).join("")))];
-};
-
-async function find(question) {
-  asked = question;
-  hits = [];
-  hit = -1;
-  globalThis.CSS.highlights?.clear();
-  if (question.trim()) {
-    const q = /["*]\s*$/.test(question) ? question : `${question.trimEnd()}*`;
-    try {
-      const query = { q, in: "messages", order: "newest", limit: 100, session: conversation.session_id };
-      const { found } = await call("GET", `/api/search?${new URLSearchParams(query)}`);
-      if (asked !== question) return;
-      hits = found.messages;
-    } catch (error) {
-      if (error.status !== 422) toast(error.message);
-    }
-  }
-  if (data.target) hit = hits.findIndex((one) => one.id === data.target) - 1;
-  data.target = null;
-  counted();
-  if (hits.length) await step(1);
-}
-
-function counted() {
-  const count = hits.length === 100 ? "100 or more" : hits.length;
-  part("talk-count").textContent = asked.trim() ? (hits.length ? `${hit + 1} of ${count}` : "not found") : "";
-  for (const name of ["hit-older", "hit-newer"]) part(name).hidden = hits.length < 2;
-}
-
-async function step(by) {
-  if (!hits.length) return;
-  hit = (hit + by + hits.length) % hits.length;
-  counted();
-  await jump(hits[hit].id, words(hits[hit]));
-}
-
-const field = part("talk-find").elements.q;
-let typing = 0;
-field.addEventListener("input", () => {
-  clearTimeout(typing);
-  typing = setTimeout(() => find(field.value), 200);
-});
-field.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    field.value = "";
-    find("");
-    scroll.focus();
-  } else if (event.key === "Enter") {
-    event.preventDefault();
-    if (field.value !== asked) find(field.value);
-    else step(event.shiftKey ? -1 : 1);
-  }
-});
-part("talk-find").addEventListener("submit", (event) => event.preventDefault());
-part("hit-older").onclick = () => step(1);
-part("hit-newer").onclick = () => step(-1);
 
 // What is said meanwhile
 
@@ -337,56 +257,32 @@ function gone(text, revision) {
   toast(text, revision, () => location.reload());
 }
 
-let lastBox = null;
-const boxes = () => [...root.querySelectorAll(".nola-check:checked")];
-
-function select(isOn) {
-  root.classList.toggle("is-selecting", isOn);
-  part("select").setAttribute("aria-pressed", String(isOn));
-  part("talk-bar").hidden = !isOn;
-  if (!isOn) for (const box of boxes()) box.checked = false;
-  chosen();
-}
-
-function chosen() {
-  const count = boxes().length;
-  part("talk-chosen").textContent = count ? `${count.toLocaleString()} selected` : "Choose messages; with Shift, all in between";
-  part("delete-chosen").disabled = !count;
-}
-
-part("talk-list").addEventListener("click", (event) => {
-  if (!event.target.classList.contains("nola-check")) return;
-  const all = [...root.querySelectorAll(".nola-check")];
-  if (event.shiftKey && lastBox?.isConnected) {
-    const [from, to] = [all.indexOf(lastBox), all.indexOf(event.target)].sort((one, other) => one - other);
-    for (const box of all.slice(from, to + 1)) box.checked = event.target.checked;
-  }
-  lastBox = event.target;
-  chosen();
-});
-
-async function deleteChosen() {
-  const ids = boxes().map((box) => Number(box.closest("li").dataset.id));
+/** Deletes messages, with a way back; whether it could. */
+async function remove(ids) {
   const rows = ids.map((id) => bubbles.known.get(id).message);
   let revision = 0;
-  for (let at = 0; at < ids.length; at += 1000) {
-    const query = ids.slice(at, at + 1000).map((id) => `id=${id}`).join("&");
-    ({ revision } = await call("DELETE", `${api}/messages?${query}`));
+  try {
+    for (let at = 0; at < ids.length; at += AT_ONCE) {
+      const query = ids.slice(at, at + AT_ONCE).map((id) => `id=${id}`).join("&");
+      ({ revision } = await call("DELETE", `${api}/messages?${query}`));
+      bubbles.remove(ids.slice(at, at + AT_ONCE));
+    }
+    await renew();
+  } catch (error) {
+    toast(error.message);
+    return false;
   }
-  bubbles.remove(ids);
-  select(false);
-  await renew();
-  toast(`${ids.length.toLocaleString()} message${ids.length === 1 ? "" : "s"} deleted.`, ids.length <= 1000 ? revision : 0, () => {
+  toast(`${ids.length.toLocaleString()} message${ids.length === 1 ? "" : "s"} deleted.`, ids.length <= AT_ONCE ? revision : 0, () => {
     bubbles.add(rows);
     quietly(renew)();
   });
+  return true;
 }
 
+const finder = new Find(root, conversation.session_id, jump, toast);
+const selection = new Selection(root, remove);
 part("talk-title").onclick = () => data.may_edit && rename();
 part("archive").onclick = () => quietly(change)({ archived: !conversation.archived });
-part("select").onclick = () => select(!root.classList.contains("is-selecting"));
-part("cancel").onclick = () => select(false);
-part("delete-chosen").onclick = quietly(deleteChosen);
 part("delete").onclick = quietly(async () => {
   const { revision } = await call("DELETE", api);
   gone("Conversation deleted.", revision);
@@ -401,9 +297,9 @@ scroll.addEventListener("scroll", () => {
 }, { passive: true });
 addEventListener("keydown", (event) => {
   const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key === "Escape" && root.classList.contains("is-selecting")) select(false);
+  if (event.key === "Escape" && selection.isOn) selection.turn(false);
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "/") field.focus();
+  if (event.key === "/") finder.field.focus();
   else if (event.key === "e" && data.may_edit) rename();
   else if (event.key === "Home") quietly(first)();
   else if (event.key === "End") quietly(latest)();
@@ -415,11 +311,8 @@ document.addEventListener("click", (event) => {
 });
 
 function begin() {
-  if (data.question) {
-    field.value = data.question;
-    quietly(find)(data.question);
-  }
-  if (data.target) jump(data.target);
+  if (data.question) quietly((...asked) => finder.find(...asked))(data.question, data.target);
+  if (data.target) quietly(jump)(data.target);
   else if (!data.question) toEnd();
   scroll.focus({ preventScroll: true });
   pill();
