@@ -12,6 +12,7 @@ from conversations import archives, drafts, importing, sources, streams
 from conversations.archives import Member, NotReadable
 from conversations.legacy import Chat, NotAChat
 from conversations.telling import Reading
+from state import checkpoint_files, store
 from state.folder import File
 from state.imports import Run
 from state.report import Category, Report, Unit, printable
@@ -45,7 +46,7 @@ class Bringing:
 
 
 def bring_file(bringing: Bringing) -> Report:
-    """Import the conversations of a file; a dry run writes nothing and reports the same. Raises importing.Busy.
+    """Import the conversations of a file; a dry run writes nothing and reports the same. Raises importing.Busy, NoRoom.
 
     What is wrong is in the report, and the rest is brought, unless it is to be all or nothing.
     """
@@ -59,6 +60,8 @@ def bring_file(bringing: Bringing) -> Report:
             report.findings += first.of(Category.FAILED)
             report.add(Category.NOTED, Unit.FILES, bringing.label, "nothing was imported, since something is wrong")
             return report
+    if not bringing.dry_run and store.head():
+        checkpoint_files.automatic("before import")
     batch: dict[str, Chat] = {}
     rows, last = 0, ""
     sizes: Counter[str] = Counter()
