@@ -18,6 +18,11 @@ from state.revisions import Author
 CONVERSATION, MESSAGE = "conversations.conversation", "conversations.message"
 FIELDS = ("session_id", *log.FIELDS)
 MESSAGE_FIELDS = STORED
+LINKS = {
+    "conversation_id": "conversation",
+    "parent_id": "parent",
+    "current_leaf_id": "current_leaf",
+}  # columns to names
 TIMES = ("started", "timestamp")
 DOCUMENTS = ("metadata",)
 Row = Mapping[str, Any]
@@ -34,19 +39,18 @@ def register() -> None:
 def rows(connection: BaseDatabaseWrapper) -> Iterator[str]:
     """What is kept, not what was deleted, as compact rows of a fixture: conversations first, then messages."""
     kept = "deleted_revision IS NULL"
-    yield from _rows(connection, CONVERSATION, FIELDS, f"FROM conversation WHERE {kept} ORDER BY id")
+    yield from _rows(
+        connection, CONVERSATION, (*FIELDS, "current_leaf_id"), f"FROM conversation WHERE {kept} ORDER BY id"
+    )
     of_kept = f"conversation_id IN (SELECT id FROM conversation WHERE {kept})"
-    columns = ("conversation_id", *MESSAGE_FIELDS)
+    columns = ("conversation_id", "parent_id", *MESSAGE_FIELDS)
     where = f"FROM conversation_history WHERE {kept} AND {of_kept} ORDER BY id"
     yield from _rows(connection, MESSAGE, columns, where)
 
 
 def _rows(connection: BaseDatabaseWrapper, model: str, columns: Sequence[str], rest: str) -> Iterator[str]:
     for number, *values in fetched(connection, f"SELECT id, {', '.join(columns)} {rest}"):
-        fields = {
-            name.removesuffix("_id") if name == "conversation_id" else name: _plain(name, value)
-            for name, value in zip(columns, values, strict=True)
-        }
+        fields = {LINKS.get(name, name): _plain(name, value) for name, value in zip(columns, values, strict=True)}
         yield jsontext.dump({"model": model, "pk": number, "fields": fields})
 
 
@@ -66,7 +70,8 @@ def check(found: Sequence[Row]) -> None:
     conversations = {row["pk"] for row in found if row["model"].lower() == CONVERSATION}
     for row in found:
         fields = row["fields"]
-        names = FIELDS if row["model"].lower() == CONVERSATION else ("conversation", *MESSAGE_FIELDS)
+        is_conversation = row["model"].lower() == CONVERSATION
+        names = (*FIELDS, "current_leaf") if is_conversation else ("conversation", "parent", *MESSAGE_FIELDS)
         if set(fields) != set(names):
             raise ValueError(f"row {row['pk']} of {row['model']} has other fields than {', '.join(names)}")
         if "conversation" in fields and fields["conversation"] not in conversations:
@@ -84,7 +89,7 @@ def restore(found: Sequence[Row], author: Author | None) -> dict[str, int]:
     messages: dict[Any, list[Row]] = defaultdict(list)
     for row in found:
         if row["model"].lower() == MESSAGE:
-            messages[row["fields"]["conversation"]].append(row["fields"])
+            messages[row["fields"]["conversation"]].append({**row["fields"], "ref": row["pk"]})
     conversations = [row for row in found if row["model"].lower() == CONVERSATION]
     writings = [_writing(row["fields"], messages[row["pk"]]) for row in conversations]
     writings = [writing for writing in writings if not writing.is_idle]
@@ -99,22 +104,33 @@ def restore(found: Sequence[Row], author: Author | None) -> dict[str, int]:
 
 def _writing(fields: Row, messages: Sequence[Row]) -> Writing:
     """What brings one conversation back to at least what the checkpoint has of it."""
-    new = [NewMessage(**_values(one, MESSAGE_FIELDS)) for one in messages]
+    new = [_message(one) for one in messages]
+    leaf = str(fields["current_leaf"] or "")
     row = Conversation.objects.filter(session_id=fields["session_id"]).first()
     if row is None:
-        return Writing(NewConversation(**_values(fields, FIELDS)), messages=new)
+        return Writing(NewConversation(**_values(fields, FIELDS)), messages=new, leaf=leaf)
     here: dict[Any, list[Message]] = defaultdict(list)
     for message in row.messages.order_by("-deleted_revision", "-id"):
         here[_identity(message)].append(message)
     missing, restored = [], []
+    refs: dict[str, int] = {}
     for one in new:
         same = here[_identity(one)]
         old = same.pop() if same else None
         if old is None:
             missing.append(one)
-        elif old.deleted_revision is not None:
+            continue
+        refs[one.ref] = old.pk
+        if old.deleted_revision is not None:
             restored.append(old)
-    return Writing(row, messages=missing, restored=restored, revive=row.deleted_revision is not None)
+    is_back = row.deleted_revision is not None
+    return Writing(row, messages=missing, restored=restored, revive=is_back, refs=refs, leaf=leaf if missing else "")
+
+
+def _message(fields: Row) -> NewMessage:
+    """A message, known by the number that it had."""
+    parent = "" if fields["parent"] is None else str(fields["parent"])
+    return NewMessage(**_values(fields, MESSAGE_FIELDS), ref=str(fields["ref"]), parent=parent)
 
 
 def _identity(one: Message | NewMessage) -> tuple[Any, ...]:

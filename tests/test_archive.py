@@ -22,6 +22,12 @@ def contents(data):
     return rows
 
 
+def indexed(data):
+    """The messages that can be found by their words."""
+    with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as database:
+        return [row for (row,) in database.execute("SELECT id FROM conversation_words_docsize ORDER BY id")]
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """The first release's store, brought up to date and written to, and its export; its server has stopped."""
@@ -50,6 +56,7 @@ def test_an_import_into_an_empty_directory_gives_an_equal_store(source, archive,
 
     assert result.returncode == 0, result.stderr
     assert contents(there) == contents(source)
+    assert indexed(there) == indexed(source) == [row[0] for row in contents(there)["conversation_history"]]
     with running(there) as server:
         assert manage(there, "doctor").returncode == 0
         assert server.request("GET", "/api/state/Scalar?at=13")[1] == b'"again"'

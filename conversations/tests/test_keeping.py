@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils.dateparse import parse_datetime
 
-from conversations import log
+from conversations import log, removing
 from conversations.log import NewConversation, NewMessage
 from conversations.models import Conversation, Message
 from state import audit, checkpoint_files
@@ -151,3 +151,22 @@ def test_the_history_of_what_came_back_verifies(kept):
 
     found = [flaw for check in audit.ADDED for flaw in check(connection, audit.quiet)]
     assert [flaw for flaw in found if "revision 2" in flaw] == []
+
+
+def test_branches_come_back_as_they_were(agent):
+    path = "/api/conversations/b/messages"
+    say = lambda text, **more: agent.post(path, {"speaker": "user", "message": text, **more}, content_type=JSON)  # noqa: E731
+    first, second = (say(text).json()["messages"][0]["id"] for text in ("question", "one answer"))
+    say("after it")
+    other = say("another answer", parent=first).json()["messages"][0]["id"]
+    agent.patch("/api/conversations/b", {"current_leaf": other}, content_type=JSON)
+    agent.post("/api/checkpoints", {"name": "mine", "conversations": True}, content_type=JSON)
+    removing.purge("b", "b", ADA)
+
+    restore(agent)
+
+    assert texts() == ["question", "one answer", "after it", "another answer"]
+    current = agent.get(f"{path}?branch=current").json()["messages"]
+    assert [one["message"] for one in current] == ["question", "another answer"]
+    assert second not in Message.objects.values_list("pk", flat=True)
+    assert restore(agent).json()["brought_back"] == {"conversations": 0, "messages": 0}
