@@ -105,7 +105,7 @@ def test_a_long_conversation_is_read_from_its_end_to_its_beginning(page, server)
         say(server, "long", *[f"message number {n}." for n in range(start, start + 500)])
     open_talk(page, "long")
     assert shown(page)[-1] == "message number 999."
-    assert page.evaluate(f"{SCROLL}.scrollHeight - {SCROLL}.scrollTop - {SCROLL}.clientHeight") < 5
+    page.wait_for_function(f"{SCROLL}.scrollHeight - {SCROLL}.scrollTop - {SCROLL}.clientHeight < 5")
 
     for _ in range(100):
         page.evaluate(f"{SCROLL}.scrollTop = 0")

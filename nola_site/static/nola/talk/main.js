@@ -23,6 +23,8 @@ let newer = null;
 let isLoading = false;
 let isGone = false;
 let unseen = 0;
+let sticks = false; // to the end, while the heights of what is above become known
+let last = { top: 0, height: 0 };
 
 // Pages
 
@@ -73,8 +75,8 @@ function keepingPlace(change, isAbove) {
 const isAtEnd = () => !newer && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < AT_END;
 
 function toEnd() {
+  sticks = true;
   scroll.scrollTop = scroll.scrollHeight;
-  requestAnimationFrame(() => (scroll.scrollTop = scroll.scrollHeight)); // heights are known once they are drawn
   unseen = 0;
   pill();
 }
@@ -86,6 +88,7 @@ async function latest() {
 
 async function first() {
   if (older) show(await messages({ order: "oldest" }));
+  sticks = false;
   scroll.scrollTop = 0;
 }
 
@@ -97,6 +100,7 @@ function pill() {
 
 /** Shows a message, on whatever page or branch it is, and gives its node; null if it is not there. */
 async function jump(id) {
+  sticks = false;
   if (!bubbles.known.has(id)) {
     let page = await messages({ around: id });
     if (!page.messages.some((one) => one.id === id)) page = await messages({ around: id, branch: "all" });
@@ -290,7 +294,12 @@ part("delete").onclick = quietly(async () => {
 part("talk-new").onclick = quietly(latest);
 part("archive").hidden = !data.may_edit;
 for (const name of ["select", "delete"]) part(name).hidden = !data.may_delete;
+new ResizeObserver(() => {
+  if (sticks) scroll.scrollTop = scroll.scrollHeight;
+}).observe(part("talk-list"));
 scroll.addEventListener("scroll", () => {
+  if (scroll.scrollTop < last.top && scroll.scrollHeight === last.height) sticks = isAtEnd(); // somebody has scrolled
+  last = { top: scroll.scrollTop, height: scroll.scrollHeight };
   more();
   if (isAtEnd()) unseen = 0;
   pill();
