@@ -1,36 +1,12 @@
 """The owner at work in a real browser, checked through the API."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.browser import chromium, sign_in
+from tests.browser import sign_in
 from tests.server import Server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}", viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "request",
-        lambda request: None if "127.0.0.1" in request.url or "data:" in request.url else problems.append(request.url),
-    )
-    sign_in(page, server)
-    yield page
-    context.close()
-    assert problems == []
 
 
 def open_key(page: Page, key: str) -> None:
