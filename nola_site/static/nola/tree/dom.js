@@ -1,0 +1,53 @@
+// Elements, made without any markup from data: text is always text.
+
+/** An element: h("button.tree-button", {onclick, "aria-label": "…"}, "text", child, …). */
+export function h(what, properties = {}, ...children) {
+  const [tag, ...classes] = what.split(".");
+  const element = document.createElement(tag);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [name, value] of Object.entries(properties)) {
+    if (typeof value === "function" || name in element) element[name] = value;
+    else if (value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== undefined && child !== null));
+  return element;
+}
+
+export function icon(name) {
+  return h("span.material-symbols-outlined", { "aria-hidden": "true", translate: false }, name);
+}
+
+/** Say something to those who do not see it. */
+export function announce(text) {
+  const region = document.getElementById("tree-said");
+  region.textContent = region.textContent === text ? `${text}\u00a0` : text;
+}
+
+/** Who wrote something, in words: {name, kind: "agent" | "person" | "nola" | "you"}. */
+export function person(actor, me) {
+  if (actor === me) return { name: "You", kind: "you" };
+  const [kind, ...rest] = actor.split(":");
+  const name = rest.join(":");
+  return { name, kind: kind === "key" ? "agent" : kind === "system" ? "nola" : "person" };
+}
+
+const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "narrow" });
+
+/** How long ago a moment is, in a word. */
+export function ago(at) {
+  const seconds = Math.max(0, (Date.now() - new Date(at)) / 1000);
+  if (seconds < 10) return "now";
+  if (seconds < 60) return AGO.format(-Math.round(seconds), "second");
+  if (seconds < 3600) return AGO.format(-Math.round(seconds / 60), "minute");
+  if (seconds < 86400) return AGO.format(-Math.round(seconds / 3600), "hour");
+  return AGO.format(-Math.round(seconds / 86400), "day");
+}
+
+export function bytes(count) {
+  if (count < 1000) return `${count} B`;
+  return count < 1e6 ? `${(count / 1e3).toFixed(count < 1e4 ? 1 : 0)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+}
+
+export function count(number, one, many) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,33 @@
+"""The page of the live tree, and its filter. All else that the page reads and writes goes through the API."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from state import finder, jsontext, store
+
+MAX_WORDS = 200
+
+
+@require_safe
+@ensure_csrf_cookie
+def page(request: HttpRequest) -> HttpResponse:
+    """The tree of all keys."""
+    context = {**admin.site.each_context(request), "title": "Tree", "is_fullwidth": "1"}
+    return TemplateResponse(request, "admin/state/tree.html", context)
+
+
+@require_safe
+def find(request: HttpRequest) -> HttpResponse:
+    """What has the words `q` in its name or value, as a narrowed tree."""
+    words = request.GET.get("q", "").strip()
+    if not 0 < len(words) <= MAX_WORDS:
+        detail = f"q is a text of 1 to {MAX_WORDS} characters to look for"
+        return HttpResponse(jsontext.dump({"detail": detail}), status=422, content_type="application/problem+json")
+    reading = store.read_all()
+    response = HttpResponse(finder.find(reading.text.encode(), words), content_type="application/json")
+    response["Nola-Revision"] = str(reading.revision)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,268 @@
+"""The live tree with others writing: two browsers, a script, and a server that goes away."""
+
+import random
+import threading
+
+import pytest
+
+from tests.browser import sign_in
+from tests.server import running
+from tests.tree import focused, item, open_tree, patch, rows_of, shown, stored, value, write
+
+DOC = {"title": "Move the billing", "status": "running", "steps": [{"id": n, "name": f"step {n}"} for n in range(6)]}
+
+
+def script(server, key: str, count: int) -> None:
+    """`count` changes of all kinds around a member `mine`, which it never touches, always the same ones."""
+    luck = random.Random(7)
+    for number in range(count):
+        steps = len(stored(server, f"/{key}/steps"))
+        at = luck.randrange(steps)
+        match luck.randrange(6):
+            case 0:
+                patch(
+                    server, key, {"op": "add", "path": f"/steps/{at}", "value": {"id": number, "name": f"new {number}"}}
+                )
+            case 1:
+                patch(server, key, {"op": "replace", "path": f"/steps/{at}/name", "value": f"changed {number}"})
+            case 2 if steps > 3:
+                patch(server, key, {"op": "remove", "path": f"/steps/{at}"})
+            case 3:
+                patch(server, key, {"op": "move", "from": f"/steps/{at}", "path": f"/steps/{luck.randrange(steps)}"})
+            case 4:
+                patch(server, key, {"op": "move", "from": "/mine", "path": "/mine", "position": luck.randrange(4)})
+            case _:
+                write(server, "PUT", f"/{key}/counter", number)
+
+
+def test_a_script_writes_200_changes_while_two_people_look_and_one_types(new_page, server):
+    write(server, "PUT", "/Busy", {**DOC, "mine": "old"})
+    one, two = new_page(), new_page()
+    for page in (one, two):
+        open_tree(page, "/Busy/mine")
+        page.click("[data-level='100']")
+        page.wait_for_selector(".tree-node[aria-label^='id:']")
+    opened = [one.get_attribute("id") for one in one.query_selector_all(".tree-node[aria-expanded=true]")]
+    item(one, "mine").press("Enter")
+    typed = one.locator(".tree-input")
+    writer = threading.Thread(target=script, args=(server, "Busy", 200))
+    writer.start()
+    text = "typed while the agent works, a letter at a time"
+
+    typed.fill("")
+    for letter in text:
+        one.keyboard.type(letter)
+        one.wait_for_timeout(30)
+    one.keyboard.press("Home")
+    one.keyboard.press("ArrowRight")
+    while writer.is_alive():
+        one.wait_for_timeout(50)
+
+    assert typed.input_value() == text
+    assert typed.evaluate("input => [document.activeElement === input, input.selectionStart]") == [True, 1]
+    left = [node for id in opened if (node := one.query_selector(f"#{id}"))]
+    assert len(left) > 3
+    assert {node.get_attribute("aria-expanded") for node in left} == {"true"}
+    one.keyboard.press("Enter")
+    for page in (one, two):
+        page.wait_for_function("text => document.querySelector(`[aria-label='mine: text ${text}']`)", arg=text)
+    assert stored(server, "/Busy/mine") == text
+    for page in (one, two):
+        page.click("[data-level='100']")
+        page.wait_for_function("() => !document.querySelector('[role=tree] [aria-expanded=false]')")
+        [rows] = [rows for name, _, rows in shown(page) if name == "Busy"]
+        assert rows == rows_of(stored(server, "/Busy"))
+
+
+def test_text_goes_to_its_item_although_others_came_before_it(new_page, server):
+    write(server, "PUT", "/Queue", ["first", "second", {"deep": "x"}])
+    page = new_page()
+    open_tree(page, "/Queue/1")
+    page.keyboard.press("Enter")
+    page.keyboard.press("End")
+    page.keyboard.type(", edited")
+
+    patch(server, "Queue", {"op": "add", "path": "/0", "value": "zero"}, {"op": "add", "path": "/0", "value": "less"})
+    page.wait_for_selector("[aria-label='0: text less']")
+
+    assert page.locator(".tree-input").input_value() == "second, edited"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[aria-label='3: text second, edited']:not(.tree-saving)")
+    assert stored(server, "/Queue") == ["less", "zero", "first", "second, edited", {"deep": "x"}]
+
+
+def test_a_change_by_others_is_shown_with_who_made_it(page, server):
+    write(server, "PUT", "/Seen", {"mood": "calm"})
+    open_tree(page, "/Seen/mood")
+    before = page.evaluate("document.querySelector('.tree-scroll').scrollTop")
+
+    write(server, "PUT", "/Seen/mood", "curious")
+
+    page.wait_for_selector("[aria-label='mood: text curious'].tree-fresh .tree-who", timeout=3000)
+    assert "default" in item(page, "mood").locator(".tree-who").inner_text()
+    assert "default" in page.inner_text(".tree-activity li:first-child")
+    assert "curious" in page.inner_text(".tree-activity li:first-child")
+    assert page.evaluate("document.querySelector('.tree-scroll').scrollTop") == before
+    assert focused(page) == "mood: text curious"
+
+
+@pytest.fixture
+def met(page, server):
+    """I am typing in a value that somebody else has just changed."""
+    write(server, "PUT", "/Met", {"status": "running", "other": 1})
+    open_tree(page, "/Met/status")
+    page.keyboard.press("Enter")
+    page.locator(".tree-input").fill("paused")
+    write(server, "PUT", "/Met/status", "blocked")
+    page.wait_for_selector(".tree-conflict >> text=default changed this while you were editing it")
+    return page
+
+
+def test_both_sides_of_a_conflict_are_shown_and_nothing_is_written(met, server):
+    met.locator(".tree-input").press("Enter")
+
+    assert "blocked" in met.inner_text(".tree-conflict")
+    assert met.locator(".tree-input").input_value() == "paused"
+    assert focused(met) == "BUTTON"
+    assert stored(server, "/Met/status") == "blocked"
+
+
+def test_of_a_conflict_mine_is_kept(met, server):
+    met.click("text=Keep mine")
+
+    met.wait_for_selector("[aria-label='status: text paused']:not(.tree-saving)")
+    assert stored(server, "/Met") == {"status": "paused", "other": 1}
+
+
+def test_of_a_conflict_theirs_is_taken(met, server):
+    met.click("text=Take theirs")
+
+    assert value(met, "status").inner_text() == "blocked"
+    assert met.locator(".tree-edit").count() == 0
+    assert stored(server, "/Met/status") == "blocked"
+
+
+@pytest.mark.parametrize(
+    ("choice", "result"), [("Put it back with mine", {"z": 0, "a": {"b": "mine"}}), ("Let it go", {"z": 0})]
+)
+def test_what_i_edit_is_removed_by_somebody(page, server, choice, result):
+    write(server, "PUT", "/Lost", {"a": {"b": "theirs"}, "z": 0})
+    open_tree(page, "/Lost/a/b")
+    page.keyboard.press("Enter")
+    page.locator(".tree-input").fill("mine")
+
+    write(server, "DELETE", "/Lost/a")
+    page.wait_for_selector("text=default removed this while you were editing it")
+    assert page.locator(".tree-input").input_value() == "mine"
+    page.click(f"text={choice}")
+
+    page.wait_for_function("() => !document.querySelector('.tree-edit, .tree-gone')")
+    page.wait_for_selector(f"[aria-label='Lost: object, {len(result)} member{'s' * (len(result) > 1)}']")
+    assert stored(server, "/Lost") == result
+    [rows] = [rows for name, _, rows in shown(page) if name == "Lost"]
+    assert [name for name, _, _ in rows] == list(result)
+
+
+def test_a_conflict_that_only_the_server_sees_is_shown_too(page, server, problems):
+    """Their change is committed while mine is on its way, so that my page cannot know it."""
+    write(server, "PUT", "/Late", {"status": "running"})
+    open_tree(page, "/Late/status")
+
+    def overtake(route):
+        write(server, "PUT", "/Late/status", "blocked")
+        route.continue_()
+
+    page.route("**/api/state?*base=*", overtake, times=1)
+    page.keyboard.press("Enter")
+    page.locator(".tree-input").fill("paused")
+    page.keyboard.press("Enter")
+
+    page.wait_for_selector(".tree-conflict")
+    assert "blocked" in page.inner_text(".tree-conflict")
+    assert page.locator(".tree-input").input_value() == "paused"
+    page.click("text=Keep mine")
+    page.wait_for_selector("[aria-label='status: text paused']:not(.tree-saving)")
+    assert stored(server, "/Late/status") == "paused"
+    problems[:] = [one for one in problems if "409" not in one]
+
+
+def test_a_refused_write_is_taken_back_in_sight(page, server, problems):
+    write(server, "PUT", "/Refused", {"size": 14})
+    open_tree(page, "/Refused/size")
+
+    page.keyboard.press("Enter")
+    page.locator(".tree-input").fill("1e400")
+    page.keyboard.press("Enter")
+
+    page.wait_for_selector(".tree-note >> text=Not saved")
+    assert value(page, "size").inner_text() == "14"
+    assert stored(server, "/Refused/size") == 14
+    page.click("text=Edit again")
+    assert page.locator(".tree-input").input_value() == "1e400"
+    problems[:] = [one for one in problems if "400" not in one]
+
+
+def test_the_server_is_killed_and_comes_back(browser, tmp_path):
+    with running(tmp_path / "data") as server:
+        write(server, "PUT", "/Alive", {"mine": "a", "theirs": "a"})
+        context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
+        page = context.new_page()
+        sign_in(page, server)
+        open_tree(page, "/Alive/mine")
+        server.kill()
+        page.wait_for_selector("[data-status=lost]", timeout=15_000)
+        page.keyboard.press("Enter")
+        page.locator(".tree-input").fill("written while it was away")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[aria-label^='mine: text written'].tree-saving")
+
+        server.start()
+        write(server, "PUT", "/Alive/theirs", "b")
+
+        page.wait_for_selector("[data-status=live]", timeout=20_000)
+        page.wait_for_selector("[aria-label^='mine: text written']:not(.tree-saving)", timeout=20_000)
+        page.wait_for_selector("[aria-label='theirs: text b']")
+        assert stored(server, "/Alive") == {"mine": "written while it was away", "theirs": "b"}
+        context.close()
+
+
+def test_two_tabs_share_one_stream(new_page, server):
+    write(server, "PUT", "/Tabs", {"n": 0})
+    page = new_page()
+    streams = []
+    page.context.on(
+        "request", lambda request: streams.append(request) if request.resource_type == "eventsource" else None
+    )
+    open_tree(page, "/Tabs/n")
+    other = page.context.new_page()
+    open_tree(other, "/Tabs/n")
+
+    write(server, "PUT", "/Tabs/n", 1)
+
+    for tab in (page, other):
+        tab.wait_for_selector("[aria-label='n: 1']")
+    assert len(streams) == 1
+
+
+def test_without_streams_it_is_live_all_the_same(browser, tmp_path):
+    command = (
+        "-m",
+        "gunicorn",
+        "nola_site.wsgi",
+        "--bind",
+        "127.0.0.1:{port}",
+        "--threads",
+        "4",
+        "--no-control-socket",
+    )
+    with running(tmp_path / "data") as once:
+        write(once, "PUT", "/Polled", {"n": 0})
+    with running(tmp_path / "data", *command) as server:
+        context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
+        page = context.new_page()
+        sign_in(page, server)
+        open_tree(page, "/Polled/n")
+        for number in range(1, 4):
+            write(server, "PUT", "/Polled/n", number)
+            page.wait_for_selector(f"[aria-label='n: {number}']", timeout=10_000)
+        context.close()
