@@ -1,16 +1,53 @@
 """`make screenshots`: the pictures of the docs, taken from a server with its seeds and a few changes."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.browser import chromium, sign_in
-from tests.server import ROOT, running
+from playwright.sync_api import Page
 
-SHOTS = [
-    ("edit-light", "/admin/state/stateentry/Identity/change/", "light", 1280),
-    ("keys-dark", "/admin/state/stateentry/", "dark", 1280),
-    ("history-light", "/admin/state/revision/", "light", 1280),
-    ("edit-phone", "/admin/state/stateentry/Identity/change/", "dark", 390),
+from tests.browser import chromium, sign_in
+from tests.server import ROOT, Server, running
+
+TREE = "/admin/state/tree/"
+Act = Callable[[Page, Server], None]
+
+
+def open_some(page: Page, server: Server) -> None:
+    """The tree with its first levels open, and a change that an agent has just made."""
+    page.wait_for_selector("[data-status=live]")
+    page.keyboard.press("2")
+    page.locator(".tree-node[aria-label^='Preferences:']").focus()
+    page.keyboard.press("3")
+    page.wait_for_selector(".tree-node[aria-label^='accent:']")
+    server.request("PUT", "/api/state/Preferences/reply_length", b'"short"')
+    server.request("PUT", "/api/state/Preferences/reply_length", b'"long"')
+    page.wait_for_selector("[aria-label='reply_length: text long'].tree-fresh")
+    page.locator(".tree-node[aria-label^='accent:']").focus()
+
+
+def meet(page: Page, server: Server) -> None:
+    """An agent changes what is being edited."""
+    page.wait_for_selector("[data-status=live]")
+    page.wait_for_selector(".tree-node[aria-label^='reply_length:']:focus")
+    page.keyboard.press("Enter")
+    page.locator(".tree-input").fill("as short as you can")
+    server.request("PUT", "/api/state/Preferences/reply_length", b'"never more than a page"')
+    page.wait_for_selector(".tree-conflict")
+
+
+def nothing(page: Page, server: Server) -> None: ...
+
+
+SHOTS: list[tuple[str, str, str, int, Act]] = [
+    ("tree-light", f"{TREE}#/Preferences/reply_length", "light", 1280, open_some),
+    ("tree-dark", f"{TREE}#/Preferences/reply_length", "dark", 1280, open_some),
+    ("tree-phone", f"{TREE}#/Preferences/reply_length", "dark", 390, open_some),
+    ("tree-conflict", f"{TREE}#/Preferences/reply_length", "light", 1280, meet),
+    ("edit-light", "/admin/state/stateentry/Identity/change/", "light", 1280, nothing),
+    ("keys-dark", "/admin/state/stateentry/", "dark", 1280, nothing),
+    ("history-light", "/admin/state/revision/", "light", 1280, nothing),
+    ("edit-phone", "/admin/state/stateentry/Identity/change/", "dark", 390, nothing),
 ]
 CHANGES = [
     ("Identity/owner/name", b'"Ada"'),
@@ -27,12 +64,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, running(Path(scratch) / "data") as server, chromium() as browser:
         for path, body in CHANGES:
             server.request("PUT", f"/api/state/{path}", body)
-        for name, path, scheme, width in SHOTS:
+        for name, path, scheme, width, act in SHOTS:
             context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
             page = context.new_page()
             sign_in(page, server)
             page.goto(f"http://127.0.0.1:{server.port}{path}")
-            page.wait_for_load_state("networkidle")
+            page.wait_for_load_state("load")
+            act(page, server)
+            page.wait_for_timeout(400)
             page.screenshot(path=folder / f"{name}.png")
             context.close()
 

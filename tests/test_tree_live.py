@@ -91,6 +91,59 @@ def test_text_goes_to_its_item_although_others_came_before_it(new_page, server):
     assert stored(server, "/Queue") == ["less", "zero", "first", "second, edited", {"deep": "x"}]
 
 
+def test_a_browser_that_cannot_move_an_editor_keeps_the_caret_too(new_page, server):
+    write(server, "PUT", "/Moved", ["a", "b", "typing here"])
+    page = new_page()
+    page.add_init_script("delete Element.prototype.moveBefore")
+    open_tree(page, "/Moved/2")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Home")
+    page.keyboard.type("not ")
+
+    patch(server, "Moved", {"op": "move", "from": "/2", "path": "/0"})
+    page.wait_for_selector("[aria-label='2: text b']")
+
+    page.keyboard.type("yet ")
+    assert page.locator(".tree-input").input_value() == "not yet typing here"
+    assert stored(server, "/Moved") == ["typing here", "a", "b"]
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[aria-label='0: text not yet typing here']:not(.tree-saving)")
+    assert stored(server, "/Moved") == ["not yet typing here", "a", "b"]
+
+
+def test_a_change_too_large_to_be_told_is_read(page, server):
+    write(server, "PUT", "/Large", {"text": "small", "list": [1, 2], "open": {"a": 1}})
+    open_tree(page, "/Large/open/a")
+
+    large = {"text": "x" * 100_000, "list": [1, 2, 3], "open": {"b": 2, "a": 3}}
+    write(server, "PUT", "/Large", large)
+
+    page.wait_for_selector("[aria-label='a: 3']")
+    page.wait_for_selector("[aria-label='list: list, 3 items']")
+    assert focused(page) == "a: 3"
+    [rows] = [rows for name, _, rows in shown(page) if name == "Large"]
+    assert [name for name, _, _ in rows] == list(large)
+    assert rows[2] == ["open", "object", [["b", "number", "2"], ["a", "number", "3"]]]
+
+
+def test_another_history_is_read_from_the_start(page, server):
+    """As after an older database file was put back: the feed says reset, and what is shown is read anew."""
+    write(server, "PUT", "/Again", {"a": [1, 2], "b": "x"})
+    open_tree(page, "/Again/a/0")
+    page.evaluate("""async () => {
+      const {app} = await import('/static/nola/tree/main.js');
+      const node = app.tree.find(['Again', 'b']);
+      node.value = 'not what the server has';
+      app.tree.find(['Again', 'a']).kids.pop();
+      app.view.changed(node);
+      app.feed.on.reset(app.memory.revision);
+    }""")
+
+    page.wait_for_selector("[aria-label='b: text x']")
+    page.wait_for_selector("[aria-label='1: 2']")
+    assert focused(page) == "0: 1"
+
+
 def test_a_change_by_others_is_shown_with_who_made_it(page, server):
     write(server, "PUT", "/Seen", {"mood": "calm"})
     open_tree(page, "/Seen/mood")

@@ -8,7 +8,7 @@ const PAUSES = [300, 700, 1500, 3000, 5000]; // milliseconds between attempts wh
 /** A refusal: a problem document (RFC 9457), with its `conflicts` told exactly. */
 export class Problem extends Error {
   constructor(status, body) {
-    super(text_of(body, "detail") ?? `the server answered with ${status}`);
+    super(status === 401 ? "you are signed out; sign in again in another tab" : text_of(body, "detail") ?? `the server answered with ${status}`);
     this.status = status;
     this.line = body && plain(member(body, "line") ?? { type: "null" });
     this.column = body && plain(member(body, "column") ?? { type: "null" });

@@ -2,17 +2,16 @@
 
 import { h, icon } from "./dom.js";
 import { write } from "./json.js";
-import { spoken } from "./view.js";
 
 const LONG = 2000;
 
 /** Show their side below my editor: theirs is a value, or undefined where it is gone. */
-export function show(editor, { who, theirs, places = [], yours, keep, take, again }) {
+export function show(editor, { who, theirs, places, keep, take, again }) {
   editor.conflict?.remove();
   const said = theirs === undefined && !places.length ? `${who} removed this while you were editing it.` : `${who} changed this while you were editing it.`;
   const sides = places.length
-    ? places.map((place) => h("div.tree-place", {}, h("code", {}, place.pointer), side("Theirs", place.theirs), side("Yours", place.yours)))
-    : theirs === undefined ? [] : [h("div.tree-place", {}, side("Theirs", theirs), ...(yours ? [side("Yours", yours)] : []))];
+    ? places.map((place) => h("div.tree-place", {}, h("code", {}, place.pointer || "All of it"), side("Theirs", place.theirs), side("Yours", place.yours)))
+    : theirs === undefined ? [] : [h("div.tree-place", {}, side("Theirs", theirs))];
   const gone = theirs === undefined && !places.length;
   editor.conflict = h("div.tree-conflict", { role: "alertdialog", "aria-label": said },
     h("div.tree-conflict-said", {}, icon("call_split"), h("strong", {}, said)),
@@ -37,7 +36,7 @@ function told(value) {
   if (value === undefined) return "(removed)";
   if (value.type === "text") return value.text.slice(0, LONG) || "(empty)";
   if (value.members || value.items) return write(value, "  ").slice(0, LONG);
-  return value.isRoot === undefined ? write(value) : spoken(value);
+  return write(value);
 }
 
 /** A node as a value to show, as far as it is loaded. */

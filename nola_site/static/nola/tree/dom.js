@@ -1,5 +1,8 @@
 // Elements, made without any markup from data: text is always text.
 
+/** Whether an element that has the focus is just being put somewhere else, so that nobody has left it. */
+export const moving = { now: false };
+
 /** An element: h("button.tree-button", {onclick, "aria-label": "…"}, "text", child, …). */
 export function h(what, properties = {}, ...children) {
   const [tag, ...classes] = what.split(".");
@@ -28,7 +31,8 @@ export function person(actor, me) {
   if (actor === me) return { name: "You", kind: "you" };
   const [kind, ...rest] = actor.split(":");
   const name = rest.join(":");
-  return { name, kind: kind === "key" ? "agent" : kind === "system" ? "nola" : "person" };
+  if (kind === "key") return { name: `agent ${name}`, kind: "agent" };
+  return { name, kind: kind === "system" ? "nola" : "person" };
 }
 
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "narrow" });

@@ -1,7 +1,7 @@
 // Editing in place. One editor is open at a time; what is typed in it stays until its owner saves it or lets it go,
 // whatever happens around it.
 
-import { h, icon } from "./dom.js";
+import { h, icon, moving } from "./dom.js";
 import { guess, parse } from "./json.js";
 
 export const TYPES = [
@@ -25,9 +25,10 @@ export class Unfit extends Error {
 
 export class Editor {
   /** @param options
-   *   node: whose row it is in; host: the element it is put in · text: what to begin with · label: for those who listen
+   *   node: what is edited; host: the element it is put in · text: what to begin with · label: for those who listen
    *   read(text, type): what it means; throws Unfit · save(meaning) · closed(refocus)
-   *   type: shows the choice of types · block: below the row, where Enter makes a new line · preview(meaning): a hint */
+   *   type: shows the choice of types · block: below the row, where Enter makes a new line · preview(meaning): a hint
+   *   always: save it also if nothing was changed · keeps: stay open when it is left · cancelled() */
   constructor(options) {
     Object.assign(this, options);
     this.initial = { text: this.text, type: this.type };
@@ -47,7 +48,7 @@ export class Editor {
   }
 
   button(label, symbol, act) {
-    return h("button.tree-icon", { type: "button", title: label, "aria-label": label, onclick: act }, icon(symbol));
+    return h("button.tree-icon", { type: "button", title: label, onclick: act }, icon(symbol), h("span.tree-label", {}, label));
   }
 
   open(select = true) {
@@ -100,7 +101,13 @@ export class Editor {
   tell() {
     const how = this.block ? "Ctrl+Enter saves · Esc cancels" : "Enter saves · Esc cancels · Shift+Enter new line";
     const meaning = this.preview && this.attempt();
-    this.hint.replaceChildren(...(meaning ? [this.preview(meaning)] : []), h("span.tree-keys", {}, how));
+    this.hint.replaceChildren(...(meaning ? [this.preview(meaning)] : []), h("span.tree-keys", {}, how), ...(this.said ? [this.said] : []));
+  }
+
+  /** Keep an element in the hint. */
+  say(element) {
+    this.said = element;
+    this.tell();
   }
 
   attempt() {
@@ -124,7 +131,7 @@ export class Editor {
 
   /** Leaving it for another part of the page saves it; leaving the page does not, nor what cannot be saved. */
   left({ relatedTarget }) {
-    if (this.ended || !document.hasFocus() || this.element.contains(relatedTarget)) return;
+    if (this.ended || moving.now || !document.hasFocus() || this.element.contains(relatedTarget)) return;
     if (!this.isChanged && !this.conflict) this.close(false);
     else if (!this.conflict && !this.keeps) this.submit(false);
   }

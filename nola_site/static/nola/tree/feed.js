@@ -50,7 +50,7 @@ export class Feed {
     led.catch((error) => {
       if (error.name !== "AbortError") throw error;
     });
-    this.pull().catch(() => this.on.status("lost"));
+    this.pull().then(() => this.on.status("live"), () => this.on.status("lost"));
   }
 
   leave() {

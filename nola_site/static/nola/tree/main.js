@@ -14,6 +14,7 @@ import { Tools, sheet } from "./menu.js";
 import { Mine } from "./mine.js";
 import { Tree } from "./model.js";
 import { View } from "./view.js";
+import { free_name } from "./writes.js";
 
 const page = document.getElementById("nola-tree");
 const part = (name) => page.querySelector(`[data-part="${name}"]`);
@@ -23,6 +24,7 @@ const STATUS = { live: "Live", lost: "Reconnecting …", out: "Signed out", away
 const ALL = 100; // levels
 
 const loading = new Set();
+let addressing;
 const app = { sheet, run, level };
 app.view = new View(part("list"), part("scroll"), {
   more: (node) => more(node),
@@ -34,7 +36,7 @@ app.tree = new Tree(app.view);
 app.feed = new Feed({ event: (event) => app.memory.take(event), reset: (revision) => app.memory.reset(revision), status });
 app.memory = new Memory(app.tree, app.feed, me, { batch: (change) => app.view.batch(change), applied, waiting: () => status("lost") });
 app.activity = new Activity(part("activity"), me, (tokens) => app.actions.reveal(tokens));
-app.mine = new Mine(app.memory, { undo: part("undo"), redo: part("redo") }, part("messages"), (revision) => app.actions.goTo(revision));
+app.mine = new Mine(app.memory, { undo: part("undo"), redo: part("redo") }, part("messages"), (revision) => app.actions.goTo({ revision }));
 app.actions = new Actions(app.tree, app.memory, app.view, app.mine, app.activity);
 app.tools = new Tools(app.view, part("foot"), run);
 app.drag = new Drag(app.view, app.tools, part("scroll"), (...where) => app.actions.move(...where));
@@ -78,7 +80,8 @@ function status(what) {
 function here(node) {
   const { tokens } = node;
   app.tools.on(node);
-  history.replaceState(null, "", `#${tokens.map((token) => pointerOf([token]).replace(/[^/]+/, encodeURIComponent)).join("")}`);
+  clearTimeout(addressing); // browsers refuse too many changes of the address
+  addressing = setTimeout(() => history.replaceState(null, "", `#${tokens.map((token) => pointerOf([token]).replace(/[^/]+/, encodeURIComponent)).join("")}`), 200);
   const crumb = (label, at) => h("button.tree-crumb", { type: "button", onclick: () => app.actions.reveal(tokens.slice(0, at)), "aria-current": at === tokens.length ? "true" : undefined }, label === "" ? "(no name)" : label);
   part("crumbs").replaceChildren(...tokens.flatMap((token, at) => [h("span.tree-dim", { "aria-hidden": "true" }, "›"), crumb(token, at + 1)]).slice(1));
 }
@@ -119,9 +122,9 @@ function run(name, node) {
     json: () => actions.editJSON(node),
     type: () => (node.isContainer ? actions.editJSON(node) : actions.edit(node, { pick: true })),
     rename: () => actions.rename(node),
-    add: () => (node.isContainer ? actions.add(node) : actions.add(node.isKey ? app.tree.root : node, node.isKey ? {} : { before: nextTo })),
-    after: () => actions.add(node.isKey ? app.tree.root : node.parent, { before: node.isKey ? null : nextTo }),
-    before: () => actions.add(node.isKey ? app.tree.root : node.parent, { before: node.isKey ? null : node }),
+    add: () => (node.isContainer ? actions.add(node) : does.after()),
+    after: () => actions.add(node.parent, { before: node.isKey ? null : nextTo }),
+    before: () => actions.add(node.parent, { before: node.isKey ? null : node }),
     duplicate: () => actions.duplicate(node),
     delete: () => actions.remove(node),
     up: () => actions.nudge(node, -1),
@@ -158,7 +161,7 @@ async function paste(node, next) {
   }
   const text = await navigator.clipboard?.readText?.().catch(() => "");
   if (!text) return announce("Nothing to paste");
-  return app.actions.add(parent, { before, text: parent.type === "array" ? text : `${await app.actions.freeName(parent, "pasted")}: ${text}` });
+  return app.actions.add(parent, { before, text: parent.type === "array" ? text : `${await free_name(app.memory, parent, "pasted")}: ${text}` });
 }
 
 async function clip(text, said) {
@@ -219,7 +222,7 @@ function listen() {
   part("all").onclick = async () => download("memory.json", (await call("GET", "/api/state")).text);
   part("aside").onclick = () => aside(!page.classList.contains("tree-with-activity"));
   addEventListener("hashchange", () => to_hash());
-  addEventListener("beforeunload", (event) => app.actions.session?.isChanged && event.preventDefault());
+  addEventListener("beforeunload", (event) => (app.actions.session?.isChanged || app.memory.writing) && event.preventDefault());
 }
 
 function aside(open) {

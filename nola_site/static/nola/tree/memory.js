@@ -40,8 +40,12 @@ export class Memory {
   pump() {
     if (!this.events.length) return;
     this.on.batch(() => {
-      while (this.events.length && !this.reads && !(this.writing && this.events[0].actor === this.me)) this.next();
+      while (this.events.length && !this.reads && !this.isMaybeMine(this.events[0])) this.next();
     });
+  }
+
+  isMaybeMine(event) {
+    return this.writing && event?.actor === this.me;
   }
 
   next() {
@@ -73,10 +77,11 @@ export class Memory {
     this.refresh(this.tree.root);
   }
 
-  /** Return once the tree has come to a revision. */
-  async reach(revision) {
+  /** Return once the tree has come to a revision. A `patient` one lets a write of mine be answered first. */
+  async reach(revision, patient = false) {
     while (this.revision < revision) {
-      if (this.events.length) this.on.batch(() => this.next());
+      if (patient && this.isMaybeMine(this.events[0])) await this.answered;
+      else if (this.events.length) this.on.batch(() => this.next());
       else await this.news();
     }
   }
@@ -103,7 +108,7 @@ export class Memory {
   async attempt(fetch, take) {
     for (;;) {
       const answer = await fetch();
-      await this.reach(answer.revision);
+      await this.reach(answer.revision, true);
       if (this.revision === answer.revision) return this.on.batch(() => take(answer));
     }
   }
@@ -193,7 +198,9 @@ export class Memory {
       this.writing = true;
       let revision;
       try {
-        ({ revision } = await api.send(sent, this.on.waiting));
+        const answer = api.send(sent, this.on.waiting);
+        this.answered = answer.then(() => {}, () => {});
+        ({ revision } = await answer);
         if (revision > base) this.mine.add(revision);
       } finally {
         this.writing = false;
@@ -213,10 +220,16 @@ export class Memory {
     });
   }
 
+  /** Put a value in the place of a node. */
   set(node, value) {
     return this.write((base) => {
       if (!node.isAttached) throw new Gone("it is not there any more");
       return api.put(node.tokens, write(value), base);
     });
+  }
+
+  /** Put a text in the place of what was `stored` ({tokens, revision}): what others have changed since then stays. */
+  replace(stored, text) {
+    return this.write(() => api.put(stored.tokens, text, stored.revision));
   }
 }

@@ -15,7 +15,7 @@ export const COMMANDS = [
   ["up", "Move up", "arrow_upward", "Alt+↑", (node) => !node.isKey],
   ["down", "Move down", "arrow_downward", "Alt+↓", (node) => !node.isKey],
   ["out", "Move out", "arrow_back", "Alt+←", (node) => !node.isKey && !node.parent.isKey],
-  ["in", "Move into the one above", "arrow_forward", "Alt+→", (node) => !node.isKey],
+  ["in", "Move in", "arrow_forward", "Alt+→", (node) => !node.isKey],
   ["cut", "Cut, to move it", "content_cut", "Ctrl+X", () => true],
   ["paste", "Paste", "content_paste", "Ctrl+V", () => true],
   ["copy", "Copy value", "content_copy", "Ctrl+C", () => true],
@@ -28,7 +28,7 @@ export const COMMANDS = [
 const GROUPS = [["json", "type", "rename"], ["add", "after", "before", "duplicate"], ["up", "down", "out", "in", "cut", "paste"], ["copy", "path", "download"], ["history", "form"], ["delete"]];
 
 const KEYS = [
-  ["Move about", [["↑ ↓", "Up and down"], ["→ ←", "Open and close, in and out"], ["Home End", "First and last"], ["Page ↑ ↓", "A screen up or down"], ["1 … 9", "Open down to that level"], ["*", "Open all beside it"], ["/", "Filter names and values"]]],
+  ["Move about", [["↑ ↓", "Up and down"], ["→ ←", "Open and close"], ["Home End", "First and last"], ["PgUp PgDn", "Twenty up or down"], ["1 – 9", "Open down to that level"], ["*", "Open all beside it"], ["/", "Filter names and values"]]],
   ["Edit", [["Enter", "Edit, or open and close"], ["Space", "Switch yes and no"], ["F2 or R", "Rename"], ["T", "Change the type"], ["E", "Edit as JSON"], ["A", "Add inside, or after"], ["O", "Add after"], ["B", "Insert before"], ["D", "Duplicate"], ["Delete", "Delete"]]],
   ["Move and copy", [["Alt+↑ ↓", "Move up and down"], ["Alt+← →", "Move out and in"], ["Ctrl+X Ctrl+V", "Cut, and paste elsewhere"], ["Ctrl+C", "Copy the value"], ["P", "Copy the path"], ["M", "All commands"]]],
   ["Undo", [["Ctrl+Z", "Undo my last edit"], ["Ctrl+Shift+Z", "Redo"], ["?", "This sheet"]]],
@@ -107,7 +107,7 @@ function menu_key(menu, event) {
 export function sheet() {
   const dialog = h("dialog.tree-sheet", { "aria-labelledby": "tree-sheet-title" },
     h("div.tree-sheet-head", {}, h("h2", { id: "tree-sheet-title" }, "Keyboard shortcuts"), h("button.tree-icon", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"))),
-    h("div.tree-sheet-body", {}, ...KEYS.map(([title, keys]) => h("section", {}, h("h3", {}, title), h("dl", {}, ...keys.flatMap(([key, what]) => [h("dt", {}, ...key.split(" ").map((one) => h("kbd", {}, one))), h("dd", {}, what)]))))));
+    h("div.tree-sheet-body", {}, ...KEYS.map(([title, keys]) => h("section", {}, h("h3", {}, title), h("dl", {}, ...keys.flatMap(([key, what]) => [h("dt", {}, ...key.split(" ").map((one) => (["or", "–"].includes(one) ? one : h("kbd", {}, one)))), h("dd", {}, what)]))))));
   dialog.onclick = (event) => event.target === dialog && dialog.close();
   dialog.onclose = () => dialog.remove();
   document.body.append(dialog);

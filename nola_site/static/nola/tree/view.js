@@ -1,7 +1,7 @@
 // The tree on the page: one element a node, made when its parent is opened, and from then on only changed. A change
 // elsewhere never touches the element that somebody is typing in, and nothing that is seen moves by it.
 
-import { bytes, count, h, icon } from "./dom.js";
+import { bytes, count, h, icon, moving } from "./dom.js";
 
 const SHOWN = 300; // characters of a text in its row
 const FRESH = 6000; // milliseconds that a change by somebody else stays marked
@@ -57,10 +57,9 @@ export class View {
   inserted(node) {
     if (!this.groupOf(node.parent)) return;
     const element = node.el ?? this.make(node);
-    const { kids, prefix } = node.parent;
-    const at = kids.indexOf(node);
-    const next = at + 1 === prefix && node.parent.more ? node.parent.more : kids.slice(at + 1).find((kid) => kid.el?.isConnected)?.el;
-    place(this.groupOf(node.parent), element, next ?? null);
+    const { kids, more } = node.parent;
+    const next = kids.slice(kids.indexOf(node) + 1).find((kid) => kid.el?.isConnected)?.el;
+    place(this.groupOf(node.parent), element, next ?? more ?? null);
   }
 
   removed(node) {
@@ -150,8 +149,8 @@ export class View {
     this.label(node, name);
     value.className = `tree-value tree-${shown.type}`;
     value.replaceChildren(...content(shown));
-    node.el.classList.toggle("tree-saving", Boolean(node.pending ?? node.pendingName));
-    if (node.isContainer) node.el.setAttribute("aria-expanded", String(node.open));
+    node.el.classList.toggle("tree-saving", Boolean(node.pending ?? node.pendingName ?? node.moving));
+    if (node.isContainer && node.size) node.el.setAttribute("aria-expanded", String(node.open));
     else node.el.removeAttribute("aria-expanded");
     this.describe(node);
   }
@@ -187,6 +186,13 @@ export class View {
     this.fillMore(node);
   }
 
+  /** An empty group, to add the first one to. */
+  addGroup(node) {
+    node.group = h("ul.tree-group", { role: "group" });
+    node.el.append(node.group);
+    return node.group;
+  }
+
   /** The row that says how much more there is; it loads the next page when it comes into sight. */
   fillMore(node) {
     const left = node.size - node.prefix;
@@ -198,10 +204,11 @@ export class View {
     if (!node.more) {
       node.more = h("li.tree-more", { role: "treeitem", tabIndex: -1, onclick: () => this.on.more(node) }, h("div.tree-row"));
       node.more.node = node;
-      const pinned = node.kids.slice(node.prefix).find((kid) => kid.el)?.el;
-      this.groupOf(node).insertBefore(node.more, pinned ?? null);
       this.onscreen.observe(node.more);
     }
+    const group = this.groupOf(node);
+    const next = node.kids[node.prefix - 1]?.el.nextElementSibling ?? (node.prefix ? null : group.firstElementChild);
+    if (next !== node.more) group.insertBefore(node.more, next);
     const text = `${left.toLocaleString("en")} more …`;
     node.more.firstChild.textContent = text;
     node.more.setAttribute("aria-label", text);
@@ -318,10 +325,19 @@ export function short(text) {
   return text.length > LONG ? `${text.slice(0, LONG)}…` : text || "(empty)";
 }
 
-/** Put an element somewhere, and leave focus, caret and scrolling in it as they are, where the browser can. */
+/** Put an element somewhere, and leave focus, caret and scrolling in it as they are. */
 function place(parent, element, next) {
-  if (element.isConnected && parent.moveBefore) parent.moveBefore(element, next);
-  else parent.insertBefore(element, next);
+  const typing = element.contains(document.activeElement) ? document.activeElement : undefined;
+  if (element.isConnected && parent.moveBefore) return parent.moveBefore(element, next);
+  if (!typing) return parent.insertBefore(element, next);
+  const { selectionStart, selectionEnd, scrollTop } = typing; // browsers that cannot move drop the focus
+  moving.now = true;
+  parent.insertBefore(element, next);
+  typing.focus({ preventScroll: true });
+  if (selectionStart !== undefined) typing.setSelectionRange(selectionStart, selectionEnd);
+  typing.scrollTop = scrollTop;
+  moving.now = false;
+  return undefined;
 }
 
 function after(element) {
