@@ -16,14 +16,12 @@ Act = Callable[[Page, Server], None]
 def open_some(page: Page, server: Server) -> None:
     """The tree with its first levels open, and a change that an agent has just made."""
     page.wait_for_selector("[data-status=live]")
-    page.keyboard.press("2")
-    page.locator(".tree-node[aria-label^='Preferences:']").focus()
+    page.wait_for_selector(".tree-node[aria-label^='time_zone:']:focus")
     page.keyboard.press("3")
     page.wait_for_selector(".tree-node[aria-label^='accent:']")
-    server.request("PUT", "/api/state/Preferences/reply_length", b'"short"')
-    server.request("PUT", "/api/state/Preferences/reply_length", b'"long"')
-    page.wait_for_selector("[aria-label='reply_length: text long'].tree-fresh")
-    page.locator(".tree-node[aria-label^='accent:']").focus()
+    told = "she" if b"they" in server.request("GET", "/api/state/Identity/owner")[1] else "they"
+    server.request("PUT", "/api/state/Identity/owner/pronouns", f'"{told}"'.encode())
+    page.wait_for_selector(f"[aria-label='pronouns: text {told}'].tree-fresh")
 
 
 def meet(page: Page, server: Server) -> None:
@@ -40,9 +38,9 @@ def nothing(page: Page, server: Server) -> None: ...
 
 
 SHOTS: list[tuple[str, str, str, int, Act]] = [
-    ("tree-light", f"{TREE}#/Preferences/reply_length", "light", 1280, open_some),
-    ("tree-dark", f"{TREE}#/Preferences/reply_length", "dark", 1280, open_some),
-    ("tree-phone", f"{TREE}#/Preferences/reply_length", "dark", 390, open_some),
+    ("tree-light", f"{TREE}#/Identity/owner/time_zone", "light", 1280, open_some),
+    ("tree-dark", f"{TREE}#/Identity/owner/time_zone", "dark", 1280, open_some),
+    ("tree-phone", f"{TREE}#/Identity/owner/time_zone", "dark", 390, open_some),
     ("tree-conflict", f"{TREE}#/Preferences/reply_length", "light", 1280, meet),
     ("edit-light", "/admin/state/stateentry/Identity/change/", "light", 1280, nothing),
     ("keys-dark", "/admin/state/stateentry/", "dark", 1280, nothing),

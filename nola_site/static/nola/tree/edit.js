@@ -70,10 +70,9 @@ export class Editor {
   /** Grow with the text, and say how it is saved. */
   fit() {
     this.element.classList.toggle("tree-block", Boolean(this.block));
+    this.input.style.width = this.block ? "" : `${Math.max(this.room ?? 10, this.input.value.length + 3)}ch`;
     this.input.style.height = "0";
     this.input.style.height = `${this.input.scrollHeight + 2}px`;
-    if (!this.block) this.input.style.width = `${Math.max(this.room ?? 10, this.input.value.length + 2)}ch`;
-    else this.input.style.width = "";
   }
 
   typed() {
