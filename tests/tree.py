@@ -13,7 +13,8 @@ SHOWN = """() => {
     const [, name, value] = one.firstElementChild.children;
     const kids = one.querySelector(':scope > ul');
     const text = value.querySelector('.tree-string') ?? value;
-    return [name.textContent, value.className.split('-').at(-1), kids ? shown(kids) : text.textContent];
+    const kind = value.className.split('-').at(-1);
+    return [name.textContent, kind, kids?.children.length ? shown(kids) : text.textContent];
   });
   return shown(document.querySelector('[role=tree]'));
 }"""

@@ -38,7 +38,7 @@ export class Filter {
     this.words = words;
     if (!words) return this.show(() => (this.said.textContent = ""));
     try {
-      await this.memory.read(() => this.ask(words), (answer) => words === this.words && this.take(answer));
+      await this.memory.read(() => [], () => this.ask(words), (answer) => words === this.words && this.take(answer));
     } catch (error) {
       if (words === this.words) this.said.textContent = error.status ? error.message : "No answer from the server";
     }

@@ -55,7 +55,7 @@ export class Keys {
 
   open(node, open) {
     if (!node.isContainer) return;
-    if (open) this.app.actions.expand(node);
+    if (open) this.app.run("open", node);
     else this.app.view.setOpen(node, false);
   }
 

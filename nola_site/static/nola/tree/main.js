@@ -2,14 +2,14 @@
 
 import { Actions } from "./actions.js";
 import { Activity } from "./activity.js";
-import { call } from "./api.js";
+import { Problem, call } from "./api.js";
 import { Drag } from "./drag.js";
 import { announce, h, person } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Filter } from "./filter.js";
 import { parse, pointerOf, tokensOf, write } from "./json.js";
 import { Keys } from "./keys.js";
-import { Memory } from "./memory.js";
+import { Gone, Memory } from "./memory.js";
 import { Tools, sheet } from "./menu.js";
 import { Mine } from "./mine.js";
 import { Tree } from "./model.js";
@@ -50,7 +50,7 @@ async function more(node) {
     await app.memory.load(node);
     app.view.lookAgain(node);
   } catch (error) {
-    if (error.status && node.el) app.view.note(node, error.message, [["Try again", () => more(node)]]);
+    if (!(error instanceof Gone) && node.el) app.view.note(node, reason(error), [["Try again", () => more(node)]]);
   } finally {
     loading.delete(node);
   }
@@ -139,8 +139,16 @@ function run(name, node) {
     history: () => (location.href = `${page.dataset.history}?${new URLSearchParams({ changes__kind: "state", changes__key: node.tokens[0] })}`),
     form: () => (location.href = `${page.dataset.form}${admin_quote(node.name)}/change/`),
     menu: () => app.tools.menu(node),
+    open: () => actions.expand(node),
   };
-  return does[name]();
+  return Promise.resolve(does[name]()).catch((error) => app.mine.say(reason(error)));
+}
+
+/** Why something could not be read, in words. Throws what is no such reason. */
+function reason(error) {
+  if (error instanceof Problem || error instanceof Gone) return error.message;
+  if (error.name === "TypeError" && /fetch|network|load/i.test(error.message)) return "The server does not answer. Try again in a moment.";
+  throw error;
 }
 
 function take(node) {
@@ -245,7 +253,7 @@ async function start() {
   } catch (error) {
     part("list").replaceChildren();
     part("failed").hidden = false;
-    part("failed").querySelector("p").textContent = error.status ? error.message : "The server does not answer.";
+    part("failed").querySelector("p").textContent = reason(error);
     part("failed").querySelector("button").onclick = () => location.reload();
     return;
   } finally {

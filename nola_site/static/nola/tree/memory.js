@@ -3,13 +3,19 @@
 // out, and its answer is taken in exactly where it belongs.
 
 import * as api from "./api.js";
-import { write } from "./json.js";
+import { pointerOf, write } from "./json.js";
 
 export const PAGE = 200; // members or items that are loaded at once
 const PATIENCE = 150; // milliseconds until an event that must come is fetched
 
-/** What was to be edited is not there any more. */
+/** What was to be read or edited is not there any more. */
 export class Gone extends Error {}
+
+/** The way to a node that is there. */
+function way(node) {
+  if (!node.isAttached) throw new Gone("it is not there any more");
+  return node.tokens;
+}
 
 export class Memory {
   /** `on.applied(event, touched, isMine)` after each revision, `on.waiting(error)` while a write cannot be sent,
@@ -94,10 +100,11 @@ export class Memory {
 
   // Reads
 
-  /** Read with `fetch` (an answer with its `revision`), and use it in `take` while the tree is at that revision. */
-  read(fetch, take) {
+  /** Read at a place (`where()`, a list of tokens) with `fetch(tokens)`, and use the answer, which has its `revision`, in
+   *  `take` while the tree is at that revision. If the place has moved in between, the answer was of another: once more. */
+  read(where, fetch, take) {
     this.reads += 1;
-    const done = this.reading.then(() => this.attempt(fetch, take)).finally(() => {
+    const done = this.reading.then(() => this.attempt(where, fetch, take)).finally(() => {
       this.reads -= 1;
       this.pump();
     });
@@ -105,23 +112,34 @@ export class Memory {
     return done;
   }
 
-  async attempt(fetch, take) {
+  async attempt(where, fetch, take) {
     for (;;) {
-      const answer = await fetch();
-      await this.reach(answer.revision, true);
-      if (this.revision === answer.revision) return this.on.batch(() => take(answer));
+      const asked = where();
+      const has_moved = () => pointerOf(where()) !== pointerOf(asked);
+      try {
+        const answer = await fetch(asked);
+        await this.reach(answer.revision, true);
+        if (this.revision === answer.revision && !has_moved()) return this.on.batch(() => take(answer));
+      } catch (error) {
+        if (error.status !== 404) throw error;
+        await this.catchUp();
+        if (!has_moved()) throw error;
+      }
     }
+  }
+
+  /** Apply what has happened up to now. */
+  async catchUp() {
+    await this.feed.pull();
+    while (this.events.length && !this.isMaybeMine(this.events[0])) this.on.batch(() => this.next());
   }
 
   /** Load the first or the next page of a node. */
   load(node, limit = PAGE) {
-    let after;
+    const after = () => (node.kids?.length && node.prefix ? [node.kids[node.prefix - 1].label] : []);
     return this.read(
-      () => {
-        if (!node.isAttached) throw new Gone();
-        after = node.kids?.length && node.prefix ? node.kids[node.prefix - 1].label : undefined;
-        return api.tree_view(node.tokens, { limit, after });
-      },
+      () => [...way(node), ...after()],
+      (tokens) => api.tree_view(node.tokens, { limit, after: after().length ? tokens.at(-1) : undefined }),
       ({ view }) => this.tree.fill(node, view, { more: Boolean(node.kids?.length) }),
     );
   }
@@ -129,7 +147,8 @@ export class Memory {
   /** Load everything down to a level, as far as one answer goes. */
   deepen(node, depth) {
     return this.read(
-      () => api.tree_view(node.tokens, { depth, limit: PAGE }),
+      () => way(node),
+      (tokens) => api.tree_view(tokens, { depth, limit: PAGE }),
       ({ view }) => this.tree.fill(node, view),
     );
   }
@@ -137,7 +156,8 @@ export class Memory {
   /** Load one member or item where its page is not loaded. Throws a Problem if it is not there. */
   single(parent, token) {
     return this.read(
-      () => api.tree_view([...parent.tokens, token], { depth: 0 }),
+      () => way(parent),
+      (tokens) => api.tree_view([...tokens, token], { depth: 0 }),
       ({ view }) => this.tree.pin(parent, { part: [[token, view]] }, () => {}),
     );
   }
@@ -145,10 +165,8 @@ export class Memory {
   async refresh(node) {
     try {
       await this.read(
-        () => {
-          if (!node.isAttached && node !== this.tree.root) throw new Gone();
-          return api.tree_view(node.tokens, { limit: Math.min(1000, Math.max(PAGE, node.prefix)), depth: node.kids ? 1 : 0 });
-        },
+        () => way(node),
+        (tokens) => api.tree_view(tokens, { limit: Math.min(1000, Math.max(PAGE, node.prefix)), depth: node.kids ? 1 : 0 }),
         ({ view }) => this.tree.fill(node, view, { fresh: true }),
       );
       await Promise.all((node.kids ?? []).filter((kid) => kid.kids?.length && kid.isContainer).map((kid) => this.refresh(kid)));
@@ -157,10 +175,11 @@ export class Memory {
     }
   }
 
-  /** The whole value of a node, exactly: {text, revision}. */
+  /** The whole value of a node, exactly: {text, etag, tokens, revision}. */
   stored(node) {
     return this.read(
-      () => api.stored(node.tokens),
+      () => way(node),
+      (tokens) => api.stored(tokens),
       (answer) => ({ ...answer, tokens: node.tokens }),
     );
   }

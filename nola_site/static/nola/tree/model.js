@@ -253,6 +253,7 @@ export class Tree {
     const node = moved ?? new Node(undefined, value);
     node.name = parent.type === "object" ? tokens.at(-1) : undefined;
     this.attach(node, parent, place);
+    this.on.changed(node);
     this.on.changed(parent);
     return [{ node, did: moved ? "move" : "add" }];
   }
