@@ -396,3 +396,23 @@ def test_without_streams_it_is_live_all_the_same(browser, tmp_path):
             write(server, "PUT", "/Polled/n", number)
             page.wait_for_selector(f"[aria-label='n: {number}']", timeout=10_000)
         context.close()
+
+
+def test_an_empty_memory_begins_with_a_first_key(browser, tmp_path):
+    with running(tmp_path / "data") as server:
+        for key in stored(server, ""):
+            write(server, "DELETE", f"/{key}")
+        context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
+        page = context.new_page()
+        sign_in(page, server)
+        open_tree(page)
+
+        page.click("text=Add the first key")
+        page.locator(".tree-input").fill("Preferences: {}")
+        page.keyboard.press("Enter")
+
+        page.wait_for_function("document.activeElement.ariaLabel === 'Preferences: object, 0 members'")
+        assert stored(server, "") == {"Preferences": {}}
+        write(server, "DELETE", "/Preferences")
+        page.wait_for_selector("text=Nothing is known yet")
+        context.close()
