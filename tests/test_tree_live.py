@@ -1,5 +1,6 @@
 """The live tree with others writing: two browsers, a script, and a server that goes away."""
 
+import json
 import random
 import threading
 
@@ -313,6 +314,36 @@ def test_a_conflict_that_only_the_server_sees_is_shown_too(page, server, problem
     page.click("text=Keep mine")
     page.wait_for_selector("[aria-label='status: text paused']:not(.tree-saving)")
     assert stored(server, "/Late/status") == "paused"
+    problems[:] = [one for one in problems if "409" not in one]
+
+
+def test_json_that_met_another_change_keeps_mine_there_and_theirs_elsewhere(page, server, problems):
+    document = {"a": 1, "b": 1, "c": {"d": 1, "e": [1]}, "list": [1, 2]}
+    write(server, "PUT", "/Whole", document)
+    open_tree(page, "/Whole")
+    page.keyboard.press("e")
+    page.wait_for_selector(".tree-input")
+    page.locator(".tree-input").fill(json.dumps(document | {"a": "mine", "list": [1, 2, "mine"]}))
+    write(server, "PUT", "/Whole/a", "theirs")
+    write(server, "PUT", "/Whole/c/d", "theirs")
+    write(server, "PUT", "/Whole/list", [0, 1, 2])
+    page.wait_for_selector("text=saving keeps both")
+
+    page.locator(".tree-input").press("Control+Enter")
+    page.wait_for_selector(".tree-conflict >> text=/a")
+    assert stored(server, "/Whole/a") == "theirs"
+    page.click("text=Keep mine")
+    page.wait_for_selector(".tree-conflict >> text=/list")  # nothing of theirs is written over before it is seen
+    assert stored(server, "/Whole/list") == [0, 1, 2]
+    page.click("text=Keep mine")
+
+    page.wait_for_function("() => !document.querySelector('.tree-edit, .tree-saving')")
+    assert stored(server, "/Whole") == {
+        "a": "mine",
+        "b": 1,
+        "c": {"d": "theirs", "e": [1]},
+        "list": [1, 2, "mine"],
+    }
     problems[:] = [one for one in problems if "409" not in one]
 
 

@@ -3,14 +3,21 @@
 
 import { Problem } from "./api.js";
 import * as conflicts from "./conflicts.js";
-import { announce, h, icon } from "./dom.js";
-import { Editor, Unfit, entry, jsonValue, typedValue } from "./edit.js";
+import { announce, h, sentence } from "./dom.js";
+import { Editor, entry, jsonValue, typedValue } from "./edit.js";
 import { guess, parse, write } from "./json.js";
 import { Gone } from "./memory.js";
 import { short } from "./view.js";
 import * as writes from "./writes.js";
 
-const KINDS = { text: "text", number: "number", boolean: "yes or no", null: "nothing", object: "object", array: "list" };
+const KINDS = {
+  text: "text",
+  number: "number",
+  boolean: "yes or no",
+  null: "nothing",
+  object: "object",
+  array: "list",
+};
 
 export class Actions {
   constructor(tree, memory, view, mine, activity) {
@@ -22,7 +29,8 @@ export class Actions {
   /** Edit a value in its row; objects and lists as JSON below it. `typed` is what was refused before. */
   async edit(node, { typed, type, pick = false } = {}) {
     if (node.isContainer) return this.editJSON(node);
-    const text = typed ?? (node.truncated ? parse((await this.memory.stored(node)).text).text : String(node.value ?? "null"));
+    const text =
+      typed ?? (node.truncated ? parse((await this.memory.stored(node)).text).text : String(node.value ?? "null"));
     const editor = this.open(node, node.el.firstChild, {
       about: "value",
       text,
@@ -47,6 +55,7 @@ export class Actions {
     node.el.firstChild.after(place);
     const editor = this.open(node, place, {
       about: "json",
+      stored,
       text,
       always,
       block: true,
@@ -77,10 +86,17 @@ export class Actions {
   async add(parent, { before = null, text = "" } = {}) {
     if (!parent.isRoot && !parent.open) await this.expand(parent);
     const isList = parent.type === "array";
-    const ghost = h("li.tree-node.tree-ghost", { role: "treeitem", "aria-label": "New" }, h("div.tree-row", {}, h("span.tree-twist")));
-    (this.view.groupOf(parent) ?? this.view.addGroup(parent)).insertBefore(ghost, before?.el ?? (parent.isWhole ? null : parent.more));
+    const ghost = h(
+      "li.tree-node.tree-ghost",
+      { role: "treeitem", "aria-label": "New" },
+      h("div.tree-row", {}, h("span.tree-twist")),
+    );
+    (this.view.groupOf(parent) ?? this.view.addGroup(parent)).insertBefore(
+      ghost,
+      before?.el ?? (parent.isWhole ? null : parent.more),
+    );
     const wrap = (value) => ({ names: [], value });
-    const editor = this.open(parent.isRoot ? this.view.current ?? parent : parent, ghost.firstChild, {
+    const editor = this.open(parent.isRoot ? (this.view.current ?? parent) : parent, ghost.firstChild, {
       about: "add",
       parent,
       text,
@@ -148,7 +164,12 @@ export class Actions {
   setValue(node, value, typed) {
     if (node.equals(value)) return undefined;
     this.pend(node, { pending: value });
-    return this.commit(`change of ${node.label}`, () => this.memory.set(node, value), () => this.pend(node, { pending: null }), (error) => this.refusedValue(node, value, typed, error));
+    return this.commit(
+      `change of ${node.label}`,
+      () => this.memory.set(node, value),
+      () => this.pend(node, { pending: null }),
+      (error) => this.refusedValue(node, value, typed, error),
+    );
   }
 
   async refusedValue(node, value, typed, error) {
@@ -156,18 +177,27 @@ export class Actions {
     if (!error.conflicts?.length) return this.refuse(node, error, () => this.edit(node, { typed, type: value.type }));
     const editor = await this.edit(node, { typed, type: value.type });
     const [{ by, theirs }] = error.conflicts;
-    return editor && this.conflict(editor, node, { who: this.activity.who(by), theirs });
+    return editor && conflicts.ask(this, editor, node, { who: this.activity.who(by), theirs });
   }
 
   /** A value that was saved just when somebody removed its place. */
   lost(node, value) {
     const parent = this.tree.find(node.tokens.slice(0, -1));
-    this.view.note(parent?.el ? parent : this.view.current, `“${node.tokens.at(-1)}” was removed by somebody before it was saved.`, [["Put it back with mine", () => this.putBack(node.tokens, value)]]);
+    this.view.note(
+      parent?.el ? parent : this.view.current,
+      `“${node.tokens.at(-1)}” was removed by somebody before it was saved.`,
+      [["Put it back with mine", () => this.putBack(node.tokens, value)]],
+    );
   }
 
   async putBack(tokens, value) {
     const parent = this.tree.find(tokens.slice(0, -1)) ?? this.view.current;
-    const done = await this.commit(`bringing back ${tokens.at(-1)}`, () => writes.put_back(this.memory, tokens, value), () => {}, (error) => this.refuse(parent, error));
+    const done = await this.commit(
+      `bringing back ${tokens.at(-1)}`,
+      () => writes.put_back(this.memory, tokens, value),
+      () => {},
+      (error) => this.refuse(parent, error),
+    );
     this.goTo(done);
   }
 
@@ -175,19 +205,35 @@ export class Actions {
     if (name === node.name) return;
     this.pend(node, { pendingName: name });
     const undone = () => this.pend(node, { pendingName: null });
-    this.goTo(await this.commit(`rename of ${node.name}`, () => writes.rename(this.memory, node, name), undone, (error) => this.refuse(node, error, () => this.rename(node, name))));
+    this.goTo(
+      await this.commit(
+        `rename of ${node.name}`,
+        () => writes.rename(this.memory, node, name),
+        undone,
+        (error) => this.refuse(node, error, () => this.rename(node, name)),
+      ),
+    );
   }
 
   async addValue(parent, next, ghost, { names, value }, typed) {
     const label = names.join(".") || "item";
-    ghost.firstChild.append(h("span.tree-name", {}, names.join(" › ")), h(`span.tree-value.tree-${value.type}`, {}, short(write(value))));
+    ghost.firstChild.append(
+      h("span.tree-name", {}, names.join(" › ")),
+      h(`span.tree-value.tree-${value.type}`, {}, short(write(value))),
+    );
     ghost.classList.add("tree-saving");
     const refused = async (error) => {
       const editor = await this.add(parent, { before: next?.isAttached ? next : null, text: typed });
       editor?.fail(sentence(error.message));
     };
-    const { revision, stays } = await this.commit(`adding ${label}`, () => writes.add(this.memory, parent, next, names, value), () => ghost.remove(), refused);
-    if (revision && stays) await (names.length ? this.reveal([...parent.tokens, ...names]) : this.goTo({ revision, stays }));
+    const { revision, stays } = await this.commit(
+      `adding ${label}`,
+      () => writes.add(this.memory, parent, next, names, value),
+      () => ghost.remove(),
+      refused,
+    );
+    if (revision && stays)
+      await (names.length ? this.reveal([...parent.tokens, ...names]) : this.goTo({ revision, stays }));
   }
 
   async saveJSON(node, stored, value, typed) {
@@ -198,14 +244,25 @@ export class Actions {
       const editor = this.openJSON(node, stored, typed, true);
       if (!editor) return;
       if (!error.conflicts?.length) editor.fail(sentence(error.message));
-      else this.conflict(editor, node, { who: this.activity.who(error.conflicts[0].by), places: error.conflicts });
+      else
+        conflicts.ask(this, editor, node, { who: this.activity.who(error.conflicts[0].by), places: error.conflicts });
     };
-    await this.commit(`change of ${node.label}`, () => this.memory.replace(stored, text), () => this.pend(node, { pending: null }), refused);
+    await this.commit(
+      `change of ${node.label}`,
+      () => this.memory.replace(stored, text),
+      () => this.pend(node, { pending: null }),
+      refused,
+    );
   }
 
   setWhole(node, value) {
     this.pend(node, { pending: value });
-    return this.commit(`change of ${node.label}`, () => this.memory.set(node, value), () => this.pend(node, { pending: null }), (error) => this.refuse(node, error));
+    return this.commit(
+      `change of ${node.label}`,
+      () => this.memory.set(node, value),
+      () => this.pend(node, { pending: null }),
+      (error) => this.refuse(node, error),
+    );
   }
 
   async remove(node) {
@@ -217,12 +274,24 @@ export class Actions {
       if (node.isAttached) this.refuse(node, error);
       this.view.focus(node);
     };
-    const { revision } = await this.commit(`deletion of ${label}`, () => writes.remove(this.memory, node), () => node.el?.classList.remove("tree-leaving"), refused);
+    const { revision } = await this.commit(
+      `deletion of ${label}`,
+      () => writes.remove(this.memory, node),
+      () => node.el?.classList.remove("tree-leaving"),
+      refused,
+    );
     if (revision) this.mine.offer(`Deleted “${label}”`);
   }
 
   async duplicate(node) {
-    this.goTo(await this.commit(`copy of ${node.label}`, () => writes.duplicate(this.memory, node), () => {}, (error) => this.refuse(node, error)));
+    this.goTo(
+      await this.commit(
+        `copy of ${node.label}`,
+        () => writes.duplicate(this.memory, node),
+        () => {},
+        (error) => this.refuse(node, error),
+      ),
+    );
   }
 
   /** Move a node into a parent, before one of its kids or (null) to its end. */
@@ -230,7 +299,12 @@ export class Actions {
     if (node.isRoot || parent.within(node) || next === node) return;
     if (parent.isRoot && node.isKey) return void this.refuse(node, new Gone("keys stand in the order of their names"));
     this.pend(node, { moving: true });
-    const done = await this.commit(`move of ${node.label}`, () => writes.move(this.memory, node, parent, next), () => this.pend(node, { moving: false }), (error) => this.refuse(node, error));
+    const done = await this.commit(
+      `move of ${node.label}`,
+      () => writes.move(this.memory, node, parent, next),
+      () => this.pend(node, { moving: false }),
+      (error) => this.refuse(node, error),
+    );
     if (done.revision && done.stays && !parent.isRoot) await this.expand(parent);
     this.goTo(done);
   }
@@ -240,7 +314,7 @@ export class Actions {
     const { kids, prefix } = node.parent;
     const at = kids.indexOf(node);
     if (at >= prefix || at + by < 0 || at + by >= prefix) return undefined;
-    return this.move(node, node.parent, by < 0 ? kids[at - 1] : kids[at + 2] ?? null);
+    return this.move(node, node.parent, by < 0 ? kids[at - 1] : (kids[at + 2] ?? null));
   }
 
   /** Out of its parent, to right behind it. */
@@ -261,7 +335,11 @@ export class Actions {
   }
 
   refuse(node, error, again) {
-    this.view.note(node?.el ? node : this.view.current, `Not saved: ${error.message}`, again ? [["Edit again", again]] : []);
+    this.view.note(
+      node?.el ? node : this.view.current,
+      `Not saved: ${error.message}`,
+      again ? [["Edit again", again]] : [],
+    );
   }
 
   // The way about
@@ -282,59 +360,13 @@ export class Actions {
     let node = this.tree.root;
     for (const token of tokens) {
       if (!node.isRoot) await this.expand(node);
-      if (!node.kid(token) && !node.isWhole && node.isContainer) await this.memory.single(node, token).catch(only_missing);
+      if (!node.kid(token) && !node.isWhole && node.isContainer)
+        await this.memory.single(node, token).catch(only_missing);
       if (!node.kid(token)) break;
       node = node.kid(token);
     }
     if (!node.isRoot) this.view.focus(node);
     return node.tokens.length === tokens.length;
-  }
-
-  // Others
-
-  /** Look whether a change by somebody else has touched what I am editing. */
-  met(event, touched) {
-    const editor = this.session;
-    if (!editor || editor.conflict) return;
-    const who = this.activity.who(event.revision);
-    const node = editor.about === "add" ? editor.parent : editor.node;
-    const its = (did) => touched.some((one) => one.node === node && one.did === did);
-    if (!node.isAttached && !node.isRoot) this.metRemoved(editor, node, who);
-    else if (editor.about === "value" && its("set")) this.conflict(editor, node, { who, theirs: conflicts.valueOf(node) });
-    else if (editor.about === "name" && its("move") && node.name !== editor.initial.text) this.conflict(editor, node, { who, theirs: { type: "text", text: node.name } });
-    else if (editor.about === "json" && touched.some((one) => one.node.within(node))) editor.say(h("span.tree-merge", {}, icon("merge"), `${sentence(who)} changed something in here meanwhile; saving keeps both.`));
-  }
-
-  /** What I am editing was removed, or stands there anew. */
-  metRemoved(editor, node, who) {
-    const now = this.tree.find(node.tokens);
-    if (editor.about === "add" && now) editor.parent = now;
-    else this.conflict(editor, now ?? node, { who, theirs: now && conflicts.valueOf(now) });
-  }
-
-  /** Show both sides in the editor, and do what is chosen. */
-  conflict(editor, node, { who, theirs, places = [] }) {
-    announce(`${who} changed what you are editing. Choose mine or theirs.`);
-    const again = () => {
-      editor.conflict.remove();
-      editor.conflict = null;
-      editor.input.focus();
-    };
-    conflicts.show(editor, { who: sentence(who), theirs, places, take: () => editor.close(), again: places.length ? again : undefined, keep: () => this.keepMine(editor, node) });
-  }
-
-  keepMine(editor, node) {
-    try {
-      const [typed, meant] = [editor.input.value, editor.read(editor.input.value, editor.picker?.value)];
-      editor.end(true);
-      if (editor.about === "add") return this.putBack([...node.tokens, ...meant.names], meant.value);
-      if (editor.about === "name") return node.isAttached ? this.setName(node, meant) : undefined;
-      if (!node.isAttached) return this.putBack(node.tokens, meant);
-      return editor.about === "json" ? this.setWhole(node, meant) : this.setValue(node, meant, typed);
-    } catch (error) {
-      if (!(error instanceof Unfit)) throw error;
-      return editor.fail(error.message, error.index);
-    }
   }
 }
 
@@ -344,9 +376,11 @@ function only_missing(error) {
 
 function preview({ names, value }) {
   const shown = short(value.type === "text" ? value.text : write(value));
-  return h("span.tree-preview", {}, ...(names.length ? [`${names.join(" › ")} = `] : []), h(`span.tree-value.tree-${value.type}`, {}, shown), ` · ${KINDS[value.type]}`);
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return h(
+    "span.tree-preview",
+    {},
+    ...(names.length ? [`${names.join(" › ")} = `] : []),
+    h(`span.tree-value.tree-${value.type}`, {}, shown),
+    ` · ${KINDS[value.type]}`,
+  );
 }

@@ -34,19 +34,42 @@ export class Activity {
     const { name, kind } = person(event.actor, this.me);
     const lines = told.slice(0, SHOWN).map((one) => this.line(one));
     if (told.length > SHOWN) lines.push(h("div.tree-act-line.tree-dim", {}, `and ${told.length - SHOWN} more`));
-    const item = h(`li.tree-act.tree-by-${kind}`, {},
-      h("div.tree-act-who", {}, icon({ agent: "smart_toy", nola: "settings", person: "person", you: "person" }[kind]), h("strong", {}, name),
-        h("time", { dateTime: event.at, title: new Date(event.at).toLocaleString() }, ago(event.at))),
+    const item = h(
+      `li.tree-act.tree-by-${kind}`,
+      {},
+      h(
+        "div.tree-act-who",
+        {},
+        icon({ agent: "smart_toy", nola: "settings", person: "person", you: "person" }[kind]),
+        h("strong", {}, name),
+        h("time", { dateTime: event.at, title: new Date(event.at).toLocaleString() }, ago(event.at)),
+      ),
       ...lines,
-      ...(event.reason ? [h("div.tree-act-why", {}, event.reason)] : []));
+      ...(event.reason ? [h("div.tree-act-why", {}, event.reason)] : []),
+    );
     this.list[where](item);
     while (this.list.children.length > KEPT) this.list.lastChild.remove();
   }
 
   line({ did, tokens, value, from }) {
-    const path = h("button.tree-act-path", { type: "button", title: "Show it in the tree", onclick: () => this.reveal(tokens) }, tokens.join(" › "));
-    const what = value ? [h(`span.tree-value.tree-${value.type}`, {}, value.type === "text" ? short(value.text) : spoken(value))] : [];
-    return h("div.tree-act-line", {}, h("span.tree-dim", {}, did), " ", path, " ", ...what, ...(from ? [h("span.tree-dim", {}, `from ${from}`)] : []));
+    const path = h(
+      "button.tree-act-path",
+      { type: "button", title: "Show it in the tree", onclick: () => this.reveal(tokens) },
+      tokens.join(" › "),
+    );
+    const what = value
+      ? [h(`span.tree-value.tree-${value.type}`, {}, value.type === "text" ? short(value.text) : spoken(value))]
+      : [];
+    return h(
+      "div.tree-act-line",
+      {},
+      h("span.tree-dim", {}, did),
+      " ",
+      path,
+      " ",
+      ...what,
+      ...(from ? [h("span.tree-dim", {}, `from ${from}`)] : []),
+    );
   }
 
   age() {
@@ -61,6 +84,11 @@ function tell({ kind, key, ops }) {
   return ops.map((op) => {
     const tokens = [key, ...tokensOf(op.path)];
     const from = op.from && op.from !== op.path ? [key, ...tokensOf(op.from)].slice(-1)[0] : undefined;
-    return { did: { add: "added", remove: "removed", replace: "set", move: from ? "moved" : "reordered" }[op.op], tokens, value: op.value, from };
+    return {
+      did: { add: "added", remove: "removed", replace: "set", move: from ? "moved" : "reordered" }[op.op],
+      tokens,
+      value: op.value,
+      from,
+    };
   });
 }

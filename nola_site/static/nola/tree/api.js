@@ -8,7 +8,11 @@ const PAUSES = [300, 700, 1500, 3000, 5000]; // milliseconds between attempts wh
 /** A refusal: a problem document (RFC 9457), with its `conflicts` told exactly. */
 export class Problem extends Error {
   constructor(status, body) {
-    super(status === 401 ? "you are signed out; sign in again in another tab" : text_of(body, "detail") ?? `the server answered with ${status}`);
+    super(
+      status === 401
+        ? "you are signed out; sign in again in another tab"
+        : (text_of(body, "detail") ?? `the server answered with ${status}`),
+    );
     this.status = status;
     this.line = body && plain(member(body, "line") ?? { type: "null" });
     this.column = body && plain(member(body, "column") ?? { type: "null" });
@@ -40,10 +44,25 @@ export async function call(method, path, { query = {}, body, type, headers = {},
   const search = parameters.size ? `?${parameters}` : "";
   const sent = { Accept: "application/json", ...headers, ...(type && { "Content-Type": type }) };
   if (method !== "GET") sent["X-CSRFToken"] = cookie("nola_csrf");
-  const response = await fetch(path + search, { method, body, headers: sent, signal, credentials: "same-origin", cache: "no-store" });
+  const response = await fetch(path + search, {
+    method,
+    body,
+    headers: sent,
+    signal,
+    credentials: "same-origin",
+    cache: "no-store",
+  });
   const text = await response.text();
-  if (!response.ok) throw Object.assign(new Problem(response.status, problem_of(text)), { retryAfter: Number(response.headers.get("Retry-After")) });
-  return { text, revision: Number(response.headers.get("Nola-Revision")), place: response.headers.get("Content-Location"), etag: response.headers.get("ETag") };
+  if (!response.ok)
+    throw Object.assign(new Problem(response.status, problem_of(text)), {
+      retryAfter: Number(response.headers.get("Retry-After")),
+    });
+  return {
+    text,
+    revision: Number(response.headers.get("Nola-Revision")),
+    place: response.headers.get("Content-Location"),
+    etag: response.headers.get("ETag"),
+  };
 }
 
 function problem_of(text) {
@@ -56,7 +75,12 @@ function problem_of(text) {
 }
 
 function cookie(name) {
-  return document.cookie.split("; ").find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+  return (
+    document.cookie
+      .split("; ")
+      .find((one) => one.startsWith(`${name}=`))
+      ?.slice(name.length + 1) ?? ""
+  );
 }
 
 /** A page of the tree view of a node: {view, revision}. */
@@ -74,7 +98,13 @@ function at(tokens) {
   return tokens.length ? { pointer: pointerOf(tokens) } : {};
 }
 
-export const put = (tokens, text, base) => ({ method: "PUT", path: STATE, query: { ...at(tokens), base }, body: text, type: "application/json" });
+export const put = (tokens, text, base) => ({
+  method: "PUT",
+  path: STATE,
+  query: { ...at(tokens), base },
+  body: text,
+  type: "application/json",
+});
 
 export const remove = (tokens, base) => ({ method: "DELETE", path: STATE, query: { ...at(tokens), base } });
 
@@ -88,16 +118,28 @@ export const patch = (key, ops, base) => ({
 });
 
 /** Several writes over several keys, all or nothing: operations as JSON texts. */
-export const transaction = (operations) => ({ method: "POST", path: "/api/transactions", body: `{"operations":[${operations.join(",")}]}`, type: "application/json" });
+export const transaction = (operations) => ({
+  method: "POST",
+  path: "/api/transactions",
+  body: `{"operations":[${operations.join(",")}]}`,
+  type: "application/json",
+});
 
-export const undo = (revision, prefer) => ({ method: "POST", path: "/api/undo", body: JSON.stringify({ revision, prefer }), type: "application/json" });
+export const undo = (revision, prefer) => ({
+  method: "POST",
+  path: "/api/undo",
+  body: JSON.stringify({ revision, prefer }),
+  type: "application/json",
+});
 
 export function ops_text(ops) {
   return `[${ops.map(op_text).join(",")}]`;
 }
 
 function op_text({ value, ...op }) {
-  const members = Object.entries(op).filter(([, one]) => one !== undefined).map(([name, one]) => `${JSON.stringify(name)}:${JSON.stringify(one)}`);
+  const members = Object.entries(op)
+    .filter(([, one]) => one !== undefined)
+    .map(([name, one]) => `${JSON.stringify(name)}:${JSON.stringify(one)}`);
   return `{${members.join(",")}${value === undefined ? "" : `,"value":${value}`}}`;
 }
 

@@ -16,6 +16,10 @@ export function h(what, properties = {}, ...children) {
   return element;
 }
 
+export function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 export function icon(name) {
   return h("span.material-symbols-outlined", { "aria-hidden": "true", translate: false }, name);
 }

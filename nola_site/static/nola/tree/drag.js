@@ -30,7 +30,10 @@ export class Drag {
   /** Find where it would go: the upper part of a row is before it, the lower behind, the middle of a container inside. */
   over({ clientX, clientY }) {
     this.scroll(clientY);
-    const row = document.elementsFromPoint(clientX, clientY).find((one) => one.closest?.(".tree-row"))?.closest(".tree-row");
+    const row = document
+      .elementsFromPoint(clientX, clientY)
+      .find((one) => one.closest?.(".tree-row"))
+      ?.closest(".tree-row");
     const node = this.view.nodeAt(row);
     this.target = node && !node.within(this.node) ? this.place(node, row.getBoundingClientRect(), clientY) : undefined;
     this.draw(row);
@@ -40,7 +43,8 @@ export class Drag {
     const part = (y - top) / height;
     const { parent } = node;
     const behind = parent.kids[parent.kids.indexOf(node) + 1] ?? null;
-    if (node.isContainer && (node.isKey || (part > 0.25 && part < 0.75))) return { parent: node, next: null, at: "inside" };
+    if (node.isContainer && (node.isKey || (part > 0.25 && part < 0.75)))
+      return { parent: node, next: null, at: "inside" };
     if (part < 0.5) return { parent, next: node, at: "before" };
     if (node.isContainer && node.open && node.kids?.length) return { parent: node, next: node.kids[0], at: "after" };
     return { parent, next: behind, at: "after" };

@@ -33,22 +33,49 @@ export class Editor {
     Object.assign(this, options);
     this.initial = { text: this.text, type: this.type };
     this.input = h("textarea.tree-input", {
-      value: this.text, rows: 1, spellcheck: false, "aria-label": this.label, autocapitalize: "off", autocomplete: "off",
-      placeholder: this.placeholder ?? "", oninput: () => this.typed(),
+      value: this.text,
+      rows: 1,
+      spellcheck: false,
+      "aria-label": this.label,
+      autocapitalize: "off",
+      autocomplete: "off",
+      placeholder: this.placeholder ?? "",
+      oninput: () => this.typed(),
     });
-    this.picker = this.type && h("select.tree-type", { "aria-label": "Type", onchange: () => this.retype() }, ...TYPES.map(([value, name]) => h("option", { value }, name)));
+    this.picker =
+      this.type &&
+      h(
+        "select.tree-type",
+        { "aria-label": "Type", onchange: () => this.retype() },
+        ...TYPES.map(([value, name]) => h("option", { value }, name)),
+      );
     if (this.picker) this.picker.value = this.type;
     this.hint = h("span.tree-hint");
     this.problem = h("div.tree-problem", { role: "alert", id: "tree-problem" });
-    this.buttons = h("span.tree-edit-buttons", {}, this.button("Save", "check", () => this.submit()), this.button("Cancel", "close", () => this.close()));
-    this.element = h("div.tree-edit", { onkeydown: (event) => this.key(event), onfocusout: (event) => this.left(event) },
-      h("div.tree-edit-line", {}, this.input, ...(this.picker ? [this.picker] : []), this.buttons), this.problem, this.hint);
+    this.buttons = h(
+      "span.tree-edit-buttons",
+      {},
+      this.button("Save", "check", () => this.submit()),
+      this.button("Cancel", "close", () => this.close()),
+    );
+    this.element = h(
+      "div.tree-edit",
+      { onkeydown: (event) => this.key(event), onfocusout: (event) => this.left(event) },
+      h("div.tree-edit-line", {}, this.input, ...(this.picker ? [this.picker] : []), this.buttons),
+      this.problem,
+      this.hint,
+    );
     this.element.addEventListener("click", (event) => event.stopPropagation());
     this.element.addEventListener("dblclick", (event) => event.stopPropagation());
   }
 
   button(label, symbol, act) {
-    return h("button.tree-icon", { type: "button", title: label, onclick: act }, icon(symbol), h("span.tree-label", {}, label));
+    return h(
+      "button.tree-icon",
+      { type: "button", title: label, onclick: act },
+      icon(symbol),
+      h("span.tree-label", {}, label),
+    );
   }
 
   open(select = true) {
@@ -100,7 +127,11 @@ export class Editor {
   tell() {
     const how = this.block ? "Ctrl+Enter saves · Esc cancels" : "Enter saves · Esc cancels · Shift+Enter new line";
     const meaning = this.preview && this.attempt();
-    this.hint.replaceChildren(...(meaning ? [this.preview(meaning)] : []), h("span.tree-keys", {}, how), ...(this.said ? [this.said] : []));
+    this.hint.replaceChildren(
+      ...(meaning ? [this.preview(meaning)] : []),
+      h("span.tree-keys", {}, how),
+      ...(this.said ? [this.said] : []),
+    );
   }
 
   /** Keep an element in the hint. */
@@ -122,7 +153,12 @@ export class Editor {
     if (event.key === "Escape") {
       event.preventDefault();
       this.close();
-    } else if (event.key === "Enter" && event.target === this.input && (event.ctrlKey || event.metaKey || (!this.block && !event.shiftKey)) && !event.isComposing) {
+    } else if (
+      event.key === "Enter" &&
+      event.target === this.input &&
+      (event.ctrlKey || event.metaKey || (!this.block && !event.shiftKey)) &&
+      !event.isComposing
+    ) {
       event.preventDefault();
       this.submit();
     }
@@ -194,7 +230,13 @@ function parsed(text, json) {
 }
 
 function article(type) {
-  return { number: "a number", boolean: "true or false", null: "null", object: "an object, such as {}", array: "a list, such as []" }[type];
+  return {
+    number: "a number",
+    boolean: "true or false",
+    null: "null",
+    object: "an object, such as {}",
+    array: "a list, such as []",
+  }[type];
 }
 
 /** A whole value as JSON text. Throws Unfit with the place. */

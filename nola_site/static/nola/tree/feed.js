@@ -50,7 +50,10 @@ export class Feed {
     led.catch((error) => {
       if (error.name !== "AbortError") throw error;
     });
-    this.pull().then(() => this.on.status("live"), () => this.on.status("lost"));
+    this.pull().then(
+      () => this.on.status("live"),
+      () => this.on.status("lost"),
+    );
   }
 
   leave() {
@@ -152,7 +155,7 @@ export class Feed {
   async lead(signal) {
     this.leads = true;
     const beat = setInterval(() => this.say(this.status), BEAT);
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       const went = await this.stream(signal);
       if (signal.aborted) break;
       failures = went ? 0 : failures + 1;

@@ -38,7 +38,11 @@ export class Filter {
     this.words = words;
     if (!words) return this.show(() => (this.said.textContent = ""));
     try {
-      await this.memory.read(() => [], () => this.ask(words), (answer) => words === this.words && this.take(answer));
+      await this.memory.read(
+        () => [],
+        () => this.ask(words),
+        (answer) => words === this.words && this.take(answer),
+      );
     } catch (error) {
       if (words === this.words) this.said.textContent = error.status ? error.message : "No answer from the server";
     }
@@ -87,7 +91,10 @@ export class Filter {
     const words = this.words.toLowerCase();
     for (const node of this.marks ? this.marked : []) {
       if (!node.hit || !node.el) continue;
-      for (const part of node.el.firstChild.querySelectorAll(".tree-name, .tree-string, .tree-number, .tree-boolean, .tree-null")) this.paintIn(part.firstChild, words);
+      for (const part of node.el.firstChild.querySelectorAll(
+        ".tree-name, .tree-string, .tree-number, .tree-boolean, .tree-null",
+      ))
+        this.paintIn(part.firstChild, words);
     }
   }
 

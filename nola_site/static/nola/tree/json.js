@@ -8,7 +8,11 @@ const MAX_DEPTH = 100;
 const SPACE = /[ \t\n\r]*/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const WORDS = { true: { type: "boolean", boolean: true }, false: { type: "boolean", boolean: false }, null: { type: "null" } };
+const WORDS = {
+  true: { type: "boolean", boolean: true },
+  false: { type: "boolean", boolean: false },
+  null: { type: "null" },
+};
 
 /** A text that is not JSON (RFC 8259); `index` is where, `line` and `column` count from 1. */
 export class BadJSON extends Error {
@@ -79,7 +83,8 @@ class Reader {
   number() {
     const start = this.at;
     const number = this.match(NUMBER);
-    if (!number || /[\w.+-]/.test(this.text[this.at] ?? "")) this.fail("this is not a value; a text stands in quotes", start);
+    if (!number || /[\w.+-]/.test(this.text[this.at] ?? ""))
+      this.fail("this is not a value; a text stands in quotes", start);
     return { type: "number", number };
   }
 
@@ -99,7 +104,8 @@ class Reader {
   }
 
   escape() {
-    if (!/^\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/.test(this.text.slice(this.at, this.at + 6))) this.fail("after \\ this cannot stand");
+    if (!/^\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/.test(this.text.slice(this.at, this.at + 6)))
+      this.fail("after \\ this cannot stand");
     this.at += 2;
   }
 
@@ -111,7 +117,10 @@ class Reader {
       if (members.length && !this.take(",")) this.fail("a comma or } is missing here");
       this.space();
       const start = this.at;
-      if (this.text[start] !== '"') this.fail(this.text[start] === "}" ? "there is a comma too many before this" : "a name in quotes is missing here");
+      if (this.text[start] !== '"')
+        this.fail(
+          this.text[start] === "}" ? "there is a comma too many before this" : "a name in quotes is missing here",
+        );
       const name = this.string();
       if (names.has(name)) this.fail(`the name ${JSON.stringify(name)} stands twice in one object`, start);
       names.add(name);
@@ -142,7 +151,14 @@ class Reader {
 export function write(value, indent = "", margin = "") {
   switch (value.type) {
     case "object":
-      return list("{", "}", value.members, indent, margin, ([name, one], inner) => `${JSON.stringify(name)}:${indent && " "}${write(one, indent, inner)}`);
+      return list(
+        "{",
+        "}",
+        value.members,
+        indent,
+        margin,
+        ([name, one], inner) => `${JSON.stringify(name)}:${indent && " "}${write(one, indent, inner)}`,
+      );
     case "array":
       return list("[", "]", value.items, indent, margin, (one, inner) => write(one, indent, inner));
     case "text":
@@ -192,7 +208,10 @@ export function guess(text) {
 
 /** The tokens of an RFC 6901 pointer. */
 export function tokensOf(pointer) {
-  return pointer.split("/").slice(1).map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 /** The RFC 6901 pointer of tokens. */

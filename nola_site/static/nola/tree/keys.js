@@ -1,6 +1,19 @@
 // The keyboard: in the tree every command has a key; undo, redo and the filter work anywhere on the page.
 
-const LETTERS = { a: "add", o: "after", b: "before", d: "duplicate", e: "json", t: "type", r: "rename", p: "path", m: "menu", F2: "rename", Delete: "delete", Backspace: "delete" };
+const LETTERS = {
+  a: "add",
+  o: "after",
+  b: "before",
+  d: "duplicate",
+  e: "json",
+  t: "type",
+  r: "rename",
+  p: "path",
+  m: "menu",
+  F2: "rename",
+  Delete: "delete",
+  Backspace: "delete",
+};
 const WITH_CTRL = { x: "cut", c: "copy", v: "paste" };
 const WITH_ALT = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "out", ArrowRight: "in" };
 
@@ -16,7 +29,8 @@ export class Keys {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable], dialog, [popover]");
     const key = event.key.toLowerCase();
     if (typing || event.defaultPrevented) return;
-    if ((event.ctrlKey || event.metaKey) && key === "z") this.does(event, () => (event.shiftKey ? this.app.mine.redo() : this.app.mine.undo()));
+    if ((event.ctrlKey || event.metaKey) && key === "z")
+      this.does(event, () => (event.shiftKey ? this.app.mine.redo() : this.app.mine.undo()));
     else if ((event.ctrlKey || event.metaKey) && key === "y") this.does(event, () => this.app.mine.redo());
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (event.key === "/") this.does(event, () => this.app.filter.input.select());
@@ -44,10 +58,12 @@ export class Keys {
     const { key, ctrlKey, metaKey, altKey, shiftKey } = event;
     const run = (name) => name && (() => this.app.run(name, node));
     if (altKey) return run(WITH_ALT[key]);
-    if (ctrlKey || metaKey) return getSelection().isCollapsed || key !== "c" ? run(WITH_CTRL[key.toLowerCase()]) : undefined;
+    if (ctrlKey || metaKey)
+      return getSelection().isCollapsed || key !== "c" ? run(WITH_CTRL[key.toLowerCase()]) : undefined;
     if (key === "ContextMenu" || (shiftKey && key === "F10")) return run("menu");
     if (key === "Enter") return () => (node.isContainer ? this.open(node, !node.open) : this.app.run("edit", node));
-    if (key === " ") return () => (node.type === "boolean" ? this.app.actions.toggle(node) : this.open(node, !node.open));
+    if (key === " ")
+      return () => (node.type === "boolean" ? this.app.actions.toggle(node) : this.open(node, !node.open));
     if (/^[1-9]$/.test(key)) return () => this.app.level(Number(key));
     if (key === "*") return () => node.parent.kids.forEach((kid) => this.open(kid, true));
     return run(LETTERS[key.length === 1 ? key.toLowerCase() : key]);
@@ -69,7 +85,11 @@ export class Keys {
       case "ArrowUp":
         return go(view.step(node, -1)) ?? (() => {});
       case "ArrowRight":
-        return node.isContainer && !node.open ? () => this.open(node, true) : node.open ? go(view.step(node, 1)) : undefined;
+        return node.isContainer && !node.open
+          ? () => this.open(node, true)
+          : node.open
+            ? go(view.step(node, 1))
+            : undefined;
       case "ArrowLeft":
         return node.open ? () => this.open(node, false) : node.parent.isRoot ? undefined : go(node.parent);
       case "Home":

@@ -3,6 +3,7 @@
 import { Actions } from "./actions.js";
 import { Activity } from "./activity.js";
 import { Problem, call } from "./api.js";
+import { met } from "./conflicts.js";
 import { Drag } from "./drag.js";
 import { announce, h, person } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -33,10 +34,20 @@ app.view = new View(part("list"), part("scroll"), {
   keeps: (element) => Boolean(app.actions.session && element.contains(app.actions.session.element)),
 });
 app.tree = new Tree(app.view);
-app.feed = new Feed({ event: (event) => app.memory.take(event), reset: (revision) => app.memory.reset(revision), status });
-app.memory = new Memory(app.tree, app.feed, me, { batch: (change) => app.view.batch(change), applied, waiting: () => status("lost") });
+app.feed = new Feed({
+  event: (event) => app.memory.take(event),
+  reset: (revision) => app.memory.reset(revision),
+  status,
+});
+app.memory = new Memory(app.tree, app.feed, me, {
+  batch: (change) => app.view.batch(change),
+  applied,
+  waiting: () => status("lost"),
+});
 app.activity = new Activity(part("activity"), me, (tokens) => app.actions.reveal(tokens));
-app.mine = new Mine(app.memory, { undo: part("undo"), redo: part("redo") }, part("messages"), (revision) => app.actions.goTo({ revision }));
+app.mine = new Mine(app.memory, { undo: part("undo"), redo: part("redo") }, part("messages"), (revision) =>
+  app.actions.goTo({ revision }),
+);
 app.actions = new Actions(app.tree, app.memory, app.view, app.mine, app.activity);
 app.tools = new Tools(app.view, part("foot"), run);
 app.drag = new Drag(app.view, app.tools, part("scroll"), (...where) => app.actions.move(...where));
@@ -63,9 +74,10 @@ function applied(event, touched, isMine) {
   if (isMine) return;
   const { name } = person(event.actor, me);
   app.view.afterwards(() => {
-    for (const { node, did, parent } of touched.slice(0, 50)) app.view.mark(did === "remove" ? parent : node, name, DID[did]);
+    for (const { node, did, parent } of touched.slice(0, 50))
+      app.view.mark(did === "remove" ? parent : node, name, DID[did]);
   });
-  app.actions.met(event, touched);
+  met(app.actions, event, touched);
   if (touched.some(({ node }) => node === app.view.current)) announce(`${name} changed ${app.view.current.label}`);
 }
 
@@ -81,16 +93,38 @@ function here(node) {
   const { tokens } = node;
   app.tools.on(node);
   clearTimeout(addressing); // browsers refuse too many changes of the address
-  addressing = setTimeout(() => history.replaceState(null, "", `#${tokens.map((token) => pointerOf([token]).replace(/[^/]+/, encodeURIComponent)).join("")}`), 200);
-  const crumb = (label, at) => h("button.tree-crumb", { type: "button", onclick: () => app.actions.reveal(tokens.slice(0, at)), "aria-current": at === tokens.length ? "true" : undefined }, label === "" ? "(no name)" : label);
-  part("crumbs").replaceChildren(...tokens.flatMap((token, at) => [h("span.tree-dim", { "aria-hidden": "true" }, "›"), crumb(token, at + 1)]).slice(1));
+  addressing = setTimeout(
+    () =>
+      history.replaceState(
+        null,
+        "",
+        `#${tokens.map((token) => pointerOf([token]).replace(/[^/]+/, encodeURIComponent)).join("")}`,
+      ),
+    200,
+  );
+  const crumb = (label, at) =>
+    h(
+      "button.tree-crumb",
+      {
+        type: "button",
+        onclick: () => app.actions.reveal(tokens.slice(0, at)),
+        "aria-current": at === tokens.length ? "true" : undefined,
+      },
+      label === "" ? "(no name)" : label,
+    );
+  part("crumbs").replaceChildren(
+    ...tokens
+      .flatMap((token, at) => [h("span.tree-dim", { "aria-hidden": "true" }, "›"), crumb(token, at + 1)])
+      .slice(1),
+  );
 }
 
 async function level(number) {
-  const close = (node, left) => (node.kids ?? []).forEach((kid) => {
-    close(kid, left - 1);
-    if (left <= 1) app.view.setOpen(kid, false);
-  });
+  const close = (node, left) =>
+    (node.kids ?? []).forEach((kid) => {
+      close(kid, left - 1);
+      if (left <= 1) app.view.setOpen(kid, false);
+    });
   if (number > 1) await app.memory.deepen(app.tree.root, number);
   app.view.batch(() => {
     open_to(app.tree.root, number);
@@ -136,7 +170,8 @@ function run(name, node) {
     copy: async () => clip(write(parse((await app.memory.stored(node)).text), "  "), "Copied the value"),
     path: () => clip(node.pointer, "Copied the path"),
     download: async () => download(`${node.label || "value"}.json`, (await app.memory.stored(node)).text),
-    history: () => (location.href = `${page.dataset.history}?${new URLSearchParams({ changes__kind: "state", changes__key: node.tokens[0] })}`),
+    history: () =>
+      (location.href = `${page.dataset.history}?${new URLSearchParams({ changes__kind: "state", changes__key: node.tokens[0] })}`),
     form: () => (location.href = `${page.dataset.form}${admin_quote(node.name)}/change/`),
     menu: () => app.tools.menu(node),
     open: () => actions.expand(node),
@@ -147,7 +182,8 @@ function run(name, node) {
 /** Why something could not be read, in words. Throws what is no such reason. */
 function reason(error) {
   if (error instanceof Problem || error instanceof Gone) return error.message;
-  if (error.name === "TypeError" && /fetch|network|load/i.test(error.message)) return "The server does not answer. Try again in a moment.";
+  if (error.name === "TypeError" && /fetch|network|load/i.test(error.message))
+    return "The server does not answer. Try again in a moment.";
   throw error;
 }
 
@@ -169,7 +205,10 @@ async function paste(node, next) {
   }
   const text = await navigator.clipboard?.readText?.().catch(() => "");
   if (!text) return announce("Nothing to paste");
-  return app.actions.add(parent, { before, text: parent.type === "array" ? text : `${await free_name(app.memory, parent, "pasted")}: ${text}` });
+  return app.actions.add(parent, {
+    before,
+    text: parent.type === "array" ? text : `${await free_name(app.memory, parent, "pasted")}: ${text}`,
+  });
 }
 
 async function clip(text, said) {
@@ -187,23 +226,37 @@ async function clip(text, said) {
 }
 
 function download(name, text) {
-  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: name.replace(/[/\\:]/g, "_") });
+  const link = h("a", {
+    href: URL.createObjectURL(new Blob([text], { type: "application/json" })),
+    download: name.replace(/[/\\:]/g, "_"),
+  });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
 /** A key as the admin's addresses spell it (django.contrib.admin.utils.quote). */
 function admin_quote(key) {
-  return encodeURIComponent(key.replace(/[":/_#?;@&=+$,[\]<>%\n\\]/g, (one) => `_${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`));
+  return encodeURIComponent(
+    key.replace(
+      /[":/_#?;@&=+$,[\]<>%\n\\]/g,
+      (one) => `_${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+    ),
+  );
 }
 
 function listen() {
   const list = part("list");
   list.addEventListener("click", ({ target }) => {
-    const node = target.closest(".tree-edit, .tree-note, .tree-tools") ? undefined : app.view.nodeAt(target.closest(".tree-row"));
+    const node = target.closest(".tree-edit, .tree-note, .tree-tools")
+      ? undefined
+      : app.view.nodeAt(target.closest(".tree-row"));
     if (!node) return;
     app.view.focus(node, { scroll: false });
-    if (node.isContainer && (target.closest(".tree-twist") || matchMedia("(pointer: coarse)").matches || target.closest(".tree-count"))) app.keys.open(node, !node.open);
+    if (
+      node.isContainer &&
+      (target.closest(".tree-twist") || matchMedia("(pointer: coarse)").matches || target.closest(".tree-count"))
+    )
+      app.keys.open(node, !node.open);
   });
   list.addEventListener("dblclick", ({ target }) => {
     const node = app.view.nodeAt(target.closest(".tree-row"));
@@ -218,19 +271,26 @@ function listen() {
     event.preventDefault();
     app.tools.menu(node, { right: event.clientX, bottom: event.clientY });
   });
-  list.addEventListener("pointerover", ({ target, pointerType }) => pointerType === "mouse" && app.tools.on(app.view.nodeAt(target.closest(".tree-row"))));
+  list.addEventListener(
+    "pointerover",
+    ({ target, pointerType }) => pointerType === "mouse" && app.tools.on(app.view.nodeAt(target.closest(".tree-row"))),
+  );
   list.addEventListener("pointerleave", () => app.tools.on(app.view.current));
   list.addEventListener("focusin", ({ target }) => {
     const node = app.view.nodeAt(target);
     if (node && node.el === target && node !== app.view.current) app.view.focus(node, { scroll: false });
   });
-  for (const button of page.querySelectorAll("[data-level]")) button.onclick = () => level(Number(button.dataset.level));
+  for (const button of page.querySelectorAll("[data-level]"))
+    button.onclick = () => level(Number(button.dataset.level));
   part("new").onclick = part("first").onclick = () => app.actions.add(app.tree.root);
   part("help").onclick = sheet;
   part("all").onclick = async () => download("memory.json", (await call("GET", "/api/state")).text);
   part("aside").onclick = () => aside(!page.classList.contains("tree-with-activity"));
   addEventListener("hashchange", () => to_hash());
-  addEventListener("beforeunload", (event) => (app.actions.session?.isChanged || app.memory.writing) && event.preventDefault());
+  addEventListener(
+    "beforeunload",
+    (event) => (app.actions.session?.isChanged || app.memory.writing) && event.preventDefault(),
+  );
 }
 
 function aside(open) {

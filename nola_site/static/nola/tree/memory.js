@@ -104,10 +104,12 @@ export class Memory {
    *  `take` while the tree is at that revision. If the place has moved in between, the answer was of another: once more. */
   read(where, fetch, take) {
     this.reads += 1;
-    const done = this.reading.then(() => this.attempt(where, fetch, take)).finally(() => {
-      this.reads -= 1;
-      this.pump();
-    });
+    const done = this.reading
+      .then(() => this.attempt(where, fetch, take))
+      .finally(() => {
+        this.reads -= 1;
+        this.pump();
+      });
     this.reading = done.catch(() => {});
     return done;
   }
@@ -166,10 +168,13 @@ export class Memory {
     try {
       await this.read(
         () => way(node),
-        (tokens) => api.tree_view(tokens, { limit: Math.min(1000, Math.max(PAGE, node.prefix)), depth: node.kids ? 1 : 0 }),
+        (tokens) =>
+          api.tree_view(tokens, { limit: Math.min(1000, Math.max(PAGE, node.prefix)), depth: node.kids ? 1 : 0 }),
         ({ view }) => this.tree.fill(node, view, { fresh: true }),
       );
-      await Promise.all((node.kids ?? []).filter((kid) => kid.kids?.length && kid.isContainer).map((kid) => this.refresh(kid)));
+      await Promise.all(
+        (node.kids ?? []).filter((kid) => kid.kids?.length && kid.isContainer).map((kid) => this.refresh(kid)),
+      );
     } catch (error) {
       if (!(error instanceof Gone) && error.status !== 404) throw error;
     }
@@ -211,22 +216,27 @@ export class Memory {
   /** Send one write after the other. `request(base)` says what to send, seeing the tree as it is at revision `base`.
    *  Returns the revision it made, once the tree shows it; undefined if there was nothing to change. Throws Problem. */
   write(request) {
-    const done = this.sending.then(async () => {
-      const base = this.revision;
-      const sent = request(base);
-      this.writing = true;
-      let revision;
-      try {
-        const answer = api.send(sent, this.on.waiting);
-        this.answered = answer.then(() => {}, () => {});
-        ({ revision } = await answer);
-        if (revision > base) this.mine.add(revision);
-      } finally {
-        this.writing = false;
-      }
-      await this.reach(revision);
-      return revision > base ? revision : undefined;
-    }).finally(() => this.pump());
+    const done = this.sending
+      .then(async () => {
+        const base = this.revision;
+        const sent = request(base);
+        this.writing = true;
+        let revision;
+        try {
+          const answer = api.send(sent, this.on.waiting);
+          this.answered = answer.then(
+            () => {},
+            () => {},
+          );
+          ({ revision } = await answer);
+          if (revision > base) this.mine.add(revision);
+        } finally {
+          this.writing = false;
+        }
+        await this.reach(revision);
+        return revision > base ? revision : undefined;
+      })
+      .finally(() => this.pump());
     this.sending = done.catch(() => {});
     return done;
   }

@@ -25,24 +25,88 @@ export const COMMANDS = [
   ["form", "Open in a form", "article", "", (node) => node.isKey],
   ["delete", "Delete", "delete", "Delete", () => true],
 ];
-const GROUPS = [["json", "type", "rename"], ["add", "after", "before", "duplicate"], ["up", "down", "out", "in", "cut", "paste"], ["copy", "path", "download"], ["history", "form"], ["delete"]];
+const GROUPS = [
+  ["json", "type", "rename"],
+  ["add", "after", "before", "duplicate"],
+  ["up", "down", "out", "in", "cut", "paste"],
+  ["copy", "path", "download"],
+  ["history", "form"],
+  ["delete"],
+];
 
 const KEYS = [
-  ["Move about", [["↑ ↓", "Up and down"], ["→ ←", "Open and close"], ["Home End", "First and last"], ["PgUp PgDn", "Twenty up or down"], ["1 – 9", "Open down to that level"], ["*", "Open all beside it"], ["/", "Filter names and values"]]],
-  ["Edit", [["Enter", "Edit, or open and close"], ["Space", "Switch yes and no"], ["F2 or R", "Rename"], ["T", "Change the type"], ["E", "Edit as JSON"], ["A", "Add inside, or after"], ["O", "Add after"], ["B", "Insert before"], ["D", "Duplicate"], ["Delete", "Delete"]]],
-  ["Move and copy", [["Alt+↑ ↓", "Move up and down"], ["Alt+← →", "Move out and in"], ["Ctrl+X Ctrl+V", "Cut, and paste elsewhere"], ["Ctrl+C", "Copy the value"], ["P", "Copy the path"], ["M", "All commands"]]],
-  ["Undo", [["Ctrl+Z", "Undo my last edit"], ["Ctrl+Shift+Z", "Redo"], ["?", "This sheet"]]],
+  [
+    "Move about",
+    [
+      ["↑ ↓", "Up and down"],
+      ["→ ←", "Open and close"],
+      ["Home End", "First and last"],
+      ["PgUp PgDn", "Twenty up or down"],
+      ["1 – 9", "Open down to that level"],
+      ["*", "Open all beside it"],
+      ["/", "Filter names and values"],
+    ],
+  ],
+  [
+    "Edit",
+    [
+      ["Enter", "Edit, or open and close"],
+      ["Space", "Switch yes and no"],
+      ["F2 or R", "Rename"],
+      ["T", "Change the type"],
+      ["E", "Edit as JSON"],
+      ["A", "Add inside, or after"],
+      ["O", "Add after"],
+      ["B", "Insert before"],
+      ["D", "Duplicate"],
+      ["Delete", "Delete"],
+    ],
+  ],
+  [
+    "Move and copy",
+    [
+      ["Alt+↑ ↓", "Move up and down"],
+      ["Alt+← →", "Move out and in"],
+      ["Ctrl+X Ctrl+V", "Cut, and paste elsewhere"],
+      ["Ctrl+C", "Copy the value"],
+      ["P", "Copy the path"],
+      ["M", "All commands"],
+    ],
+  ],
+  [
+    "Undo",
+    [
+      ["Ctrl+Z", "Undo my last edit"],
+      ["Ctrl+Shift+Z", "Redo"],
+      ["?", "This sheet"],
+    ],
+  ],
 ];
 
 export class Tools {
   /** `run(name, node)` does a command. */
   constructor(view, foot, run) {
     Object.assign(this, { view, foot, run, narrow: matchMedia("(max-width: 640px)") });
-    const tool = (name, label, symbol) => h("button.tree-icon", { type: "button", tabIndex: -1, title: label, "aria-label": label, onclick: (event) => this.use(name, event) }, icon(symbol));
+    const tool = (name, label, symbol) =>
+      h(
+        "button.tree-icon",
+        { type: "button", tabIndex: -1, title: label, "aria-label": label, onclick: (event) => this.use(name, event) },
+        icon(symbol),
+      );
     this.grip = tool("grip", "Drag to move", "drag_indicator");
     this.grip.classList.add("tree-grip");
-    this.buttons = { add: tool("add", "Add (A)", "add"), edit: tool("edit", "Edit (Enter)", "edit"), delete: tool("delete", "Delete (Delete)", "delete"), more: tool("more", "More (M)", "more_horiz") };
-    this.element = h("div.tree-tools", { onclick: (event) => event.stopPropagation(), ondblclick: (event) => event.stopPropagation() }, this.grip, ...Object.values(this.buttons));
+    this.buttons = {
+      add: tool("add", "Add (A)", "add"),
+      edit: tool("edit", "Edit (Enter)", "edit"),
+      delete: tool("delete", "Delete (Delete)", "delete"),
+      more: tool("more", "More (M)", "more_horiz"),
+    };
+    this.element = h(
+      "div.tree-tools",
+      { onclick: (event) => event.stopPropagation(), ondblclick: (event) => event.stopPropagation() },
+      this.grip,
+      ...Object.values(this.buttons),
+    );
   }
 
   /** Show the tools in the row of a node; on a phone they are at the foot of the page. */
@@ -59,7 +123,11 @@ export class Tools {
     const { node } = this;
     if (!node?.isAttached || name === "grip") return;
     if (name === "more") this.menu(node, event.currentTarget.getBoundingClientRect());
-    else this.run(name === "add" && !node.isContainer ? "after" : name === "edit" && node.isContainer ? "json" : name, node);
+    else
+      this.run(
+        name === "add" && !node.isContainer ? "after" : name === "edit" && node.isContainer ? "json" : name,
+        node,
+      );
   }
 
   /** All commands for a node, at a place on the page. */
@@ -74,7 +142,8 @@ export class Tools {
     menu.onkeydown = (event) => menu_key(menu, event);
     menu.addEventListener("toggle", ({ newState }) => {
       if (newState !== "closed") return;
-      if (menu.contains(document.activeElement) || document.activeElement === document.body) this.view.focus(this.view.current, { scroll: false });
+      if (menu.contains(document.activeElement) || document.activeElement === document.body)
+        this.view.focus(this.view.current, { scroll: false });
       menu.remove();
     });
     document.body.append(menu);
@@ -89,7 +158,13 @@ export class Tools {
       menu.hidePopover();
       this.run(name, node);
     };
-    return h(`button.tree-menu-item${name === "delete" ? ".tree-danger" : ""}`, { type: "button", role: "menuitem", tabIndex: -1, onclick: act }, icon(symbol), h("span", {}, label), keys && h("kbd", {}, keys));
+    return h(
+      `button.tree-menu-item${name === "delete" ? ".tree-danger" : ""}`,
+      { type: "button", role: "menuitem", tabIndex: -1, onclick: act },
+      icon(symbol),
+      h("span", {}, label),
+      keys && h("kbd", {}, keys),
+    );
   }
 }
 
@@ -105,9 +180,35 @@ function menu_key(menu, event) {
 
 /** The sheet of shortcuts, a dialog. */
 export function sheet() {
-  const dialog = h("dialog.tree-sheet", { "aria-labelledby": "tree-sheet-title" },
-    h("div.tree-sheet-head", {}, h("h2", { id: "tree-sheet-title" }, "Keyboard shortcuts"), h("button.tree-icon", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"))),
-    h("div.tree-sheet-body", {}, ...KEYS.map(([title, keys]) => h("section", {}, h("h3", {}, title), h("dl", {}, ...keys.flatMap(([key, what]) => [h("dt", {}, ...key.split(" ").map((one) => (["or", "–"].includes(one) ? one : h("kbd", {}, one)))), h("dd", {}, what)]))))));
+  const dialog = h(
+    "dialog.tree-sheet",
+    { "aria-labelledby": "tree-sheet-title" },
+    h(
+      "div.tree-sheet-head",
+      {},
+      h("h2", { id: "tree-sheet-title" }, "Keyboard shortcuts"),
+      h("button.tree-icon", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close")),
+    ),
+    h(
+      "div.tree-sheet-body",
+      {},
+      ...KEYS.map(([title, keys]) =>
+        h(
+          "section",
+          {},
+          h("h3", {}, title),
+          h(
+            "dl",
+            {},
+            ...keys.flatMap(([key, what]) => [
+              h("dt", {}, ...key.split(" ").map((one) => (["or", "–"].includes(one) ? one : h("kbd", {}, one)))),
+              h("dd", {}, what),
+            ]),
+          ),
+        ),
+      ),
+    ),
+  );
   dialog.onclick = (event) => event.target === dialog && dialog.close();
   dialog.onclose = () => dialog.remove();
   document.body.append(dialog);

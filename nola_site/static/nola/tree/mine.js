@@ -40,6 +40,7 @@ export class Mine {
       this.say(`${word} the ${last.label}`);
     } catch (error) {
       if (!(error instanceof api.Problem)) throw error;
+      from.push(last); // it can be tried again
       if (error.conflicts.length) this.ask(from, to, word, last);
       else this.say(`Could not: ${error.message}`);
     }
@@ -47,11 +48,15 @@ export class Mine {
   }
 
   ask(from, to, word, last) {
-    const force = (prefer) => () => {
-      from.push(last);
-      this.back(from, to, word, prefer);
-    };
-    this.say(`Somebody has changed the same since the ${last.label}.`, [["Take mine back all the same", force("mine")], ["Leave theirs", force("theirs")]], 0);
+    const force = (prefer) => () => from.at(-1) === last && this.back(from, to, word, prefer);
+    this.say(
+      `Somebody has changed the same since the ${last.label}.`,
+      [
+        ["Take mine back all the same", force("mine")],
+        ["Leave theirs", force("theirs")],
+      ],
+      0,
+    );
   }
 
   /** Say that something is done, with a way back. */
@@ -62,7 +67,8 @@ export class Mine {
   say(text, buttons = [], time = SHOWN) {
     const message = h("div.tree-message", {}, h("span", {}, text));
     const end = () => message.remove();
-    for (const [label, act] of buttons) message.append(h("button.tree-link", { type: "button", onclick: () => (end(), act()) }, label));
+    for (const [label, act] of buttons)
+      message.append(h("button.tree-link", { type: "button", onclick: () => (end(), act()) }, label));
     message.append(h("button.tree-link", { type: "button", "aria-label": "Dismiss", onclick: end }, "✕"));
     this.messages.replaceChildren(message);
     announce(text);
@@ -70,10 +76,14 @@ export class Mine {
   }
 
   tell() {
-    for (const [name, pile] of [["undo", this.done], ["redo", this.undone]]) {
+    for (const [name, pile] of [
+      ["undo", this.done],
+      ["redo", this.undone],
+    ]) {
       const last = pile.at(-1);
       this.buttons[name].disabled = !last;
-      this.buttons[name].title = `${name === "undo" ? "Undo" : "Redo"}${last ? ` the ${last.label}` : ""} (${name === "undo" ? "Ctrl+Z" : "Ctrl+Shift+Z"})`;
+      this.buttons[name].title =
+        `${name === "undo" ? "Undo" : "Redo"}${last ? ` the ${last.label}` : ""} (${name === "undo" ? "Ctrl+Z" : "Ctrl+Shift+Z"})`;
     }
   }
 }

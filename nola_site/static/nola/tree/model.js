@@ -36,7 +36,7 @@ export class Node {
 
   /** The way to it; for what is not there any more, the way to where it was. */
   get tokens() {
-    return this.parent ? [...this.parent.tokens, this.label] : this.lost ?? [];
+    return this.parent ? [...this.parent.tokens, this.label] : (this.lost ?? []);
   }
 
   get pointer() {
@@ -126,7 +126,8 @@ export class Tree {
     const parts = parts_of(view);
     node.size = view.size ?? parts.length;
     if (more) for (const [name, value] of parts) this.append(node, name, value);
-    else if (parts && !fresh && view.next !== undefined && node.prefix >= parts.length) parts.forEach(([, value], index) => this.fill(node.kids[index], value));
+    else if (parts && !fresh && view.next !== undefined && node.prefix >= parts.length)
+      parts.forEach(([, value], index) => this.fill(node.kids[index], value));
     else if (parts) this.reconcile(node, parts, fresh);
     this.on.changed(node);
   }
@@ -224,7 +225,9 @@ export class Tree {
   step(op, tokens) {
     switch (op.op) {
       case "add":
-        return tokens.length === 1 && this.find(tokens) ? this.put(tokens, op.value) : this.insert(tokens, op.position, op.value);
+        return tokens.length === 1 && this.find(tokens)
+          ? this.put(tokens, op.value)
+          : this.insert(tokens, op.position, op.value);
       case "replace":
         return this.put(tokens, op.value);
       case "remove":
@@ -262,7 +265,8 @@ export class Tree {
   room(parent, token, position) {
     const whole = parent.isWhole;
     let at = parent === this.root ? key_place(parent, token) : parent.type === "array" ? Number(token) : position;
-    if (parent.type === "array") for (const kid of parent.kids?.slice(parent.prefix) ?? []) if (kid.at >= at) kid.at += 1;
+    if (parent.type === "array")
+      for (const kid of parent.kids?.slice(parent.prefix) ?? []) if (kid.at >= at) kid.at += 1;
     at ??= whole ? parent.prefix : Infinity;
     if (!parent.kids || at > parent.prefix || (at === parent.prefix && !whole)) return undefined;
     return at;
@@ -282,7 +286,8 @@ export class Tree {
     const index = Number(token);
     if (node) this.lose(node, parent);
     parent.size -= 1;
-    if (parent.type === "array") for (const kid of parent.kids?.slice(parent.prefix) ?? []) if (kid.at > index) kid.at -= 1;
+    if (parent.type === "array")
+      for (const kid of parent.kids?.slice(parent.prefix) ?? []) if (kid.at > index) kid.at -= 1;
     return node;
   }
 

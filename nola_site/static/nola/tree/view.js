@@ -11,8 +11,22 @@ export class View {
   /** `on.more(node)` loads the next page, `on.open(node)` is told what is opened, `on.focus(node)` what is focused;
    *  `on.keeps(element)` says whether somebody is typing in there. */
   constructor(list, scroller, on) {
-    Object.assign(this, { list, scroller, on, depth: 0, gone: new Map(), kept: new Map(), dirty: new Set(), nodes: new Map(), then: [], current: null });
-    this.onscreen = new IntersectionObserver((entries) => this.reached(entries), { root: scroller, rootMargin: "400px" });
+    Object.assign(this, {
+      list,
+      scroller,
+      on,
+      depth: 0,
+      gone: new Map(),
+      kept: new Map(),
+      dirty: new Set(),
+      nodes: new Map(),
+      then: [],
+      current: null,
+    });
+    this.onscreen = new IntersectionObserver((entries) => this.reached(entries), {
+      root: scroller,
+      rootMargin: "400px",
+    });
   }
 
   /** Run what changes the tree, then bring the page up to date at once, leaving where it is what can be seen. */
@@ -123,7 +137,13 @@ export class View {
   }
 
   make(node) {
-    const row = h("div.tree-row", {}, h("span.tree-twist", { "aria-hidden": "true" }), h("span.tree-name"), h("span.tree-value"));
+    const row = h(
+      "div.tree-row",
+      {},
+      h("span.tree-twist", { "aria-hidden": "true" }),
+      h("span.tree-name"),
+      h("span.tree-value"),
+    );
     node.el = h("li.tree-node", { id: node.id, role: "treeitem", tabIndex: -1 }, row);
     this.nodes.set(node.id, node);
     this.update(node);
@@ -202,7 +222,11 @@ export class View {
       return;
     }
     if (!node.more) {
-      node.more = h("li.tree-more", { role: "treeitem", tabIndex: -1, onclick: () => this.on.more(node) }, h("div.tree-row"));
+      node.more = h(
+        "li.tree-more",
+        { role: "treeitem", tabIndex: -1, onclick: () => this.on.more(node) },
+        h("div.tree-row"),
+      );
       node.more.node = node;
       this.onscreen.observe(node.more);
     }
@@ -215,7 +239,8 @@ export class View {
   }
 
   reached(entries) {
-    for (const { isIntersecting, target } of entries) if (isIntersecting && target.isConnected) this.on.more(target.node);
+    for (const { isIntersecting, target } of entries)
+      if (isIntersecting && target.isConnected) this.on.more(target.node);
   }
 
   /** Look again whether the end of a page is in sight. */
@@ -250,7 +275,8 @@ export class View {
   bringIntoSight(row) {
     const at = row.getBoundingClientRect();
     const { top, bottom } = this.scroller.getBoundingClientRect();
-    if (at.top < top + 4 || at.bottom > bottom - 4) row.scrollIntoView({ block: at.top < top - 200 || at.bottom > bottom + 200 ? "center" : "nearest" });
+    if (at.top < top + 4 || at.bottom > bottom - 4)
+      row.scrollIntoView({ block: at.top < top - 200 || at.bottom > bottom + 200 ? "center" : "nearest" });
   }
 
   /** The rows that can be seen, one step on (1) or back (-1) from a node. */
@@ -289,7 +315,8 @@ export class View {
     if (!node.el) return undefined;
     node.el.querySelector(":scope > .tree-note")?.remove();
     const note = h("div.tree-note", { role: "alert" }, icon("error"), h("span", {}, text));
-    for (const [label, act] of [...buttons, ["Dismiss", () => {}]]) note.append(h("button.tree-link", { type: "button", onclick: () => (note.remove(), act()) }, label));
+    for (const [label, act] of [...buttons, ["Dismiss", () => {}]])
+      note.append(h("button.tree-link", { type: "button", onclick: () => (note.remove(), act()) }, label));
     node.el.firstChild.after(note);
     return note;
   }
@@ -297,7 +324,8 @@ export class View {
 
 /** What stands in a row for a value. */
 function content(value) {
-  if (value.type === "object" || value.type === "array") return [h("span.tree-count", {}, value.size ?? (value.members ?? value.items).length)];
+  if (value.type === "object" || value.type === "array")
+    return [h("span.tree-count", {}, value.size ?? (value.members ?? value.items).length)];
   if (value.type !== "text") return [String(value.value ?? value.number ?? value.boolean ?? "null")];
   const text = value.text ?? value.value;
   const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
@@ -355,13 +383,14 @@ function before(element) {
 function following(element) {
   const first = element.querySelector(":scope > ul > li");
   if (first) return first;
-  for (let one = element; one?.matches("li"); one = one.parentElement.closest("li")) if (one.nextElementSibling) return one.nextElementSibling;
+  for (let one = element; one?.matches("li"); one = one.parentElement.closest("li"))
+    if (one.nextElementSibling) return one.nextElementSibling;
   return null;
 }
 
 function preceding(element, list) {
   let previous = element.previousElementSibling;
   if (!previous) return element.parentElement === list ? null : element.parentElement.closest("li");
-  for (let last; (last = previous.querySelector(":scope > ul > li:last-child")); ) previous = last;
+  for (let last; (last = previous.querySelector(":scope > ul > li:last-child"));) previous = last;
   return previous;
 }

@@ -25,7 +25,9 @@ export async function rename(memory, node, name) {
   await free(memory, node.parent, name);
   if (node.isKey) return rename_key(memory, node, name);
   while (node.index === undefined) await memory.load(node.parent, 1000); // its place must be known to be kept
-  return memory.patch(node, () => [{ op: "move", from: inside(node.tokens), path: inside([...node.parent.tokens, name]), position: node.index }]);
+  return memory.patch(node, () => [
+    { op: "move", from: inside(node.tokens), path: inside([...node.parent.tokens, name]), position: node.index },
+  ]);
 }
 
 async function rename_key(memory, node, name) {
@@ -40,8 +42,12 @@ export async function add(memory, parent, next, names, value) {
   if (names.length && (await memory.has(tokens))) throw new Gone(`there is “${names.join(".")}” already`);
   const at = () => (next?.isAttached && next.parent === parent ? next.index : undefined);
   const text = write(value);
-  if (parent.type === "array") return memory.patch(parent, () => [{ op: "add", path: inside([...parent.tokens, at() ?? parent.size]), value: text }]);
-  if (names.length > 1 || parent.isRoot || at() === undefined) return memory.write((base) => api.put(tokens, text, base));
+  if (parent.type === "array")
+    return memory.patch(parent, () => [
+      { op: "add", path: inside([...parent.tokens, at() ?? parent.size]), value: text },
+    ]);
+  if (names.length > 1 || parent.isRoot || at() === undefined)
+    return memory.write((base) => api.put(tokens, text, base));
   return memory.patch(parent, () => [{ op: "add", path: inside(tokens), value: text, position: at() }]);
 }
 
@@ -63,7 +69,9 @@ export async function duplicate(memory, node) {
   }
   return memory.patch(node, () => {
     const at = node.index === undefined ? undefined : node.index + 1;
-    return [{ op: "copy", from: inside(node.tokens), path: inside([...parent.tokens, name ?? at]), position: name && at }];
+    return [
+      { op: "copy", from: inside(node.tokens), path: inside([...parent.tokens, name ?? at]), position: name && at },
+    ];
   });
 }
 
@@ -77,22 +85,29 @@ export async function free_name(memory, parent, name) {
 /** Move a node into a parent, before one of its kids or (null) to its end. */
 export async function move(memory, node, parent, next) {
   const stays = parent === node.parent;
-  const name = parent.type === "array" || stays ? node.name : node.name ?? (await free_name(memory, parent, "item"));
+  const name = parent.type === "array" || stays ? node.name : (node.name ?? (await free_name(memory, parent, "item")));
   if (parent.type === "object" && !stays) await free(memory, parent, name);
-  if (node.isKey || parent.isRoot || parent.tokens[0] !== node.tokens[0]) return move_across(memory, node, parent, next, name);
+  if (node.isKey || parent.isRoot || parent.tokens[0] !== node.tokens[0])
+    return move_across(memory, node, parent, next, name);
   return memory.patch(node, () => [move_op(node, parent, next, name)]);
 }
 
 /** RFC 6902: the target of a move is read after the source is taken out. */
 function move_op(node, parent, next, name) {
   const stays = parent === node.parent;
-  const shift = (one) => (one.parent === node.parent && node.parent.type === "array" && one.index > node.index ? one.index - 1 : one.label);
+  const shift = (one) =>
+    one.parent === node.parent && node.parent.type === "array" && one.index > node.index ? one.index - 1 : one.label;
   const way = [];
   for (let one = parent; !one.isRoot; one = one.parent) way.unshift(shift(one));
   let at = next ? next.index : parent.size;
   if (stays && node.index < at) at -= 1;
   const isList = parent.type === "array";
-  return { op: "move", from: inside(node.tokens), path: inside([...way, isList ? at : name]), position: isList || (!next && !stays) ? undefined : at };
+  return {
+    op: "move",
+    from: inside(node.tokens),
+    path: inside([...way, isList ? at : name]),
+    position: isList || (!next && !stays) ? undefined : at,
+  };
 }
 
 /** From one key into another, or to a key of its own: both changes or none. */
@@ -100,9 +115,16 @@ async function move_across(memory, node, parent, next, name) {
   const { text, etag } = await memory.stored(node);
   return memory.write(() => {
     const from = quoted(node.tokens);
-    const to = [...parent.tokens, parent.type === "array" ? next?.index ?? parent.size : name];
-    const op = { op: "add", path: inside(to), value: text, position: parent.type === "object" ? next?.index : undefined };
-    const adds = parent.isRoot ? [absent(quoted(to)), put(quoted(to), text)] : [`{"op":"patch","pointer":${quoted(to.slice(0, 1))},"patch":${api.ops_text([op])}}`];
+    const to = [...parent.tokens, parent.type === "array" ? (next?.index ?? parent.size) : name];
+    const op = {
+      op: "add",
+      path: inside(to),
+      value: text,
+      position: parent.type === "object" ? next?.index : undefined,
+    };
+    const adds = parent.isRoot
+      ? [absent(quoted(to)), put(quoted(to), text)]
+      : [`{"op":"patch","pointer":${quoted(to.slice(0, 1))},"patch":${api.ops_text([op])}}`];
     return api.transaction([match(from, etag), ...adds, gone(from)]);
   });
 }
