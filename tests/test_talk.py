@@ -85,6 +85,18 @@ def test_markdown_is_shown_and_nothing_in_it_runs(page, server):
     assert "<script>alert(3)</script> {{ 1+1 }}" in text.inner_text()
 
 
+def test_days_stand_between_the_messages_and_the_user_on_the_right(page, server):
+    say(server, "sides", "hello", "hello you")
+    open_talk(page, "sides")
+
+    day, list_ = page.locator(".nola-day").first.bounding_box(), page.locator(".nola-talk-list").bounding_box()
+    mine, theirs = (page.locator(".nola-bubble").nth(number).bounding_box() for number in range(2))
+
+    assert day["y"] + day["height"] <= mine["y"]
+    assert mine["x"] + mine["width"] > list_["x"] + list_["width"] - 40
+    assert theirs["x"] < list_["x"] + 40
+
+
 def test_a_message_arrives_while_one_looks(page, server):
     say(server, "live", "first")
     open_talk(page, "live")
