@@ -84,7 +84,12 @@ export class Actions {
 
   /** Add into a container by typing, before one of its kids or (null) at its end. */
   async add(parent, { before = null, text = "" } = {}) {
-    if (!parent.isRoot && !parent.open) await this.expand(parent);
+    const [turn, focused] = [(this.turn = {}), document.activeElement];
+    if (!parent.isRoot && !parent.open) {
+      await this.expand(parent);
+      if (turn !== this.turn || focused !== document.activeElement) return undefined; // the person has gone on
+    }
+    this.giveUp();
     const isList = parent.type === "array";
     const ghost = h(
       "li.tree-node.tree-ghost",
@@ -110,6 +115,11 @@ export class Actions {
     });
     if (!editor) ghost.remove();
     return editor;
+  }
+
+  /** Forget an editor that is about to open. */
+  giveUp() {
+    this.turn = null;
   }
 
   /** Open an editor. One that is open is saved first; if it cannot be, it stays, and nothing is returned. */

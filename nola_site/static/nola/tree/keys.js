@@ -35,6 +35,7 @@ export class Keys {
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (event.key === "/") this.does(event, () => this.app.filter.input.select());
     else if (event.key === "?") this.does(event, () => this.app.sheet());
+    else if (event.key === "Escape" && this.app.actions.turn) this.does(event, () => this.app.actions.giveUp());
     else if (event.key === "Escape" && this.app.filter.isOn) this.does(event, () => this.app.filter.clear());
   }
 
