@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from conversations import log
 from conversations.drafts import STORED, NewConversation, NewMessage, Writing
 from conversations.models import Conversation, Message
-from state import dumps, jsontext
+from state import checkpoint_files, dumps, jsontext
 from state.clock import iso
 from state.dumps import Part, fetched
 from state.revisions import Author
@@ -25,6 +25,7 @@ LINKS = {
 }  # columns to names
 TIMES = ("started", "timestamp")
 DOCUMENTS = ("metadata",)
+AT_ONCE = 500  # conversations in one query
 Row = Mapping[str, Any]
 
 
@@ -36,20 +37,43 @@ def register() -> None:
 # Out
 
 
-def rows(connection: BaseDatabaseWrapper) -> Iterator[str]:
-    """What is kept, not what was deleted, as compact rows of a fixture: conversations first, then messages."""
-    kept = "deleted_revision IS NULL"
-    yield from _rows(
-        connection, CONVERSATION, (*FIELDS, "current_leaf_id"), f"FROM conversation WHERE {kept} ORDER BY id"
-    )
-    of_kept = f"conversation_id IN (SELECT id FROM conversation WHERE {kept})"
+def rows(connection: BaseDatabaseWrapper, names: Sequence[str] | None = None) -> Iterator[str]:
+    """What is kept, not what was deleted, as compact rows of a fixture: conversations first, then messages.
+
+    `names` are the session ids of those that are wanted, None for all.
+    """
+    if names is None:
+        yield from _conversations(connection)
+        yield from _messages(connection)
+        return
+    some = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)]
+    for few in some:
+        yield from _conversations(connection, few)
+    for few in some:
+        yield from _messages(connection, few)
+
+
+def _conversations(connection: BaseDatabaseWrapper, names: Sequence[str] = ()) -> Iterator[str]:
+    where = f"FROM conversation WHERE {_wanted(names)} ORDER BY id"
+    return _rows(connection, CONVERSATION, (*FIELDS, "current_leaf_id"), where, names)
+
+
+def _messages(connection: BaseDatabaseWrapper, names: Sequence[str] = ()) -> Iterator[str]:
+    of_kept = f"conversation_id IN (SELECT id FROM conversation WHERE {_wanted(names)})"
     columns = ("conversation_id", "parent_id", *MESSAGE_FIELDS)
-    where = f"FROM conversation_history WHERE {kept} AND {of_kept} ORDER BY id"
-    yield from _rows(connection, MESSAGE, columns, where)
+    where = f"FROM conversation_history WHERE deleted_revision IS NULL AND {of_kept} ORDER BY id"
+    return _rows(connection, MESSAGE, columns, where, names)
 
 
-def _rows(connection: BaseDatabaseWrapper, model: str, columns: Sequence[str], rest: str) -> Iterator[str]:
-    for number, *values in fetched(connection, f"SELECT id, {', '.join(columns)} {rest}"):
+def _wanted(names: Sequence[str]) -> str:
+    places = ", ".join(["%s"] * len(names))
+    return "deleted_revision IS NULL" + (f" AND session_id IN ({places})" if names else "")
+
+
+def _rows(
+    connection: BaseDatabaseWrapper, model: str, columns: Sequence[str], rest: str, names: Sequence[str]
+) -> Iterator[str]:
+    for number, *values in fetched(connection, f"SELECT id, {', '.join(columns)} {rest}", names):
         fields = {LINKS.get(name, name): _plain(name, value) for name, value in zip(columns, values, strict=True)}
         yield jsontext.dump({"model": model, "pk": number, "fields": fields})
 
@@ -60,6 +84,18 @@ def _plain(name: str, value: Any) -> Any:
     if name in TIMES and value is not None:
         return iso(value)
     return bool(value) if name == "archived" else value
+
+
+def forget(session_id: str) -> None:
+    """Take a conversation out of the checkpoints that deletions have left."""
+    gone: set[Any] = set()
+
+    def is_gone(row: Row) -> bool:
+        if row["model"].lower() == CONVERSATION and row["fields"]["session_id"] == session_id:
+            gone.add(row["pk"])
+        return row["pk"] in gone if row["model"].lower() == CONVERSATION else row["fields"]["conversation"] in gone
+
+    checkpoint_files.forget("conversations", is_gone)
 
 
 # In
@@ -95,11 +131,18 @@ def restore(found: Sequence[Row], author: Author | None) -> dict[str, int]:
     writings = [writing for writing in writings if not writing.is_idle]
     counts = {
         "conversations": sum(one.revive or isinstance(one.conversation, NewConversation) for one in writings),
-        "messages": sum(len(one.messages) + len(one.restored) for one in writings),
+        "messages": sum(len(one.messages) + len(one.restored) + _with_it(one) for one in writings),
     }
     if author and writings:
         log.write(writings, author)
     return counts
+
+
+def _with_it(writing: Writing) -> int:
+    """How many messages come back with a conversation, because they were deleted with it and not by themselves."""
+    if not writing.revive or not isinstance(writing.conversation, Conversation):
+        return 0
+    return writing.conversation.messages.filter(deleted_revision=None).count()
 
 
 def _writing(fields: Row, messages: Sequence[Row]) -> Writing:

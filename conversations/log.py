@@ -251,7 +251,11 @@ def told(one: Message) -> list[JSONValue]:
 
 def locked(session_id: str) -> Conversation:
     """A conversation to be written to. Raises NotFound and Deleted."""
-    row = Conversation.objects.select_for_update().filter(session_id=session_id).first()
+    return there(Conversation.objects.select_for_update().filter(session_id=session_id).first(), session_id)
+
+
+def there(row: Conversation | None, session_id: str) -> Conversation:
+    """The row that was looked for, if there is one and it was not deleted. Raises NotFound and Deleted."""
     if row is None:
         raise NotFound(f"there is no conversation {session_id!r}")
     if row.deleted_revision is not None:

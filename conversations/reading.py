@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from django.db import connection
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
-from conversations.log import Deleted, NotFound, messages_of
+from conversations.log import messages_of, there
 from conversations.models import Conversation, Message
 
 Order = Literal["oldest", "newest"]
@@ -40,14 +40,7 @@ class Numbers:
 
 def find(session_id: str) -> Conversation:
     """A conversation that is there. Raises NotFound and Deleted."""
-    row = Conversation.objects.filter(session_id=session_id).first()
-    if row is None:
-        raise NotFound(f"there is no conversation {session_id!r}")
-    if row.deleted_revision is not None:
-        raise Deleted(
-            f"the conversation {session_id!r} was deleted in revision {row.deleted_revision}; undo that first"
-        )
-    return row
+    return there(Conversation.objects.filter(session_id=session_id).first(), session_id)
 
 
 def conversations(wanted: Mapping[str, Any]) -> QuerySet[Conversation]:

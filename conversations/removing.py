@@ -5,14 +5,15 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from conversations import index, log
+from conversations import index, keeping, log, reading
 from conversations.models import Conversation, Message
-from state import revisions, turns
+from state import checkpoint_files, revisions, turns
 from state.models import Change
 from state.revisions import Author, Recorder
 from state.store import Written
 
 AT_ONCE = 500
+FEW = 10  # messages; before more go, a checkpoint of their conversations is taken
 SQUEEZED = 200_000  # messages; in a larger index, the words of purged messages go when SQLite merges its parts
 REDACTED = '"[redacted]"'
 
@@ -31,23 +32,31 @@ class Purged(NamedTuple):
 def remove(session_ids: Sequence[str], author: Author) -> Written:
     """Delete conversations with their messages in one revision, all or none. Undo brings them back.
 
-    Raises log.NotFound and log.Deleted.
+    Raises log.NotFound, log.Deleted, files.NoRoom and files.CannotWrite.
     """
+    rows = Conversation.objects.filter(session_id__in=session_ids, deleted_revision=None)
+    if rows.count() == len(session_ids):
+        messages = Message.objects.filter(conversation__in=rows, deleted_revision=None)
+        if messages.order_by()[: FEW + 1].count() > FEW:
+            _keep(session_ids)
     with revisions.revision(author) as recorder:
-        rows = [log.locked(session_id) for session_id in session_ids]
-        for row in rows:
+        going = [log.locked(session_id) for session_id in session_ids]
+        for row in going:
             fields = log.stored_fields(row, log.FIELDS)
             recorder.record("conversation", row.session_id, {"remove": True}, {"add": fields}, "")
         seq = recorder.seq
-        Conversation.objects.filter(pk__in=[row.pk for row in rows]).update(deleted_revision=seq, revision=seq)
+        Conversation.objects.filter(pk__in=[row.pk for row in going]).update(deleted_revision=seq, revision=seq)
         return _written(recorder, author)
 
 
 def remove_messages(session_id: str, ids: Sequence[int], author: Author) -> Written:
     """Delete messages of a conversation in one revision, all or none. Undo brings them back.
 
-    Raises log.NotFound and log.Deleted.
+    Raises log.NotFound, log.Deleted, files.NoRoom and files.CannotWrite.
     """
+    if len(ids) > FEW:
+        log.messages_of(reading.find(session_id), ids)
+        _keep([session_id])
     with revisions.revision(author) as recorder:
         row = log.locked(session_id)
         log.messages_of(row, ids)
@@ -57,6 +66,11 @@ def remove_messages(session_id: str, ids: Sequence[int], author: Author) -> Writ
             some.update(deleted_revision=seq, revision=seq)
         recorder.record("message", session_id, {"remove": [*ids]}, {"add": [*ids]}, "")
         return _written(recorder, author)
+
+
+def _keep(session_ids: Sequence[str]) -> None:
+    """A checkpoint of the conversations from which more than a few messages are about to go."""
+    checkpoint_files.before_deletion("conversations", session_ids)
 
 
 def _written(recorder: Recorder, author: Author) -> Written:
@@ -83,6 +97,7 @@ def purge(session_id: str, confirm: str, author: Author) -> Purged:
         _redact(session_id, recorder.seq)
         recorder.record("conversation", session_id, {"purge": count}, {}, "")
         seq = _written(recorder, author).revision
+    keeping.forget(session_id)
     if connection.vendor == "sqlite" and Message.objects.order_by().values("pk")[:SQUEEZED].count() < SQUEEZED:
         with turns.writing():
             index.squeeze()

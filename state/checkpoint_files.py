@@ -3,10 +3,10 @@
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -75,6 +75,11 @@ class Checkpoint:
         except (ValueError, DeserializationError):
             return None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it says that it holds every key of the state."""
+        return self.header is not None and self.header.scope == header.ALL
+
     @cached_property
     def at(self) -> datetime:
         """When it was taken, as far as it says so; else when the file was last written."""
@@ -131,7 +136,7 @@ def seeds() -> list[Checkpoint]:
 
 def newest_sound() -> Checkpoint | None:
     """The newest checkpoint of a whole state that can be restored from."""
-    return next((one for one in kept() if one.header and one.header.scope == header.ALL and not one.problem), None)
+    return next((one for one in kept() if one.is_whole and not one.problem), None)
 
 
 def judge(found: Sequence[Checkpoint], seconds: float) -> dict[Path, str]:
@@ -149,11 +154,13 @@ def create(
     why: str = "",
     keys: list[str] | None = None,
     contents: Sequence[str] = ("state",),
+    names: Sequence[str] | None = None,
     connection: BaseDatabaseWrapper = live,
 ) -> Checkpoint:
     """Write the state as it is now to checkpoints/, and verify the file by loading it into a scratch database.
 
-    Raises BadName, files.NoRoom, files.CannotWrite and Damaged (what is stored cannot be written as JSON).
+    `keys` are all that it has of the state, `names` of what else is in it, None for everything. Raises BadName,
+    files.NoRoom, files.CannotWrite and Damaged (what is stored cannot be written as JSON).
     """
     if name is not None:
         check_name(name)
@@ -162,7 +169,7 @@ def create(
         stem = name or _free_name(datetime.fromisoformat(made.at), made.revision, why)
         path = settings.NOLA_CHECKPOINT_DIR / f"{stem}.json"
         with files.placed(path) as draft:
-            write(draft, made, rows(connection, contents, keys))
+            write(draft, made, rows(connection, contents, keys, names))
             verify(draft)
     return Checkpoint(path)
 
@@ -193,12 +200,24 @@ def automatic(why: str, connection: BaseDatabaseWrapper = live) -> Checkpoint:
     return made
 
 
-def rows(connection: BaseDatabaseWrapper, contents: Sequence[str], keys: list[str] | None = None) -> Iterator[str]:
+def before_deletion(part: str, names: Sequence[str]) -> Checkpoint:
+    """A checkpoint of what is about to be deleted from a part beside the state. Raises as `create` does."""
+    made = create(why="before bulk delete", keys=[], contents=[part], names=names)
+    prune()
+    return made
+
+
+def rows(
+    connection: BaseDatabaseWrapper,
+    contents: Sequence[str],
+    keys: list[str] | None = None,
+    names: Sequence[str] | None = None,
+) -> Iterator[str]:
     """What a checkpoint holds, as compact rows."""
-    yield from dumps.entries(connection, keys)
+    yield from dumps.entries(connection, keys) if keys != [] else ()
     for part in contents:
         if part != "state":
-            yield from dumps.PARTS[part].rows(connection)
+            yield from dumps.PARTS[part].rows(connection, names)
 
 
 def write(path: Path, made: Header, compact_rows: Iterator[str]) -> None:
@@ -335,6 +354,20 @@ def accept(path: Path) -> Header:
 # Removing
 
 
+def forget(part: str, is_gone: Callable[[dict[str, Any]], bool]) -> None:
+    """Take rows that are to be gone for good out of the checkpoints that deletions from a part have left."""
+    for one in kept():
+        if not one.is_automatic or one.header is None or one.header.contents != [part] or one.problem:
+            continue
+        found, read_rows = serializers.opened(one.path.read_bytes())
+        wanted = [row for row in read_rows if not is_gone(row)]
+        if found and wanted and len(wanted) < len(read_rows):
+            with files.placed(one.path) as draft:
+                write(draft, found, map(jsontext.dump, wanted))
+        elif not wanted:
+            one.path.unlink(missing_ok=True)
+
+
 def delete(one: Checkpoint) -> None:
     """Remove a checkpoint. Raises BadName for a seed."""
     if one.is_seed:
@@ -343,16 +376,23 @@ def delete(one: Checkpoint) -> None:
 
 
 def prune() -> list[Checkpoint]:
-    """Remove automatic checkpoints that are neither among the newest nor the last of a day. Returns what went."""
-    automatic_ones = [one for one in kept() if one.is_automatic]
-    oldest_day = (timezone.now() - timedelta(days=settings.NOLA_KEEP_DAYS)).date()
-    days: set[Any] = set()
-    gone = []
-    for number, one in enumerate(automatic_ones):
-        is_last_of_day = one.at.date() not in days and one.at.date() >= oldest_day
-        days.add(one.at.date())
-        if number >= KEPT_NEWEST and not is_last_of_day:
-            gone.append(one)
+    """Remove automatic checkpoints that are neither among the newest nor the last of a day. Returns what went.
+
+    Those of the whole state and those of a part of the memory each have places of their own.
+    """
+    found = [one for one in kept() if one.is_automatic]
+    whole = [one for one in found if one.is_whole]
+    gone = [*_too_old(whole), *_too_old([one for one in found if one not in whole])]
     for one in gone:
         one.path.unlink(missing_ok=True)
     return gone
+
+
+def _too_old(found: Sequence[Checkpoint]) -> Iterator[Checkpoint]:
+    oldest_day = (timezone.now() - timedelta(days=settings.NOLA_KEEP_DAYS)).date()
+    days: set[date] = set()
+    for number, one in enumerate(found):
+        is_last_of_day = one.at.date() not in days and one.at.date() >= oldest_day
+        days.add(one.at.date())
+        if number >= KEPT_NEWEST and not is_last_of_day:
+            yield one

@@ -15,11 +15,12 @@ from state.revisions import Author
 class Part:
     """What an app can add to a checkpoint: its rows, whether rows are good (else ValueError), and bringing them back.
 
-    `restore` takes an author, or None to only count; it returns how many of what are brought back.
+    `rows` takes names to keep to, None for all. `restore` takes an author, or None to only count; it returns how many
+    of what are brought back.
     """
 
     models: frozenset[str]
-    rows: Callable[[BaseDatabaseWrapper], Iterator[str]]
+    rows: Callable[[BaseDatabaseWrapper, Sequence[str] | None], Iterator[str]]
     check: Callable[[Sequence[Any]], None]
     restore: Callable[[Sequence[Any], Author | None], dict[str, int]]
 
@@ -58,9 +59,9 @@ def clock(connection: BaseDatabaseWrapper) -> tuple[str, int, Any]:
     raise LookupError("nothing has been written yet")
 
 
-def fetched(connection: BaseDatabaseWrapper, statement: str) -> Iterator[Any]:
+def fetched(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
     """The rows of a query, some at a time."""
     with connection.cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(statement, parameters)
         while rows := cursor.fetchmany(FETCHED):
             yield from rows

@@ -170,3 +170,90 @@ def test_branches_come_back_as_they_were(agent):
     assert [one["message"] for one in current] == ["question", "another answer"]
     assert second not in Message.objects.values_list("pk", flat=True)
     assert restore(agent).json()["brought_back"] == {"conversations": 0, "messages": 0}
+
+
+def talk_of(name, messages):
+    new = NewConversation(name, name.title(), "terminal", started=parse_datetime("2026-01-10T09:00:00+01:00"))
+    log.create(new, ADA, [said(f"{name} {number}", number % 60) for number in range(messages)])
+
+
+def delete_messages(agent, name, ids):
+    return agent.delete(f"/api/conversations/{name}/messages?" + "&".join(f"id={pk}" for pk in ids)).status_code
+
+
+def before_deletion():
+    return [one for one in checkpoint_files.kept() if one.name.endswith("before-bulk-delete")]
+
+
+def test_before_more_than_ten_messages_go_their_conversation_is_kept_in_a_checkpoint(agent):
+    agent.put("/api/state/A", "1", content_type=JSON)
+    talk_of("long", 11)
+    talk_of("other", 1)
+
+    agent.delete("/api/conversations/long")
+
+    [made] = before_deletion()
+    agent.put("/api/state/A", "2", content_type=JSON)
+    answer = agent.post("/api/state/restore", {"checkpoint": made.name}, content_type=JSON).json()
+    assert answer["brought_back"] == {"conversations": 1, "messages": 11}
+    assert agent.get("/api/state/A").json() == 2
+    assert "other" not in made.path.read_text()
+
+
+def test_messages_deleted_by_their_numbers_are_kept_as_well(agent):
+    talk_of("long", 12)
+    ids = list(Message.objects.values_list("pk", flat=True))
+
+    assert (
+        agent.delete(f"/api/conversations/long/messages?{'&'.join(f'id={pk}' for pk in ids[:10])}").status_code == 204
+    )
+    assert before_deletion() == []
+    agent.post("/api/undo", {"revision": Revision.objects.first().seq}, content_type=JSON)
+    assert (
+        agent.delete(f"/api/conversations/long/messages?{'&'.join(f'id={pk}' for pk in ids[:11])}").status_code == 204
+    )
+
+    assert len(before_deletion()) == 1
+
+
+def test_a_deletion_that_is_refused_keeps_nothing(agent):
+    talk_of("long", 11)
+    ids = list(Message.objects.values_list("pk", flat=True))
+
+    assert delete_messages(agent, "long", [*ids, 999]) == 404
+
+    assert before_deletion() == []
+
+
+def test_checkpoints_of_deletions_do_not_push_out_those_of_the_state(agent, monkeypatch):
+    monkeypatch.setattr(checkpoint_files, "KEPT_NEWEST", 2)
+    agent.put("/api/state/A", "1", content_type=JSON)
+    whole = checkpoint_files.automatic("hourly")
+
+    for number in range(4):
+        talk_of(f"talk{number}", 11)
+        agent.delete(f"/api/conversations/talk{number}")
+
+    assert whole.path.exists()
+    assert len(before_deletion()) == 2
+
+
+def test_a_purge_takes_the_conversation_out_of_what_deletions_have_kept(agent):
+    for name in ("secret", "plain"):
+        talk_of(name, 11)
+    removing.remove(["secret", "plain"], ADA)
+    agent.post("/api/conversations/secret/purge", {"confirm": "secret"}, content_type=JSON)
+
+    [made] = before_deletion()
+    assert "secret" not in made.path.read_text()
+    answer = agent.post("/api/state/restore", {"checkpoint": made.name}, content_type=JSON).json()
+    assert answer["brought_back"] == {"conversations": 1, "messages": 11}
+
+
+def test_a_purge_leaves_no_empty_checkpoint_behind(agent):
+    talk_of("secret", 11)
+    removing.remove(["secret"], ADA)
+
+    agent.post("/api/conversations/secret/purge", {"confirm": "secret"}, content_type=JSON)
+
+    assert before_deletion() == []
