@@ -42,6 +42,7 @@ def manage(data: Path, *arguments: str, port: int = 8000, **settings: str) -> su
 
 
 SERVE = ("manage.py", "serve")
+GUNICORN = ("-m", "gunicorn", "nola_site.wsgi", "--bind", "127.0.0.1:{port}", "--threads", "4", "--no-control-socket")
 BANNER = "Nola is at "
 
 

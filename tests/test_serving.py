@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.server import KEY, Server, running
+from tests.server import GUNICORN, KEY, Server, running
 
 AUTH = f"Host: localhost\r\nAuthorization: Bearer {KEY}\r\n".encode()
 
@@ -28,17 +28,7 @@ def statuses(answer: bytes) -> list[int]:
 
 @pytest.fixture(scope="module")
 def wsgi(tmp_path_factory):
-    command = (
-        "-m",
-        "gunicorn",
-        "nola_site.wsgi",
-        "--bind",
-        "127.0.0.1:{port}",
-        "--threads",
-        "4",
-        "--no-control-socket",
-    )
-    with running(tmp_path_factory.mktemp("wsgi") / "data", *command) as server:
+    with running(tmp_path_factory.mktemp("wsgi") / "data", *GUNICORN) as server:
         yield server
 
 

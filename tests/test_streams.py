@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server import KEY, PASSWORD, Server, manage, running
+from tests.server import GUNICORN, KEY, PASSWORD, Server, manage, running
 from tests.streams import Stream
 
 
@@ -365,17 +365,7 @@ def test_a_key_that_writes_too_fast_for_too_long_must_wait(tmp_path):
 
 
 def test_a_wsgi_server_lets_some_wait_and_answers_the_rest_at_once(tmp_path):
-    command = [
-        "-m",
-        "gunicorn",
-        "nola_site.wsgi",
-        "--bind",
-        "127.0.0.1:{port}",
-        "--threads",
-        "4",
-        "--no-control-socket",
-    ]
-    with running(tmp_path / "data", *command, NOLA_THREADS="4") as server:
+    with running(tmp_path / "data", *GUNICORN, NOLA_THREADS="4") as server:
         cursor = head(server)
         answers: list[tuple[float, dict]] = []
 

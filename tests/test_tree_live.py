@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.browser import sign_in
-from tests.server import running
+from tests.server import GUNICORN, running
 from tests.tree import focused, item, open_tree, patch, rows_of, shown, stored, value, write
 
 DOC = {"title": "Move the billing", "status": "running", "steps": [{"id": n, "name": f"step {n}"} for n in range(6)]}
@@ -406,19 +406,9 @@ def test_two_tabs_share_one_stream(new_page, server):
 
 
 def test_without_streams_it_is_live_all_the_same(browser, tmp_path):
-    command = (
-        "-m",
-        "gunicorn",
-        "nola_site.wsgi",
-        "--bind",
-        "127.0.0.1:{port}",
-        "--threads",
-        "4",
-        "--no-control-socket",
-    )
     with running(tmp_path / "data") as once:
         write(once, "PUT", "/Polled", {"n": 0})
-    with running(tmp_path / "data", *command) as server:
+    with running(tmp_path / "data", *GUNICORN) as server:
         context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
         page = context.new_page()
         sign_in(page, server)
