@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -291,6 +292,38 @@ def test_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(tmp_
         ballast.unlink()
         assert server.request("PUT", "/api/state/Big", b'"' + b"x" * 1_000_000 + b'"')[0] == 201
         assert manage(disk / "data", "doctor").returncode == 0
+
+
+def test_an_import_on_a_full_disk_stops_with_the_reason_and_goes_on_once_there_is_room(tmp_path):
+    chats = tmp_path / "chats.jsonl"
+    lines = ({"session_id": "long", "role": "user", "content": f"message {n} {'x' * 500}"} for n in range(4000))
+    chats.write_text("\n".join(map(json.dumps, lines)))
+    with small_disk(tmp_path / "disk", "24m") as disk, running(disk / "data") as server:
+        ballast = fill(disk, 1_500_000)
+
+        stopped = manage(disk / "data", "importchats", str(chats))
+
+        assert (stopped.returncode, "disk is full" in stopped.stderr) == (1, True), stopped.stderr
+        assert "Traceback" not in stopped.stderr
+        ballast.unlink()
+        again = manage(disk / "data", "importchats", str(chats))
+        assert again.returncode == 0, again.stderr
+        [found] = json.loads(server.request("GET", "/api/conversations")[1])["conversations"]
+        assert found["messages"] == 4000
+        assert manage(disk / "data", "doctor").returncode == 0
+
+
+def test_an_archive_that_finds_no_room_leaves_no_store(tmp_path):
+    with running(tmp_path / "data") as server:
+        big = json.dumps(random.Random(5).randbytes(2_000_000).hex()).encode()
+        assert server.request("PUT", "/api/state/Big", big)[0] == 201
+    assert manage(tmp_path / "data", "export", str(tmp_path / "memory.zip")).returncode == 0
+    with small_disk(tmp_path / "disk", "6m") as disk:
+        result = manage(disk / "data", "import", str(tmp_path / "memory.zip"))
+
+        assert (result.returncode, "disk is full" in result.stderr) == (1, True), result.stderr
+        assert "Traceback" not in result.stderr
+        assert not list(disk.glob("data/db/*.sqlite3"))
 
 
 def test_a_start_on_a_full_disk_stops_with_the_reason(tmp_path):
