@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from state import edits, jsontext, kinds, merges, patches, store
 from state.diffs import Op
 from state.edits import Edit
+from state.identities import Seen
 from state.jsontext import JSONValue
 from state.kinds import Conflicts, Met, Planned, Prefer, Undoing
 from state.merges import Later
@@ -113,5 +114,25 @@ def of_key(undoing: Undoing) -> tuple[Edit, list[Met]]:
         for change in changes:
             document = patches.replay(document, copy.deepcopy(change.inverse))
     if met:
-        return Edit(key, was, was and was.text, [], []), met
+        return Edit(key, was, was and was.text, [], []), _by_place(met)
     return edits.apply(key, was, ops), []
+
+
+def _by_place(met: Sequence[Met]) -> list[Met]:
+    """One for each place: where several undone changes follow one another there, from the newest back to the oldest."""
+    found: list[Met] = []
+    at: dict[tuple[str, int | None], int] = {}
+    for one in met:
+        place = one.pointer, one.by
+        if place in at and _same(found[at[place]].yours, one.base):
+            found[at[place]] = found[at[place]]._replace(yours=one.yours)
+        else:
+            at[place] = len(found)
+            found.append(one)
+    return found
+
+
+def _same(one: Seen, other: Seen) -> bool:
+    if isinstance(one, Nothing) or isinstance(other, Nothing):
+        return one is other
+    return jsontext.dump(one) == jsontext.dump(other)

@@ -86,6 +86,20 @@ def test_later_changes_in_the_way_are_named_and_nothing_is_changed(task):
     assert Revision.objects.count() == 5
 
 
+def test_a_place_that_was_changed_several_times_is_named_once(task, owner):
+    for value in (3, 4, 5):
+        task.put("/api/state/Task/a", str(value), content_type=JSON)
+        task.put("/api/state/Other", str(value), content_type=JSON)
+    owner.put("/api/state/Task/a", "9", content_type=JSON)
+
+    response = undo(task, actor="key:default", since="4")
+
+    assert response.status_code == 409
+    [conflict] = response.json()["conflicts"]
+    found = [conflict[name] for name in ("pointer", "base", "theirs", "yours", "by", "undoing")]
+    assert found == ["/a", 5, 9, 2, 11, 9]
+
+
 @pytest.mark.parametrize(("prefer", "value"), [("mine", 1), ("theirs", 3)])
 def test_one_can_say_which_side_wins(task, prefer, value):
     task.put("/api/state/Task/a", "3", content_type=JSON)
