@@ -158,13 +158,18 @@ def _patched(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
 def apply(key: str, was: Stored | None, ops: Sequence[Op]) -> Edit:
     """Apply operations from the history to a key, which they may also make or remove. Raises TooLarge and TooDeep."""
     at_root = any(op["path"] == "" and op["op"] != "replace" for op in ops)
-    if was and not at_root and len(ops) <= FEW_OPS:
+    if was and not at_root and len(ops) <= FEW_OPS and not any(map(_moves_inside, ops)):
         return _patched(Address(key), was, ops)
     new = patches.replay(json.loads(was.text) if was else patches.NOTHING, copy.deepcopy(ops))
     if isinstance(new, patches.Nothing):
         return remove(Address(key), was) if was else Edit(key, None, None, [], [])
     edit = put(Address(key), was, jsontext.document(new))
     return edit if at_root or not edit.forward else replace(edit, forward=[*ops])  # they know what has moved
+
+
+def _moves_inside(op: Op) -> bool:
+    """Whether a move takes back one of an item to the place of the array it was in; no client may ask for that."""
+    return op["op"] == "move" and op["path"].startswith(op["from"] + "/")
 
 
 def _nested(tokens: Tokens, value: JSONValue) -> JSONValue:

@@ -36,6 +36,20 @@ def test_an_insert_is_undone_behind_a_later_edit(agent):
     assert agent.get("/api/state/L").json() == ["a", "B", "c"]
 
 
+def test_an_item_that_was_moved_to_the_place_of_its_own_array_goes_back(agent):
+    agent.put("/api/state/L", '[["a","b"],"c"]', content_type=JSON)
+    move = [{"op": "move", "from": "/0/0", "path": "/0"}]
+    agent.patch("/api/state/L", move, content_type="application/json-patch+json")
+    assert agent.get("/api/state/L").json() == ["a", ["b"], "c"]
+
+    undo(agent, revision=2)
+
+    assert agent.get("/api/state/L").json() == [["a", "b"], "c"]
+    assert agent.get("/api/state/L?at=2").json() == ["a", ["b"], "c"]
+    undo(agent, revision=3)
+    assert agent.get("/api/state/L").json() == ["a", ["b"], "c"]
+
+
 def test_undo_of_an_undo_is_a_redo(task):
     undo(task, revision=3)
     assert task.get("/api/state/Task/l/1").json() == "b"
