@@ -94,6 +94,14 @@ def whole(query: dict[str, list[str]], name: str, default: int, highest: int) ->
     return int(text)
 
 
+def flag(query: dict[str, list[str]], name: str) -> bool:
+    """A parameter that is true or false, and false if left out. Raises UnknownParameter."""
+    text = one(query, name)
+    if text not in (None, "true", "false"):
+        raise UnknownParameter(f"{name} must be true or false")
+    return text == "true"
+
+
 def query_of(request: HttpRequest, known: tuple[str, ...]) -> dict[str, list[str]]:
     """The query parameters, read strictly. Raises BadAddress and UnknownParameter."""
     found: dict[str, list[str]] = {}

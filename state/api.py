@@ -24,8 +24,9 @@ from state import (
     paths,
     store,
     views,
+    was,
 )
-from state.addresses import BadAddress, UnknownParameter, addresses_of, href, node_of, one, query_of
+from state.addresses import BadAddress, UnknownParameter, addresses_of, flag, href, node_of, one, query_of
 from state.checkpoints import Choice, Contents
 from state.conditions import Conditions
 from state.edits import Address
@@ -57,6 +58,16 @@ BASE = {
     "description": "The revision this write is made for: what others have changed elsewhere since then stays",
 }
 WRITE = {"parameters": [*POINTER["parameters"], BASE]}
+WAS = {
+    "parameters": [
+        {
+            "name": "was",
+            "in": "query",
+            "schema": {"type": "boolean"},
+            "description": "In a dry run, what stood where an operation replaces or removes, as its `was`",
+        }
+    ]
+}
 
 View = Callable[..., HttpResponse]
 Plan = Callable[[], Sequence[Planned]]
@@ -136,16 +147,16 @@ def delete_state(request: HttpRequest) -> HttpResponse:
 
 def restore_state(request: HttpRequest, body: Restore | list[Any]) -> HttpResponse:
     """Bring keys back from a checkpoint, as one revision."""
-    query_of(request, ())
+    with_was = flag(query_of(request, ("was",)), "was")
     wanted = body if isinstance(body, Restore) else Restore(checkpoint=body)
     contents = _contents(wanted)
     plan = checkpoints.plan(contents, Choice(wanted.mode, wanted.keys, wanted.pointer))
     author = author_of(request, Source.RESTORE, checkpoint=_name(wanted))
     if not contents.parts or wanted.keys is not None or wanted.pointer is not None:
-        return run(plan, author, wanted.dry_run, checkpoints.restore)
+        return run(plan, author, wanted.dry_run, checkpoints.restore, with_was=with_was)
     author = replace(author, info={**author.info, "batch": uuid.uuid4().hex})
     with transaction.atomic():
-        response = run(plan, author, wanted.dry_run, checkpoints.restore)
+        response = run(plan, author, wanted.dry_run, checkpoints.restore, with_was=with_was)
         counts: dict[str, JSONValue] = {**checkpoints.restore_parts(contents, None if wanted.dry_run else author)}
         return with_members(response, store.head(), brought_back=counts, batch=author.info["batch"])
 
@@ -176,13 +187,17 @@ def delete_node(request: HttpRequest, address: str) -> HttpResponse:
     return delete_once(request)
 
 
-def run(plan: Plan, author: Author, dry_run: bool, commit: Commit = store.commit) -> HttpResponse:
+def run(
+    plan: Plan, author: Author, dry_run: bool, commit: Commit = store.commit, *, with_was: bool = False
+) -> HttpResponse:
     """Commit a plan, or only show what it would do."""
     written = store.Written(store.head(), plan()) if dry_run else commit(plan, author)
     touched = [(one.kind, one.key) for one in written.changed]
     if not dry_run:
         return _summary(written.revision, touched)
-    state: dict[str, JSONValue] = {one.key: one.forward for one in written.changed if one.kind == "state"}
+    state: dict[str, JSONValue] = {
+        edit.key: was.told(edit.forward, edit.inverse if with_was else None) for edit in written.edits if edit.forward
+    }
     others: list[JSONValue] = [
         {"kind": one.kind, "key": one.key, "patch": one.forward} for one in written.changed if one.kind != "state"
     ]
@@ -207,7 +222,7 @@ def add_routes(path: str, read: View, put: View, patch: View, delete: View, **ex
 
 add_routes("", read_state, put_once, patch_once, delete_once)
 add_routes("/", read_state, put_once, patch_once, delete_once, include_in_schema=False)
-router.post("/restore", summary="Restore from a checkpoint")(restore_once)
+router.post("/restore", summary="Restore from a checkpoint", openapi_extra=WAS)(restore_once)
 # `restore` is an ordinary key as well: only POST means the call
 add_routes("/restore", read_state, put_once, patch_once, delete_once, include_in_schema=False)
 add_routes("/{path:address}", read_node, put_node, patch_node, delete_node)

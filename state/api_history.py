@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from state import history, jsontext, paths, timeline
-from state.addresses import UnknownParameter, address_of, one, query_of, whole
+from state.addresses import UnknownParameter, address_of, flag, one, query_of, whole
 from state.edits import Address
 from state.jsontext import JSONValue
 from state.models import Revision
@@ -24,25 +24,26 @@ def parameters(*names: str) -> dict[str, Any]:
     return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
-@router.get("/history/{path:address}", openapi_extra=parameters("limit", "cursor", "pointer"))
+@router.get("/history/{path:address}", openapi_extra=parameters("limit", "cursor", "pointer", "was"))
 def read_history(request: HttpRequest, address: str) -> HttpResponse:
     """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too.
 
     A node is followed back over moves and shifts: `pointer` says where it was after each revision.
     """
-    wanted = address_of(request, "/api/history", ("limit", "cursor")) or Address("")
-    query = query_of(request, ("limit", "cursor", "pointer"))
+    wanted = address_of(request, "/api/history", ("limit", "cursor", "was")) or Address("")
+    query = query_of(request, ("limit", "cursor", "pointer", "was"))
     limit = whole(query, "limit", 100, 1000)
     before, tokens = _place(one(query, "cursor"), wanted)
-    events = list(islice(timeline.events(wanted.key, tokens, before), limit + 1))
+    found = timeline.events(wanted.key, tokens, before, with_was=flag(query, "was"))
+    events = list(islice(found, limit + 1))
     if not events:
         timeline.check_known(wanted.key)
     response = answer({"revisions": [_event(event) for event in events[:limit]]})
     if len(events) > limit:
         last = events[limit - 1]
         rest = urlencode({"limit": limit, "cursor": _cursor(last.revision.seq, last.before or ())})
-        pointers = urlencode([("pointer", pointer) for pointer in query.get("pointer", [])])
-        response["Link"] = f'<{request.path}?{rest}{pointers and "&" + pointers}>; rel="next"'
+        kept = urlencode([(name, value) for name in ("pointer", "was") for value in query.get(name, [])])
+        response["Link"] = f'<{request.path}?{rest}{kept and "&" + kept}>; rel="next"'
     return response
 
 
@@ -69,13 +70,13 @@ def _place(cursor: str | None, wanted: Address) -> tuple[int | None, Tokens]:
     raise UnknownParameter(f"cursor={cursor[:40]!r} is none of ours; take it from the Link of the page before")
 
 
-@router.get("/diff", openapi_extra=parameters("from", "to", "key"))
+@router.get("/diff", openapi_extra=parameters("from", "to", "key", "was"))
 def read_diff(request: HttpRequest) -> HttpResponse:
     """For each key that differs between two moments, the JSON Patch that leads from the one to the other."""
-    query = query_of(request, ("from", "to", "key"))
+    query = query_of(request, ("from", "to", "key", "was"))
     first = history.moment(one(query, "from") or "0")
     last = history.moment(one(query, "to") or history.now())
-    changed = history.diff(first, last, query.get("key"))
+    changed = history.diff(first, last, query.get("key"), with_was=flag(query, "was"))
     return answer({"from": first, "to": last, "patches": changed})
 
 

@@ -7,8 +7,8 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import history, undo
-from state.addresses import query_of
-from state.api import author_of, run, summary_again
+from state.addresses import flag, query_of
+from state.api import WAS, author_of, run, summary_again
 from state.idempotency import once
 from state.revisions import Source
 
@@ -33,10 +33,10 @@ class Undo(Schema):
 
 def undo_revisions(request: HttpRequest, body: Undo) -> HttpResponse:
     """Take back what revisions did, as a new revision; later unrelated changes stay. Undo of an undo is a redo."""
-    query_of(request, ())
+    with_was = flag(query_of(request, ("was",)), "was")
     revisions = chosen(body)
     author = author_of(request, Source.UNDO, undoes=revisions)
-    return run(undo.plan(revisions, body.prefer), author, body.dry_run)
+    return run(undo.plan(revisions, body.prefer), author, body.dry_run, with_was=with_was)
 
 
 def chosen(body: Undo) -> list[int]:
@@ -52,4 +52,4 @@ def chosen(body: Undo) -> list[int]:
     return undo.of_actor(body.actor or "", history.moment(body.since), history.moment(body.until or history.now()))
 
 
-router.post("", summary="Take revisions back")(once(undo_revisions, summary_again))
+router.post("", summary="Take revisions back", openapi_extra=WAS)(once(undo_revisions, summary_again))

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast, Length
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from state import blame, diffs, edits, jsontext, patches, paths
+from state import blame, diffs, edits, jsontext, patches, paths, was
 from state.diffs import Op
 from state.edits import Address, NotFound
 from state.jsontext import JSONValue
@@ -197,11 +197,11 @@ def touched(revision: int) -> list[tuple[str, str]]:
     return sorted(Change.objects.filter(revision_id=revision).values_list("kind", "key"))
 
 
-def diff(first: int, last: int, keys: list[str] | None = None) -> dict[str, list[Op]]:
+def diff(first: int, last: int, keys: list[str] | None = None, *, with_was: bool = False) -> dict[str, list[Op]]:
     """For each key that differs between two revisions, the patch from the one to the other; "" adds or removes it."""
     found = {}
     for key in keys_between(first, last) if keys is None else keys:
-        ops = _difference(document_at(key, first), document_at(key, last))
+        ops = _difference(document_at(key, first), document_at(key, last), with_was)
         if ops:
             found[key] = ops
     return found
@@ -219,12 +219,15 @@ def _node_at(address: Address, revision: int) -> JSONValue | Nothing:
         return NOTHING
 
 
-def _difference(old: JSONValue | Nothing, new: JSONValue | Nothing) -> list[Op]:
+def _difference(old: JSONValue | Nothing, new: JSONValue | Nothing, with_was: bool = False) -> list[Op]:
     if isinstance(new, Nothing):
-        return [] if isinstance(old, Nothing) else [{"op": "remove", "path": ""}]
+        if isinstance(old, Nothing):
+            return []
+        return [{"op": "remove", "path": "", **({"was": old} if with_was else {})}]
     if isinstance(old, Nothing):
         return [{"op": "add", "path": "", "value": new}]
-    return diffs.diff(old, new)[0]
+    forward, inverse = diffs.diff(old, new)
+    return was.told(forward, inverse) if with_was else forward
 
 
 # Who wrote it

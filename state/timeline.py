@@ -6,7 +6,7 @@ A node is followed back to where it was: over items put in or taken out before i
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from state import history, patches, paths
+from state import history, patches, paths, was
 from state.diffs import Op
 from state.edits import NotFound
 from state.models import Change, Revision
@@ -23,24 +23,29 @@ class Event(NamedTuple):
     before: Tokens | None  # None: it is an item of an array that came into being here
 
 
-def events(key: str, tokens: Tokens = (), before: int | None = None) -> Iterator[Event]:
+def events(key: str, tokens: Tokens = (), before: int | None = None, *, with_was: bool = False) -> Iterator[Event]:
     """The revisions that touched a key, or the node that is at `tokens` now, or was before revision `before`."""
     changes = Change.objects.filter(kind="state", key=key).order_by("-revision_id").select_related("revision")
     if before is not None:
         changes = changes.filter(revision_id__lt=before)
     if not tokens:
-        yield from (Event(change.revision, change.forward, (), ()) for change in changes.iterator(chunk_size=200))
+        for change in changes.iterator(chunk_size=200):
+            yield Event(change.revision, _ops(change, with_was), (), ())
         return
     document: Any = NOTHING
     for number, change in enumerate(changes.iterator(chunk_size=200)):
         if not number:  # items shift only in arrays, so what is an array must be known
             document = history.document_at(key, change.revision_id)
-        was, patch = origin(tokens, change.forward, document)
+        before_it, patch = origin(tokens, _ops(change, with_was), document)
         if patch:
-            yield Event(change.revision, patch, tokens, was)
-        if was is None:
+            yield Event(change.revision, patch, tokens, before_it)
+        if before_it is None:
             return
-        document, tokens = patches.replay(document, change.inverse), was
+        document, tokens = patches.replay(document, change.inverse), before_it
+
+
+def _ops(change: Change, with_was: bool) -> Any:
+    return was.told(change.forward, change.inverse) if with_was else change.forward
 
 
 def touches(op: Op, tokens: Tokens) -> bool:
