@@ -9,7 +9,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.core.serializers.base import DeserializationError
 
-from state import checkpoint_files, diffs, dumps, edits, header, jsontext, paths, serializers, store
+from state import checkpoint_files, diffs, dumps, header, jsontext, paths, serializers, store
 from state.diffs import Op
 from state.edits import Address, Edit
 from state.header import Header
@@ -88,10 +88,10 @@ def plan(contents: Contents, choice: Choice) -> Callable[[], list[Edit]]:
         wanted = list(choice.keys)
         lacking = [key for key in wanted if key not in contents.documents] if choice.mode == "replace" else []
         chosen = select(contents.documents, [key for key in wanted if key not in lacking])
-        return lambda: [*store.plan_keys(chosen), *_removals(lacking)]
+        return lambda: [*store.plan_keys(chosen), *store.plan_removals(lacking)]
     if choice.mode == "merge" or not contents.is_whole:
         return partial(store.plan_keys, contents.documents)
-    return lambda: [*store.plan_keys(contents.documents), *_removals(_keys() - contents.documents.keys())]
+    return lambda: [*store.plan_keys(contents.documents), *store.plan_removals(_keys() - contents.documents.keys())]
 
 
 def select(available: Mapping[str, Document], keys: Iterable[str]) -> dict[str, Document]:
@@ -118,11 +118,6 @@ def _plan_node(contents: Contents, choice: Choice) -> Callable[[], list[Edit]]:
 
 def _keys() -> set[str]:
     return set(StateEntry.objects.values_list("pk", flat=True))
-
-
-def _removals(keys: Iterable[str]) -> list[Edit]:
-    found = ((key, store.stored(key)) for key in sorted(keys))
-    return [edits.remove(Address(key), was) for key, was in found if was]
 
 
 def restore(planned: Callable[[], Sequence[Planned]], author: Author) -> Written:

@@ -209,17 +209,21 @@ def put_keys(documents: Mapping[str, Document], author: Author) -> Written:
 
 def plan_keys(documents: Mapping[str, Document]) -> list[Edit]:
     """What `put_keys` would do."""
-    return [plan_put(Address(key), document) for key, document in sorted(documents.items())]
+    for key in documents:
+        check_key(key)
+    was = stored_keys(documents)
+    return [edits.put(Address(key), was.get(key), document) for key, document in sorted(documents.items())]
 
 
 def remove_keys(keys: Iterable[str], author: Author) -> Written:
     """Remove several keys in one revision; those that are gone already are passed over."""
 
-    def plan() -> list[Edit]:
-        found = ((key, stored(key)) for key in sorted(keys))
-        return [edits.remove(Address(key), was) for key, was in found if was]
+    return commit(lambda: plan_removals(keys), author)
 
-    return commit(plan, author)
+
+def plan_removals(keys: Iterable[str]) -> list[Edit]:
+    """What `remove_keys` would do."""
+    return [edits.remove(Address(key), was) for key, was in sorted(stored_keys(keys).items())]
 
 
 def check_key(key: str) -> None:
@@ -288,6 +292,17 @@ def stored(key: str, seen: int | None = None) -> Stored | None:
     found = Stored(*row) if row else None
     if seen is not None and seen != (found.revision if found else 0):
         raise Stale(_stale_message(key, found, seen))
+    return found
+
+
+def stored_keys(keys: Iterable[str]) -> dict[str, Stored]:
+    """The entries of those of the keys that are there."""
+    found: dict[str, Stored] = {}
+    names = list(keys)
+    for start in range(0, len(names), 500):
+        rows = StateEntry.objects.filter(pk__in=names[start : start + 500])
+        for key, text, revision in rows.values_list("pk", Cast("value_json", TextField()), "revision"):
+            found[key] = Stored(text, revision)
     return found
 
 
