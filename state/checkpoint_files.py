@@ -1,10 +1,11 @@
 """The files in checkpoints/: written whole, verified after writing, listed, pruned. `state.checkpoints` restores."""
 
+import itertools
 import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -17,13 +18,15 @@ from django.conf import settings
 from django.core.serializers.base import DeserializationError
 from django.db import connection as live
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.utils import timezone
 
-from state import dumps, files, header, jsontext, serializers
+from state import clock, dumps, files, header, jsontext, serializers
 from state.clock import iso
-from state.fields import JSONText
 from state.header import Header
+from state.verifying import Damaged as Damaged
+from state.verifying import Edited as Edited
+from state.verifying import problem_of as problem_of
+from state.verifying import verify
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 KEPT_NEWEST = 48  # automatic ones that stay, whatever their age
@@ -36,10 +39,6 @@ class UnknownCheckpoint(LookupError):
 
 class BadName(ValueError):
     """Not a name a new checkpoint can have."""
-
-
-class Damaged(ValueError):
-    """A checkpoint file that cannot be restored from."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +133,16 @@ def seeds() -> list[Checkpoint]:
     return [Checkpoint(path) for path in sorted(settings.NOLA_SEED_DIR.glob("*.json"))]
 
 
+def whole_ones() -> list[Checkpoint]:
+    """Those of a whole state, the newest first; those of other memories, which somebody brought here, last."""
+    ours = clock.remembered()
+    found = [one for one in kept() if one.is_whole]
+    return sorted(found, key=lambda one: bool(ours and one.header and one.header.store != ours.store))
+
+
 def newest_sound() -> Checkpoint | None:
     """The newest checkpoint of a whole state that can be restored from."""
-    return next((one for one in kept() if one.is_whole and not one.problem), None)
+    return next((one for one in whole_ones() if not one.problem), None)
 
 
 def judge(found: Sequence[Checkpoint], seconds: float) -> dict[Path, str]:
@@ -166,12 +172,35 @@ def create(
         check_name(name)
     with dumps.one_moment(connection):
         made = _header(why, header.ALL if keys is None else header.SOME, contents, connection)
-        stem = name or _free_name(datetime.fromisoformat(made.at), made.revision, why)
+        stem = name or _name(datetime.fromisoformat(made.at), made.revision, why)
         path = settings.NOLA_CHECKPOINT_DIR / f"{stem}.json"
-        with files.placed(path) as draft:
+        with files.drafted(path.parent, path.name) as draft:
             write(draft, made, rows(connection, contents, keys, names))
             verify(draft)
+            return place(draft, path) if name else place_beside(draft, path)
+
+
+def place(draft: Path, path: Path) -> Checkpoint:
+    """Give a draft the name of a new checkpoint. Raises BadName if another has got it meanwhile."""
+    try:
+        files.place_new(draft, path)
+    except files.Taken:
+        raise _taken(path.stem) from None
     return Checkpoint(path)
+
+
+def place_beside(draft: Path, path: Path) -> Checkpoint:
+    """Give a draft that name, or one with a number behind it."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    for free in itertools.chain([path], numbered):
+        with suppress(files.Taken):
+            files.place_new(draft, free)
+            return Checkpoint(free)
+    raise AssertionError
+
+
+def _taken(name: str) -> BadName:
+    return BadName(f"there is a checkpoint {name!r} already; choose another name, or delete it first")
 
 
 def draft(path: Path, why: str, connection: BaseDatabaseWrapper = live) -> Path:
@@ -248,86 +277,12 @@ def check_name(name: str) -> None:
     if any(one.name == name for one in seeds()):
         raise BadName(f"{name!r} is the name of a seed; choose another")
     if (settings.NOLA_CHECKPOINT_DIR / f"{name}.json").exists():
-        raise BadName(f"there is a checkpoint {name!r} already; choose another name, or delete it first")
+        raise _taken(name)
 
 
-def _free_name(at: datetime, revision: int, why: str) -> str:
+def _name(at: datetime, revision: int, why: str) -> str:
     words = re.sub("[^a-z0-9]+", "-", why.lower()).strip("-")[:40]
-    stem = f"{AUTOMATIC}{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-r{revision}" + (f"-{words}" if words else "")
-    taken = {one.name for one in kept()}
-    return next(name for name in (stem, *(f"{stem}-{n}" for n in range(2, 10_000))) if name not in taken)
-
-
-# Verifying
-
-
-def verify(path: Path) -> Header | None:
-    """Load a file into a scratch database, and see that the same comes out. Returns its header. Raises Damaged."""
-    try:
-        found, read_rows = serializers.opened(path.read_bytes())
-    except DeserializationError as error:
-        raise Damaged(str(error)) from None
-    entries = [row for row in read_rows if row["model"].lower() == serializers.ENTRY]
-    try:
-        for name, some in by_part(read_rows).items():
-            dumps.PARTS[name].check(some)
-    except ValueError as error:
-        raise Damaged(str(error)) from None
-    with scratch() as connection:
-        _load(entries, connection)
-        stored = sha256("".join(dumps.entries(connection)).encode())
-    ordered = sorted(entries, key=lambda row: row["pk"].encode())
-    wanted = sha256("".join(jsontext.dump(_plain(row)) for row in ordered).encode())
-    if stored.digest() != wanted.digest():
-        raise Damaged("what came out of a scratch database is not what was loaded into it")
-    return found
-
-
-def by_part(read_rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The rows that are no keys, by the part of a checkpoint they belong to. Raises ValueError for any others."""
-    parts = {model: name for name, part in dumps.PARTS.items() for model in part.models}
-    found: dict[str, list[dict[str, Any]]] = {}
-    for number, row in enumerate(read_rows, 1):
-        model = row["model"].lower()
-        if model in parts:
-            found.setdefault(parts[model], []).append(row)
-        elif model != serializers.ENTRY:
-            raise ValueError(
-                f"row {number} is a {row['model']}; restore takes rows of {serializers.ENTRY}"
-                + "".join(f" and {known}" for known in sorted(parts))
-            )
-    return found
-
-
-def problem_of(path: Path) -> str:
-    """Why a file cannot be restored from; "" if it can."""
-    try:
-        verify(path)
-    except (Damaged, OSError) as error:
-        return str(error)
-    return ""
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {"model": serializers.ENTRY, "pk": row["pk"], "fields": {"value_json": row["fields"]["value_json"]}}
-
-
-@contextmanager
-def scratch() -> Iterator[BaseDatabaseWrapper]:
-    """A database in memory with an empty table of the state."""
-    connection = DatabaseWrapper({**live.settings_dict, "NAME": ":memory:", "OPTIONS": {}}, "scratch")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE state_storage (key_name text NOT NULL PRIMARY KEY, value_json text NOT NULL)")
-        yield connection
-    finally:
-        connection.connection.close()  # its own close() keeps databases in memory
-
-
-def _load(entries: list[dict[str, Any]], connection: BaseDatabaseWrapper) -> None:
-    values = [(row["pk"], JSONText(jsontext.dump(row["fields"]["value_json"]))) for row in entries]
-    with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO state_storage VALUES (%s, %s)", values)
+    return f"{AUTOMATIC}{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-r{revision}" + (f"-{words}" if words else "")
 
 
 def accept(path: Path) -> Header:

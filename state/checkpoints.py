@@ -9,7 +9,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.core.serializers.base import DeserializationError
 
-from state import checkpoint_files, diffs, dumps, header, jsontext, paths, serializers, store
+from state import checkpoint_files, diffs, dumps, header, jsontext, paths, serializers, store, verifying
 from state.diffs import Op
 from state.edits import Address, Edit
 from state.header import Header
@@ -65,7 +65,7 @@ def given(fixture: list[Any]) -> Contents:
 def _contents(found: Header | None, rows: list[dict[str, Any]]) -> Contents:
     """Raises BadCheckpoint for a row that cannot be restored."""
     try:
-        parts = checkpoint_files.by_part(rows)
+        parts = verifying.by_part(rows)
         for name, some in parts.items():
             dumps.PARTS[name].check(some)
     except ValueError as error:

@@ -20,6 +20,10 @@ class CannotWrite(Exception):
     """The directory cannot be written; what was there before is as it was."""
 
 
+class Taken(Exception):
+    """There is a file of that name already, which stays as it is."""
+
+
 @contextmanager
 def written(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path` once the block has ended well. Raises NoRoom and CannotWrite."""
@@ -54,6 +58,21 @@ def place(draft: Path, path: Path) -> None:
     draft.chmod(0o600)  # what is remembered is nobody else's
     sync(draft)
     draft.replace(path)
+    sync(path.parent)
+
+
+def place_new(draft: Path, path: Path) -> None:
+    """The same, unless there is a file of that name. Raises Taken and OSError."""
+    draft.chmod(0o600)
+    sync(draft)
+    try:
+        os.link(draft, path)  # which, unlike a rename, never takes the place of another
+    except FileExistsError:
+        raise Taken(path.name) from None
+    except OSError as error:  # a file system without links
+        if path.exists() or error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        draft.replace(path)
     sync(path.parent)
 
 

@@ -26,6 +26,10 @@ MEMBERS = {
 }
 
 
+class Edited(DeserializationError):
+    """A checkpoint that is not as it was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a checkpoint says of itself."""
@@ -56,14 +60,14 @@ class Header:
 def take(text: str, fixture: list[Any]) -> tuple[Header | None, list[Any]]:
     """Header and rows of a fixture, of which `text` is the compact JSON; no header for a plain fixture.
 
-    Raises DeserializationError unless the file is as it was written.
+    Raises Edited unless the file is as it was written.
     """
     found = read(fixture[0]) if fixture else None
     if found is None:
         return None, fixture
     rest = text[1 + len(jsontext.dump(fixture[0])) :]
     if digest(found, rest) != found.sha256:
-        raise DeserializationError(
+        raise Edited(
             "it was edited or damaged since it was written: its SHA-256 does not fit. If somebody edited it on purpose,"
             " run: manage.py checkpoint accept FILE"
         )

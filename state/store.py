@@ -301,8 +301,8 @@ def stored_keys(keys: Iterable[str]) -> dict[str, Stored]:
     names = list(keys)
     for start in range(0, len(names), 500):
         rows = StateEntry.objects.filter(pk__in=names[start : start + 500])
-        for key, text, revision in rows.values_list("pk", Cast("value_json", TextField()), "revision"):
-            found[key] = Stored(text, revision)
+        for key, *entry in rows.values_list("pk", Cast("value_json", TextField()), "revision"):
+            found[key] = Stored(*entry)
     return found
 
 
