@@ -45,6 +45,7 @@ from state.api import router as state_router
 from state.api_changes import NoStreams
 from state.api_changes import router as changes_router
 from state.api_checkpoints import router as checkpoints_router
+from state.api_deleted import router as deleted_router
 from state.api_history import router as history_router
 from state.api_query import router as query_router
 from state.api_transactions import router as transactions_router
@@ -75,6 +76,7 @@ api.add_router("/conversations", import_router)  # before the others, which woul
 api.add_router("/conversations", conversations_router)
 api.add_router("/search", search_router)
 api.add_router("", history_router)
+api.add_router("", deleted_router)
 api.add_router("", query_router)
 api.add_router("", changes_router)
 

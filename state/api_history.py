@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from state import history, jsontext, paths, timeline
+from state import authors, history, jsontext, paths, timeline
 from state.addresses import UnknownParameter, address_of, flag, one, query_of, whole
 from state.edits import Address
 from state.jsontext import JSONValue
@@ -80,12 +80,20 @@ def read_diff(request: HttpRequest) -> HttpResponse:
     return answer({"from": first, "to": last, "patches": changed})
 
 
-@router.get("/blame/{path:address}", openapi_extra=parameters("pointer"))
+@router.get("/blame/{path:address}", openapi_extra=parameters("pointer", "by"))
 def read_blame(request: HttpRequest, address: str) -> HttpResponse:
-    """For each leaf of a key, or of a node inside it, the revision that last set it, with author, time and reason."""
-    wanted = address_of(request, "/api/blame") or Address("")
+    """For each leaf of a key, or of a node inside it, the revision that last set it, with author, time and reason.
+
+    With `by=author` for each author how many leaves are theirs, the last change, and where their newest leaves are.
+    """
+    wanted = address_of(request, "/api/blame", ("by",)) or Address("")
+    by = one(query_of(request, ("by", "pointer")), "by")
+    if by not in (None, "author"):
+        raise UnknownParameter(f"by={by[:40]!r} is not known; it can be author")
     blamed = history.blame_of(wanted.key)
     leaves = history.leaves_under(blamed, wanted)
+    if by == "author":
+        return answer({"revision": blamed.revision, "authors": [_author(one) for one in authors.of(leaves)]})
     revisions = Revision.objects.in_bulk({seq for _, seq in leaves})
     return answer(
         {
@@ -94,6 +102,10 @@ def read_blame(request: HttpRequest, address: str) -> HttpResponse:
             "revisions": {str(seq): described(revisions[seq]) for seq in sorted(revisions)},
         }
     )
+
+
+def _author(author: authors.Author) -> dict[str, Any]:
+    return {"actor": author.actor, "leaves": author.leaves, "last": described(author.last), "newest": author.newest}
 
 
 def described(revision: Revision) -> dict[str, JSONValue]:

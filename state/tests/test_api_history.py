@@ -154,3 +154,15 @@ def test_a_page_of_history_costs_a_fixed_number_of_queries(task, django_assert_n
 
     with django_assert_num_queries(2):
         task.get("/api/history/Task")
+
+
+def test_blame_by_author_counts_their_leaves_the_last_to_write_first(task, owner):
+    task.put("/api/state/Task/list", "[1,2,[]]", content_type=JSON)
+    owner.put("/api/state/Task/b/c", "4", content_type=JSON)
+
+    ada, agent = task.get("/api/blame/Task?by=author").json()["authors"]
+
+    assert (ada["actor"], ada["leaves"], ada["newest"]) == ("user:ada", 1, ["/b/c"])
+    assert (ada["last"]["revision"], ada["last"]["source"]) == (6, "admin")
+    assert (agent["actor"], agent["leaves"], agent["last"]["revision"]) == ("key:default", 3, 5)
+    assert task.get("/api/blame/Task?by=moon").status_code == 422
