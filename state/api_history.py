@@ -12,6 +12,7 @@ from ninja import Router
 from state import authors, history, jsontext, paths, timeline
 from state.addresses import UnknownParameter, address_of, flag, one, query_of, whole
 from state.edits import Address
+from state.events import MAX_EVENT
 from state.jsontext import JSONValue
 from state.models import Revision
 from state.paths import Tokens
@@ -24,32 +25,37 @@ def parameters(*names: str) -> dict[str, Any]:
     return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
-@router.get("/history/{path:address}", openapi_extra=parameters("limit", "cursor", "pointer", "was"))
+@router.get("/history/{path:address}", openapi_extra=parameters("limit", "cursor", "pointer", "was", "brief"))
 def read_history(request: HttpRequest, address: str) -> HttpResponse:
     """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too.
 
-    A node is followed back over moves and shifts: `pointer` says where it was after each revision.
+    A node is followed back over moves and shifts: `pointer` says where it was after each revision. With `brief`, what
+    was set around the node is told as what became of the node, and a patch over 64 kB is left out, as in the feed.
     """
-    wanted = address_of(request, "/api/history", ("limit", "cursor", "was")) or Address("")
-    query = query_of(request, ("limit", "cursor", "pointer", "was"))
+    wanted = address_of(request, "/api/history", ("limit", "cursor", "was", "brief")) or Address("")
+    query = query_of(request, ("limit", "cursor", "pointer", "was", "brief"))
     limit = whole(query, "limit", 100, 1000)
     before, tokens = _place(one(query, "cursor"), wanted)
-    found = timeline.events(wanted.key, tokens, before, with_was=flag(query, "was"))
+    brief = flag(query, "brief")
+    found = timeline.events(wanted.key, tokens, before, with_was=flag(query, "was"), brief=brief)
     events = list(islice(found, limit + 1))
     if not events:
         timeline.check_known(wanted.key)
-    response = answer({"revisions": [_event(event) for event in events[:limit]]})
+    response = answer({"revisions": [_event(event, brief) for event in events[:limit]]})
     if len(events) > limit:
         last = events[limit - 1]
         rest = urlencode({"limit": limit, "cursor": _cursor(last.revision.seq, last.before or ())})
-        kept = urlencode([(name, value) for name in ("pointer", "was") for value in query.get(name, [])])
+        kept = urlencode([(name, value) for name in ("pointer", "was", "brief") for value in query.get(name, [])])
         response["Link"] = f'<{request.path}?{rest}{kept and "&" + kept}>; rel="next"'
     return response
 
 
-def _event(event: timeline.Event) -> dict[str, Any]:
+def _event(event: timeline.Event, brief: bool) -> dict[str, Any]:
     place = {"pointer": paths.format_pointer(event.after)} if event.after else {}
-    return {**described(event.revision), **place, "patch": event.patch}
+    about = {**described(event.revision), **place}
+    if brief and len(jsontext.dump(event.patch).encode()) > MAX_EVENT:
+        return {**about, "truncated": True, "total": len(event.patch)}
+    return {**about, "patch": event.patch}
 
 
 def _cursor(before: int, tokens: Tokens) -> str:

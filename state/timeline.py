@@ -3,10 +3,12 @@
 A node is followed back to where it was: over items put in or taken out before it, over moves and renames.
 """
 
+import copy
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from state import history, patches, paths, was
+from state import diffs, history, jsontext, patches, paths, was
 from state.diffs import Op
 from state.edits import NotFound
 from state.models import Change, Revision
@@ -23,8 +25,13 @@ class Event(NamedTuple):
     before: Tokens | None  # None: it is an item of an array that came into being here
 
 
-def events(key: str, tokens: Tokens = (), before: int | None = None, *, with_was: bool = False) -> Iterator[Event]:
-    """The revisions that touched a key, or the node that is at `tokens` now, or was before revision `before`."""
+def events(
+    key: str, tokens: Tokens = (), before: int | None = None, *, with_was: bool = False, brief: bool = False
+) -> Iterator[Event]:
+    """The revisions that touched a key, or the node that is at `tokens` now, or was before revision `before`.
+
+    `brief`: what was set or removed around the node is told as what became of the node, and is left out if nothing did.
+    """
     changes = Change.objects.filter(kind="state", key=key).order_by("-revision_id").select_related("revision")
     if before is not None:
         changes = changes.filter(revision_id__lt=before)
@@ -37,15 +44,50 @@ def events(key: str, tokens: Tokens = (), before: int | None = None, *, with_was
         if not number:  # items shift only in arrays, so what is an array must be known
             document = history.document_at(key, change.revision_id)
         before_it, patch = origin(tokens, _ops(change, with_was), document)
+        is_around = brief and any(_is_around(op, tokens, before_it) for op in patch)
+        now = _text(document, tokens) if is_around else None
+        inverse = copy.deepcopy(change.inverse) if with_was and patch else change.inverse  # `was` is of one moment
+        document = patches.replay(document, inverse)
+        if is_around:
+            was_it = None if before_it is None else _text(document, before_it)
+            patch = [op for op in patch if op["op"] == "move"] + _difference(was_it, now, tokens, with_was)
         if patch:
             yield Event(change.revision, patch, tokens, before_it)
         if before_it is None:
             return
-        document, tokens = patches.replay(document, change.inverse), before_it
+        tokens = before_it
 
 
 def _ops(change: Change, with_was: bool) -> Any:
     return was.told(change.forward, change.inverse) if with_was else change.forward
+
+
+def _is_around(op: Op, after: Tokens, before: Tokens | None) -> bool:
+    """Whether an operation put, set or removed something that the node lies in."""
+    path = paths.parse_pointer(op["path"])
+    return op["op"] != "move" and (after[: len(path)] == path != after or (before or ())[: len(path)] == path != before)
+
+
+def _text(document: Any, tokens: Tokens) -> str | None:
+    """The text of a node, None where there is none."""
+    try:
+        found = patches.node(document, tokens)
+    except (LookupError, TypeError, ValueError):
+        return None
+    return None if found is NOTHING else jsontext.dump(found)
+
+
+def _difference(old: str | None, new: str | None, at: Tokens, with_was: bool) -> list[Op]:
+    """What turns a node of one text into one of the other."""
+    path = paths.format_pointer(at)
+    if old == new:
+        return []
+    if new is None:
+        return [{"op": "remove", "path": path, **({"was": json.loads(old or "null")} if with_was else {})}]
+    if old is None:
+        return [{"op": "add", "path": path, "value": json.loads(new)}]
+    forward, inverse = diffs.diff(json.loads(old), json.loads(new), path)
+    return list(was.told(forward, inverse)) if with_was else forward
 
 
 def touches(op: Op, tokens: Tokens) -> bool:

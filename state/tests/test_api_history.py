@@ -166,3 +166,47 @@ def test_blame_by_author_counts_their_leaves_the_last_to_write_first(task, owner
     assert (ada["last"]["revision"], ada["last"]["source"]) == (6, "admin")
     assert (agent["actor"], agent["leaves"], agent["last"]["revision"]) == ("key:default", 3, 5)
     assert task.get("/api/blame/Task?by=moon").status_code == 422
+
+
+@pytest.fixture
+def nested(agent):
+    agent.put("/api/state/Nest", '{"box":{"a":{"n":0},"b":1}}', content_type=JSON)
+    agent.put("/api/state/Nest/box/a/n", "1", content_type=JSON)
+    agent.put("/api/state/Nest/box/a", '{"z":1}', content_type=JSON)
+    return agent
+
+
+def patches_of(agent, address):
+    return [one["patch"] for one in agent.get(address).json()["revisions"]]
+
+
+def test_what_stood_there_is_of_that_moment_whatever_came_before(nested):
+    assert patches_of(nested, "/api/history/Nest/box?was=true") == [
+        [{"op": "replace", "path": "/box/a", "value": {"z": 1}, "was": {"n": 1}}],
+        [{"op": "replace", "path": "/box/a/n", "value": 1, "was": 0}],
+        [{"op": "add", "path": "", "value": {"box": {"a": {"n": 0}, "b": 1}}}],
+    ]
+
+
+def test_a_brief_history_tells_what_became_of_the_node_alone(nested):
+    operations = [
+        {"op": "replace", "path": "/box", "value": {"other": {}}},
+        {"op": "move", "from": "/box", "path": "/c"},
+    ]
+    nested.patch("/api/state/Nest", operations, content_type="application/json-patch+json")
+    nested.put("/api/state/Nest/c/b", "2", content_type=JSON)
+
+    assert patches_of(nested, "/api/history/Nest/c/b?was=true&brief=true") == [
+        [{"op": "add", "path": "/c/b", "value": 2}],
+        [{"op": "move", "from": "/box", "path": "/c"}, {"op": "remove", "path": "/c/b", "was": 1}],
+        [{"op": "add", "path": "/box/b", "value": 1}],
+    ]
+
+
+def test_a_brief_history_leaves_out_what_is_large(agent):
+    agent.put("/api/state/Large", '{"n":1,"text":"' + "x" * 70_000 + '"}', content_type=JSON)
+
+    [whole] = agent.get("/api/history/Large?brief=true").json()["revisions"]
+
+    assert (whole["truncated"], whole["total"], "patch" in whole) == (True, 1, False)
+    assert patches_of(agent, "/api/history/Large/n?brief=true") == [[{"op": "add", "path": "/n", "value": 1}]]
