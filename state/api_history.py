@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from state import authors, history, jsontext, paths, timeline
+from state import authors, history, journal, jsontext, paths, store, timeline
 from state.addresses import UnknownParameter, address_of, flag, one, query_of, whole
 from state.edits import Address
 from state.events import MAX_EVENT
+from state.journal import Wanted
 from state.jsontext import JSONValue
 from state.models import Revision
 from state.paths import Tokens
@@ -23,6 +24,35 @@ router = Router(tags=["history"])
 def parameters(*names: str) -> dict[str, Any]:
     """Query parameters, as the API reference describes them."""
     return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
+
+
+FILTERS = ("actor", "source", "kind", "key", "batch", "since", "until")
+
+
+@router.get("/history", openapi_extra=parameters("limit", "cursor", "was", *FILTERS))
+def read_journal(request: HttpRequest) -> HttpResponse:
+    """All revisions, newest first, with author and patches; those only that have what is asked for.
+
+    `actor`, `source`, `kind` and `key` may be repeated; `since` and `until` are revisions or times. A page may be
+    short, or empty, where matches are rare: go on while there is a Link.
+    """
+    query = query_of(request, ("limit", "cursor", "was", *FILTERS))
+    limit, head = whole(query, "limit", 100, 1000), store.head()
+    actors, sources, kinds, keys = (query.get(name, []) for name in FILTERS[:4])
+    wanted = Wanted(actors, sources, kinds, keys, one(query, "batch"))
+    wanted.check()
+    after = history.moment(one(query, "since") or "0")
+    until = one(query, "until")
+    before, _ = _place(one(query, "cursor"), Address(""))
+    before = min(head if until is None else history.moment(until), head if before is None else before - 1) + 1
+    page = journal.page(wanted, after, before, limit, with_was=flag(query, "was"))
+    response = HttpResponse(f'{{"revisions":[{",".join(page.items)}]}}', content_type="application/json")
+    response["Nola-Revision"] = str(head)
+    if page.before is not None:
+        kept = [(name, value) for name in ("was", *FILTERS) for value in query.get(name, [])]
+        rest = urlencode([("limit", limit), ("cursor", _cursor(page.before, ())), *kept])
+        response["Link"] = f'<{request.path}?{rest}>; rel="next"'
+    return response
 
 
 @router.get("/history/{path:address}", openapi_extra=parameters("limit", "cursor", "pointer", "was", "brief"))

@@ -117,8 +117,11 @@ def _shifts(op: dict[str, Any], place: Sequence[str], tokens: Tokens) -> bool:
     return at is not None and ours is not None and at <= ours
 
 
-def event_of(rows: Iterator[tuple]) -> Event:
-    """The event of a revision, from its rows in the log. Patches are dropped as soon as they are too many."""
+def event_of(rows: Iterator[tuple[Any, ...]], info: str = "") -> Event:
+    """The event of a revision, from its rows in the log. Patches are dropped as soon as they are too many.
+
+    A row without a kind stands for a revision without changes. `info` is JSON text that a reader is to have as well.
+    """
     entries: list[Entry] = []
     size = 0
     for row in rows:
@@ -126,9 +129,11 @@ def event_of(rows: Iterator[tuple]) -> Event:
         size += length
         if size > MAX_EVENT:
             patch = None
-        entries.append(Entry(kind, key, patch))
+        if kind is not None:
+            entries.append(Entry(kind, key, patch))
     about = {"revision": seq, "at": _utc(at).isoformat(), "actor": actor, "source": source, "reason": reason}
-    event = Event(seq, jsontext.dump(about)[:-1], entries, size > MAX_EVENT)
+    told = jsontext.dump(about)[:-1] + (info and f',"info":{info}')
+    event = Event(seq, told, entries, size > MAX_EVENT)
     if not event.is_truncated:
         event.whole = event._text(entries)
         event.is_truncated = len(event.whole.encode()) > MAX_EVENT
