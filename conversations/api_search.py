@@ -14,11 +14,26 @@ from conversations import leaves, reading, search, shapes, words
 from conversations.api import answer
 from conversations.leaves import Leaf
 from conversations.search import Hit
+from state import views
 from state.addresses import UnknownParameter, one, query_of, whole
 from state.api_history import parameters
 from state.jsontext import JSONValue
 
-ASKED = ("q", "in", "order", "limit", "cursor", "session", "speaker", "user", "channel", "since", "until")
+ASKED = (
+    "q",
+    "in",
+    "order",
+    "limit",
+    "cursor",
+    "session",
+    "speaker",
+    "user",
+    "channel",
+    "since",
+    "until",
+    "level",
+    "stimuli",
+)
 
 router = Router(tags=["search"])
 
@@ -26,14 +41,17 @@ router = Router(tags=["search"])
 def search_all(request: HttpRequest) -> HttpResponse:
     """Messages, best first, and leaves of the state in which all the words of `q` are.
 
-    `"two words"` is a phrase, `begin*` the beginning of a word. Any text can be searched for.
+    `"two words"` is a phrase, `begin*` the beginning of a word. Any text can be searched for. Of the state, `level` or
+    `stimuli` finds only what shows there.
     """
     query = query_of(request, ASKED)
     asked = words.terms(one(query, "q") or "")
     limit, kinds = whole(query, "limit", 20, 100), one(query, "in") or "all"
     if kinds not in ("all", "messages", "state"):
         raise UnknownParameter("in is messages, state, or all")
-    filters = filters_of(query)
+    filters, level = filters_of(query), level_of(query)
+    if level is not None and (kinds == "messages" or filters):
+        raise UnknownParameter("level and stimuli are for leaves of the state, and only messages are asked for here")
     body: dict[str, JSONValue] = {}
     links = {}
     if kinds != "state":
@@ -44,12 +62,18 @@ def search_all(request: HttpRequest) -> HttpResponse:
         if skip + limit < found.total:
             links = {name: values[0] for name, values in query.items()} | {"cursor": str(skip + limit)}
     if kinds == "state" or (kinds == "all" and not filters):
-        some, more = leaves.find(asked, limit)
+        some, more = leaves.find(asked, limit, level)
         body["state"], body["more_state"] = [of_leaf(leaf) for leaf in some], more
     response = answer(body)
     if links:
         response["Link"] = f'<{request.path}?{urlencode(links)}>; rel="next"'
     return response
+
+
+def level_of(query: dict[str, list[str]]) -> int | None:
+    """The level at which the state is to be searched. Raises UnknownParameter and levels.BadLevel."""
+    given = {name: one(query, name) for name in ("level", "stimuli")}
+    return views.level_of({name: text for name, text in given.items() if text is not None})
 
 
 def skipped(cursor: str | None) -> int:

@@ -9,8 +9,9 @@ from django.db import connection
 
 from conversations import words
 from conversations.words import Snippet, Term
-from state import jsontext, paths
+from state import jsontext, levels, paths
 from state.jsontext import JSONValue
+from state.levels import ABSENT
 
 
 class Leaf(NamedTuple):
@@ -21,16 +22,17 @@ class Leaf(NamedTuple):
     snippet: Snippet
 
 
-def find(asked: Sequence[Term], limit: int) -> tuple[list[Leaf], bool]:
+def find(asked: Sequence[Term], limit: int, level: int | None = None) -> tuple[list[Leaf], bool]:
     """The leaves in whose value, or names on the way to it, all the terms are, in key order; whether there are more.
 
-    The value itself, or the last name, has at least one of the terms. Objects and arrays are found by their names.
+    The value itself, or the last name, has at least one of the terms. Objects and arrays are found by their names. At a
+    level only what shows there is looked at; pointers lead to where it is stored.
     """
-    found = list(islice(_all(asked), limit + 1))
+    found = list(islice(_all(asked, level), limit + 1))
     return found[:limit], len(found) > limit
 
 
-def _all(asked: Sequence[Term]) -> Iterator[Leaf]:
+def _all(asked: Sequence[Term], level: int | None) -> Iterator[Leaf]:
     wanted = {words.plain(token) for term in asked for token in term.tokens}
     with connection.cursor() as cursor:
         cursor.execute("SELECT key_name FROM state_storage ORDER BY key_name")
@@ -39,7 +41,19 @@ def _all(asked: Sequence[Term]) -> Iterator[Leaf]:
             cursor.execute("SELECT value_json FROM state_storage WHERE key_name = %s", [key])
             row = cursor.fetchone()
             if row and _may_match(f"{key} {row[0]}", wanted):
-                yield from _leaves(key, json.loads(row[0]), asked, wanted)
+                yield from _at_level(key, json.loads(row[0]), asked, wanted, level)
+
+
+def _at_level(
+    key: str, document: JSONValue, asked: Sequence[Term], wanted: set[str], level: int | None
+) -> Iterator[Leaf]:
+    if level is None:
+        yield from _leaves(key, document, asked, wanted)
+    elif (seen := levels.view(document, level)) is not ABSENT:
+        memo: dict[int, list[int]] = {}
+        for leaf in _leaves(key, seen, asked, wanted):
+            tokens = levels.stored_at(document, paths.parse_pointer(leaf.pointer), level, memo)
+            yield leaf._replace(pointer=paths.format_pointer(tokens))
 
 
 def _may_match(text: str, wanted: set[str]) -> bool:

@@ -19,7 +19,6 @@ from state import (
     edits,
     history,
     jsontext,
-    levels,
     patches,
     paths,
     store,
@@ -103,16 +102,10 @@ def read_state(request: HttpRequest) -> HttpResponse:
     if len(wanted) > 1:
         return _view(request, views.several(wanted, view), views.JSON)
     [address] = wanted.values()
-    if view.level is not None and address:
-        levels.check_way(address.tokens, view.level)
-    if view.at is not None:
-        revision = history.moment(view.at)
-        reading = store.Reading(history.read_at(address, revision), revision)
-    else:
-        reading = store.read(address) if address else store.read_all()
+    reading = views.read(address, view)
     if not view:
         return _answer(reading, _conditions(request).check_read(*reading))
-    text, media_type = views.show(reading.text, address, view)
+    text, media_type = views.show(reading.text, view)
     return _view(request, store.Reading(text, reading.revision), media_type)
 
 

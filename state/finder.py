@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from state import jsontext
+from state import excerpts, jsontext
 from state.trees import MAX_TEXT
 
 LIMIT = 200
@@ -35,10 +35,13 @@ class _Search:
         return not self.more
 
 
-def find(data: bytes, words: str) -> str:
-    """What of the whole state has the words in a name or a scalar, whatever their case; the first 200 places."""
+def find(text: str, words: str, level: int | None = None) -> str:
+    """What of the whole state has the words in a name or a scalar, whatever their case; the first 200 places.
+
+    At a level the tree is the one that `view=tree` tells of what shows there. Raises levels.BadLevel.
+    """
     search = _Search(words)
-    keys = _OBJECT.decode(data)
+    keys = _OBJECT.decode((text if level is None else excerpts.whole_state(text, level)).encode())
     part = [[key, told] for key, raw in keys.items() if (told := _key(key, raw, search))]
     tree = {"type": "object", "size": len(keys), "part": part}
     return jsontext.dump({"found": LIMIT - search.left, "more": search.more, "tree": tree})

@@ -10,7 +10,7 @@ million leaves), and compiling one regular expression (milliseconds).
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import regex  # type: ignore[import-untyped]
@@ -43,6 +43,8 @@ MAX_NODES = 1_000_000
 MAX_SECONDS = 2.0
 MAX_TEXT = 16 * 1024 * 1024
 
+Place = Callable[[Sequence[str | int]], Sequence[str]]
+
 _DOT = re.compile(r"\\.|\[(?:\\.|[^\\\]])*\]|\.", re.DOTALL)  # a dot outside of escapes and classes, or one of those
 
 
@@ -56,7 +58,7 @@ class BadQuery(ValueError):
 
 
 class Match(NamedTuple):
-    """A node that was found: its normalized path, its pointer (whose first token is the key), its stored text."""
+    """A node that was found: its normalized path, the pointer where it is read (first the key), its text."""
 
     path: str
     pointer: str
@@ -79,6 +81,10 @@ class Found(NamedTuple):
         return f'{{"results":[{",".join(rows)}],"more":{"true" if self.more else "false"}}}'
 
 
+def _as_it_stands(location: Sequence[str | int]) -> list[str]:
+    return [str(token) for token in location]
+
+
 def limit_of(text: str) -> int:
     """The number of results a query parameter asks for. Raises BadQuery."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
@@ -87,12 +93,15 @@ def limit_of(text: str) -> int:
     return number
 
 
-def find(documents: Mapping[str, JSONValue], path: str, limit: int = 100) -> Found:
-    """The first nodes that a JSONPath selects, $ being the object of all keys. Raises BadQuery."""
+def find(documents: Mapping[str, JSONValue], path: str, limit: int = 100, place: Place = _as_it_stands) -> Found:
+    """The first nodes that a JSONPath selects, $ being the object of all keys. Raises BadQuery.
+
+    `place` says where a node of these documents is stored, if that is elsewhere; pointers lead there.
+    """
     _check(path)
     try:
         environment = _Environment(dict(documents))
-        return _taken(_Query(environment, environment.compile(path)).finditer(environment.root), limit)
+        return _taken(_Query(environment, environment.compile(path)).finditer(environment.root), limit, place)
     except JSONPathError as error:
         token = error.token
         position = None if token is None else token.index if token.index >= 0 else len(path)
@@ -110,7 +119,7 @@ def _check(path: str) -> None:
         raise BadQuery("half of a surrogate pair is not a character", error.start) from None
 
 
-def _taken(nodes: Iterable[JSONPathNode], limit: int) -> Found:
+def _taken(nodes: Iterable[JSONPathNode], limit: int, place: Place) -> Found:
     matches: list[Match] = []
     room = MAX_TEXT
     for node in nodes:
@@ -120,7 +129,7 @@ def _taken(nodes: Iterable[JSONPathNode], limit: int) -> Found:
         room -= len(text)
         if room < 0 and matches:  # nested results repeat each other's text; a first one is given whatever its size
             return Found(matches, more=True)
-        matches.append(Match(node.path(), paths.format_pointer([str(token) for token in node.location]), text))
+        matches.append(Match(node.path(), paths.format_pointer(place(node.location)), text))
     return Found(matches, more=False)
 
 

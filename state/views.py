@@ -1,10 +1,9 @@
 """Views: other readings of what is stored, asked for by query parameters. None of them changes anything."""
 
-import json
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from state import edits, history, jsontext, levels, paths, store, trees
+from state import edits, excerpts, history, jsontext, levels, paths, store, trees
 from state.addresses import BadAddress, UnknownParameter
 from state.edits import Address, NotFound
 from state.jsontext import JSONValue
@@ -54,10 +53,35 @@ def level_of(given: Mapping[str, str]) -> int | None:
     return int(given["level"])
 
 
-def show(text: str, address: Address | None, view: Asked) -> tuple[str, str]:
-    """The text of a node as the views show it, and its media type. Raises NotFound and trees.BadPage."""
-    if view.level is not None:
-        text = at_level(text, address, view.level)
+def read(address: Address | None, view: Asked) -> Reading:
+    """What is or was stored at an address, at the level asked for. Raises NotFound.
+
+    What a level hides and what was never there are refused in the same words.
+    """
+    if view.level is None:
+        return _stored(address, view.at)
+    if address:
+        levels.check_way(address.tokens, view.level)
+    try:
+        text, revision = _stored(address, view.at)
+    except NotFound:
+        raise _hidden(address, view.level) from None
+    return Reading(at_level(text, address, view.level), revision)
+
+
+def _stored(address: Address | None, at: str | None) -> Reading:
+    if at is None:
+        return store.read(address) if address else store.read_all()
+    revision = history.moment(at)
+    return Reading(history.read_at(address, revision), revision)
+
+
+def _hidden(address: Address | None, level: int) -> NotFound:
+    return NotFound(f"nothing shows at {address.pointer if address else '/'} at level {level}")
+
+
+def show(text: str, view: Asked) -> tuple[str, str]:
+    """The text of a node as a tree if that is asked for, and its media type. Raises trees.BadPage."""
     if view.page is not None:
         return trees.tree(text.encode(), view.page), trees.MEDIA_TYPE
     return text, JSON
@@ -85,7 +109,8 @@ def _shown(document: str, address: Address, view: Asked) -> str | None:
     try:
         if view.level is not None:
             levels.check_way(address.tokens, view.level)
-        return show(edits.node(address, document), address, view)[0]
+        text = edits.node(address, document)
+        return text if view.level is None else at_level(text, address, view.level)
     except (NotFound, paths.Missing):
         return None
 
@@ -101,12 +126,10 @@ def _documents(keys: Collection[str], at: str | None) -> tuple[dict[str, str], i
 
 def at_level(text: str, address: Address | None, level: int) -> str:
     """What of a node shows at a level; the whole state shows key by key. Raises NotFound."""
-    if address is None:
-        return jsontext.dump(state_at_level(json.loads(text), level))
-    seen = levels.view(json.loads(text), level)
-    if seen is ABSENT:
-        raise NotFound(f"nothing of {address.pointer} shows at level {level}")
-    return jsontext.dump(seen)
+    seen = excerpts.excerpt(text, level) if address else excerpts.whole_state(text, level)
+    if seen is None:
+        raise _hidden(address, level)
+    return seen
 
 
 def state_at_level(state: dict[str, JSONValue], level: int) -> dict[str, JSONValue]:
