@@ -125,9 +125,23 @@ class ConversationAdmin(ReadOnlyAdmin):
             messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:conversations_conversation_changelist"))
 
+    def of_view(self, request: HttpRequest) -> HttpResponse:
+        """To the chat of a session id, from wherever the history names one."""
+        session = request.GET.get("session", "")
+        found = Conversation.objects.filter(session_id=session, deleted_revision=None).first()
+        if found is not None:
+            return HttpResponseRedirect(reverse("admin:conversations_conversation_change", args=[found.pk]))
+        messages.warning(request, f"The conversation “{session[:200]}” is not there any more.")
+        return HttpResponseRedirect(reverse("admin:conversations_conversation_changelist"))
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.undo_view)
-        return [path("undo/<int:revision>/", view, name="conversations_conversation_undo"), *super().get_urls()]
+        of = self.admin_site.admin_view(self.of_view)
+        return [
+            path("undo/<int:revision>/", view, name="conversations_conversation_undo"),
+            path("of/", of, name="conversations_conversation_of"),
+            *super().get_urls(),
+        ]
 
     # The page of one
 

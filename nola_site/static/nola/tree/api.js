@@ -30,9 +30,14 @@ function text_of(body, name) {
 }
 
 function conflict_of(one) {
+  const said = (name) => plain(member(one, name) ?? { type: "null" });
   return {
-    pointer: plain(member(one, "pointer")),
-    by: plain(member(one, "by") ?? { type: "null" }),
+    kind: said("kind"),
+    key: said("key"),
+    pointer: said("pointer"),
+    by: said("by"),
+    undoing: said("undoing"),
+    base: member(one, "base"),
     theirs: member(one, "theirs"),
     yours: member(one, "yours"),
   };
@@ -145,8 +150,8 @@ function op_text({ value, ...op }) {
 
 /** Send a write until it is answered: once only, however often it has to be sent. `waiting` is told of every pause.
  *  Throws Problem. */
-export async function send({ method, path, ...rest }, waiting) {
-  const headers = { "Idempotency-Key": random(), Prefer: "return=minimal" };
+export async function send({ method, path, headers: own, ...rest }, waiting) {
+  const headers = { "Idempotency-Key": random(), Prefer: "return=minimal", ...own };
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await call(method, path, { ...rest, headers });

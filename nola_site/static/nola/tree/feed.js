@@ -227,12 +227,14 @@ export function event_of(value) {
     changes: changes.items.map((change) => ({
       kind: plain(member(change, "kind")),
       key: plain(member(change, "key")),
+      patch: member(change, "patch"),
       ops: member(change, "patch")?.items?.map(op_of),
     })),
   };
 }
 
-function op_of(op) {
-  const value = member(op, "value");
-  return { ...plain({ type: "object", members: op.members.filter(([name]) => name !== "value") }), value };
+/** An operation: its values exactly, the rest plain. */
+export function op_of(op) {
+  const rest = op.members.filter(([name]) => name !== "value" && name !== "was");
+  return { ...plain({ type: "object", members: rest }), value: member(op, "value"), was: member(op, "was") };
 }
