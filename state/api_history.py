@@ -55,17 +55,20 @@ def read_journal(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@router.get("/history/{path:address}", openapi_extra=parameters("limit", "cursor", "pointer", "was", "brief"))
+@router.get("/history/{path:address}", openapi_extra=parameters("limit", "cursor", "pointer", "was", "brief", "at"))
 def read_history(request: HttpRequest, address: str) -> HttpResponse:
     """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too.
 
     A node is followed back over moves and shifts: `pointer` says where it was after each revision. With `brief`, what
-    was set around the node is told as what became of the node, and a patch over 64 kB is left out, as in the feed.
+    was set around the node is told as what became of the node, and a patch over 64 kB is left out, as in the feed. With
+    `at` the address is one of that moment, and the history ends there.
     """
-    wanted = address_of(request, "/api/history", ("limit", "cursor", "was", "brief")) or Address("")
-    query = query_of(request, ("limit", "cursor", "pointer", "was", "brief"))
-    limit = whole(query, "limit", 100, 1000)
+    wanted = address_of(request, "/api/history", ("limit", "cursor", "was", "brief", "at")) or Address("")
+    query = query_of(request, ("limit", "cursor", "pointer", "was", "brief", "at"))
+    limit, at = whole(query, "limit", 100, 1000), one(query, "at")
     before, tokens = _place(one(query, "cursor"), wanted)
+    if before is None and at is not None:
+        before = history.moment(at) + 1
     brief = flag(query, "brief")
     found = timeline.events(wanted.key, tokens, before, with_was=flag(query, "was"), brief=brief)
     events = list(islice(found, limit + 1))
@@ -116,17 +119,18 @@ def read_diff(request: HttpRequest) -> HttpResponse:
     return answer({"from": first, "to": last, "patches": changed})
 
 
-@router.get("/blame/{path:address}", openapi_extra=parameters("pointer", "by"))
+@router.get("/blame/{path:address}", openapi_extra=parameters("pointer", "by", "at"))
 def read_blame(request: HttpRequest, address: str) -> HttpResponse:
     """For each leaf of a key, or of a node inside it, the revision that last set it, with author, time and reason.
 
     With `by=author` for each author how many leaves are theirs, the last change, and where their newest leaves are.
     """
-    wanted = address_of(request, "/api/blame", ("by",)) or Address("")
-    by = one(query_of(request, ("by", "pointer")), "by")
+    wanted = address_of(request, "/api/blame", ("by", "at")) or Address("")
+    query = query_of(request, ("by", "at", "pointer"))
+    by, at = one(query, "by"), one(query, "at")
     if by not in (None, "author"):
         raise UnknownParameter(f"by={by[:40]!r} is not known; it can be author")
-    blamed = history.blame_of(wanted.key)
+    blamed = history.blame_of(wanted.key, None if at is None else history.moment(at))
     leaves = history.leaves_under(blamed, wanted)
     if by == "author":
         return answer({"revision": blamed.revision, "authors": [_author(one) for one in authors.of(leaves)]})

@@ -7,8 +7,8 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import transactions
-from state.addresses import query_of
-from state.api import author_of, run, summary_again
+from state.addresses import flag, query_of
+from state.api import WAS, author_of, run, summary_again
 from state.idempotency import once
 
 router = Router(tags=["state"])
@@ -25,8 +25,9 @@ class Transaction(Schema):
 
 def run_transaction(request: HttpRequest, body: Transaction) -> HttpResponse:
     """Up to 128 checks and writes over several keys: one revision, all or nothing."""
-    query_of(request, ())
-    return run(transactions.plan(transactions.check(body.operations)), author_of(request), body.dry_run)
+    with_was = flag(query_of(request, ("was",)), "was")
+    plan = transactions.plan(transactions.check(body.operations))
+    return run(plan, author_of(request), body.dry_run, with_was=with_was)
 
 
-router.post("", summary="Write several keys at once")(once(run_transaction, summary_again))
+router.post("", summary="Write several keys at once", openapi_extra=WAS)(once(run_transaction, summary_again))

@@ -241,20 +241,25 @@ class Blamed(NamedTuple):
     revision: int
 
 
-def blame_of(key: str) -> Blamed:
-    """The stored document of a key with its blame. Raises NotFound."""
-    entry = StateEntry.objects.filter(pk=key).only("revision").first()
-    if entry is None:
-        raise NotFound(f"there is no key {key!r}")
-    document, blamed, start = _blamed_snapshot(key)
-    changes = _changes(key, start, entry.revision).values_list("revision_id", "forward")
+def blame_of(key: str, at: int | None = None) -> Blamed:
+    """The stored document of a key with its blame, or the one of revision `at`. Raises NotFound."""
+    last = at
+    if last is None:
+        entry = StateEntry.objects.filter(pk=key).only("revision").first()
+        if entry is None:
+            raise NotFound(f"there is no key {key!r}")
+        last = entry.revision
+    document, blamed, start = _blamed_snapshot(key, last)
+    changes = _changes(key, start, last).values_list("revision_id", "forward")
     for revision, ops in changes.iterator(chunk_size=500):
         document, blamed = blame.replay(document, blamed, ops, revision)
-    return Blamed(document, blamed, entry.revision)
+    if document is NOTHING:
+        raise NotFound(f"there was no key {key!r} at revision {last}")
+    return Blamed(document, blamed, last)
 
 
-def _blamed_snapshot(key: str) -> Blamed:
-    snapshot = Snapshot.objects.filter(key=key).order_by("-revision").first()
+def _blamed_snapshot(key: str, last: int) -> Blamed:
+    snapshot = Snapshot.objects.filter(key=key, revision__lte=last).order_by("-revision").first()
     if snapshot is None:
         return Blamed(NOTHING, 0, 0)
     document, blamed = (json.loads(zlib.decompress(part)) for part in (snapshot.document, snapshot.blame))

@@ -210,3 +210,18 @@ def test_a_brief_history_leaves_out_what_is_large(agent):
 
     assert (whole["truncated"], whole["total"], "patch" in whole) == (True, 1, False)
     assert patches_of(agent, "/api/history/Large/n?brief=true") == [[{"op": "add", "path": "/n", "value": 1}]]
+
+
+def test_history_and_blame_can_be_of_a_moment(nested):
+    nested.patch(
+        "/api/state/Nest", '[{"op":"move","from":"/box","path":"/c"}]', content_type="application/json-patch+json"
+    )
+    nested.put("/api/state/Nest/c/b", "2", content_type=JSON)
+
+    seen = nested.get("/api/history/Nest/box/a?at=2").json()["revisions"]
+    blame = nested.get("/api/blame/Nest/box?at=2").json()
+
+    assert [one["revision"] for one in seen] == [2, 1]
+    assert blame["leaves"] == [{"pointer": "/box/a/n", "revision": 2}, {"pointer": "/box/b", "revision": 1}]
+    assert nested.get("/api/blame/Nest/box").status_code == 404
+    assert nested.get("/api/blame/Nest?at=0").status_code == 404
