@@ -40,22 +40,34 @@ def later(ops: Sequence[Op], revision: int | None = None) -> list[Later]:
     return [Later(op, areas.areas(op), revision) for op in ops]
 
 
-def onto(address: Address, was: Stored | None, base: int | None, meant: Meant) -> Edit:
+def onto(address: Address, was: Stored | None, base: int | None, meant: Meant, prefer: Prefer = None) -> Edit:
     """The edit of a key as its writer meant it at revision `base`, to apply to what is stored now.
 
-    Changes to other leaves since then stay, and `Edit.at` says where the node is now. Raises MergeConflict where both
-    changed the same, and what `meant` raises.
+    Changes to other leaves since then stay, and `Edit.at` says where the node is now. `prefer` says whose change stands
+    where both changed the same; without it MergeConflict is raised. Raises what `meant` raises, too.
     """
-    key, tokens = address
-    over = [] if base is None else _since(key, was, base)
+    over = [] if base is None else _since(address.key, was, base)
     if base is None or not over:
         return meant(was)
-    document = history.document_at(key, base)
+    return _carried(address, was, base, over, history.document_at(address.key, base), meant, prefer)
+
+
+def onto_text(key: str, was: Stored, base: str, meant: Meant, prefer: Prefer = None) -> Edit:
+    """As `onto`, for a base that no revision has; `was` follows from it in a way that nobody has written down."""
+    document = json.loads(base)
+    over = later(diffs.diff(document, json.loads(was.text))[0], was.revision)
+    return _carried(Address(key), was, was.revision, over, document, meant, prefer) if over else meant(was)
+
+
+def _carried(
+    address: Address, was: Stored | None, base: int, over: Sequence[Later], document: Seen, meant: Meant, prefer: Prefer
+) -> Edit:
+    key, tokens = address
     mine = meant(None if isinstance(document, Nothing) else Stored(jsontext.dump(document), base))
     wanted = mine.meant or mine.forward
     ops, met = carry(key, wanted, over, document)
     if met:
-        document, wanted, ops, met = _with_objects_of_both(key, mine, was, document, over, met)
+        document, wanted, ops, met = _with_objects_of_both(key, mine, was, document, over, met, prefer)
     if met:
         raise MergeConflict(base, met)
     at = _place(tokens, wanted, ops, over, document)
@@ -150,14 +162,17 @@ def changes_since(key: str, was: Stored | None, after: int) -> list[Change]:
 
 
 def _with_objects_of_both(
-    key: str, mine: Edit, was: Stored | None, document: Seen, over: Sequence[Later], met: list[Met]
+    key: str, mine: Edit, was: Stored | None, document: Seen, over: Sequence[Later], met: list[Met], prefer: Prefer
 ) -> tuple[Seen, Sequence[Op], Sequence[Op], list[Met]]:
     """Once more, where both made an object under one name: what they put into it may well go together.
 
-    Returns the base with those objects in it, and what is wanted from there; then as `carry` does.
+    Returns the base with those objects in it, and what is wanted from there; then as `carry` does. Whoever is preferred
+    wins where it still does not.
     """
     start: Any = copy.deepcopy(document)
     ours, theirs = _value(mine.text), _value(was and was.text)
+    wanted, between = mine.meant or mine.forward, over
+    ops: Sequence[Op] = []
     while shared := [one.pointer for one in met if _both_objects(one)]:
         for pointer in shared:
             start = patches.replay(start, [{"op": "add", "path": pointer, "value": {}}])
@@ -166,7 +181,9 @@ def _with_objects_of_both(
         ops, met = carry(key, wanted, between, start)
         if not met:
             return start, wanted, ops, []
-    return start, [], [], met
+    if prefer:
+        ops, met = carry(key, wanted, between, start, prefer=prefer)
+    return start, wanted, ops, met
 
 
 def _both_objects(one: Met) -> bool:
