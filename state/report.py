@@ -1,7 +1,7 @@
 """What an import did and found, to be counted and listed. Nothing that was left out goes unsaid."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePath
@@ -11,6 +11,7 @@ class Category(StrEnum):
     READ = "read"
     ADDED = "added"
     UPDATED = "updated"
+    DELETED = "deleted"
     SKIPPED = "skipped"
     DUPLICATE = "duplicate"
     CONFLICTING = "conflicting"
@@ -27,17 +28,19 @@ class Unit(StrEnum):
 
 
 HEADINGS = {
-    Category.FAILED: "Failed (correct these and import again; what is there already is not added twice):",
+    Category.FAILED: "Failed (correct these and run it again; what is done already is not done twice):",
     Category.CONFLICTING: "Conflicting (nothing was merged or overwritten unless it says so):",
+    Category.DELETED: "Deleted:",
     Category.UPDATED: "Updated:",
     Category.SKIPPED: "Skipped:",
     Category.NOTED: "To know:",
     Category.DUPLICATE: "Duplicate (the same content is there already):",
     Category.ADDED: "Added:",
 }
-LISTED_WHOLE = [Category.FAILED, Category.CONFLICTING, Category.UPDATED]
+LISTED_WHOLE = [Category.FAILED, Category.CONFLICTING, Category.DELETED, Category.UPDATED]
 LISTED_SHORT = [Category.SKIPPED, Category.NOTED]
 SHOWN_ALIKE = 3  # of findings with the same text, where the list is short
+OF_IMPORTS = tuple(one for one in Category if one not in (Category.DELETED, Category.NOTED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Report:
     batch: str = ""  # what the import's revisions carry in common
     findings: list[Finding] = field(default_factory=list)
     revisions: int = 0  # made so far
+    columns: Sequence[Category] = OF_IMPORTS  # of the table of counts
+    rows: Sequence[Unit] = tuple(Unit)
 
     def add(self, category: Category, unit: Unit, file: str, text: str = "", count: int = 1) -> None:
         self.findings.append(Finding(category, unit, file, text, count))
@@ -84,10 +89,9 @@ class Report:
             yield f"{hidden} duplicates are not listed; -v 2 lists everything."
 
     def _table(self) -> Iterator[str]:
-        columns = [category for category in Category if category is not Category.NOTED]
-        yield " " * 13 + "".join(f"{column:>12}" for column in columns)
-        for unit in Unit:
-            counts = (self.count(column, unit) for column in columns)
+        yield " " * 13 + "".join(f"{column:>12}" for column in self.columns)
+        for unit in self.rows:
+            counts = (self.count(column, unit) for column in self.columns)
             yield f"{unit:13}" + "".join(f"{count or '-':>12}" for count in counts)
 
 

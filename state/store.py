@@ -4,15 +4,17 @@ Reads hand out the stored text. Writes compute what to do before they take the w
 nothing moved meanwhile, and start over if it did.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import TextField, Value
 from django.db.models.functions import Cast
 
-from state import chain, checkpoint_files, edits, history, jsontext, kinds, merges
+from state import chain, checkpoint_files, edits, history, jsontext, kinds, levels, merges
 from state.diffs import Op
 from state.edits import Address, Edit, NotFound, Stored
 from state.fields import JSONText
@@ -20,6 +22,9 @@ from state.jsontext import Document, JSONValue
 from state.kinds import Planned
 from state.models import Revision, StateEntry, StoreMeta
 from state.revisions import Author, Recorder, revision
+
+if TYPE_CHECKING:
+    from state.report import Report
 
 Check = Callable[[str | None, int], None]  # sees what is stored at the address and when the key last changed; may raise
 MAX_KEY_BYTES = 512
@@ -116,7 +121,33 @@ def read_keys(keys: Sequence[str]) -> tuple[dict[str, str], int]:
     return {key: text for _, key, text in rows if key is not None}, rows[0][0] if rows else 0
 
 
+def pull(key: str, level: int | None = None) -> JSONValue:
+    """The value of a key, all of it or what of it shows at a level. Raises NotFound and levels.BadLevel."""
+    value = json.loads(read(Address(key)).text)
+    shown = value if level is None else levels.view(value, level)
+    if shown is levels.ABSENT:
+        raise NotFound(f"nothing of {key!r} shows at level {level}")
+    return shown
+
+
 # Writing
+
+
+def push(*paths: str | Path, **options: Any) -> "Report":
+    """Bring what changed in JSON files, or folders of them, into the memory, one revision for each folder.
+
+    `options` are those of `mirror.Run`: prefer, delete, dry_run. What could not be brought is in the report.
+    """
+    from state import mirror
+
+    return mirror.push([Path(path) for path in paths], **options)
+
+
+def sync(folder: str | Path, **options: Any) -> "Report":
+    """Keep a folder of JSON files and the memory in step, both ways; `options` as for `push`, and keys."""
+    from state import mirror
+
+    return mirror.sync(Path(folder), **options)
 
 
 def put(
