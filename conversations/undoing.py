@@ -135,19 +135,22 @@ def _in_the_way(row: Row, trait: str, now: Any, after: Any, before: Any, later: 
 
 
 def _still_used(rows: Mapping[int, Row], new: Mapping[int, Traits], undoing: Undoing) -> list[Met]:
-    """A conversation that is to go must not take messages with it that somebody else has added."""
+    """A conversation that is to go must not take messages with it that somebody else has added since it was there.
+
+    Messages that are older lay in it while it was deleted, and do so again.
+    """
     going = [pk for pk, traits in new.items() if traits.get(THERE) is False]
     if not going or undoing.prefer == "mine":
         return []
     ours: set[int] = set()
     for change in Change.objects.filter(kind="message", key=undoing.key, revision__in=undoing.revisions):
         ours.update(change.forward.get("add", ()))
-    messages = Message.objects.filter(conversation__in=going, deleted_revision=None).values_list("pk", "revision")
-    others = [seq for pk, seq in messages if pk not in ours]
+    seq = undoing.changes[-1].revision_id
+    kept = Message.objects.filter(conversation__in=going, deleted_revision=None, revision__gt=seq)
+    others = [revision for pk, revision in kept.values_list("pk", "revision") if pk not in ours]
     if others and undoing.prefer == "theirs":
         new[going[0]].pop(THERE)
         return []
-    seq = undoing.changes[-1].revision_id
     return [Met("conversation", undoing.key, f"/{THERE}", True, True, NOTHING, max(others), seq)] if others else []
 
 

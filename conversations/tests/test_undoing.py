@@ -179,3 +179,23 @@ def test_an_unknown_batch_is_said(agent, batch):
     response = undo(agent, batch=batch)
 
     assert (response.status_code, response.json()["detail"]) == (422, f"no import or restore has the batch {batch!r}")
+
+
+def test_a_deletion_of_a_whole_conversation_is_undone_and_redone(agent, batch):
+    agent.delete("/api/conversations/s")
+    undo(agent, revision=3)
+    back = shown()
+
+    response = undo(agent, revision=4)
+
+    assert response.status_code == 200
+    assert (back, shown()) == ([("user", "hi"), ("assistant", "hello")], [])
+
+
+def test_the_redo_of_a_deletion_takes_no_message_along_that_came_since(agent, batch):
+    agent.delete("/api/conversations/s")
+    undo(agent, revision=3)
+    agent.post("/api/conversations/s/messages", {"speaker": "user", "message": "new"}, content_type=JSON)
+
+    assert undo(agent, revision=4).status_code == 409
+    assert shown()[-1] == ("user", "new")
