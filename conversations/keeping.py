@@ -16,6 +16,8 @@ from state.dumps import Part, fetched
 from state.revisions import Author
 
 CONVERSATION, MESSAGE = "conversations.conversation", "conversations.message"
+VIEW = ("conversations.view_conversation",)
+CHANGE = ("conversations.view_conversation", "conversations.change_conversation")  # as to archive or to rename one
 FIELDS = ("session_id", *log.FIELDS)
 MESSAGE_FIELDS = STORED
 LINKS = {
@@ -31,7 +33,8 @@ Row = Mapping[str, Any]
 
 def register() -> None:
     """Let checkpoints have conversations."""
-    dumps.PARTS["conversations"] = Part(frozenset({CONVERSATION, MESSAGE}), rows, check, restore)
+    models = frozenset({CONVERSATION, MESSAGE})
+    dumps.PARTS["conversations"] = Part(models, rows, check, restore, view=VIEW, change=CHANGE)
 
 
 # Out

@@ -4,7 +4,7 @@ from django.views.generic import RedirectView
 
 from nola_site import health
 from nola_site.api import api
-from state import admin_checkpoints, tree_admin
+from state import admin_restore, tree_admin
 
 admin.site.index_title = "Overview"
 
@@ -12,7 +12,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="tree")),
     path("admin/state/tree/", admin.site.admin_view(tree_admin.page), name="tree"),
     path("admin/state/tree/find", admin.site.admin_view(tree_admin.find), name="tree-find"),
-    path("admin/checkpoints/", include((admin_checkpoints.urls(), "checkpoints"))),
+    path("admin/checkpoints/", include((admin_restore.urls(), "checkpoints"))),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
     path("healthz", health.healthz),

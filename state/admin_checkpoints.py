@@ -1,27 +1,25 @@
-"""The page of checkpoints: what is kept, whether it is sound, and bringing it back after a look at what would change.
+"""The page of checkpoints: what is kept and whether it is sound; make one, bring one, fetch, verify and delete it.
 
-The permissions on keys hold: who may change them may make and restore checkpoints.
+The permissions on keys hold: who may change them may make and restore checkpoints. `state.admin_restore` restores.
 """
 
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.files.uploadedfile import UploadedFile
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
+from django.utils import timezone
 
-from state import checkpoint_files, checkpoints, edits, files, header, jsontext, store
-from state.admin import author_of
+from state import checkpoint_files, checkpoints, clock, dumps, edits, files, header, kinds, paths, store, undo, uploads
 from state.checkpoint_files import Checkpoint
-from state.checkpoints import Choice, Mode
-from state.diffs import Op
-from state.revisions import Author, Source
 
-PATIENCE = 1.5  # seconds that the list takes to judge files
-MOST = 100  # keys whose changes are shown
+PATIENCE = 0.15  # seconds that the list takes to judge files; the page asks for the verdicts of the others
 REFUSALS = (
     checkpoint_files.UnknownCheckpoint,
     checkpoint_files.BadName,
@@ -31,77 +29,156 @@ REFUSALS = (
     edits.TooDeep,
     files.NoRoom,
     files.CannotWrite,
+    kinds.Conflicts,
+    paths.BadPointer,
+    paths.Blocked,
     store.BadKey,
+    store.Overtaken,
+    undo.CannotUndo,
 )
 CHANGE = ("state.view_stateentry", "state.add_stateentry", "state.change_stateentry", "state.delete_stateentry")
+MOST_AUTOMATIC = 8  # automatic ones that are shown before a person asks for the older ones
+AUTOMATIC = "Kept automatically"
 View = Callable[..., HttpResponseBase]
 
 
-def urls() -> list[URLPattern]:
-    """The page's addresses, in the namespace `checkpoints`."""
-    return [
-        path("", _guarded(index), name="index"),
-        path("create/", _guarded(create, changes=True), name="create"),
-        path("<str:name>/", _guarded(compare), name="one"),
-        path("<str:name>/file/", _guarded(download), name="file"),
-        path("<str:name>/verify/", _guarded(verify, changes=True), name="verify"),
-        path("<str:name>/restore/", _guarded(restore, changes=True), name="restore"),
-    ]
+def guarded(view: View, *, changes: bool = False, asks: bool = False) -> View:
+    """The view for those who may see keys, or change them, by POST; a refusal is said on the page of checkpoints.
 
+    `asks`: a GET is answered too, with the question whether to do it.
+    """
 
-def _guarded(view: View, changes: bool = False) -> View:
-    """The view for those who may see keys, or change them, by POST; a refusal is said on the page of checkpoints."""
-
-    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+    def checked(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if not request.user.has_perms(CHANGE if changes else CHANGE[:1]):
             raise PermissionDenied
-        if changes and request.method != "POST":
+        if changes and not asks and request.method != "POST":
             return HttpResponseRedirect(reverse("checkpoints:index"))
         try:
             return view(request, **kwargs)
         except REFUSALS as error:
-            messages.error(request, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            messages.error(request, sentence(error))
             return HttpResponseRedirect(reverse("checkpoints:index"))
 
-    return admin.site.admin_view(guarded)
+    return admin.site.admin_view(checked)
+
+
+def sentence(error: object) -> str:
+    return f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}."
+
+
+def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
+
+
+# The list
 
 
 def index(request: HttpRequest) -> HttpResponse:
     kept, seeds = checkpoint_files.kept(), checkpoint_files.seeds()
     verdicts = checkpoint_files.judge([*kept, *seeds], PATIENCE)
-    groups = [(title, [_row(one, verdicts) for one in some]) for title, some in _groups(kept, seeds) if some]
-    context = {"title": "Checkpoints", "groups": groups, "may_change": request.user.has_perms(CHANGE)}
-    return _page(request, "state/checkpoints.html", context)
+    groups = [_group(title, rows_of(some, verdicts)) for title, some in _groups(kept, seeds) if some]
+    context = {
+        "title": "Checkpoints",
+        "groups": groups,
+        "limit": settings.NOLA_MAX_BODY_MB,
+        "may_change": request.user.has_perms(CHANGE),
+        "parts": [name for name, part in dumps.PARTS.items() if request.user.has_perms(part.view)],
+        "today": f"{timezone.localtime():%Y-%m-%d}",
+    }
+    return page(request, "state/checkpoints.html", context)
 
 
 def _groups(kept: list[Checkpoint], seeds: list[Checkpoint]) -> list[tuple[str, list[Checkpoint]]]:
     return [
         ("Kept by you", [one for one in kept if not one.is_automatic]),
-        ("Kept automatically", [one for one in kept if one.is_automatic]),
+        (AUTOMATIC, [one for one in kept if one.is_automatic]),
         ("What a new memory begins with", seeds),
     ]
 
 
-def _row(one: Checkpoint, verdicts: dict[Any, str]) -> dict[str, Any]:
-    """A checkpoint as the list shows it."""
+def _group(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    most = MOST_AUTOMATIC if title == AUTOMATIC else len(rows)
+    return {"title": title, "count": len(rows), "rows": rows[:most], "older": rows[most:]}
+
+
+def rows_of(some: list[Checkpoint], verdicts: dict[Any, str]) -> list[dict[str, Any]]:
+    now = clock.of()
+    return [row_of(one, verdicts.get(one.path), now.store if now else "") for one in some]
+
+
+def row_of(one: Checkpoint, problem: str | None, ours: str) -> dict[str, Any]:
+    """A checkpoint as pages show it; without a `problem`, which may be "", it has not been judged."""
     said = one.header
     return {
         "name": one.name,
         "at": None if one.is_seed else one.at,
         "size": one.size,
-        "about": (said.why if said else "") or ("" if said or one.is_seed else "without a header"),
-        "revision": said.revision if said else None,
+        "why": said.why if said else "",
+        "revision": said.revision if said and said.store == ours else None,
+        "is_seed": one.is_seed,
+        "is_plain": said is None and not one.is_seed,
         "is_partial": bool(said and said.scope != header.ALL),
-        "is_judged": one.path in verdicts,
-        "problem": verdicts.get(one.path, ""),
+        "is_foreign": bool(said and said.store not in ("", ours)),
+        "parts": [name for name in said.contents if name != "state"] if said else [],
+        "is_judged": problem is not None,
+        "problem": problem or "",
+        "is_edited": problem == header.EDITED,
     }
 
 
+def verdict(request: HttpRequest, name: str) -> JsonResponse:
+    """Whether it is sound, for the list: a file that has not changed is read once."""
+    return JsonResponse({"problem": checkpoint_files.find(name).problem})
+
+
+# One more
+
+
 def create(request: HttpRequest) -> HttpResponse:
-    name = request.POST.get("name", "").strip() or None
-    made = checkpoint_files.create(name, why=request.POST.get("why", "")[:200] or "by hand")
+    wanted = request.POST.getlist("part")
+    for name in wanted:
+        _check_part(request, name, lambda part: part.view)
+    name = request.POST.get("name", "").strip() or _dated()
+    why = request.POST.get("why", "").strip()[:200] or "by hand"
+    made = checkpoint_files.create(name, why=why, contents=("state", *wanted))
     messages.success(request, f"{made.name} is kept, and sound.")
     return HttpResponseRedirect(reverse("checkpoints:index"))
+
+
+def _check_part(request: HttpRequest, name: str, needed: Callable[[dumps.Part], Any]) -> None:
+    """Raises PermissionDenied for what is no part of the memory, or none for this person."""
+    if name not in dumps.PARTS or not request.user.has_perms(needed(dumps.PARTS[name])):
+        raise PermissionDenied
+
+
+def _dated() -> str:
+    """A name by the day, which is free."""
+    taken = {one.name for one in checkpoint_files.kept()}
+    day = f"{timezone.localtime():%Y-%m-%d}"
+    return next(name for name in (day, *(f"{day}-{n}" for n in range(2, 10_000))) if name not in taken)
+
+
+def upload(request: HttpRequest) -> JsonResponse:
+    """Add a file that a person brings; refused, with the reason, if it cannot be restored from."""
+    file = request.FILES.get("file")
+    if not isinstance(file, UploadedFile):
+        return JsonResponse({"detail": "Choose a file first."}, status=422)
+    name = request.POST.get("name", "").strip() or uploads.name_of(file.name or "")
+    as_it_stands = request.POST.get("as_it_stands") == "yes"
+    try:
+        made = uploads.keep(name, file.read(), as_it_stands=as_it_stands)
+    except checkpoint_files.Edited:
+        detail = "This file was edited or damaged since it was written: its check sum does not fit what is in it."
+        return JsonResponse({"detail": detail, "edited": True}, status=422)
+    except REFUSALS as error:
+        return JsonResponse({"detail": sentence(error)}, status=422)
+    messages.success(
+        request, f"{made.name} is added, and sound. Nothing is restored yet: look at what it would change."
+    )
+    return JsonResponse({"name": made.name, "href": reverse("checkpoints:one", args=[made.name])}, status=201)
+
+
+# One of them
 
 
 def verify(request: HttpRequest, name: str) -> HttpResponse:
@@ -115,65 +192,36 @@ def verify(request: HttpRequest, name: str) -> HttpResponse:
 
 def download(request: HttpRequest, name: str) -> FileResponse:
     found = checkpoint_files.find(name)
+    for part in found.header.contents if found.header else ():
+        if part != "state":
+            _check_part(request, part, lambda one: one.view)
     return FileResponse(found.path.open("rb"), as_attachment=True, filename=found.path.name)
 
 
-def compare(request: HttpRequest, name: str) -> HttpResponse:
-    """What has changed since, and what restoring would do: the page from which it is restored."""
+def delete(request: HttpRequest, name: str) -> HttpResponse:
     found = checkpoint_files.find(name)
-    contents = checkpoints.read(found.path)
-    mode = request.GET.get("mode") if contents.is_whole else None
-    edits_planned = checkpoints.plan(contents, Choice("merge" if mode == "merge" else None))()
-    would = {edit.key: edit.forward for edit in edits_planned if edit.forward}
-    context = {
-        "title": f"Checkpoint {name}",
-        "checkpoint": _row(found, {found.path: ""}),
-        "is_whole": contents.is_whole,
-        "mode": "merge" if mode == "merge" or not contents.is_whole else "replace",
-        "count": len(would),
-        "changes": [_change(key, patch) for key, patch in list(would.items())[:MOST]],
-        "more": max(0, len(would) - MOST),
-        "head": store.head(),
-        "may_change": request.user.has_perms(CHANGE),
-    }
-    return _page(request, "state/checkpoint.html", context)
-
-
-def _change(key: str, patch: list[Op]) -> dict[str, Any]:
-    """What restoring does to one key, in words and as a patch."""
-    whole = patch[0] if len(patch) == 1 and patch[0]["path"] == "" else None
-    words = {"remove": "goes: it was not there then", "add": "comes back", "replace": "is replaced as a whole"}
-    places = "1 place changes" if len(patch) == 1 else f"{len(patch)} places change"
-    lines = "\n".join(jsontext.dump(op) for op in patch)
-    return {
-        "key": key,
-        "what": words[whole["op"]] if whole else places,
-        "kind": whole["op"] if whole else "change",
-        "patch": shown_lines(lines),
-    }
-
-
-def shown_lines(text: str, most: int = 6000) -> str:
-    return text if len(text) <= most else f"{text[:most]}\n… {len(text) - most:,} more characters"
-
-
-def restore(request: HttpRequest, name: str) -> HttpResponse:
-    found = checkpoint_files.find(name)
-    contents = checkpoints.read(found.path)
-    keys = request.POST.getlist("key") or None
-    mode: Mode | None = "merge" if request.POST.get("mode") == "merge" else None
-    if keys and contents.is_whole and mode is None:
-        mode = "replace"
-    plan = checkpoints.plan(contents, Choice(mode, keys))
-    by = author_of(request, request.POST.get("reason", "")[:1000])
-    written = checkpoints.restore(plan, Author(by.actor, Source.RESTORE, by.reason, {"checkpoint": name}))
-    if not written.changed:
-        messages.info(request, f"All is as in {name} already; nothing was changed.")
+    if found.is_seed:
+        raise checkpoint_files.BadName(f"{name!r} is a seed, which belongs to the program and stays")
+    if request.method == "POST":
+        checkpoint_files.delete(found)
+        messages.success(request, f"{name} is deleted. What the memory holds is as it was.")
         return HttpResponseRedirect(reverse("checkpoints:index"))
-    count = "1 key" if len(written.changed) == 1 else f"{len(written.changed)} keys"
-    messages.success(request, f"{count} restored from {name}. What was there before is kept in a checkpoint.")
-    return HttpResponseRedirect(reverse("admin:state_revision_change", args=[written.revision]))
+    return _ask(request, found, "delete")
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
+def accept(request: HttpRequest, name: str) -> HttpResponse:
+    """Let a file that was edited on purpose count as it stands."""
+    found = checkpoint_files.find(name)
+    if found.is_seed or found.problem != header.EDITED:
+        raise checkpoint_files.BadName(f"{name!r} was not edited, so there is nothing to accept")
+    if request.method == "POST":
+        checkpoint_files.accept(found.path)
+        messages.success(request, f"{name} counts as it stands now, and is sound.")
+        return HttpResponseRedirect(reverse("checkpoints:one", args=[name]))
+    return _ask(request, found, "accept")
+
+
+def _ask(request: HttpRequest, found: Checkpoint, what: str) -> HttpResponse:
+    [row] = rows_of([found], {found.path: found.problem})
+    title = {"delete": f"Delete {found.name}?", "accept": f"Take {found.name} as it stands?"}[what]
+    return page(request, "state/checkpoint_ask.html", {"title": title, "checkpoint": row, "what": what})

@@ -1,13 +1,15 @@
 """Restoring: what a checkpoint, a seed or any fixture holds goes through the store, as one revision."""
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from django.conf import settings
 from django.core.serializers.base import DeserializationError
+from django.db import transaction
 
 from state import checkpoint_files, diffs, dumps, header, jsontext, paths, serializers, store, verifying
 from state.diffs import Op
@@ -47,6 +49,14 @@ class Choice:
     mode: Mode | None = None
     keys: Iterable[str] | None = None
     pointer: str | None = None
+
+
+class Restored(NamedTuple):
+    """What a restore did: to the state, how many of what beside it came back, and what its revisions share."""
+
+    written: Written
+    brought_back: Mapping[str, int]
+    batch: str
 
 
 def read(path: Path) -> Contents:
@@ -125,6 +135,16 @@ def restore(planned: Callable[[], Sequence[Planned]], author: Author) -> Written
     if any(one.forward for one in planned()):
         checkpoint_files.automatic("before restore")
     return store.commit(planned, author)
+
+
+def restore_all(contents: Contents, planned: Callable[[], Sequence[Planned]], author: Author) -> Restored:
+    """The same, and bring back what is missing of conversations: in revisions of their own that share a batch."""
+    checkpoint_files.automatic("before restore")  # first: inside the transaction all writers would wait for it
+    batch = uuid.uuid4().hex
+    author = replace(author, info={**author.info, "batch": batch})
+    with transaction.atomic():
+        written = restore(planned, author)
+        return Restored(written, restore_parts(contents, author), batch)
 
 
 def restore_parts(contents: Contents, author: Author | None) -> dict[str, int]:

@@ -16,13 +16,15 @@ class Part:
     """What an app can add to a checkpoint: its rows, whether rows are good (else ValueError), and bringing them back.
 
     `rows` takes names to keep to, None for all. `restore` takes an author, or None to only count; it returns how many
-    of what are brought back.
+    of what are brought back. `view` and `change` are the permissions that staff need to see or to bring back its rows.
     """
 
     models: frozenset[str]
     rows: Callable[[BaseDatabaseWrapper, Sequence[str] | None], Iterator[str]]
     check: Callable[[Sequence[Any]], None]
     restore: Callable[[Sequence[Any], Author | None], dict[str, int]]
+    view: Sequence[str]
+    change: Sequence[str]
 
 
 PARTS: dict[str, Part] = {}  # by the name that a header's contents have

@@ -15,6 +15,10 @@ from state import jsontext
 
 MODEL = "nola.checkpoint"
 ALL, SOME = "all", "keys"  # the scopes: every key of the state, or some of them
+EDITED = (
+    "it was edited or damaged since it was written: its SHA-256 does not fit. If somebody edited it on purpose,"
+    " run: manage.py checkpoint accept FILE"
+)
 MEMBERS = {
     "store": str,
     "scope": str,
@@ -67,10 +71,7 @@ def take(text: str, fixture: list[Any]) -> tuple[Header | None, list[Any]]:
         return None, fixture
     rest = text[1 + len(jsontext.dump(fixture[0])) :]
     if digest(found, rest) != found.sha256:
-        raise Edited(
-            "it was edited or damaged since it was written: its SHA-256 does not fit. If somebody edited it on purpose,"
-            " run: manage.py checkpoint accept FILE"
-        )
+        raise Edited(EDITED)
     return found, fixture[1:]
 
 
