@@ -106,7 +106,8 @@ def read_state(request: HttpRequest) -> HttpResponse:
     if not view:
         return _answer(reading, _conditions(request).check_read(*reading))
     text, media_type = views.show(reading.text, view)
-    return _view(request, store.Reading(text, reading.revision), media_type)
+    shown = views.wrap(store.Reading(text, reading.revision), [address.key] if address else None, view)
+    return _view(request, shown, media_type)
 
 
 def put_state(request: HttpRequest) -> HttpResponse:

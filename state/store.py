@@ -126,7 +126,7 @@ def pull(key: str, level: int | None = None) -> JSONValue:
     value = json.loads(read(Address(key)).text)
     shown = value if level is None else levels.view(value, level)
     if shown is levels.ABSENT:
-        raise NotFound(f"nothing of {key!r} shows at level {level}")
+        raise NotFound(f"nothing shows at {Address(key).pointer} at level {level}")
     return shown
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from state import edits, excerpts, history, jsontext, levels, paths, store, trees
+from state import edits, envelopes, excerpts, history, jsontext, levels, paths, store, trees
 from state.addresses import BadAddress, UnknownParameter
 from state.edits import Address, NotFound
 from state.jsontext import JSONValue
@@ -12,7 +12,7 @@ from state.patches import Nothing
 from state.store import Reading
 
 JSON = "application/json"
-PARAMETERS = ("at", "level", "stimuli", "view", "depth", "after", "limit")
+PARAMETERS = ("at", "level", "stimuli", "view", "depth", "after", "limit", "envelope")
 
 
 class Asked(NamedTuple):
@@ -21,6 +21,7 @@ class Asked(NamedTuple):
     at: str | None
     level: int | None
     page: trees.Page | None
+    envelope: bool | None = None
 
     def __bool__(self) -> bool:
         return any(part is not None for part in self)
@@ -39,7 +40,17 @@ def asked(query: Mapping[str, list[str]]) -> Asked:
         page = trees.page_of(given)
     elif paging := [name for name in ("depth", "after", "limit") if name in given]:
         raise UnknownParameter(f"the parameter {paging[0]!r} goes with view=tree only")
-    return Asked(given.get("at"), level_of(given), page)
+    return Asked(given.get("at"), level_of(given), page, _envelope_of(given, page))
+
+
+def _envelope_of(given: Mapping[str, str], page: trees.Page | None) -> bool | None:
+    if "envelope" not in given:
+        return None
+    if given["envelope"] != "1":
+        raise UnknownParameter(f"envelope={given['envelope'][:40]!r} must be 1, or be left out")
+    if page is not None:
+        raise UnknownParameter("envelope=1 goes around a value, and not with view=tree")
+    return True
 
 
 def level_of(given: Mapping[str, str]) -> int | None:
@@ -87,6 +98,13 @@ def show(text: str, view: Asked) -> tuple[str, str]:
     return text, JSON
 
 
+def wrap(reading: Reading, keys: Collection[str] | None, view: Asked) -> Reading:
+    """What was read of some keys, None for all of them, in an envelope if that is asked for."""
+    if not view.envelope:
+        return reading
+    return Reading(envelopes.of_state(reading.text, keys, reading.revision, view.level), reading.revision)
+
+
 def several(wanted: Mapping[str, Address | None], view: Asked) -> Reading:
     """One object with the values of several addresses under the pointers that name them; what is not there is left out.
 
@@ -101,7 +119,7 @@ def several(wanted: Mapping[str, Address | None], view: Asked) -> Reading:
             raise BadAddress("one of several pointers is empty, which stands for the whole state; ask for it alone")
         if address.key in texts and (text := _shown(texts[address.key], address, view)) is not None:
             found.append(f"{jsontext.dump(pointer)}:{text}")
-    return Reading("{" + ",".join(found) + "}", revision)
+    return wrap(Reading("{" + ",".join(found) + "}", revision), texts.keys(), view)
 
 
 def _shown(document: str, address: Address, view: Asked) -> str | None:

@@ -687,3 +687,122 @@ def test_a_dry_run_makes_no_folder(folder):
 
     assert report.count(Category.ADDED, Unit.FILES) == 1
     assert not folder.exists()
+
+
+# Envelopes
+
+ABOUT = {"last_updated": "2025-12-17T21:43:42+00:00", "context_level": 3, "status": "stale", "needs_sync": True}
+
+
+def test_files_can_be_pulled_in_envelopes(folder):
+    put("Note", {"a": 1})
+    at = Revision.objects.get().at.isoformat()
+
+    pull(folder, envelope=True)
+
+    assert read(folder, "Note.json") == {
+        "metadata": {
+            "last_updated": at,
+            "context_level": 3,
+            "status": "ready",
+            "needs_sync": False,
+            "stale_threshold_seconds": 600,
+            "source_file": "Note.json",
+        },
+        "data": {"a": 1},
+    }
+
+
+def test_a_level_can_be_pulled_in_envelopes(folder):
+    put("Me", {"level_1": "short", "level_3": "long"})
+    pull(folder, level=1, envelope=True)
+    put("Me", "shorter", "level_1")
+
+    pull(folder)
+
+    file = read(folder, "Me.json")
+    assert (file["metadata"]["context_level"], file["data"]) == (1, "shorter")
+
+
+def test_a_file_in_an_envelope_is_taken_out_of_it_and_stays_in_it(folder):
+    put("Note", {"a": 1, "b": 1})
+    pull(folder, envelope=True)
+    write(folder, "Note.json", {"metadata": ABOUT, "data": {"a": 2, "b": 1}})
+    put("Note", 2, "b")
+
+    sync(folder)
+
+    file = read(folder, "Note.json")
+    assert value("Note") == file["data"] == {"a": 2, "b": 2}
+    assert (file["metadata"]["status"], file["metadata"]["needs_sync"]) == ("ready", False)
+
+
+def test_a_program_that_puts_a_plain_file_into_an_envelope_changes_nothing(mirrored):
+    write(mirrored, "Note.json", {"metadata": ABOUT, "data": read(mirrored, "Note.json")})
+    head = store.head()
+
+    sync(mirrored)
+    assert store.head() == head
+    put("Note", "b", "title")
+    sync(mirrored)
+
+    assert read(mirrored, "Note.json")["data"]["title"] == "b"
+
+
+def test_metadata_that_nola_does_not_know_stays_in_the_file_and_is_named(folder):
+    put("Note", 1)
+    pull(folder, envelope=True)
+    write(folder, "Note.json", {"metadata": ABOUT | {"mood": "fine"}, "data": 2})
+
+    report = sync(folder)
+
+    assert "its metadata mood is of the file alone" in told(report, Category.NOTED)["Note.json"]
+    put("Note", 3)
+    sync(folder)
+    file = read(folder, "Note.json")
+    assert (file["metadata"]["mood"], file["data"]) == ("fine", 3)
+
+
+def test_a_value_that_looks_like_an_envelope_goes_out_and_back_as_it_is(folder):
+    section = {"metadata": {"status": "ready"}, "data": {"a": 1}}
+    put("Section", section)
+    sync(folder)
+    assert read(folder, "Section.json") == section
+    write(folder, "Section.json", section | {"data": {"a": 2}})
+
+    sync(folder)
+
+    assert value("Section") == section | {"data": {"a": 2}}
+
+
+def test_a_value_that_looks_like_an_envelope_can_be_in_one(folder):
+    section = {"metadata": {"status": "ready"}, "data": {"a": 1}}
+    put("Section", section)
+    pull(folder, envelope=True)
+    file = read(folder, "Section.json")
+    assert file["data"] == section
+    write(folder, "Section.json", file | {"data": section | {"data": {"a": 2}}})
+
+    sync(folder)
+
+    assert value("Section") == section | {"data": {"a": 2}}
+
+
+def test_an_envelope_that_says_it_is_filtered_is_not_pushed(mirrored):
+    write(mirrored, "Note.json", {"metadata": ABOUT | {"context_level": 2}, "data": {"title": "b"}})
+
+    report = sync(mirrored)
+
+    assert value("Note")["title"] == "a"
+    assert "holds only level 2 of Note" in told(report, Category.CONFLICTING)["Note.json"]
+
+
+def test_a_folder_can_be_put_into_envelopes_and_out_of_them(mirrored):
+    pull(mirrored, envelope=True)
+    assert read(mirrored, "Note.json")["data"] == value("Note")
+    sync(mirrored)
+
+    pull(mirrored, envelope=False)
+
+    assert read(mirrored, "Note.json") == value("Note")
+    assert store.head() == 1
