@@ -25,19 +25,20 @@ export function href(tokens) {
 }
 
 /** An element that shows `patches`, [[key, ops], …]. A click on a place calls `reveal(tokens)`; without it the place is
- *  a plain link into the tree. Beyond `most` operations there is a button for more. */
-export function told(patches, { reveal, most = MOST } = {}) {
+ *  a plain link into the tree. Beyond `most` operations there is a button for more. `at` are the tokens of a node that the
+ *  operations begin at, which is not named then. */
+export function told(patches, { reveal, most = MOST, at } = {}) {
   const element = h("div.chg");
   const left = patches.filter(([, ops]) => ops.length).map(([key, ops]) => [key, [...ops]]);
   const total = left.reduce((sum, [, ops]) => sum + ops.length, 0);
   if (!total) element.append(h("p.chg-none", {}, "Nothing changes."));
-  const heads = new Map(left.map(([key, ops]) => [key, amount(ops)]));
+  const heads = new Map(at ? [] : left.map(([key, ops]) => [key, amount(ops)]));
   let shown = 0;
   const more = () => {
     for (let room = most; room > 0 && left.length;) {
       const [key, ops] = left[0];
       const some = ops.splice(0, room);
-      element.append(of_key(key, some, heads.get(key), reveal));
+      element.append(of_key(key, some, heads.get(key), reveal, at));
       heads.delete(key); // what follows later of this key goes on below the same head
       shown += some.length;
       room -= some.length;
@@ -60,12 +61,12 @@ export function told(patches, { reveal, most = MOST } = {}) {
   return element;
 }
 
-function of_key(key, ops, head, reveal) {
+function of_key(key, ops, head, reveal, at = [key]) {
   const heading = head && h("div.chg-key", {}, place([key], [key], reveal), " ", h("span.chg-count", {}, head));
   const list = h("ul.chg-list", { "aria-label": `Changes in ${key}` });
   const whole = ops.filter((op) => !op.path);
   for (const op of whole) list.append(h("li.chg-item", {}, line(op)));
-  fill(list, grown(ops.filter((op) => op.path)), [key], reveal);
+  fill(list, grown(ops.filter((op) => op.path)), at, reveal);
   return h("section.chg-part", {}, heading, list);
 }
 

@@ -67,7 +67,13 @@ export async function call(method, path, { query = {}, body, type, headers = {},
     revision: Number(response.headers.get("Nola-Revision")),
     place: response.headers.get("Content-Location"),
     etag: response.headers.get("ETag"),
+    next: next_of(response.headers.get("Link")),
   };
+}
+
+/** The query of the next page, if there is one. */
+function next_of(link) {
+  return link ? Object.fromEntries(new URL(/<(.*)>/.exec(link)[1], location).searchParams) : undefined;
 }
 
 function problem_of(text) {
@@ -97,6 +103,12 @@ export async function tree_view(tokens, query) {
 /** The stored text of a node, exactly: {text, revision, etag}. */
 export function stored(tokens) {
   return call("GET", STATE, { query: at(tokens) });
+}
+
+/** A call about a node that is not the state's own, such as /api/history: {path, query}. */
+export function about(path, [key, ...rest], query = {}) {
+  const name = encodeURIComponent(pointerOf([key]).slice(1));
+  return { path: `${path}/${name}`, query: { pointer: rest.length ? pointerOf(rest) : undefined, ...query } };
 }
 
 function at(tokens) {
@@ -136,6 +148,9 @@ export const undo = (revision, prefer) => ({
   body: JSON.stringify({ revision, prefer }),
   type: "application/json",
 });
+
+/** The header that says why a write is made. */
+export const because = (reason) => ({ "Nola-Reason": encodeURIComponent(reason) });
 
 export function ops_text(ops) {
   return `[${ops.map(op_text).join(",")}]`;

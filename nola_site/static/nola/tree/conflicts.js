@@ -30,7 +30,7 @@ export function met(actions, event, touched) {
 }
 
 /** Whether a revision changed something in or around a node, loaded or not. */
-function concerns(event, { tokens: [key, ...rest] }) {
+export function concerns(event, { tokens: [key, ...rest] }) {
   const here = pointerOf(rest);
   const is_near = (path) => path !== undefined && (covers(here, path) || covers(path, here));
   const ops = event.changes.filter((one) => one.kind === "state" && one.key === key).map((one) => one.ops);

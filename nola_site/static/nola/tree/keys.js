@@ -18,7 +18,7 @@ const WITH_CTRL = { x: "cut", c: "copy", v: "paste" };
 const WITH_ALT = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "out", ArrowRight: "in" };
 
 export class Keys {
-  /** `app` has view, actions, mine, filter, run(name, node), level(number), sheet(). */
+  /** `app` has view, actions, mine, filter, panel, run(name, node), level(number), sheet(). */
   constructor(app, list) {
     this.app = app;
     list.addEventListener("keydown", (event) => this.inTree(event));
@@ -34,6 +34,8 @@ export class Keys {
     else if ((event.ctrlKey || event.metaKey) && key === "y") this.does(event, () => this.app.mine.redo());
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (event.key === "/") this.does(event, () => this.app.filter.input.select());
+    else if (event.key === "i") this.does(event, () => this.app.panel.toggle());
+    else if (event.key === "I") this.does(event, () => this.app.panel.enter());
     else if (event.key === "?") this.does(event, () => this.app.sheet());
     else if (event.key === "Escape" && this.app.actions.turn) this.does(event, () => this.app.actions.giveUp());
     else if (event.key === "Escape" && this.app.filter.isOn) this.does(event, () => this.app.filter.clear());

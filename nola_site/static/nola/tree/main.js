@@ -14,6 +14,7 @@ import { Gone, Memory } from "./memory.js";
 import { Tools, sheet } from "./menu.js";
 import { Mine } from "./mine.js";
 import { Tree } from "./model.js";
+import { Panel } from "./panel.js";
 import { View } from "./view.js";
 import { free_name } from "./writes.js";
 
@@ -26,7 +27,7 @@ const ALL = 100; // levels
 
 const loading = new Set();
 let addressing;
-const app = { sheet, run, level };
+const app = { sheet, run, level, reason };
 app.view = new View(part("list"), part("scroll"), {
   more: (node) => more(node),
   open: (node) => !node.kids?.length && node.size && more(node),
@@ -52,6 +53,7 @@ app.actions = new Actions(app.tree, app.memory, app.view, app.mine, app.activity
 app.tools = new Tools(app.view, part("foot"), run);
 app.drag = new Drag(app.view, app.tools, part("scroll"), (...where) => app.actions.move(...where));
 app.filter = new Filter(part("filter"), part("found"), app.tree, app.memory, app.view, page.dataset.find);
+app.panel = new Panel(page, app);
 app.keys = new Keys(app, part("list"));
 
 async function more(node) {
@@ -70,6 +72,7 @@ async function more(node) {
 /** A revision was applied. What others did is marked; what I am editing is looked after. */
 function applied(event, touched, isMine) {
   app.activity.add(event);
+  app.panel.applied(event);
   app.filter.changed();
   if (isMine) return;
   const { name } = person(event.actor, me);
@@ -92,6 +95,7 @@ function status(what) {
 function here(node) {
   const { tokens } = node;
   app.tools.on(node);
+  app.panel.on(node);
   clearTimeout(addressing); // browsers refuse too many changes of the address
   addressing = setTimeout(
     () =>
@@ -170,8 +174,7 @@ function run(name, node) {
     copy: async () => clip(write(parse((await app.memory.stored(node)).text), "  "), "Copied the value"),
     path: () => clip(node.pointer, "Copied the path"),
     download: async () => download(`${node.label || "value"}.json`, (await app.memory.stored(node)).text),
-    history: () =>
-      (location.href = `${page.dataset.history}?${new URLSearchParams({ changes__kind: "state", changes__key: node.tokens[0] })}`),
+    history: () => app.panel.enter(node),
     form: () => (location.href = `${page.dataset.form}${admin_quote(node.name)}/change/`),
     menu: () => app.tools.menu(node),
     open: () => actions.expand(node),
@@ -285,18 +288,11 @@ function listen() {
   part("new").onclick = part("first").onclick = () => app.actions.add(app.tree.root);
   part("help").onclick = sheet;
   part("all").onclick = async () => download("memory.json", (await call("GET", "/api/state")).text);
-  part("aside").onclick = () => aside(!page.classList.contains("tree-with-activity"));
   addEventListener("hashchange", () => to_hash());
   addEventListener(
     "beforeunload",
     (event) => (app.actions.session?.isChanged || app.memory.writing) && event.preventDefault(),
   );
-}
-
-function aside(open) {
-  page.classList.toggle("tree-with-activity", open);
-  part("aside").setAttribute("aria-expanded", String(open));
-  localStorage.setItem("nolaTreeActivity", open ? "1" : "0");
 }
 
 function to_hash() {
@@ -306,7 +302,7 @@ function to_hash() {
 
 async function start() {
   status("wait");
-  aside((localStorage.getItem("nolaTreeActivity") ?? (innerWidth > 1200 ? "1" : "0")) === "1" && innerWidth > 900);
+  app.panel.start();
   const { hash } = location;
   try {
     await app.memory.open();

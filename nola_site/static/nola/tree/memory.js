@@ -258,7 +258,7 @@ export class Memory {
   }
 
   /** Put a text in the place of what was `stored` ({tokens, revision}): what others have changed since then stays. */
-  replace(stored, text) {
-    return this.write(() => api.put(stored.tokens, text, stored.revision));
+  replace(stored, text, headers = {}) {
+    return this.write(() => ({ ...api.put(stored.tokens, text, stored.revision), headers }));
   }
 }

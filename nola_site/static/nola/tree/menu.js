@@ -21,7 +21,7 @@ export const COMMANDS = [
   ["copy", "Copy value", "content_copy", "Ctrl+C", () => true],
   ["path", "Copy path", "link", "P", () => true],
   ["download", "Download", "download", "", () => true],
-  ["history", "History of this key", "history", "", () => true],
+  ["history", "Who wrote it, and history", "history", "Shift+I", () => true],
   ["form", "Open in a form", "article", "", (node) => node.isKey],
   ["delete", "Delete", "delete", "Delete", () => true],
 ];
@@ -45,6 +45,8 @@ const KEYS = [
       ["1 – 9", "Open down to that level"],
       ["*", "Open all beside it"],
       ["/", "Filter names and values"],
+      ["I", "Who wrote it, and its history"],
+      ["Shift+I", "Go there; Esc leads back"],
     ],
   ],
   [

@@ -59,6 +59,21 @@ export function put_back(memory, tokens, value) {
   return memory.patch(parent, () => [{ op: "add", path: path(), value: write(value) }]);
 }
 
+/** Bring what was taken out of a container, or a key, back to its place. */
+export function bring_back(memory, container, token, text, position) {
+  return memory.write((base) => {
+    const isList = container.type === "array";
+    const tokens = [...container.tokens, isList ? Math.min(Number(token), container.size) : token];
+    const op = { op: "add", path: inside(tokens), value: text, position };
+    const headers = api.because("brought back");
+    if (isList) return { ...api.patch(tokens[0], [op], base), headers };
+    const add = container.isRoot
+      ? put(quoted(tokens), text)
+      : `{"op":"patch","pointer":${quoted(tokens.slice(0, 1))},"patch":${api.ops_text([op])}}`;
+    return { ...api.transaction([absent(quoted(tokens)), add]), headers };
+  });
+}
+
 /** A copy right behind the node. */
 export async function duplicate(memory, node) {
   const { parent } = node;

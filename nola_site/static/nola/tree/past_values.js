@@ -1,0 +1,146 @@
+// The history of the chosen value: every change of it, the newest first, told as what was and what came, with ways to
+// put a former value back and to undo one change.
+
+import { ops_of, told } from "../changes/changes.js";
+import { undo } from "../changes/undo.js";
+import { about, call } from "./api.js";
+import { who } from "./blame.js";
+import { count, h, icon } from "./dom.js";
+import { member, parse, plain, pointerOf, tokensOf } from "./json.js";
+import { putBack } from "./restore.js";
+
+const HISTORY = "/api/history";
+const PAGE = 20;
+
+export class PastValues {
+  constructor(panel) {
+    this.panel = panel;
+    this.list = h("ol.tp-past");
+    this.more = h("button.tree-button.tp-older", { type: "button", hidden: true, onclick: () => this.older() }, "Older");
+    this.failed = h("div");
+    this.element = h("div", {}, this.list, this.failed, this.more);
+    this.changes = [];
+  }
+
+  /** Be about a node, now or at a moment of the past. */
+  on(node) {
+    const { past } = this.panel;
+    if (node === this.node && past === this.past) return;
+    Object.assign(this, { node, past });
+    this.fill([], undefined);
+  }
+
+  /** Read the newest, or all anew where what is known does not reach so far. */
+  read(signal) {
+    return this.panel.attempt(this.failed, signal, async () => {
+      const asked = about(HISTORY, this.node.tokens, { limit: PAGE, was: true, brief: true, at: this.past });
+      const { changes, next } = await this.page(asked, signal);
+      if (signal.aborted) return;
+      this.failed.replaceChildren();
+      const known = this.changes.filter(({ revision }) => !changes.some((one) => one.revision === revision));
+      if (known.length < this.changes.length) this.fill([...changes, ...known], this.next);
+      else this.fill(changes, next);
+    });
+  }
+
+  async older() {
+    const { signal } = this.panel.reading;
+    this.more.disabled = true;
+    await this.panel.attempt(this.failed, signal, async () => {
+      const { changes, next } = await this.page(this.next, signal);
+      if (!signal.aborted) this.fill([...this.changes, ...changes], next);
+    });
+    this.more.disabled = false;
+  }
+
+  /** A page: {changes, next}, where `next` is what is to be asked for the one after it. */
+  async page({ path, query }, signal) {
+    const { text, next } = await call("GET", path, { query, signal });
+    return {
+      changes: member(parse(text), "revisions").items.map(change_of),
+      next: next && { path, query: next },
+    };
+  }
+
+  /** Show changes. What stands there already stays the element it is, so that nobody loses their place. */
+  fill(changes, next) {
+    const known = new Map(this.changes.map((change) => [change.revision, change]));
+    this.changes = changes.map((change) => known.get(change.revision) ?? Object.assign(change, this.item(change)));
+    const items = this.changes.map(({ item }) => item);
+    for (const item of [...this.list.children]) if (!items.includes(item)) item.remove();
+    items.forEach((item, at) => this.list.children[at] !== item && this.list.insertBefore(item, this.list.children[at] ?? null));
+    this.changes.forEach((change, at) => this.update(change, at));
+    this.next = next;
+    this.more.hidden = !next;
+  }
+
+  item(change) {
+    const place = h("p.tp-note", { hidden: true });
+    const acts = h("div.tp-acts");
+    const item = h("li.tp-change", {}, ...who(change, this.panel.app.memory.me), place, ...this.told(change), acts);
+    return { item, place, acts };
+  }
+
+  /** What a change did, in words. */
+  told({ ops, total, from }) {
+    const { tokens } = this.node;
+    if (!ops) return [h("p.tp-note", {}, `A large change (${count(total, "place", "places")}); the tree shows what came of it`)];
+    const reveal = (place) => this.panel.app.actions.reveal(place);
+    return [
+      ...(from ? [h("p.tp-note", {}, icon("moving"), `came from ${[tokens[0], ...tokensOf(from)].join(" › ")}`)] : []),
+      ...(ops.length ? [told([[tokens[0], ops]], { reveal, at: tokens })] : []),
+    ];
+  }
+
+  /** What depends on where the node is now, and on what came after. */
+  update(change, at) {
+    const { place, acts, pointer } = change;
+    const here = pointerOf(this.node.tokens.slice(1));
+    place.hidden = pointer === here;
+    place.replaceChildren(icon("moving"), `was at ${[this.node.tokens[0], ...tokensOf(pointer)].join(" › ")}`);
+    if (change.isNewest === (at === 0)) return;
+    change.isNewest = at === 0;
+    acts.replaceChildren(...(this.past ? [] : this.ways(change)));
+  }
+
+  ways(change) {
+    const back = h(
+      "button.tree-link",
+      { type: "button", onclick: () => putBack(this.panel, this.node, change) },
+      "Put this value back …",
+    );
+    const take = h("button.tree-link", { type: "button", onclick: () => this.undo(change) }, "Undo this change …");
+    if (change.isNewest) return [h("span.tp-now", {}, "The value now"), take];
+    return change.took ? [take] : [back, take];
+  }
+
+  async undo({ revision }) {
+    const made = await undo({ revision }, { title: `Undo change ${revision}` });
+    if (made) this.panel.app.mine.did(made, `undo of change ${revision}`);
+  }
+}
+
+/** A revision as the history tells it. Its operations begin at the node; `from` is where that was moved from, if it was,
+ *  and `took` says that it was taken away. */
+function change_of(value) {
+  const patch = member(value, "patch");
+  const about = plain({ type: "object", members: value.members.filter(([name]) => name !== "patch") });
+  const pointer = about.pointer ?? "";
+  const all = patch && ops_of(patch);
+  const moved = all?.findLast(({ op, path, from }) => op === "move" && path !== from && lies(pointer, path));
+  const ops = all
+    ?.filter((op) => op.op !== "move" || lies(op.path, pointer))
+    .map((op) => ({ ...op, path: op.path.slice(pointer.length), from: op.from?.slice(pointer.length) }));
+  return {
+    ...about,
+    pointer,
+    ops,
+    from: moved && moved.from + pointer.slice(moved.path.length),
+    took: ops?.findLast(({ path }) => path === "")?.op === "remove",
+  };
+}
+
+/** Whether a pointer is that of a node, or leads into it. */
+function lies(pointer, node) {
+  return pointer === node || pointer.startsWith(`${node}/`);
+}
