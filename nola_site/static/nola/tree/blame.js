@@ -26,7 +26,7 @@ export async function authorship(node, { signal, at, me, reveal }) {
   const hasParts = node.isContainer && node.size > 0;
   const { path, query } = about(BLAME, tokens, { by: hasParts ? "author" : undefined, at });
   const { text } = await call("GET", path, { query, signal });
-  if (hasParts) return JSON.parse(text).authors.map((author) => of_parts(author, tokens[0], me, reveal));
+  if (hasParts) return JSON.parse(text).authors.map((author) => of_parts(author, tokens, me, reveal));
   return Object.values(JSON.parse(text).revisions).map((revision) => h("div.tp-leaf", {}, ...who(revision, me)));
 }
 
@@ -51,17 +51,17 @@ export function moment(at, about) {
 }
 
 /** An author of an object or a list, with the newest of what is theirs. */
-function of_parts({ actor, leaves, last, newest }, key, me, reveal) {
+function of_parts({ actor, leaves, last, newest }, here, me, reveal) {
   const { name, kind } = person(actor, me);
   const lead = (pointer) => {
-    const tokens = [key, ...tokensOf(pointer)];
+    const tokens = [here[0], ...tokensOf(pointer)];
     return h(
       "li",
       {},
       h(
         "button.tp-lead",
         { type: "button", title: "Show it in the tree", onclick: () => reveal(tokens) },
-        tokens.slice(1).join(" › ") || key,
+        tokens.slice(here.length).join(" › ") || "(no name)",
       ),
     );
   };
@@ -71,6 +71,7 @@ function of_parts({ actor, leaves, last, newest }, key, me, reveal) {
     h(
       `summary.tp-by.tp-by-${kind}`,
       {},
+      icon("chevron_right"),
       icon(FIGURES[kind]),
       h("strong.tp-actor", { title: actor }, name),
       h("span.tp-door", {}, count(leaves, "value", "values")),

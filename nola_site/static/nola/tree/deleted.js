@@ -90,7 +90,7 @@ export class Deleted {
       ),
       ...who(gone, memory.me),
       ...(gone.renamed ? [h("p.tp-note", {}, icon("moving"), `is “${gone.renamed}” now`)] : []),
-      h("div.tp-acts", {}, h("button.tree-link", { type: "button", onclick: back }, "Bring it back …")),
+      h("div.tp-acts", {}, h("button.tree-link", { type: "button", "aria-label": `Bring it back … (${name})`, onclick: back }, "Bring it back …")),
     );
   }
 }

@@ -37,7 +37,10 @@ app.view = new View(part("list"), part("scroll"), {
 app.tree = new Tree(app.view);
 app.feed = new Feed({
   event: (event) => app.memory.take(event),
-  reset: (revision) => app.memory.reset(revision),
+  reset: (revision) => {
+    app.memory.reset(revision);
+    app.panel.reset();
+  },
   status,
 });
 app.memory = new Memory(app.tree, app.feed, me, {

@@ -84,6 +84,8 @@ export class Panel {
     this.page.classList.toggle("tree-with-activity", open);
     this.button.setAttribute("aria-expanded", String(open));
     if (remember) localStorage.setItem(OPEN, open ? "1" : "0");
+    const row = this.app.view.current?.el?.firstChild;
+    if (row) this.app.view.bringIntoSight(row); // on a phone there is less room for it now
     this.look();
   }
 
@@ -150,7 +152,7 @@ export class Panel {
   async read() {
     const node = (this.subject ??= this.app.view.current ?? this.app.tree.root);
     const { signal } = (this.reading = new AbortController());
-    const isRoot = node === this.app.tree.root;
+    const isRoot = Boolean(node.isRoot);
     this.name(node, isRoot);
     this.sections.who.hidden = this.sections.history.hidden = isRoot;
     this.deleted.on(node, signal);
@@ -191,7 +193,7 @@ export class Panel {
   applied(event) {
     this.asking?.(event);
     if (!this.isShown || !this.subject) return;
-    const isRoot = this.subject === this.app.tree.root;
+    const { isRoot } = this.subject;
     if (!isRoot && !concerns(event, this.subject)) return;
     if (isRoot && !event.changes.some(({ kind }) => kind === "state")) return;
     clearTimeout(this.catching);
@@ -202,10 +204,20 @@ export class Panel {
   async again() {
     const { signal } = this.reading;
     const node = this.subject;
-    if (signal.aborted || (!node.isAttached && node !== this.app.tree.root)) return;
-    this.name(node, node === this.app.tree.root);
+    if (signal.aborted) return;
+    if (!node.isAttached) {
+      this.on(this.app.tree.root); // it was the last key
+      return;
+    }
+    this.name(node, node.isRoot);
     this.deleted.again(signal);
-    if (node !== this.app.tree.root) await Promise.all([this.readWho(node, signal), this.history.read(signal)]);
+    if (!node.isRoot) await Promise.all([this.readWho(node, signal), this.history.read(signal)]);
+  }
+
+  /** The history is another one. */
+  reset() {
+    this.history.fill([], undefined);
+    this.look();
   }
 
   age() {

@@ -84,7 +84,7 @@ export class PastValues {
   /** What a change did, in words. */
   told({ ops, total, from }) {
     const { tokens } = this.node;
-    if (!ops) return [h("p.tp-note", {}, `A large change (${count(total, "place", "places")}); the tree shows what came of it`)];
+    if (!ops) return [h("p.tp-note", {}, `A large change (${count(total, "place", "places")}), too long to be shown here`)];
     const reveal = (place) => this.panel.app.actions.reveal(place);
     return [
       ...(from ? [h("p.tp-note", {}, icon("moving"), `came from ${[tokens[0], ...tokensOf(from)].join(" › ")}`)] : []),
@@ -104,12 +104,10 @@ export class PastValues {
   }
 
   ways(change) {
-    const back = h(
-      "button.tree-link",
-      { type: "button", onclick: () => putBack(this.panel, this.node, change) },
-      "Put this value back …",
-    );
-    const take = h("button.tree-link", { type: "button", onclick: () => this.undo(change) }, "Undo this change …");
+    const way = (label, act) =>
+      h("button.tree-link", { type: "button", "aria-label": `${label} (change ${change.revision})`, onclick: act }, label);
+    const back = way("Put this value back …", () => putBack(this.panel, this.node, change));
+    const take = way("Undo this change …", () => this.undo(change));
     if (change.isNewest) return [h("span.tp-now", {}, "The value now"), take];
     return change.took ? [take] : [back, take];
   }
