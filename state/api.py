@@ -22,6 +22,7 @@ from state import (
     patches,
     paths,
     store,
+    texts,
     views,
     was,
 )
@@ -305,7 +306,7 @@ def _value_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     if earlier.place:
         key, *tokens = paths.parse_pointer(earlier.place)
         place = Address(key, tuple(tokens))
-    reading = store.Reading(history.read_at(place, earlier.revision), earlier.revision)
+    reading = store.Reading(texts.read_at(place, earlier.revision), earlier.revision)
     return _represent(request, reading, 201 if earlier.status == 201 else 200, place if place != address else None)
 
 

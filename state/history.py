@@ -19,7 +19,7 @@ from django.utils.dateparse import parse_datetime
 
 from state import blame, diffs, edits, jsontext, patches, paths, was
 from state.diffs import Op
-from state.edits import Address, NotFound
+from state.edits import Address, NotFound, Stored
 from state.jsontext import JSONValue
 from state.models import Change, Revision, Snapshot, StateEntry, StoreMeta
 from state.patches import NOTHING, Nothing
@@ -100,7 +100,7 @@ def _nearest(key: str, revision: int) -> tuple[int, JSONValue | Nothing]:
 
     The newest is read in one go: its text and its revision belong together, whatever is written meanwhile.
     """
-    newest, text = _newest(key)
+    newest, text = newest_of(key)
     with connection.cursor() as cursor:
         cursor.execute(NEAREST, {"key": key, "revision": revision, "newest": newest})
         before, after, changes_before, changes_after = cursor.fetchone()
@@ -126,7 +126,7 @@ NEAREST = """
 """
 
 
-def _newest(key: str) -> tuple[int, str | None]:
+def newest_of(key: str) -> tuple[int, str | None]:
     """The revision that last changed a key, and the text it left; None where it removed the key, 0 for no key ever."""
     entries = StateEntry.objects.filter(pk=key).values_list("revision", Cast("value_json", TextField()))
     while True:
@@ -152,28 +152,6 @@ def _changes(key: str, after: int, up_to: int) -> Any:
     """The changes of a key in (after, up_to], oldest first."""
     span = {"revision_id__gt": after, "revision_id__lte": up_to}
     return Change.objects.filter(kind="state", key=key, **span).order_by("revision_id")
-
-
-def read_at(address: Address | None, revision: int) -> str:
-    """The text of a value, or of the whole state, as it was at a revision. Raises NotFound."""
-    if address is None:
-        return _state_at(revision)
-    document = document_at(address.key, revision)
-    if isinstance(document, Nothing):
-        raise NotFound(f"there was no key {address.key!r} at revision {revision}")
-    return edits.node(address, jsontext.dump(document))
-
-
-def _state_at(revision: int) -> str:
-    """Keys that have not changed since are taken as they are stored; those that were written meanwhile have."""
-    rows = list(StateEntry.objects.values_list("key_name", "revision", Cast("value_json", TextField())))
-    texts = {key: text for key, last, text in rows if last <= revision}
-    for key in {key for key, _, _ in rows}.union(keys_between(revision, _head())) - texts.keys():
-        document = document_at(key, revision)
-        if not isinstance(document, Nothing):
-            texts[key] = jsontext.dump(document)
-    members = (f"{jsontext.dump(key)}:{texts[key]}" for key in sorted(texts, key=str.encode))
-    return "{" + ",".join(members) + "}"
 
 
 def _head() -> int:
@@ -213,10 +191,11 @@ def between(address: Address, first: int, last: int) -> list[Op]:
 
 
 def _node_at(address: Address, revision: int) -> JSONValue | Nothing:
-    try:
-        return json.loads(read_at(address, revision))
-    except NotFound:
+    document = document_at(address.key, revision)
+    if isinstance(document, Nothing):
         return NOTHING
+    text = edits.node_or_none(address, Stored(jsontext.dump(document), revision))
+    return NOTHING if text is None else json.loads(text)
 
 
 def _difference(old: JSONValue | Nothing, new: JSONValue | Nothing, with_was: bool = False) -> list[Op]:

@@ -6,7 +6,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from state import finder, jsontext, levels, store, views
+from state import finder, history, levels, texts, tree_past, views
 from state.addresses import UnknownParameter
 
 MAX_WORDS = 200
@@ -22,20 +22,18 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def find(request: HttpRequest) -> HttpResponse:
-    """What has the words `q` in its name or value, as a narrowed tree; with `level` or `stimuli`, what shows there."""
+    """What has the words `q` in its name or value, as a narrowed tree; `at`, `level` and `stimuli` as in the API."""
     words = request.GET.get("q", "").strip()
     if not 0 < len(words) <= MAX_WORDS:
-        return _refused(f"q is a text of 1 to {MAX_WORDS} characters to look for")
+        return tree_past.refused(f"q is a text of 1 to {MAX_WORDS} characters to look for")
     try:
         level = views.level_of({name: request.GET[name] for name in ("level", "stimuli") if name in request.GET})
-    except (UnknownParameter, levels.BadLevel) as error:
-        return _refused(str(error))
-    reading = store.read_all()
-    response = HttpResponse(finder.find(reading.text, words, level), content_type="application/json")
-    response["Nola-Revision"] = str(reading.revision)
+        found, revision = tree_past.at_moment(request)
+    except (UnknownParameter, levels.BadLevel, history.UnknownMoment) as error:
+        return tree_past.refused(str(error))
+    except history.Gone as error:
+        return tree_past.refused(str(error), 410)
+    response = HttpResponse(finder.find(texts.joined(found), words, level), content_type="application/json")
+    response["Nola-Revision"] = str(revision)
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _refused(detail: str) -> HttpResponse:
-    return HttpResponse(jsontext.dump({"detail": detail}), status=422, content_type="application/problem+json")

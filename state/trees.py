@@ -4,6 +4,7 @@ The answer (application/vnd.nola.tree+json) is one node, which holds further nod
 
     type     object, array, text, number, boolean or null
     bytes    how long its stored text is
+    characters  how many characters that are, where they are not as many as bytes
     size     object, array: how many members or items it has
     members  opened object: [[name, node], ...] in stored order (a list, because browsers reorder names like "10")
     items    opened array: [node, ...], the first of them at index `start`
@@ -18,8 +19,10 @@ The answer (application/vnd.nola.tree+json) is one node, which holds further nod
       ["name",{"type":"text","bytes":6,"text":"Nola"}],
       ["born",{"type":"array","bytes":26,"size":2}]],"next":"born"}
 
-`after` pages the node itself. Each opened node inside shows its first `limit` and has its own `next`, which goes with
-that node's address. When an answer has shown 10,000 nodes the rest stay closed, as if they stood below `depth`.
+`after` pages the node itself. `open` names nodes below it that are opened whatever the depth, if their parents are:
+so a reader that shows some nodes opened gets all of them in one answer, of one moment. Each opened node inside shows
+its first `limit` and has its own `next`, which goes with that node's address. When an answer has shown 10,000 nodes the
+rest stay closed, as if they stood below `depth`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +38,7 @@ MEDIA_TYPE = "application/vnd.nola.tree+json"
 MAX_LIMIT = 1000
 MAX_NODES = 10_000
 MAX_TEXT = 1000
+MAX_OPEN = 1000
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
@@ -48,12 +52,21 @@ class BadPage(ValueError):
     """A depth, limit or after that cannot be used."""
 
 
+class Ways(dict[str, "Ways"]):
+    """Which nodes to open: by name or index, those to open inside of each."""
+
+
 class Page(NamedTuple):
-    """Which part of a node to tell: levels below it, members or items of each, and the one to go on after."""
+    """Which part of a node to tell: levels below it, members or items of each, the one to go on after, what to open."""
 
     depth: int = 1
     limit: int = 100
     after: str | None = None
+    open: Ways | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.depth > 0 or self.open is not None
 
 
 class _Room:
@@ -68,11 +81,22 @@ class _Room:
         return fits
 
 
-def page_of(parameters: Mapping[str, str]) -> Page:
-    """The page that the query parameters depth, limit and after ask for. Raises BadPage."""
+def page_of(parameters: Mapping[str, str], opened: Sequence[str] = ()) -> Page:
+    """The page that the query parameters depth, limit, after and open ask for. Raises BadPage and paths.BadPointer."""
     depth = _number("depth", parameters.get("depth", "1"), 0, MAX_DEPTH)
     limit = _number("limit", parameters.get("limit", "100"), 1, MAX_LIMIT)
-    return Page(depth, limit, parameters.get("after"))
+    return Page(depth, limit, parameters.get("after"), _ways(opened))
+
+
+def _ways(pointers: Sequence[str]) -> Ways | None:
+    if len(pointers) > MAX_OPEN:
+        raise BadPage(f"open is given {len(pointers)} times; {MAX_OPEN} nodes are opened at once")
+    ways = Ways()
+    for pointer in pointers:
+        at = ways
+        for token in paths.parse_pointer(pointer):
+            at = at.setdefault(token, Ways())
+    return ways if pointers else None
 
 
 def tree(data: bytes, page: Page = Page()) -> str:  # noqa: B008 - a constant
@@ -90,6 +114,8 @@ def _number(name: str, text: str, low: int, high: int) -> int:
 def _node(raw: Text, page: Page, room: _Room) -> Iterable[bytes]:
     kind = _TYPES.get(bytes(memoryview(raw)[:1]), "number")
     yield b'{"type":"%s","bytes":%d' % (kind.encode(), len(raw))
+    if (characters := len(str(raw, "utf-8"))) != len(raw):
+        yield b',"characters":%d' % characters
     if kind == "object":
         yield from _object(raw, page, room)
     elif kind == "array":
@@ -117,11 +143,11 @@ def _object(raw: Text, page: Page, room: _Room) -> Iterable[bytes]:
     names = list(members)
     start = 0 if page.after is None else _start_name(members, names, page.after)
     shown = names[start : start + page.limit]
-    if page.depth == 0 or not room.take(len(shown)):
+    if not page.is_open or not room.take(len(shown)):
         return
     yield b',"members":['
     labels = (b"[%s," % encode_basestring(name).encode() for name in shown)
-    yield from _children(labels, [members[name] for name in shown], page, room, b"]")
+    yield from _children(labels, [(name, members[name]) for name in shown], page, room, b"]")
     yield b"]"
     if start + page.limit < len(names):
         yield b',"next":' + encode_basestring(shown[-1]).encode()
@@ -132,22 +158,23 @@ def _array(raw: Text, page: Page, room: _Room) -> Iterable[bytes]:
     yield b',"size":%d' % len(items)
     start = 0 if page.after is None else _start_index(len(items), page.after)
     shown = items[start : start + page.limit]
-    if page.depth == 0 or not room.take(len(shown)):
+    if not page.is_open or not room.take(len(shown)):
         return
     yield b',"start":%d,"items":[' % start
-    yield from _children([b""] * len(shown), shown, page, room, b"")
+    numbered = [(str(start + number), item) for number, item in enumerate(shown)]
+    yield from _children([b""] * len(shown), numbered, page, room, b"")
     yield b"]"
     if start + page.limit < len(items):
         yield b',"next":%d' % (start + page.limit - 1)
 
 
 def _children(
-    labels: Iterable[bytes], values: Sequence[msgspec.Raw], page: Page, room: _Room, close: bytes
+    labels: Iterable[bytes], values: Sequence[tuple[str, msgspec.Raw]], page: Page, room: _Room, close: bytes
 ) -> Iterable[bytes]:
-    below = Page(page.depth - 1, page.limit)
-    for number, (label, value) in enumerate(zip(labels, values, strict=True)):
+    below, ways = Page(max(0, page.depth - 1), page.limit), page.open or Ways()
+    for number, (label, (name, value)) in enumerate(zip(labels, values, strict=True)):
         yield b"," + label if number else label
-        yield from _node(value, below, room)
+        yield from _node(value, below._replace(open=ways[name]) if name in ways else below, room)
         yield close
 
 

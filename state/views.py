@@ -3,16 +3,15 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from state import edits, envelopes, excerpts, history, jsontext, levels, paths, store, trees
+from state import edits, envelopes, excerpts, history, jsontext, levels, paths, store, texts, trees
 from state.addresses import BadAddress, UnknownParameter
 from state.edits import Address, NotFound
 from state.jsontext import JSONValue
 from state.levels import ABSENT
-from state.patches import Nothing
 from state.store import Reading
 
 JSON = "application/json"
-PARAMETERS = ("at", "level", "stimuli", "view", "depth", "after", "limit", "envelope")
+PARAMETERS = ("at", "level", "stimuli", "view", "depth", "after", "limit", "open", "node", "envelope")
 
 
 class Asked(NamedTuple):
@@ -22,6 +21,7 @@ class Asked(NamedTuple):
     level: int | None
     page: trees.Page | None
     envelope: bool | None = None
+    node: paths.Tokens | None = None  # into what is shown
 
     def __bool__(self) -> bool:
         return any(part is not None for part in self)
@@ -31,16 +31,17 @@ def asked(query: Mapping[str, list[str]]) -> Asked:
     """The views a query asks for. Raises BadAddress, UnknownParameter, levels.BadLevel and trees.BadPage."""
     given = {name: values[0] for name, values in query.items() if name in PARAMETERS}
     for name in given:
-        if len(query[name]) > 1:
+        if len(query[name]) > 1 and name != "open":
             raise BadAddress(f"the parameter {name!r} is given {len(query[name])} times")
     page = None
     if given.get("view", "tree") != "tree":
         raise UnknownParameter(f"there is no view {given['view']!r}; there is: tree")
     if "view" in given:
-        page = trees.page_of(given)
-    elif paging := [name for name in ("depth", "after", "limit") if name in given]:
+        page = trees.page_of(given, query.get("open", []))
+    elif paging := [name for name in ("depth", "after", "limit", "open") if name in given]:
         raise UnknownParameter(f"the parameter {paging[0]!r} goes with view=tree only")
-    return Asked(given.get("at"), level_of(given), page, _envelope_of(given, page))
+    node = paths.parse_pointer(given["node"]) if "node" in given else None
+    return Asked(given.get("at"), level_of(given), page, _envelope_of(given, page), node)
 
 
 def _envelope_of(given: Mapping[str, str], page: trees.Page | None) -> bool | None:
@@ -48,6 +49,8 @@ def _envelope_of(given: Mapping[str, str], page: trees.Page | None) -> bool | No
         return None
     if given["envelope"] != "1":
         raise UnknownParameter(f"envelope={given['envelope'][:40]!r} must be 1, or be left out")
+    if "node" in given:
+        raise UnknownParameter("envelope=1 goes around a stored value; name it by its address instead of node")
     if page is not None:
         raise UnknownParameter("envelope=1 goes around a value, and not with view=tree")
     return True
@@ -69,6 +72,8 @@ def read(address: Address | None, view: Asked) -> Reading:
 
     What a level hides and what was never there are refused in the same words.
     """
+    if address is None and (view.level is not None or view.node):
+        return _read_all(view)
     if view.level is None:
         return _stored(address, view.at)
     if address:
@@ -80,11 +85,24 @@ def read(address: Address | None, view: Asked) -> Reading:
     return Reading(at_level(text, address, view.level), revision)
 
 
+def _read_all(view: Asked) -> Reading:
+    """All keys at a level; where only a node of one is asked for, no other is looked at."""
+    revision = None if view.at is None else history.moment(view.at)
+    if view.node:
+        one, at = texts.of_now(view.node[0]) if revision is None else (texts.of(view.node[0], revision), revision)
+        found = [one] if one else []
+    else:
+        found, at = texts.now() if revision is None else (texts.at(revision), revision)
+    if view.level is not None:
+        found = [seen for one in found if (seen := texts.at_level(one, view.level))]
+    return Reading(texts.joined(found), at)
+
+
 def _stored(address: Address | None, at: str | None) -> Reading:
     if at is None:
         return store.read(address) if address else store.read_all()
     revision = history.moment(at)
-    return Reading(history.read_at(address, revision), revision)
+    return Reading(texts.read_at(address, revision), revision)
 
 
 def _hidden(address: Address | None, level: int) -> NotFound:
@@ -92,7 +110,15 @@ def _hidden(address: Address | None, level: int) -> NotFound:
 
 
 def show(text: str, view: Asked) -> tuple[str, str]:
-    """The text of a node as a tree if that is asked for, and its media type. Raises trees.BadPage."""
+    """The node that is asked for of what is shown, as a tree if it shall be one, and its media type.
+
+    Raises NotFound and trees.BadPage.
+    """
+    if view.node:
+        try:
+            text = paths.get(text.encode(), view.node).decode()
+        except paths.Missing as error:
+            raise NotFound(f"nothing shows at {paths.format_pointer(view.node)}: {error}") from None
     if view.page is not None:
         return trees.tree(text.encode(), view.page), trees.MEDIA_TYPE
     return text, JSON
@@ -138,8 +164,7 @@ def _documents(keys: Collection[str], at: str | None) -> tuple[dict[str, str], i
     if at is None:
         return store.read_keys(sorted(keys))
     revision = history.moment(at)
-    documents = {key: history.document_at(key, revision) for key in sorted(keys)}
-    return {key: jsontext.dump(one) for key, one in documents.items() if not isinstance(one, Nothing)}, revision
+    return {key: one.text for key in sorted(keys) if (one := texts.of(key, revision))}, revision
 
 
 def at_level(text: str, address: Address | None, level: int) -> str:

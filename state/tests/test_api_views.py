@@ -75,6 +75,39 @@ def test_a_tree_shows_no_deeper_detail_either(profile):
     assert "born" not in profile.get("/api/state/Profile?view=tree&depth=9&level=2").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        ("?level=1&node=/Profile/notes/0", '"shallow"'),  # the second, where nothing is left out
+        ("?level=2&node=/Profile/level_2/name", '"Ada L."'),
+        ("/Profile?level=1&node=/notes", '["shallow"]'),
+        ("?node=/Plain/1", "-0.0"),
+        ("?at=2&node=/Profile/notes/1/level_1", '"shallow"'),
+    ],
+)
+def test_a_node_is_named_as_it_is_shown(profile, query, value):
+    response = profile.get(f"/api/state{query}")
+
+    assert (response.status_code, response.content.decode()) == (200, value)
+
+
+@pytest.mark.parametrize("query", ["?level=1&node=/Profile/level_2", "?level=1&node=/Profile/notes/1", "?node=/No/way"])
+def test_a_node_that_is_not_shown_is_not_there(profile, query):
+    assert profile.get(f"/api/state{query}").status_code == 404
+    assert profile.get(f"/api/state{query}&view=tree").status_code == 404
+
+
+def test_a_tree_opens_what_it_is_asked_to_open(profile):
+    tree = profile.get("/api/state?view=tree&open=/Profile&open=/Profile/notes").json()
+
+    members = dict(tree["members"])
+    assert "members" not in members["Deep"]
+    assert "items" not in members["Plain"]
+    inside = dict(members["Profile"]["members"])
+    assert "members" not in inside["level_2"]
+    assert [item["size"] for item in inside["notes"]["items"]] == [1, 1]
+
+
 def test_a_jsonpath_finds_nodes_over_all_keys(profile):
     response = profile.get("/api/query", {"path": "$..name"})
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from state import blame, diffs, history, jsontext, patches, paths, store, timeline
+from state import blame, diffs, history, jsontext, patches, paths, store, texts, timeline
 from state.edits import Address, NotFound
 from state.models import Change, Revision, Snapshot
 from state.revisions import Author, Source
@@ -274,13 +274,13 @@ def test_a_key_that_never_was_is_unknown():
         history.blame_of("Task")
 
 
-@pytest.mark.parametrize("reader", ["_newest", "keys_between"])
+@pytest.mark.parametrize(("module", "reader"), [(history, "newest_of"), (texts, "now")])
 @pytest.mark.parametrize("address", [None, Address("Task")])
 @pytest.mark.parametrize("write_meanwhile", ["put", "remove"])
-def test_the_past_is_right_while_somebody_writes(monkeypatch, reader, address, write_meanwhile):
+def test_the_past_is_right_while_somebody_writes(monkeypatch, module, reader, address, write_meanwhile):
     for number in range(3):
         store.put(Address("Task"), jsontext.document({"n": number}), ADA)
-    real = getattr(history, reader)
+    real = getattr(module, reader)
 
     def overtaken(*args):
         found = real(*args)
@@ -290,18 +290,18 @@ def test_the_past_is_right_while_somebody_writes(monkeypatch, reader, address, w
             store.remove_keys(["Task"], ADA)
         return found
 
-    monkeypatch.setattr(history, reader, overtaken)
+    monkeypatch.setattr(module, reader, overtaken)
 
     for revision, number in ((3, 2), (2, 1)):
         expected = f'{{"n":{number}}}'
-        assert history.read_at(address, revision) == (expected if address else f'{{"Task":{expected}}}')
+        assert texts.read_at(address, revision) == (expected if address else f'{{"Task":{expected}}}')
 
 
 def test_the_newest_of_a_key_knows_removal_and_return():
     store.put(Address("Task"), jsontext.document(1), ADA)
     store.remove_keys(["Task"], ADA)
 
-    assert history._newest("Task") == (2, None)
-    assert history._newest("Never") == (0, None)
+    assert history.newest_of("Task") == (2, None)
+    assert history.newest_of("Never") == (0, None)
     store.put(Address("Task"), jsontext.document(2), ADA)
-    assert history._newest("Task") == (3, "2")
+    assert history.newest_of("Task") == (3, "2")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state import jsontext, trees
+from state import jsontext, paths, trees
 from state.tests import strategies
 from state.trees import BadPage, Page
 
@@ -13,7 +13,10 @@ EXAMPLE = b'{"name":"Nola","born":[9223372036854775808,-0.0],"tags":["a"]}'
 
 def naive(value, depth, limit, start=0):
     """The tree of a parsed value, as plainly as it can be said."""
-    node = {"type": "", "bytes": len(jsontext.dump(value).encode())}
+    stored = jsontext.dump(value)
+    node = {"type": "", "bytes": len(stored.encode())}
+    if not stored.isascii():
+        node["characters"] = len(stored)
     if isinstance(value, dict | list):
         names = list(value) if isinstance(value, dict) else list(range(len(value)))
         shown = names[start : start + limit]
@@ -76,7 +79,7 @@ def test_pages_of_two_give_every_member_once(value):
         ("9223372036854775808", '{"type":"number","bytes":19,"number":"9223372036854775808"}'),
         ("-0.0", '{"type":"number","bytes":4,"number":"-0.0"}'),
         ("1e+300", '{"type":"number","bytes":6,"number":"1e+300"}'),
-        ('"é\\u0000😀"', '{"type":"text","bytes":14,"text":"é\\u0000😀"}'),
+        ('"é\\u0000😀"', '{"type":"text","bytes":14,"characters":10,"text":"é\\u0000😀"}'),
         ("true", '{"type":"boolean","bytes":4,"boolean":true}'),
         ("false", '{"type":"boolean","bytes":5,"boolean":false}'),
         ("null", '{"type":"null","bytes":4}'),
@@ -192,3 +195,51 @@ def test_an_after_that_is_not_there_is_refused(document, after, message):
         trees.tree(document.encode(), Page(after=after))
 
     assert str(refused.value) == message
+
+
+@given(strategies.values, st.data())
+def test_nodes_named_to_be_open_are_told_as_if_asked_for_alone(value, data):
+    whole = json.loads(trees.tree(text(value), Page(99, 1000)))
+    pointers = list(openable(whole))
+    chosen = data.draw(st.lists(st.sampled_from(pointers), max_size=5)) if pointers else []
+    opened = {way for pointer in chosen for way in ways(pointer)}
+
+    answer = json.loads(trees.tree(text(value), trees.page_of({"depth": "1", "limit": "1000"}, chosen)))
+
+    assert answer == closed_but(whole, opened)
+
+
+def parts(node):
+    return node.get("members") or [[str(number), item] for number, item in enumerate(node.get("items", []))]
+
+
+def openable(node, way=""):
+    for name, child in parts(node):
+        if "size" in child:
+            pointer = way + paths.format_pointer([name])
+            yield pointer
+            yield from openable(child, pointer)
+
+
+def ways(pointer):
+    tokens = paths.parse_pointer(pointer)
+    return [paths.format_pointer(tokens[: number + 1]) for number in range(len(tokens))]
+
+
+def closed_but(node, opened, way=""):
+    """The tree with only the top and what is named opened."""
+    if way and way not in opened:
+        return {name: one for name, one in node.items() if name not in ("members", "items", "start")}
+    below = [[name, closed_but(child, opened, way + paths.format_pointer([name]))] for name, child in parts(node)]
+    kids = (
+        {"members": below} if "members" in node else {"items": [child for _, child in below]} if "items" in node else {}
+    )
+    return node | kids
+
+
+def test_what_is_to_be_open_and_is_not_there_opens_nothing():
+    assert trees.tree(EXAMPLE, trees.page_of({}, ["/nowhere/1", "/name", "/tags"])) == trees.tree(
+        EXAMPLE, trees.page_of({}, ["/tags"])
+    )
+    with pytest.raises(BadPage, match="1001 times"):
+        trees.page_of({}, ["/a"] * 1001)
