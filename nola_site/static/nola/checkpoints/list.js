@@ -28,7 +28,7 @@ class Upload {
   constructor(form) {
     this.form = form;
     this.refused = form.querySelector(".cp-refused");
-    form.elements.file.onchange = () => this.choose();
+    form.addEventListener("change", (event) => this.changed(event), true);
     form.onsubmit = (event) => {
       event.preventDefault();
       this.send();
@@ -40,6 +40,13 @@ class Upload {
     };
     form.ondragleave = () => form.classList.remove("cp-over");
     form.ondrop = (event) => this.drop(event);
+  }
+
+  /** A file was chosen. The admin theme listens too, for a field of its own that is not there. */
+  changed(event) {
+    if (event.target !== this.form.elements.file) return;
+    event.stopPropagation();
+    this.choose();
   }
 
   drop(event) {
