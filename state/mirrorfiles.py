@@ -67,9 +67,19 @@ def listed(where: Path) -> dict[str, tuple[Path, str]]:
     except FileNotFoundError:
         return {}
     for entry in entries:
-        if entry.name.endswith(filenames.SUFFIX) and not entry.name.startswith("."):
-            found[unicodedata.normalize("NFC", entry.name)] = (Path(entry.path), _obstacle(entry))
+        if is_ours(entry.name):
+            found[normal(entry.name)] = (Path(entry.path), _obstacle(entry))
     return found
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file of this name is one of a key."""
+    return name.endswith(filenames.SUFFIX) and not name.startswith(".")
+
+
+def normal(name: str) -> str:
+    """A name as it is noted; some file systems give it back in another spelling."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _obstacle(entry: "os.DirEntry[str]") -> str:

@@ -2,12 +2,11 @@
 the revision at which it was last in step with its key."""
 
 import json
-import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from state import files, jsontext
+from state import files, jsontext, mirrorfiles
 from state.jsontext import JSONValue
 from state.patches import NOTHING, Nothing
 
@@ -150,4 +149,4 @@ def _checked(name: str) -> str:
     """A plain file name of the folder itself: what is noted must not lead out of it."""
     if not name or "/" in name or "\0" in name or name.startswith("."):
         raise ValueError(f"{name!r} is not the name of a file in it")
-    return unicodedata.normalize("NFC", name)
+    return mirrorfiles.normal(name)

@@ -1,6 +1,8 @@
 """Folders kept in step by real commands, beside a real server, and killed."""
 
+import contextlib
 import json
+import signal
 import subprocess
 import sys
 
@@ -106,3 +108,92 @@ def test_a_script_in_any_directory_can_push_pull_and_sync(server, tmp_path):
     assert ran.stderr == ""
     assert ran.stdout == "short {'level_1': 'short', 'level_3': 'long'}\nnew 4\n"
     assert get(server, "Me") == {"level_1": "new", "level_3": "long"}
+
+
+@contextlib.contextmanager
+def watching(data, folder, *options):
+    command = [sys.executable, "manage.py", "sync", str(folder), "--watch", *options]
+    env = environment(data, 8000)
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        wait_for(process, "Watching both sides")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def wait_for(process, text):
+    """Read what the process says up to a line with this text."""
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if text in line:
+            return said
+    raise AssertionError("".join(said))
+
+
+def test_watch_brings_changes_both_ways_until_it_is_ended(server, tmp_path):
+    folder = tmp_path / "files"
+    put(server, "Note", {"title": "a", "n": 1})
+
+    with watching(server.data, folder) as watch:
+        put(server, "Note/n", 2)
+        wait_for(watch, "updated: Note.json: brought up to date")
+        assert json.loads((folder / "Note.json").read_text()) == {"title": "a", "n": 2}
+
+        (folder / "Note.json").write_text('{"title": "b", "n": 2}')
+        wait_for(watch, "1 change brought into Note")
+        assert get(server, "Note") == {"title": "b", "n": 2}
+
+        put(server, "New", 1)
+        wait_for(watch, "added: New.json")
+        (folder / "Own.json").write_text("[1]")
+        wait_for(watch, "added: Own.json")
+        assert get(server, "Own") == [1]
+
+        (folder / "Note.json").write_text('{"title": "half')
+        wait_for(watch, "failed: Note.json: line 1, column 11")
+        assert get(server, "Note") == {"title": "b", "n": 2}
+        (folder / "Note.json").write_text('{"title": "whole", "n": 2}')
+        wait_for(watch, "1 change brought into Note")
+
+        (folder / "Note.json").unlink()
+        wait_for(watch, "its file is gone; the key stays")
+        assert get(server, "Note") == {"title": "whole", "n": 2}
+
+        watch.send_signal(signal.SIGINT)
+        wait_for(watch, "Ended.")
+        assert watch.wait() == 0
+
+
+def test_a_file_that_is_saved_by_removing_it_first_deletes_nothing(server, tmp_path):
+    folder = tmp_path / "files"
+    put(server, "Note", {"title": "a"})
+
+    with watching(server.data, folder, "--delete") as watch:
+        head = int(server.request("GET", "/api/state/Note")[2]["nola-revision"])
+        (folder / "Note.json").rename(folder / "Note.json~")
+        put(server, "Other", 1)
+        wait_for(watch, "added: Other.json")
+        (folder / "Note.json").write_text('{"title": "b"}')
+        wait_for(watch, "1 change brought into Note")
+
+        revisions = json.loads(server.request("GET", "/api/history/Note")[1])["revisions"]
+        assert [one["patch"] for one in revisions if one["revision"] > head] == [
+            [{"op": "replace", "path": "/title", "value": "b"}]
+        ]
+
+
+def test_watch_stops_when_its_folder_is_gone(server, tmp_path):
+    folder = tmp_path / "files"
+    put(server, "Note", {"title": "a"})
+
+    with watching(server.data, folder) as watch:
+        folder.rename(tmp_path / "elsewhere")
+        wait_for(watch, "is gone; nothing is deleted in Nola")
+
+        assert watch.wait() != 0
+    assert get(server, "Note") == {"title": "a"}
+    assert not folder.exists()

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError
@@ -17,6 +17,7 @@ from state.mirror import Run
 from state.report import Category, Report, Unit, printable
 from state.terminal import Progress
 
+T = TypeVar("T")
 REFUSALS = (
     NoFolder,
     mirror.OtherMemory,
@@ -77,7 +78,7 @@ class MirrorCommand(BaseCommand):
         return report
 
 
-def refused(run: Callable[[], Report]) -> Report:
+def refused(run: Callable[[], T]) -> T:
     """Run, with what it refuses as a command says it."""
     try:
         return run()
