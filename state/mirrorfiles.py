@@ -146,7 +146,8 @@ def clear_drafts(where: Path) -> None:
     """Remove what a sync that was killed was writing."""
     for path in where.glob(f".*{files.PARTIAL}"):
         if DRAFT.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
 
 def remove(path: Path, seen: Seen) -> None:

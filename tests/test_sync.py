@@ -5,16 +5,9 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 
-import pytest
-
-from tests.server import ROOT, environment, manage, running
-
-
-@pytest.fixture
-def server(tmp_path):
-    with running(tmp_path / "data") as server:
-        yield server
+from tests.server import ROOT, environment, manage
 
 
 def get(server, key):
@@ -59,10 +52,10 @@ def test_commands_work_beside_a_server_and_undo_takes_a_sync_back(server, tmp_pa
 
 def test_a_conflict_is_told_and_ends_with_an_error(server, tmp_path):
     folder = tmp_path / "files"
-    put(server, "Note", {"title": "a"})
-    manage(server.data, "sync", str(folder))
-    (folder / "Note.json").write_text('{"title": "file"}')
-    put(server, "Note", {"title": "nola"})
+    put(server, "Met", {"title": "a"})
+    manage(server.data, "pull", str(folder), "--keys", "Met")
+    (folder / "Met.json").write_text('{"title": "file"}')
+    put(server, "Met", {"title": "nola"})
 
     ended = manage(server.data, "sync", str(folder))
 
@@ -90,10 +83,10 @@ from state import store
 
 async def in_a_notebook():
     print(store.pull("Me", 1), store.pull("Me"))
-    report = store.sync("files")
+    report = store.sync("files", keys=["Me"])
     open("files/Me.json", "w").write('{"level_1": "new", "level_3": "long"}')
     store.push("files/Me.json")
-    print(store.pull("Me", level=1), report.count("added"))
+    print(store.pull("Me", level=1), report.count("added", "files"))
 
 asyncio.run(in_a_notebook())
 """
@@ -106,7 +99,7 @@ def test_a_script_in_any_directory_can_push_pull_and_sync(server, tmp_path):
     ran = subprocess.run([sys.executable, "-c", SCRIPT], cwd=tmp_path, env=env, capture_output=True, text=True)
 
     assert ran.stderr == ""
-    assert ran.stdout == "short {'level_1': 'short', 'level_3': 'long'}\nnew 4\n"
+    assert ran.stdout == "short {'level_1': 'short', 'level_3': 'long'}\nnew 1\n"
     assert get(server, "Me") == {"level_1": "new", "level_3": "long"}
 
 
@@ -115,10 +108,13 @@ def watching(data, folder, *options):
     command = [sys.executable, "manage.py", "sync", str(folder), "--watch", *options]
     env = environment(data, 8000)
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    hung = threading.Timer(60, process.kill)
+    hung.start()
     try:
         wait_for(process, "Watching both sides")
         yield process
     finally:
+        hung.cancel()
         process.kill()
         process.wait()
         process.stdout.close()
@@ -136,16 +132,16 @@ def wait_for(process, text):
 
 def test_watch_brings_changes_both_ways_until_it_is_ended(server, tmp_path):
     folder = tmp_path / "files"
-    put(server, "Note", {"title": "a", "n": 1})
+    put(server, "Seen", {"title": "a", "n": 1})
 
     with watching(server.data, folder) as watch:
-        put(server, "Note/n", 2)
-        wait_for(watch, "updated: Note.json: brought up to date")
-        assert json.loads((folder / "Note.json").read_text()) == {"title": "a", "n": 2}
+        put(server, "Seen/n", 2)
+        wait_for(watch, "updated: Seen.json: brought up to date")
+        assert json.loads((folder / "Seen.json").read_text()) == {"title": "a", "n": 2}
 
-        (folder / "Note.json").write_text('{"title": "b", "n": 2}')
-        wait_for(watch, "1 change brought into Note")
-        assert get(server, "Note") == {"title": "b", "n": 2}
+        (folder / "Seen.json").write_text('{"title": "b", "n": 2}')
+        wait_for(watch, "1 change brought into Seen")
+        assert get(server, "Seen") == {"title": "b", "n": 2}
 
         put(server, "New", 1)
         wait_for(watch, "added: New.json")
@@ -153,47 +149,94 @@ def test_watch_brings_changes_both_ways_until_it_is_ended(server, tmp_path):
         wait_for(watch, "added: Own.json")
         assert get(server, "Own") == [1]
 
-        (folder / "Note.json").write_text('{"title": "half')
-        wait_for(watch, "failed: Note.json: line 1, column 11")
-        assert get(server, "Note") == {"title": "b", "n": 2}
-        (folder / "Note.json").write_text('{"title": "whole", "n": 2}')
-        wait_for(watch, "1 change brought into Note")
+        (folder / "Seen.json").write_text('{"title": "half')
+        wait_for(watch, "failed: Seen.json: line 1, column 11")
+        assert get(server, "Seen") == {"title": "b", "n": 2}
+        (folder / "Seen.json").write_text('{"title": "whole", "n": 2}')
+        wait_for(watch, "1 change brought into Seen")
 
-        (folder / "Note.json").unlink()
+        (folder / "Seen.json").unlink()
         wait_for(watch, "its file is gone; the key stays")
-        assert get(server, "Note") == {"title": "whole", "n": 2}
+        assert get(server, "Seen") == {"title": "whole", "n": 2}
 
         watch.send_signal(signal.SIGINT)
         wait_for(watch, "Ended.")
         assert watch.wait() == 0
 
 
-def test_a_file_that_is_saved_by_removing_it_first_deletes_nothing(server, tmp_path):
-    folder = tmp_path / "files"
-    put(server, "Note", {"title": "a"})
-
-    with watching(server.data, folder, "--delete") as watch:
-        head = int(server.request("GET", "/api/state/Note")[2]["nola-revision"])
-        (folder / "Note.json").rename(folder / "Note.json~")
-        put(server, "Other", 1)
-        wait_for(watch, "added: Other.json")
-        (folder / "Note.json").write_text('{"title": "b"}')
-        wait_for(watch, "1 change brought into Note")
-
-        revisions = json.loads(server.request("GET", "/api/history/Note")[1])["revisions"]
-        assert [one["patch"] for one in revisions if one["revision"] > head] == [
-            [{"op": "replace", "path": "/title", "value": "b"}]
-        ]
-
-
 def test_watch_stops_when_its_folder_is_gone(server, tmp_path):
     folder = tmp_path / "files"
-    put(server, "Note", {"title": "a"})
+    put(server, "Seen", {"title": "a"})
 
     with watching(server.data, folder) as watch:
         folder.rename(tmp_path / "elsewhere")
         wait_for(watch, "is gone; nothing is deleted in Nola")
 
         assert watch.wait() != 0
-    assert get(server, "Note") == {"title": "a"}
+    assert get(server, "Seen") == {"title": "a"}
     assert not folder.exists()
+
+
+def transact(server, values):
+    for start in range(0, len(values), 128):
+        operations = [{"op": "put", "pointer": at, "value": one} for at, one in values[start : start + 128]]
+        status, body, _ = server.request("POST", "/api/transactions", json.dumps({"operations": operations}).encode())
+        assert status == 200, body
+
+
+def test_a_sync_that_is_killed_leaves_whole_files_and_is_completed_by_the_next(server, tmp_path):
+    folder = tmp_path / "files"
+    keys = [f"Key{number:03}" for number in range(150)]
+    transact(server, [(f"/{key}", {"file": 0, "nola": 0, "text": "x" * 5_000}) for key in keys])
+    assert manage(server.data, "pull", str(folder), "--keys", *keys).returncode == 0
+    for key in keys:
+        path = folder / f"{key}.json"
+        path.write_text(path.read_text().replace('"file": 0', '"file": 1'))
+    transact(server, [(f"/{key}/nola", 1) for key in keys])
+
+    command = [sys.executable, "manage.py", "sync", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(server.data, 8000), stdout=subprocess.DEVNULL) as process:
+        first = folder / "Key000.json"
+        while '"nola": 1' not in first.read_text() and process.poll() is None:
+            pass
+        process.kill()
+    found = [json.loads((folder / f"{key}.json").read_text()) for key in keys]
+    assert {one["file"] for one in found} == {1}
+    assert {one["nola"] for one in found} == {0, 1}, "it was killed too late to prove anything"
+    ended = manage(server.data, "sync", str(folder))
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    whole = {"file": 1, "nola": 1, "text": "x" * 5_000}
+    assert all(json.loads((folder / f"{key}.json").read_text()) == whole for key in keys)
+    assert all(get(server, key) == whole for key in keys[::50])
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [".nola-sync.json"]
+    assert "Nothing was changed." in manage(server.data, "sync", str(folder)).stdout
+
+
+def test_writes_of_others_during_syncs_are_kept(server, tmp_path):
+    folder = tmp_path / "files"
+    put(server, "Busy", {"file": 0, "nola": 0})
+    manage(server.data, "pull", str(folder), "--keys", "Busy")
+    stop = threading.Event()
+    last = [0]
+
+    def write_on():
+        while not stop.is_set():
+            last[0] += 1
+            put(server, "Busy/nola", last[0])
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        for number in range(1, 3):
+            path = folder / "Busy.json"
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"file": number}))
+            ended = manage(server.data, "sync", str(folder))
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+            assert get(server, "Busy")["file"] == number
+    finally:
+        stop.set()
+        writer.join()
+    manage(server.data, "sync", str(folder))
+
+    assert json.loads((folder / "Busy.json").read_text()) == get(server, "Busy") == {"file": 2, "nola": last[0]}
