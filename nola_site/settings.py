@@ -264,6 +264,7 @@ UNFOLD = {
                 "title": "Memory",
                 "items": [
                     {"title": "Tree", "icon": "account_tree", "link": "/admin/state/tree/"},
+                    {"title": "Activity", "icon": "timeline", "link": "/admin/activity/"},
                     {"title": "Keys", "icon": "data_object", "link": "/admin/state/stateentry/"},
                     {"title": "History", "icon": "history", "link": "/admin/state/revision/"},
                     {"title": "Checkpoints", "icon": "bookmark", "link": "/admin/checkpoints/"},

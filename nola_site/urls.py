@@ -4,7 +4,7 @@ from django.views.generic import RedirectView
 
 from nola_site import health
 from nola_site.api import api
-from state import admin_restore, tree_admin, tree_past
+from state import activity_admin, admin_restore, tree_admin, tree_past
 
 admin.site.index_title = "Overview"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin/state/tree/find", admin.site.admin_view(tree_admin.find), name="tree-find"),
     path("admin/state/tree/moments", admin.site.admin_view(tree_past.moments), name="tree-moments"),
     path("admin/state/tree/sizes", admin.site.admin_view(tree_past.sizes), name="tree-sizes"),
+    path("admin/activity/", admin.site.admin_view(activity_admin.page), name="activity"),
     path("admin/checkpoints/", include((admin_restore.urls(), "checkpoints"))),
     path("admin/", admin.site.urls),
     path("api/", api.urls),

@@ -16,11 +16,12 @@ router = Router(tags=["history"])
 
 
 class Undo(Schema):
-    """What to undo: one revision, all of one import, or all that an actor did in a time."""
+    """What to undo: one revision or several, all of one import, or all that an actor did in a time."""
 
     model_config = ConfigDict(extra="forbid")
 
     revision: int | None = Field(default=None, strict=True)
+    revisions: list[int] | None = Field(default=None, min_length=1, description="Several, which become one undo")
     batch: str | None = Field(default=None, description="All revisions of an import, which carry this batch")
     actor: str | None = Field(default=None, description="All revisions of key:<name>, user:<name> ...")
     since: str = Field(default="0", description="... after this revision or time")
@@ -41,12 +42,14 @@ def undo_revisions(request: HttpRequest, body: Undo) -> HttpResponse:
 
 def chosen(body: Undo) -> list[int]:
     """The revisions to undo, newest first. Raises CannotUndo."""
-    if [body.revision, body.batch, body.actor].count(None) != 2:
-        raise undo.CannotUndo("say what to undo: a revision, a batch, or an actor with since and until")
+    if [body.revision, body.revisions, body.batch, body.actor].count(None) != 3:
+        raise undo.CannotUndo("say what to undo: a revision, revisions, a batch, or an actor with since and until")
     if body.actor is None and (body.since != "0" or body.until is not None):
         raise undo.CannotUndo("since and until go with an actor; a revision and a batch stand for themselves")
     if body.revision is not None:
         return undo.of_revision(body.revision)
+    if body.revisions is not None:
+        return undo.of_revisions(body.revisions)
     if body.batch is not None:
         return undo.of_batch(body.batch)
     return undo.of_actor(body.actor or "", history.moment(body.since), history.moment(body.until or history.now()))

@@ -88,6 +88,14 @@ def page(wanted: Wanted, after: int, before: int, limit: int, *, with_was: bool 
     return Page(items, floor + 1 if floor > after else None)
 
 
+def actors() -> list[str]:
+    """Who has written lately, of the newest revisions that one page looks through."""
+    lately = f"SELECT actor FROM state_revision ORDER BY seq DESC LIMIT {SCAN}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT actor FROM ({lately}) AS lately ORDER BY actor")
+        return [name for (name,) in cursor.fetchall()]
+
+
 def _matching(wanted: Wanted, after: int, before: int, most: int) -> list[int]:
     """The newest revisions in (after, before) that are wanted."""
     sieve, values = _sieve(wanted)

@@ -42,6 +42,16 @@ def of_revision(revision: int) -> list[int]:
     return _chosen(Revision.objects.filter(seq=revision), f"revision {revision} does not exist")
 
 
+def of_revisions(revisions: Sequence[int]) -> list[int]:
+    """Several revisions, newest first. Raises CannotUndo."""
+    wanted = set(revisions)
+    found = _chosen(Revision.objects.filter(seq__in=sorted(wanted)[: MOST + 1]), "no such revisions exist")
+    missing = wanted.difference(found)
+    if missing:
+        raise CannotUndo(f"revision {min(missing)} does not exist")
+    return found
+
+
 def of_actor(actor: str, first: int, last: int) -> list[int]:
     """All that an actor did in (first, last], newest first. Raises CannotUndo."""
     return _chosen(Revision.objects.filter(actor=actor, seq__gt=first, seq__lte=last), f"{actor} made no such revision")

@@ -50,6 +50,22 @@ def test_an_item_that_was_moved_to_the_place_of_its_own_array_goes_back(agent):
     assert agent.get("/api/state/L").json() == ["a", ["b"], "c"]
 
 
+def test_several_revisions_are_taken_back_as_one(task):
+    response = undo(task, revisions=[2, 3])
+
+    assert (response.status_code, response.json()["revision"]) == (200, 5)
+    assert task.get("/api/state/Task").json() == {"a": 1, "l": ["a", "b", "c"]}
+    assert Revision.objects.first().info == {"undoes": [3, 2]}
+
+
+def test_several_revisions_must_all_be_there(task):
+    response = undo(task, revisions=[2, 99])
+
+    assert (response.status_code, response.json()["detail"]) == (422, "revision 99 does not exist")
+    assert undo(task, revisions=[]).status_code == 422
+    assert undo(task, revisions=[2], revision=3).status_code == 422
+
+
 def test_undo_of_an_undo_is_a_redo(task):
     undo(task, revision=3)
     assert task.get("/api/state/Task/l/1").json() == "b"

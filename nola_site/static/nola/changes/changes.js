@@ -25,17 +25,17 @@ export function href(tokens) {
 }
 
 /** An element that shows `patches`, [[key, ops], …]. A click on a place calls `reveal(tokens)`; without it the place is
- *  a plain link into the tree. Beyond `most` operations there is a button for more. `at` are the tokens of a node that the
- *  operations begin at, which is not named then. */
-export function told(patches, { reveal, most = MOST, at } = {}) {
+ *  a plain link into the tree. Beyond the `first` operations there is a button for `most` more. Without `heads` the keys
+ *  are not named; `at` are the tokens of a node that the operations begin at, which is not named either. */
+export function told(patches, { reveal, most = MOST, first = most, heads: has_heads = true, at } = {}) {
   const element = h("div.chg");
   const left = patches.filter(([, ops]) => ops.length).map(([key, ops]) => [key, [...ops]]);
   const total = left.reduce((sum, [, ops]) => sum + ops.length, 0);
   if (!total) element.append(h("p.chg-none", {}, "Nothing changes."));
-  const heads = new Map(at ? [] : left.map(([key, ops]) => [key, amount(ops)]));
+  const heads = new Map(at || !has_heads ? [] : left.map(([key, ops]) => [key, amount(ops)]));
   let shown = 0;
-  const more = () => {
-    for (let room = most; room > 0 && left.length;) {
+  const more = (size = most) => {
+    for (let room = size; room > 0 && left.length;) {
       const [key, ops] = left[0];
       const some = ops.splice(0, room);
       element.append(of_key(key, some, heads.get(key), reveal, at));
@@ -57,7 +57,7 @@ export function told(patches, { reveal, most = MOST, at } = {}) {
     };
     return button;
   };
-  more();
+  more(first);
   return element;
 }
 

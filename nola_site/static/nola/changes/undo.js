@@ -1,5 +1,5 @@
 // Taking changes back, after a look at what that does: undo(what, {title}) opens a dialog and resolves to the revision
-// it made, or to undefined where it was cancelled or nothing changed. `what` is {revision}, {batch} or
+// it made, or to undefined where it was cancelled or nothing changed. `what` is {revision}, {revisions}, {batch} or
 // {actor, since, until}.
 
 import { Problem, call, send } from "../tree/api.js";
