@@ -45,7 +45,9 @@ function conflict_of(one) {
 
 /** One call. Throws Problem, and TypeError where the server cannot be reached. */
 export async function call(method, path, { query = {}, body, type, headers = {}, signal } = {}) {
-  const parameters = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
+  const parameters = new URLSearchParams(
+    Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one])).filter(([, one]) => one !== undefined),
+  );
   const search = parameters.size ? `?${parameters}` : "";
   const sent = { Accept: "application/json", ...headers, ...(type && { "Content-Type": type }) };
   if (method !== "GET") sent["X-CSRFToken"] = cookie("nola_csrf");
@@ -95,14 +97,23 @@ function cookie(name) {
 }
 
 /** A page of the tree view of a node: {view, revision}. */
-export async function tree_view(tokens, query) {
-  const { text, revision } = await call("GET", STATE, { query: { ...at(tokens), view: "tree", ...query } });
+export async function tree_view(tokens, query, lens, signal) {
+  const { text, revision } = await call("GET", STATE, {
+    query: { ...place(tokens, lens), view: "tree", ...query },
+    signal,
+  });
   return { view: JSON.parse(text), revision }; // numbers are text in this view, and members a list
 }
 
 /** The stored text of a node, exactly: {text, revision, etag}. */
-export function stored(tokens) {
-  return call("GET", STATE, { query: at(tokens) });
+export function stored(tokens, lens) {
+  return call("GET", STATE, { query: place(tokens, lens) });
+}
+
+/** What is read: a node as it is now, or of what is seen through a lens, {query: {at, level}}. */
+function place(tokens, lens) {
+  if (!lens) return at(tokens);
+  return { ...lens.query, ...(tokens.length && { node: pointerOf(tokens) }) };
 }
 
 /** A call about a node that is not the state's own, such as /api/history: {path, query}. */

@@ -50,7 +50,7 @@ export class Filter {
   }
 
   async ask(words) {
-    const { text, revision } = await call("GET", this.address, { query: { q: words } });
+    const { text, revision } = await call("GET", this.address, { query: { q: words, ...this.memory.lens?.query } });
     return { ...JSON.parse(text), revision };
   }
 

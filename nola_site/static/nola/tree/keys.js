@@ -66,7 +66,7 @@ export class Keys {
     if (key === "ContextMenu" || (shiftKey && key === "F10")) return run("menu");
     if (key === "Enter") return () => (node.isContainer ? this.open(node, !node.open) : this.app.run("edit", node));
     if (key === " ")
-      return () => (node.type === "boolean" ? this.app.actions.toggle(node) : this.open(node, !node.open));
+      return () => (node.type === "boolean" ? this.app.run("toggle", node) : this.open(node, !node.open));
     if (/^[1-9]$/.test(key)) return () => this.app.level(Number(key));
     if (key === "*") return () => node.parent.kids.forEach((kid) => this.open(kid, true));
     return run(LETTERS[key.length === 1 ? key.toLowerCase() : key]);

@@ -16,6 +16,8 @@ import { Mine } from "./mine.js";
 import { Tree } from "./model.js";
 import { Panel } from "./panel.js";
 import { View } from "./view.js";
+import { Moments } from "./moments.js";
+import { Past } from "./past.js";
 import { free_name } from "./writes.js";
 
 const page = document.getElementById("nola-tree");
@@ -40,6 +42,7 @@ app.feed = new Feed({
   reset: (revision) => {
     app.memory.reset(revision);
     app.panel.reset();
+    app.past.reset();
   },
   status,
 });
@@ -47,6 +50,10 @@ app.memory = new Memory(app.tree, app.feed, me, {
   batch: (change) => app.view.batch(change),
   applied,
   waiting: () => status("lost"),
+  missed: (event) => {
+    app.activity.add(event);
+    app.past.missed(event);
+  },
 });
 app.activity = new Activity(part("activity"), me, (tokens) => app.actions.reveal(tokens));
 app.mine = new Mine(app.memory, { undo: part("undo"), redo: part("redo") }, part("messages"), (revision) =>
@@ -54,10 +61,11 @@ app.mine = new Mine(app.memory, { undo: part("undo"), redo: part("redo") }, part
 );
 app.actions = new Actions(app.tree, app.memory, app.view, app.mine, app.activity);
 app.tools = new Tools(app.view, part("foot"), run);
-app.drag = new Drag(app.view, app.tools, part("scroll"), (...where) => app.actions.move(...where));
+app.drag = new Drag(app.view, app.tools, part("scroll"), (...where) => app.past.refuses("move") || app.actions.move(...where));
 app.filter = new Filter(part("filter"), part("found"), app.tree, app.memory, app.view, page.dataset.find);
 app.panel = new Panel(page, app);
 app.keys = new Keys(app, part("list"));
+app.past = new Past(app, page, new Moments(page.dataset.moments));
 
 async function more(node) {
   if (loading.has(node)) return;
@@ -65,6 +73,7 @@ async function more(node) {
   try {
     await app.memory.load(node);
     app.view.lookAgain(node);
+    app.past.marks.draw();
   } catch (error) {
     if (!(error instanceof Gone) && node.el) app.view.note(node, reason(error), [["Try again", () => more(node)]]);
   } finally {
@@ -76,6 +85,8 @@ async function more(node) {
 function applied(event, touched, isMine) {
   app.activity.add(event);
   app.panel.applied(event);
+  app.past.moments.add(event);
+  app.past.bar.draw();
   app.filter.changed();
   if (isMine) return;
   const { name } = person(event.actor, me);
@@ -99,13 +110,14 @@ function here(node) {
   const { tokens } = node;
   app.tools.on(node);
   app.panel.on(node);
+  app.past.chose(tokens);
   clearTimeout(addressing); // browsers refuse too many changes of the address
   addressing = setTimeout(
     () =>
       history.replaceState(
         null,
         "",
-        `#${tokens.map((token) => pointerOf([token]).replace(/[^/]+/, encodeURIComponent)).join("")}`,
+        `#${tokens.map((token) => pointerOf([token]).replace(/[^/]+/, encodeURIComponent)).join("")}${app.past.suffix}`,
       ),
     200,
   );
@@ -157,9 +169,11 @@ const cut = { node: null };
 /** Do a command of the table in menu.js. */
 function run(name, node) {
   const { actions } = app;
+  if (app.past.refuses(name)) return Promise.resolve();
   const nextTo = node.parent?.kids[node.parent.kids.indexOf(node) + 1] ?? null;
   const does = {
     edit: () => actions.edit(node),
+    toggle: () => actions.toggle(node),
     json: () => actions.editJSON(node),
     type: () => (node.isContainer ? actions.editJSON(node) : actions.edit(node, { pick: true })),
     rename: () => actions.rename(node),
@@ -267,9 +281,9 @@ function listen() {
   list.addEventListener("dblclick", ({ target }) => {
     const node = app.view.nodeAt(target.closest(".tree-row"));
     if (!node || target.closest(".tree-edit")) return;
-    if (target.closest(".tree-name")) app.actions.rename(node);
+    if (target.closest(".tree-name")) run("rename", node);
     else if (node.isContainer) app.keys.open(node, !node.open);
-    else app.actions.edit(node);
+    else run("edit", node);
   });
   list.addEventListener("contextmenu", (event) => {
     const node = event.target.closest(".tree-edit") ? undefined : app.view.nodeAt(event.target.closest(".tree-row"));
@@ -288,10 +302,12 @@ function listen() {
   });
   for (const button of page.querySelectorAll("[data-level]"))
     button.onclick = () => level(Number(button.dataset.level));
-  part("new").onclick = part("first").onclick = () => app.actions.add(app.tree.root);
+  part("new").onclick = part("first").onclick = () => app.past.refuses("new") || app.actions.add(app.tree.root);
   part("help").onclick = sheet;
-  part("all").onclick = async () => download("memory.json", (await call("GET", "/api/state")).text);
-  addEventListener("hashchange", () => to_hash());
+  part("all").onclick = async () =>
+    download("memory.json", (await call("GET", "/api/state", { query: app.memory.lens?.query })).text);
+  part("past").onclick = () => app.past.toggle();
+  addEventListener("hashchange", () => app.past.follow().then(to_hash));
   addEventListener(
     "beforeunload",
     (event) => (app.actions.session?.isChanged || app.memory.writing) && event.preventDefault(),
@@ -299,7 +315,7 @@ function listen() {
 }
 
 function to_hash() {
-  const tokens = tokensOf(location.hash.slice(1)).map((token) => decodeURIComponent(token));
+  const tokens = tokensOf(location.hash.slice(1).split("&")[0]).map((token) => decodeURIComponent(token));
   return tokens.length ? app.actions.reveal(tokens) : Promise.resolve();
 }
 
@@ -320,6 +336,7 @@ async function start() {
   }
   listen();
   if (hash) location.hash = hash;
+  await app.past.follow();
   await to_hash();
   if (!app.view.current) app.view.focus(app.tree.root.kids[0], { take: false });
   app.activity.open(app.memory.revision).catch(() => {});

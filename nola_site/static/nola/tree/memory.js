@@ -22,6 +22,7 @@ export class Memory {
    *  `on.batch(change)` wraps whatever changes the tree. */
   constructor(tree, feed, me, on) {
     Object.assign(this, { tree, feed, me, on, revision: 0, events: [], reads: 0, writing: false, waiters: [] });
+    this.lens = null; // what all is seen through: {query: {at, level}}; nothing can be written then
     this.mine = new Set();
     this.touched = new Map(); // of my own revisions: what they touched
     this.reading = this.sending = Promise.resolve();
@@ -38,13 +39,14 @@ export class Memory {
 
   take(event) {
     this.events.push(event);
+    if (this.lens) this.on.missed(event);
     this.waiters.splice(0).forEach((go) => go());
     this.pump();
   }
 
   /** Apply what has come. While one of my writes is out, what comes from me waits for its answer: it may be that. */
   pump() {
-    if (!this.events.length) return;
+    if (!this.events.length || this.lens) return;
     this.on.batch(() => {
       while (this.events.length && !this.reads && !this.isMaybeMine(this.events[0])) this.next();
     });
@@ -56,6 +58,7 @@ export class Memory {
 
   next() {
     const event = this.events.shift();
+    if (event.revision <= this.revision) return;
     this.revision = event.revision;
     const touched = event.changes.flatMap(({ kind, key, ops }) => {
       if (kind !== "state") return [];
@@ -80,7 +83,20 @@ export class Memory {
     this.revision = revision;
     this.mine.clear();
     this.waiters.splice(0).forEach((go) => go());
-    this.refresh(this.tree.root);
+    if (!this.lens) this.refresh(this.tree.root);
+  }
+
+  /** See all through a lens from now on. What happens meanwhile waits until it is put down. */
+  async wear(lens) {
+    while (this.reads || this.writing) await Promise.all([this.reading, this.sending]);
+    this.lens = lens;
+  }
+
+  /** Be live again, where the tree has just been filled as it is at a revision. */
+  wearNone(revision) {
+    this.lens = null;
+    this.revision = revision;
+    this.pump();
   }
 
   /** Return once the tree has come to a revision. A `patient` one lets a write of mine be answered first. */
@@ -116,14 +132,18 @@ export class Memory {
 
   async attempt(where, fetch, take) {
     for (;;) {
+      const { lens } = this;
       const asked = where();
       const has_moved = () => pointerOf(where()) !== pointerOf(asked);
       try {
         const answer = await fetch(asked);
+        if (lens !== this.lens) continue;
+        if (lens) return this.on.batch(() => take(answer));
         await this.reach(answer.revision, true);
         if (this.revision === answer.revision && !has_moved()) return this.on.batch(() => take(answer));
       } catch (error) {
-        if (error.status !== 404) throw error;
+        if (lens !== this.lens) continue;
+        if (error.status !== 404 || this.lens) throw error;
         await this.catchUp();
         if (!has_moved()) throw error;
       }
@@ -136,12 +156,16 @@ export class Memory {
     while (this.events.length && !this.isMaybeMine(this.events[0])) this.on.batch(() => this.next());
   }
 
+  view(tokens, query) {
+    return api.tree_view(tokens, query, this.lens);
+  }
+
   /** Load the first or the next page of a node. */
   load(node, limit = PAGE) {
     const after = () => (node.kids?.length && node.prefix ? [node.kids[node.prefix - 1].label] : []);
     return this.read(
       () => [...way(node), ...after()],
-      (tokens) => api.tree_view(node.tokens, { limit, after: after().length ? tokens.at(-1) : undefined }),
+      (tokens) => this.view(node.tokens, { limit, after: after().length ? tokens.at(-1) : undefined }),
       ({ view }) => this.tree.fill(node, view, { more: Boolean(node.kids?.length) }),
     );
   }
@@ -150,7 +174,7 @@ export class Memory {
   deepen(node, depth) {
     return this.read(
       () => way(node),
-      (tokens) => api.tree_view(tokens, { depth, limit: PAGE }),
+      (tokens) => this.view(tokens, { depth, limit: PAGE }),
       ({ view }) => this.tree.fill(node, view),
     );
   }
@@ -159,7 +183,7 @@ export class Memory {
   single(parent, token) {
     return this.read(
       () => way(parent),
-      (tokens) => api.tree_view([...tokens, token], { depth: 0 }),
+      (tokens) => this.view([...tokens, token], { depth: 0 }),
       ({ view }) => this.tree.pin(parent, { part: [[token, view]] }, () => {}),
     );
   }
@@ -169,7 +193,7 @@ export class Memory {
       await this.read(
         () => way(node),
         (tokens) =>
-          api.tree_view(tokens, { limit: Math.min(1000, Math.max(PAGE, node.prefix)), depth: node.kids ? 1 : 0 }),
+          this.view(tokens, { limit: Math.min(1000, Math.max(PAGE, node.prefix)), depth: node.kids ? 1 : 0 }),
         ({ view }) => this.tree.fill(node, view, { fresh: true }),
       );
       await Promise.all(
@@ -184,7 +208,7 @@ export class Memory {
   stored(node) {
     return this.read(
       () => way(node),
-      (tokens) => api.stored(tokens),
+      (tokens) => api.stored(tokens, this.lens),
       (answer) => ({ ...answer, tokens: node.tokens }),
     );
   }
@@ -203,7 +227,7 @@ export class Memory {
 
   async isThere(tokens) {
     try {
-      await api.tree_view(tokens, { depth: 0 });
+      await this.view(tokens, { depth: 0 });
       return true;
     } catch (error) {
       if (error.status === 404) return false;
@@ -218,6 +242,7 @@ export class Memory {
   write(request) {
     const done = this.sending
       .then(async () => {
+        if (this.lens) throw new Gone("what is shown cannot be changed; go back to now first");
         const base = this.revision;
         const sent = request(base);
         this.writing = true;

@@ -83,11 +83,22 @@ const KEYS = [
       ["?", "This sheet"],
     ],
   ],
+  [
+    "Look back",
+    [
+      ["H", "History: as it was"],
+      ["[ ]", "One change back, on"],
+      ["{ }", "Ten changes back, on"],
+      ["L", "As seen at level 1, 2, 3"],
+      ["Esc", "Back to now"],
+    ],
+  ],
 ];
 
 export class Tools {
   /** `run(name, node)` does a command. */
   constructor(view, foot, run) {
+    this.isOff = () => false; // which commands are not to be had just now, and why: see past.js
     Object.assign(this, { view, foot, run, narrow: matchMedia("(max-width: 640px)") });
     const tool = (name, label, symbol) =>
       h(
@@ -137,10 +148,13 @@ export class Tools {
     this.view.focus(node, { scroll: false });
     const menu = h("div.tree-menu", { role: "menu", popover: "auto", "aria-label": `Commands for ${node.label}` });
     for (const group of GROUPS) {
-      const items = COMMANDS.filter(([name, , , , fits]) => group.includes(name) && fits(node));
+      const items = COMMANDS.filter(
+        ([name, , , , fits]) => group.includes(name) && fits(node) && !this.isOff(name),
+      );
       if (items.length && menu.children.length) menu.append(h("div.tree-menu-line", { role: "separator" }));
       for (const [name, label, symbol, keys] of items) menu.append(this.item(menu, node, name, label, symbol, keys));
     }
+    if (this.why) menu.prepend(h("div.past-menu-why", {}, this.why));
     menu.onkeydown = (event) => menu_key(menu, event);
     menu.addEventListener("toggle", ({ newState }) => {
       if (newState !== "closed") return;

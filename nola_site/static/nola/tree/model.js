@@ -77,6 +77,7 @@ export class Node {
     this.value = value[value.type];
     this.truncated = value.truncated ?? false;
     this.bytes = value.bytes ?? 0;
+    this.characters = value.characters ?? this.bytes;
     const parts = parts_of(value);
     this.size = value.size ?? parts?.length ?? 0;
     this.kids = parts?.map(([name, one]) => Object.assign(new Node(name, one), { parent: this })) ?? null;
