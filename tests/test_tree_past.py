@@ -28,7 +28,7 @@ def story(server):
 
 
 def head(server) -> int:
-    return int(server.request("GET", "/api/state/Story")[2]["nola-revision"])
+    return int(server.request("GET", "/api/state?view=tree&depth=0")[2]["nola-revision"])
 
 
 def at(server, revision, query: str = "") -> dict:

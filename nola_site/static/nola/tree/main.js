@@ -10,6 +10,7 @@ import { Feed } from "./feed.js";
 import { Filter } from "./filter.js";
 import { parse, pointerOf, tokensOf, write } from "./json.js";
 import { Keys } from "./keys.js";
+import { Levels } from "./levels.js";
 import { Gone, Memory } from "./memory.js";
 import { Tools, sheet } from "./menu.js";
 import { Mine } from "./mine.js";
@@ -34,6 +35,7 @@ app.view = new View(part("list"), part("scroll"), {
   more: (node) => more(node),
   open: (node) => !node.kids?.length && node.size && more(node),
   focus: (node) => here(node),
+  row: (node) => app.levels?.row(node),
   keeps: (element) => Boolean(app.actions.session && element.contains(app.actions.session.element)),
 });
 app.tree = new Tree(app.view);
@@ -51,7 +53,8 @@ app.memory = new Memory(app.tree, app.feed, me, {
   applied,
   waiting: () => status("lost"),
   missed: (event) => {
-    app.activity.add(event);
+    if (!page.dataset.seen) app.activity.add(event);
+    app.past.moments.add(event);
     app.past.missed(event);
   },
 });
@@ -66,6 +69,7 @@ app.filter = new Filter(part("filter"), part("found"), app.tree, app.memory, app
 app.panel = new Panel(page, app);
 app.keys = new Keys(app, part("list"));
 app.past = new Past(app, page, new Moments(page.dataset.moments));
+app.levels = new Levels(app, page);
 
 async function more(node) {
   if (loading.has(node)) return;
@@ -87,6 +91,7 @@ function applied(event, touched, isMine) {
   app.panel.applied(event);
   app.past.moments.add(event);
   app.past.bar.draw();
+  app.levels.changed(event);
   app.filter.changed();
   if (isMine) return;
   const { name } = person(event.actor, me);
@@ -339,7 +344,8 @@ async function start() {
   await app.past.follow();
   await to_hash();
   if (!app.view.current) app.view.focus(app.tree.root.kids[0], { take: false });
-  app.activity.open(app.memory.revision).catch(() => {});
+  if (!page.dataset.seen) app.activity.open(app.memory.revision).catch(() => {});
+  app.levels.later(0);
 }
 
 start();

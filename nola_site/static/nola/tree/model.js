@@ -76,8 +76,7 @@ export class Node {
     this.type = value.type;
     this.value = value[value.type];
     this.truncated = value.truncated ?? false;
-    this.bytes = value.bytes ?? 0;
-    this.characters = value.characters ?? this.bytes;
+    this.measure(value);
     const parts = parts_of(value);
     this.size = value.size ?? parts?.length ?? 0;
     this.kids = parts?.map(([name, one]) => Object.assign(new Node(name, one), { parent: this })) ?? null;
@@ -85,6 +84,11 @@ export class Node {
     this.names = null;
     if (this.isContainer && this.size === 0) this.kids = [];
     if (!this.isContainer) this.open = false;
+  }
+
+  /** How long its stored text is, as far as a view tells it; a value from a patch does not. */
+  measure({ bytes, characters = bytes }) {
+    Object.assign(this, { bytes: bytes ?? 0, characters: characters ?? 0, isRough: bytes === undefined });
   }
 
   /** Whether a scalar is the same as that value. */
@@ -126,6 +130,7 @@ export class Tree {
     }
     const parts = parts_of(view);
     node.size = view.size ?? parts.length;
+    node.measure(view);
     if (more) for (const [name, value] of parts) this.append(node, name, value);
     else if (parts && !fresh && view.next !== undefined && node.prefix >= parts.length)
       parts.forEach(([, value], index) => this.fill(node.kids[index], value));

@@ -8,8 +8,8 @@ const FRESH = 6000; // milliseconds that a change by somebody else stays marked
 const LONG = 60;
 
 export class View {
-  /** `on.more(node)` loads the next page, `on.open(node)` is told what is opened, `on.focus(node)` what is focused;
-   *  `on.keeps(element)` says whether somebody is typing in there. */
+  /** `on.more(node)` loads the next page, `on.open(node)` is told what is opened, `on.focus(node)` what is focused,
+   *  `on.row(node)` which row was drawn; `on.keeps(element)` says whether somebody is typing. */
   constructor(list, scroller, on) {
     Object.assign(this, {
       list,
@@ -173,6 +173,7 @@ export class View {
     if (node.isContainer && node.size) node.el.setAttribute("aria-expanded", String(node.open));
     else node.el.removeAttribute("aria-expanded");
     this.describe(node);
+    this.on.row(node);
   }
 
   label(node, name, index = undefined) {
