@@ -2,7 +2,6 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -60,7 +59,8 @@ def read_history(request: HttpRequest, address: str) -> HttpResponse:
     """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too.
 
     A node is followed back over moves and shifts: `pointer` says where it was after each revision. With `brief`, what
-    was set around the node is told as what became of the node, and a patch over 64 kB is left out, as in the feed. With
+    was set around the node is told as what became of the node, and a patch over 64 kB is left out, as in the feed; a
+    page looks through 2,000 changes of the key, so that it may be short or empty while there is a Link. With
     `at` the address is one of that moment, and the history ends there.
     """
     wanted = address_of(request, "/api/history", ("limit", "cursor", "was", "brief", "at")) or Address("")
@@ -71,12 +71,11 @@ def read_history(request: HttpRequest, address: str) -> HttpResponse:
         before = history.moment(at) + 1
     brief = flag(query, "brief")
     found = timeline.events(wanted.key, tokens, before, with_was=flag(query, "was"), brief=brief)
-    events = list(islice(found, limit + 1))
+    events, last = timeline.page(found, limit)
     if not events:
         timeline.check_known(wanted.key)
-    response = answer({"revisions": [_event(event, brief) for event in events[:limit]]})
-    if len(events) > limit:
-        last = events[limit - 1]
+    response = answer({"revisions": [_event(event, brief) for event in events]})
+    if last:
         rest = urlencode({"limit": limit, "cursor": _cursor(last.revision.seq, last.before or ())})
         kept = urlencode([(name, value) for name in ("pointer", "was", "brief") for value in query.get(name, [])])
         response["Link"] = f'<{request.path}?{rest}{kept and "&" + kept}>; rel="next"'

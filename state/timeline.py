@@ -15,6 +15,8 @@ from state.models import Change, Revision
 from state.patches import NOTHING
 from state.paths import Tokens
 
+LOOKED = 2000  # changes that a brief page looks through
+
 
 class Event(NamedTuple):
     """One revision of a key: what of it touched the node, and where that was afterwards and before."""
@@ -25,12 +27,25 @@ class Event(NamedTuple):
     before: Tokens | None  # None: it is an item of an array that came into being here
 
 
+def page(found: Iterator[Event], limit: int) -> tuple[list[Event], Event | None]:
+    """The next events, and the one before which more is to be looked for; None where that was all."""
+    events: list[Event] = []
+    for event in found:
+        if not event.patch:
+            return events, event
+        if len(events) == limit:
+            return events, events[-1]
+        events.append(event)
+    return events, None
+
+
 def events(
     key: str, tokens: Tokens = (), before: int | None = None, *, with_was: bool = False, brief: bool = False
 ) -> Iterator[Event]:
     """The revisions that touched a key, or the node that is at `tokens` now, or was before revision `before`.
 
-    `brief`: what was set or removed around the node is told as what became of the node, and is left out if nothing did.
+    `brief`: what was set or removed around the node is told as what became of the node, and is left out if nothing did;
+    now and then comes an event without a patch, where one may stop and go on later.
     """
     changes = Change.objects.filter(kind="state", key=key).order_by("-revision_id").select_related("revision")
     if before is not None:
@@ -51,7 +66,7 @@ def events(
         if is_around:
             was_it = None if before_it is None else _text(document, before_it)
             patch = [op for op in patch if op["op"] == "move"] + _difference(was_it, now, tokens, with_was)
-        if patch:
+        if patch or (brief and number % LOOKED == LOOKED - 1):
             yield Event(change.revision, patch, tokens, before_it)
         if before_it is None:
             return

@@ -1,5 +1,6 @@
 import pytest
 
+from state import timeline
 from state.models import Revision
 
 JSON = "application/json"
@@ -225,3 +226,17 @@ def test_history_and_blame_can_be_of_a_moment(nested):
     assert blame["leaves"] == [{"pointer": "/box/a/n", "revision": 2}, {"pointer": "/box/b", "revision": 1}]
     assert nested.get("/api/blame/Nest/box").status_code == 404
     assert nested.get("/api/blame/Nest?at=0").status_code == 404
+
+
+def test_a_brief_page_looks_so_far_and_no_further(task, monkeypatch):
+    monkeypatch.setattr(timeline, "LOOKED", 4)
+    for number in range(9):
+        task.put("/api/state/Task/n", str(number), content_type=JSON)
+
+    pages, address = [], "/api/history/Task/b/c?brief=true"
+    while address:
+        response = task.get(address)
+        pages.append([one["revision"] for one in response.json()["revisions"]])
+        address = response.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
+
+    assert pages == [[], [], [2, 1]]

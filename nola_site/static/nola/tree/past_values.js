@@ -11,6 +11,7 @@ import { putBack } from "./restore.js";
 
 const HISTORY = "/api/history";
 const PAGE = 20;
+const FAR = 50; // pages without anything that are passed over at once
 
 export class PastValues {
   constructor(panel) {
@@ -53,13 +54,15 @@ export class PastValues {
     this.more.disabled = false;
   }
 
-  /** A page: {changes, next}, where `next` is what is to be asked for the one after it. */
+  /** A page that has something, or the end: {changes, next}, where `next` is what is to be asked for the one after it. */
   async page({ path, query }, signal) {
-    const { text, next } = await call("GET", path, { query, signal });
-    return {
-      changes: member(parse(text), "revisions").items.map(change_of),
-      next: next && { path, query: next },
-    };
+    let [changes, next] = [[], query];
+    for (let pages = 0; next && !changes.length && pages < FAR; pages += 1) {
+      const answer = await call("GET", path, { query: next, signal });
+      changes = member(parse(answer.text), "revisions").items.map(change_of);
+      next = answer.next;
+    }
+    return { changes, next: next && { path, query: next } };
   }
 
   /** Show changes. What stands there already stays the element it is, so that nobody loses their place. */
