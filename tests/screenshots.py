@@ -34,6 +34,17 @@ def meet(page: Page, server: Server) -> None:
     page.wait_for_selector(".tree-conflict")
 
 
+def look(page: Page, server: Server) -> None:
+    """The panel, with the history of what is chosen and what is gone from it."""
+    page.wait_for_selector("[data-status=live]")
+    page.wait_for_selector(".tree-node:focus")
+    page.keyboard.press("i")
+    page.wait_for_selector("#tp-value:visible:not(.tp-old)")
+    if page.locator(".tp-deleted").is_visible():
+        page.click(".tp-deleted summary")
+        page.wait_for_selector(".tp-deleted :is(.tp-lost, .tp-note:not([hidden]))")
+
+
 def nothing(page: Page, server: Server) -> None: ...
 
 
@@ -42,6 +53,9 @@ SHOTS: list[tuple[str, str, str, int, Act]] = [
     ("tree-dark", f"{TREE}#/Identity/owner/time_zone", "dark", 1280, open_some),
     ("tree-phone", f"{TREE}#/Identity/owner/time_zone", "dark", 390, open_some),
     ("tree-conflict", f"{TREE}#/Preferences/reply_length", "light", 1280, meet),
+    ("panel-light", f"{TREE}#/Preferences/reply_length", "light", 1280, look),
+    ("panel-dark", f"{TREE}#/Preferences", "dark", 1280, look),
+    ("panel-phone", f"{TREE}#/Preferences/reply_length", "dark", 390, look),
     ("edit-light", "/admin/state/stateentry/Identity/change/", "light", 1280, nothing),
     ("keys-dark", "/admin/state/stateentry/", "dark", 1280, nothing),
     ("history-light", "/admin/state/revision/", "light", 1280, nothing),
@@ -53,6 +67,8 @@ CHANGES = [
     ("Preferences", b'{"theme":{"accent":"violet"},"reply_length":"short"}'),
     ("Context/tasks/0", b'{"title":"Plan the reading group","due":"2026-12-01","done":false}'),
     ("Preferences/reply_length", b'"medium"'),
+    ("Preferences", b'{"theme":{"accent":"violet"},"reply_length":"medium, with examples","greeting":"short"}'),
+    ("Preferences", b'{"theme":{"accent":"violet"},"reply_length":"medium, with examples"}'),
 ]
 
 

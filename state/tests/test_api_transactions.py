@@ -54,6 +54,14 @@ def test_operations_that_cancel_out_make_no_revision(task):
     assert Revision.objects.count() == 2
 
 
+def test_a_dry_run_can_tell_what_stood_there(task):
+    operations = [{"op": "put", "pointer": "/Task/a", "value": 2}]
+
+    answer = task.post("/api/transactions?was=true", {"operations": operations, "dry_run": True}, content_type=JSON)
+
+    assert answer.json()["patches"] == {"Task": [{"op": "replace", "path": "/a", "value": 2, "was": 1}]}
+
+
 def test_a_dry_run_shows_the_patches_and_changes_nothing(task):
     response = run(task, {"op": "put", "pointer": "/Task/a", "value": 2}, dry_run=True)
 
