@@ -98,6 +98,32 @@ def test_the_history_is_followed_over_a_rename(page, server):
     assert "one" in texts[3]
 
 
+def test_moves_in_and_out_are_told_with_what_else_a_change_did(page, server):
+    write(server, "PUT", "/Through", {"box": {"a": 1, "b": 2, "c": 3}, "other": {"x": 4}, "list": ["p", {"n": 1}]})
+    patch(
+        server,
+        "Through",
+        {"op": "replace", "path": "/box/a", "value": 11},
+        {"op": "move", "from": "/box/b", "path": "/other/b"},
+        {"op": "move", "from": "/other/x", "path": "/box/x"},
+        {"op": "move", "from": "/box", "path": "/chest"},
+        {"op": "replace", "path": "/chest/c", "value": 33},
+    )
+    patch(server, "Through", {"op": "move", "from": "/chest/x", "path": "/chest/x", "position": 0})
+
+    open_panel(page, "/Through/chest")
+
+    order, moves, first = changes(page).all_inner_texts()
+    assert "x moved to place 1" in order
+    assert "came from Through › box" in moves
+    assert "b went to Through › other › b" in moves
+    assert "moved here from other › x" in moves
+    assert "NaN" not in moves
+    assert "11" in moves
+    assert "33" in moves
+    assert "added" in first
+
+
 def test_a_former_value_is_put_back_after_a_preview_and_undone_with_ctrl_z(page, server):
     big = 9007199254740993
     write(server, "PUT", "/Back", {"n": big, "other": 1})

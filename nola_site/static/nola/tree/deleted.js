@@ -16,7 +16,11 @@ export class Deleted {
     this.panel = panel;
     this.list = h("ul.tp-gone");
     this.note = h("p.tp-note");
-    this.more = h("button.tree-button.tp-older", { type: "button", hidden: true, onclick: () => this.older() }, "Look further back");
+    this.more = h(
+      "button.tree-button.tp-older",
+      { type: "button", hidden: true, onclick: () => this.older() },
+      "Look further back",
+    );
     this.failed = h("div");
     this.heading = h("h3.tp-heading", {}, "Deleted here");
     this.element = h(
@@ -71,7 +75,7 @@ export class Deleted {
     Object.assign(this, { gone, next });
     this.list.replaceChildren(...gone.map((one) => (one.item ??= this.item(one))));
     this.more.hidden = !next;
-    this.note.textContent = gone.length ? "" : next ? "Nothing in the last changes." : "Nothing that is not there now.";
+    this.note.textContent = next ? "Nothing in the last changes." : "Nothing.";
     this.note.hidden = gone.length > 0;
   }
 
@@ -86,11 +90,23 @@ export class Deleted {
         "div.tp-lost",
         {},
         h("span.tp-name", {}, name || "(no name)"),
-        h(`span.tree-value.tree-${gone.node.type}`, {}, gone.node.type === "text" ? short(gone.node.text) : spoken(gone.node)),
+        h(
+          `span.tree-value.tree-${gone.node.type}`,
+          {},
+          gone.node.type === "text" ? short(gone.node.text) : spoken(gone.node),
+        ),
       ),
       ...who(gone, memory.me),
       ...(gone.renamed ? [h("p.tp-note", {}, icon("moving"), `is “${gone.renamed}” now`)] : []),
-      h("div.tp-acts", {}, h("button.tree-link", { type: "button", "aria-label": `Bring it back … (${name})`, onclick: back }, "Bring it back …")),
+      h(
+        "div.tp-acts",
+        {},
+        h(
+          "button.tree-link",
+          { type: "button", "aria-label": `Bring it back … (${name})`, onclick: back },
+          "Bring it back …",
+        ),
+      ),
     );
   }
 }

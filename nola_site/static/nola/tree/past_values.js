@@ -1,12 +1,13 @@
 // The history of the chosen value: every change of it, the newest first, told as what was and what came, with ways to
 // put a former value back and to undo one change.
 
-import { ops_of, told } from "../changes/changes.js";
+import { told } from "../changes/changes.js";
 import { undo } from "../changes/undo.js";
 import { about, call } from "./api.js";
 import { who } from "./blame.js";
 import { count, h, icon } from "./dom.js";
-import { member, parse, plain, pointerOf, tokensOf } from "./json.js";
+import { member, parse, pointerOf, tokensOf } from "./json.js";
+import { change_of } from "./node_change.js";
 import { putBack } from "./restore.js";
 
 const HISTORY = "/api/history";
@@ -17,7 +18,11 @@ export class PastValues {
   constructor(panel) {
     this.panel = panel;
     this.list = h("ol.tp-past");
-    this.more = h("button.tree-button.tp-older", { type: "button", hidden: true, onclick: () => this.older() }, "Older");
+    this.more = h(
+      "button.tree-button.tp-older",
+      { type: "button", hidden: true, onclick: () => this.older() },
+      "Older",
+    );
     this.failed = h("div");
     this.element = h("div", {}, this.list, this.failed, this.more);
     this.changes = [];
@@ -71,7 +76,10 @@ export class PastValues {
     this.changes = changes.map((change) => known.get(change.revision) ?? Object.assign(change, this.item(change)));
     const items = this.changes.map(({ item }) => item);
     for (const item of [...this.list.children]) if (!items.includes(item)) item.remove();
-    items.forEach((item, at) => this.list.children[at] !== item && this.list.insertBefore(item, this.list.children[at] ?? null));
+    items.forEach((item, at) => {
+      const there = this.list.children[at];
+      if (there !== item) this.list.insertBefore(item, there ?? null);
+    });
     this.changes.forEach((change, at) => this.update(change, at));
     this.next = next;
     this.more.hidden = !next;
@@ -85,12 +93,16 @@ export class PastValues {
   }
 
   /** What a change did, in words. */
-  told({ ops, total, from }) {
+  told({ ops, total, from, left }) {
     const { tokens } = this.node;
-    if (!ops) return [h("p.tp-note", {}, `A large change (${count(total, "place", "places")}), too long to be shown here`)];
+    const named = (pointer) => [tokens[0], ...tokensOf(pointer)].join(" › ");
+    const note = (text) => h("p.tp-note", {}, icon("moving"), text);
+    if (!ops)
+      return [h("p.tp-note", {}, `A large change (${count(total, "place", "places")}), too long to be shown here`)];
     const reveal = (place) => this.panel.app.actions.reveal(place);
     return [
-      ...(from ? [h("p.tp-note", {}, icon("moving"), `came from ${[tokens[0], ...tokensOf(from)].join(" › ")}`)] : []),
+      ...(from === undefined ? [] : [note(`came from ${named(from)}`)]),
+      ...left.map((op) => note(`${tokensOf(op.from).at(-1)} went to ${named(op.path)}`)),
       ...(ops.length ? [told([[tokens[0], ops]], { reveal, at: tokens })] : []),
     ];
   }
@@ -108,7 +120,11 @@ export class PastValues {
 
   ways(change) {
     const way = (label, act) =>
-      h("button.tree-link", { type: "button", "aria-label": `${label} (change ${change.revision})`, onclick: act }, label);
+      h(
+        "button.tree-link",
+        { type: "button", "aria-label": `${label} (change ${change.revision})`, onclick: act },
+        label,
+      );
     const back = way("Put this value back …", () => putBack(this.panel, this.node, change));
     const take = way("Undo this change …", () => this.undo(change));
     if (change.isNewest) return [h("span.tp-now", {}, "The value now"), take];
@@ -119,29 +135,4 @@ export class PastValues {
     const made = await undo({ revision }, { title: `Undo change ${revision}` });
     if (made) this.panel.app.mine.did(made, `undo of change ${revision}`);
   }
-}
-
-/** A revision as the history tells it. Its operations begin at the node; `from` is where that was moved from, if it was,
- *  and `took` says that it was taken away. */
-function change_of(value) {
-  const patch = member(value, "patch");
-  const about = plain({ type: "object", members: value.members.filter(([name]) => name !== "patch") });
-  const pointer = about.pointer ?? "";
-  const all = patch && ops_of(patch);
-  const moved = all?.findLast(({ op, path, from }) => op === "move" && path !== from && lies(pointer, path));
-  const ops = all
-    ?.filter((op) => op.op !== "move" || lies(op.path, pointer))
-    .map((op) => ({ ...op, path: op.path.slice(pointer.length), from: op.from?.slice(pointer.length) }));
-  return {
-    ...about,
-    pointer,
-    ops,
-    from: moved && moved.from + pointer.slice(moved.path.length),
-    took: ops?.findLast(({ path }) => path === "")?.op === "remove",
-  };
-}
-
-/** Whether a pointer is that of a node, or leads into it. */
-function lies(pointer, node) {
-  return pointer === node || pointer.startsWith(`${node}/`);
 }

@@ -99,7 +99,9 @@ function propose(panel, node, { title, about, action, done, said, look, act }) {
     try {
       const patches = await look();
       const isSame = !patches.length;
-      shown.replaceChildren(isSame ? h("p.tp-note", {}, "It is the same now; nothing would change.") : told(patches, { reveal }));
+      shown.replaceChildren(
+        isSame ? h("p.tp-note", {}, "It is the same now; nothing would change.") : told(patches, { reveal }),
+      );
       yes.disabled = isSame;
     } catch (error) {
       failed(error);
@@ -114,8 +116,7 @@ function propose(panel, node, { title, about, action, done, said, look, act }) {
   };
   return new Promise((resolve) => {
     let [revision, acting] = [undefined, false];
-    panel.asking = (event) =>
-      !acting && concerns(event, node) && meet(person(event.actor, panel.app.memory.me).name);
+    panel.asking = (event) => !acting && concerns(event, node) && meet(person(event.actor, panel.app.memory.me).name);
     yes.onclick = async () => {
       yes.disabled = acting = true;
       try {
