@@ -22,7 +22,7 @@ from state.models import Snapshot
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 LEAST_FREE = 100 * 1024 * 1024  # bytes
 SECRETS = ("secret-key", "admin-password", "api-key")
-BELONGS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm", "head", "recovered", "schedule", *SECRETS}
+BELONGS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm", "head", "recovered", "schedule", "growth", *SECRETS}
 COMMANDS = {"checkpoint": "checkpoint create", "backup": "backup"}
 GROWING = 1024 * 1024  # bytes of history a day that are worth a word
 

@@ -21,7 +21,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 def safety() -> dict[str, Any]:
     """When a checkpoint and a backup were last made, and what the last start had to do about the database."""
-    checkpoint, backup = next(iter(checkpoint_files.kept()), None), next(iter(backups.kept()), None)
+    checkpoint, backup = next(iter(checkpoint_files.whole_ones()), None), next(iter(backups.kept()), None)
     failed = {f"{what}_failed": last["failed"] for what, last in schedule.record().items() if "failed" in last}
     said = {"recovered": recovered} if (recovered := recovery.told()) else {}
     return {

@@ -22,11 +22,13 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
+from nola_site import growth
 from state import backups, checkpoint_files, clock, files
 from state.clock import Clock
 
 TICK = 2.0  # seconds
 NOTED = 10.0  # seconds between two looks at whether db/head is up to date
+WEIGHED = 60.0  # seconds between two looks at how much the history has grown
 WAL_MODE = b"\x02"
 RETRY = 300.0  # seconds after a failure
 FAILURES = (files.NoRoom, files.CannotWrite, backups.Damaged, checkpoint_files.Damaged, DatabaseError, OSError)
@@ -54,6 +56,7 @@ class Schedule:
         self.seen: Clock | None = None
         self.file = Watched()
         self.noted = 0.0
+        self.weigh_at = 0.0
         self.not_before: dict[str, float] = {}
 
     def run(self) -> None:
@@ -78,6 +81,8 @@ class Schedule:
         if time.monotonic() - self.noted > NOTED:
             clock.remember()
             self.noted = time.monotonic()
+        if time.monotonic() > self.weigh_at:
+            self.weigh_at = time.monotonic() + (0 if growth.weigh() else WEIGHED)
         if settings.NOLA_CHECKPOINT_MINUTES:
             every = timedelta(minutes=settings.NOLA_CHECKPOINT_MINUTES)
             self.attempt("checkpoint", every, lambda: checkpoint_files.automatic("scheduled"))

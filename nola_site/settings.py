@@ -247,6 +247,7 @@ LOGGING = {
 
 UNFOLD = {
     "ENVIRONMENT": "nola_site.recovery.badge",
+    "DASHBOARD_CALLBACK": "nola_site.home.dashboard",
     "SITE_TITLE": "Nola",
     "SITE_HEADER": "Nola",
     "SITE_SUBHEADER": "state & memory",

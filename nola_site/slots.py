@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import mmap
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,7 @@ class Slots:
 
     def take(self, credential: object) -> int:
         """Take a row. Raises Full."""
-        owner = int.from_bytes(hashlib.sha256(repr(credential).encode()).digest()[:8], "big") or 1
+        owner = owner_of(credential)
         with self._locked():
             owners, processes = self.rows[::2].tolist(), self.rows[1::2].tolist()
             for pid in {*processes} - {0, os.getpid()}:
@@ -74,6 +75,22 @@ class Slots:
             yield
         finally:
             fcntl.flock(self.file, fcntl.LOCK_UN)
+
+
+def owner_of(credential: object) -> int:
+    """What stands in a row for a credential."""
+    return int.from_bytes(hashlib.sha256(repr(credential).encode()).digest()[:8], "big") or 1
+
+
+def taken_by(path: Path) -> Counter[int]:
+    """How many rows each owner has in the file at `path`, in all processes that are alive."""
+    try:
+        rows = memoryview(path.read_bytes()).cast("Q")
+    except (OSError, TypeError):  # there is none yet, or it is being made
+        return Counter()
+    owners, processes = rows[::2].tolist(), rows[1::2].tolist()
+    alive = {pid for pid in {*processes} - {0} if _is_alive(pid)}
+    return Counter(owner for owner, pid in zip(owners, processes, strict=True) if pid in alive)
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,0 +1,28 @@
+// The first screen stays up to date: what has just changed is fetched anew, at most once a second.
+
+import { Feed } from "../tree/feed.js";
+
+const PAUSE = 1000; // milliseconds between two looks
+const page = document.getElementById("home");
+const live = page.querySelector("[data-part=live]");
+let waiting = false;
+let looked = 0;
+
+function look_soon() {
+  if (waiting) return;
+  waiting = true;
+  setTimeout(look, Math.max(0, looked + PAUSE - Date.now()));
+}
+
+async function look() {
+  waiting = false;
+  looked = Date.now();
+  if (live.contains(document.activeElement) && document.activeElement.matches("a")) return look_soon(); // not from under a hand
+  const response = await fetch(page.dataset.latest, { cache: "no-store" }).catch(() => null);
+  if (!response?.ok || response.redirected) return;
+  // the server's own page, in which all that agents write is escaped
+  const found = new DOMParser().parseFromString(await response.text(), "text/html");
+  live.replaceChildren(...found.body.children);
+}
+
+new Feed({ event: look_soon, reset: look_soon, status: () => {} }).start(Number(page.dataset.head));
