@@ -155,10 +155,10 @@ class _Sync:
             level=self.notes.level,
             envelope=one.envelope,
             new_enveloped=self.notes.is_enveloped,
-            was_put_back=self.notes.epoch != self.memory.epoch,
         )
         self.listed = mirrorfiles.listed(one.folder)
         self.names: dict[str, str] = {}  # of the files, by key
+        self.wanted = one.keys if one.keys is None else frozenset(one.keys)
         self.steps: list[Step] = []
 
     def run(self) -> Report:
@@ -223,6 +223,9 @@ class _Sync:
         asked = self.one.links.get(name)
         if note and asked not in (None, note.key):
             raise BadName(f"is in step with the key {note.key} already, and not with {asked}")
+        other = next((other for other, one in self.notes.files.items() if one.key == asked and other != name), None)
+        if asked and other:
+            raise BadName(f"cannot be the file of {asked}: that is {other}")
         key = asked or (note.key if note else filenames.key_of(name))
         if key is None:
             key = next((one for one in self.memory.keys if filenames.is_cut(name, one)), None)
@@ -233,7 +236,7 @@ class _Sync:
     def _is_wanted(self, name: str, key: str) -> bool:
         if self.one.names is not None and name not in self.one.names:
             return False
-        return self.one.keys is None or key in self.one.keys
+        return self.wanted is None or key in self.wanted
 
     def _keys_without_file(self) -> Iterator[Item]:
         for key in self.one.keys or []:
@@ -243,7 +246,7 @@ class _Sync:
             return
         taken = {filenames.folded(name) for name in (*self.listed, *self.notes.files)}
         for key, revision in self.memory.keys.items():
-            if key in self.names or not (self.notes.is_whole if self.one.keys is None else key in self.one.keys):
+            if key in self.names or not (self.notes.is_whole if self.wanted is None else key in self.wanted):
                 continue
             name = filenames.name_of(key, taken.__contains__)
             taken.add(filenames.folded(name))

@@ -52,7 +52,6 @@ class Terms:
     level: int | None = None
     envelope: bool | None = None  # None: as the file is, or as the folder's new files are
     new_enveloped: bool = False
-    was_put_back: bool = False  # an older database was, since the last sync
 
 
 @dataclass(slots=True)
@@ -275,7 +274,7 @@ def _strangers(step: Step, document: Document, was: Stored, terms: Terms) -> Ste
     partial = _partial(step.item, document, was)
     if partial:
         return step.say(Category.CONFLICTING, Unit.KEYS, partial)
-    why = "an older database was put back since" if terms.was_put_back else "they were never in step here"
+    why = "an older database was put back since" if step.item.note else "they were never in step here"
     theirs = json.loads(was.text)
     met = _apart(step.item.key, "", theirs, document.value, was.revision)
     met = met or [Met("state", step.item.key, "", NOTHING, theirs, document.value, was.revision)]
@@ -350,8 +349,7 @@ def _at_level(step: Step, was: Stored | None, terms: Terms) -> Step:
     step.is_enveloped = terms.new_enveloped
     found: Document | None = None
     if item.seen:
-        whole = item.seen.document()
-        found = whole
+        found = whole = item.seen.document()
         if terms.new_enveloped and envelopes.is_envelope(whole.value):
             found = jsontext.document(whole.value["data"])
     if found is None:
@@ -362,6 +360,9 @@ def _at_level(step: Step, was: Stored | None, terms: Terms) -> Step:
         return step
     if found.text == text:
         step.common = Common.ALL
+        if terms.new_enveloped and not envelopes.is_envelope(whole.value):
+            step.target = text
+            step.say(Category.UPDATED, Unit.FILES, "put into its envelope")
         return step
     if not item.is_same and terms.prefer != "db":
         why = "was edited" if item.note else "differs from Nola"

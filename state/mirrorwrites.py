@@ -6,6 +6,7 @@ killed one has done.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class Writing:
         self.drafts: dict[str, tuple[bytes, Note]] = {}  # what is to be written, and the note that then holds, by name
 
     def run(self, steps: Sequence[Step], revision: int, looked: Iterable[str], *, must: bool) -> None:
-        """Write what `steps` say. Where the folder needs not be written and cannot be, that is only reported."""
+        """Write what `steps` say. What cannot be written is reported, and left for the next run."""
         times = _times([step.item.key for step in steps if step.is_enveloped])
         for step in steps:
             self._note(step, revision, times)
@@ -42,10 +43,10 @@ class Writing:
             self._write_files(steps)
             self._show_conflicts({step.item.name: step for step in steps if step.met}, looked)
             self._save()
-        except files.CannotWrite as error:
-            if must:
-                raise
-            self.report.add(Category.NOTED, Unit.FILES, syncnotes.NAME, f"{error}: this push is not remembered there")
+        except (files.NoRoom, files.CannotWrite) as error:
+            category = Category.FAILED if must else Category.NOTED
+            text = f"{error}. What came into Nola stays there; the folder does not remember it, and compares anew"
+            self.report.add(category, Unit.FILES, syncnotes.NAME, text)
 
     def _note(self, step: Step, revision: int, times: dict[str, str]) -> None:
         """Note what is in step now, and what will be once its file is written."""
@@ -126,12 +127,14 @@ class Writing:
             raw = _description(step)
             there = self._described(name)
             if there is None or (there.hash == self.notes.shown.get(name) != mirrorfiles.digest(raw)):
-                mirrorfiles.write(self.folder / (name + CONFLICT), raw, there)
-                self.notes.shown[name] = mirrorfiles.digest(raw)
+                with suppress(Moved):  # something else stands there: a link, or what somebody is just saving
+                    mirrorfiles.write(self.folder / (name + CONFLICT), raw, there)
+                    self.notes.shown[name] = mirrorfiles.digest(raw)
         for name in self.notes.shown.keys() & set(looked) - met.keys():
             there = self._described(name)
             if there and there.hash == self.notes.shown[name]:
-                mirrorfiles.remove(there.path, there)
+                with suppress(Moved):
+                    mirrorfiles.remove(there.path, there)
             del self.notes.shown[name]
 
     def _described(self, name: str) -> Seen | None:

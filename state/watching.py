@@ -23,6 +23,7 @@ from state.report import Category, Finding, Report, Unit, printable
 LOOK = 0.25  # seconds between two looks
 SETTLE = 2.0  # seconds for which a file may be missing or unreadable before that counts
 BACK_OFF = 1.0  # seconds after a sync that could not be done just now
+RETRY = 10.0  # seconds after which what has failed is tried again, though nothing has changed
 STANDING = (Category.FAILED, Category.CONFLICTING, Category.SKIPPED)
 DONE = (Category.ADDED, Category.UPDATED, Category.DELETED, Category.NOTED)
 PASSING = (OperationalError, store.Overtaken, mirrorfiles.BusyFolder, files.NoRoom, files.CannotWrite)
@@ -89,10 +90,10 @@ class Watch:
         """Whether a file that cannot be read is perhaps being written; it is looked at again."""
         now = time.monotonic()
         until = self.failing.setdefault((finding.file, self.before.get(finding.file)), now) + SETTLE
-        if _key(finding) in self.told or now >= until:
-            return False
-        self.retry = min(self.retry or until, until)
-        return True
+        may_pass = _key(finding) not in self.told and now < until
+        again = until if may_pass else now + RETRY
+        self.retry = min(self.retry or again, again)
+        return may_pass
 
     def _stand(self, finding: Finding) -> None:
         """Tell what stands, once."""

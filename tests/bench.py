@@ -6,13 +6,14 @@ Read the figures as ratios: the first row is the same machine answering /healthz
 import http.client
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from tests import bench_feed, bench_history, bench_talk
-from tests.server import KEY, Server, running
+from tests.server import KEY, ROOT, Server, running
 
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 
@@ -68,3 +69,4 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="nola-bench-") as folder, running(Path(folder) / "data") as server:
         run(server)
     bench_feed.main()
+    subprocess.run([sys.executable, "-m", "tests.bench_sync"], cwd=ROOT, check=True)

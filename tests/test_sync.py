@@ -39,7 +39,7 @@ def test_commands_work_beside_a_server_and_undo_takes_a_sync_back(server, tmp_pa
 
     (folder / "Note.json").write_text('{"title": "c", "n": 2}')
     pushed = manage(server.data, "push", str(folder / "Note.json"))
-    assert "1 keys changed in one revision" in pushed.stdout
+    assert "1 key changed in one revision" in pushed.stdout
     assert get(server, "Note")["title"] == "c"
     [last] = json.loads(server.request("GET", "/api/history/Note?limit=1")[1])["revisions"]
     assert last["source"] == "sync" and last["actor"].startswith("cli:")

@@ -98,8 +98,12 @@ def outcome(report: Report, dry_run: bool) -> str:
     keys, gone = (sum(report.count(category, unit) for category in done) for unit in (Unit.KEYS, Unit.FILES))
     if not keys and not gone:
         return "Nothing was changed."
-    parts = [f"{keys} keys changed in one revision, which undo takes back as a whole"] * bool(keys)
-    return ", and ".join([*parts, *[f"{gone} files changed"] * bool(gone)]) + "."
+    parts = [f"{counted(keys, 'key')} changed in one revision, which undo takes back as a whole"] * bool(keys)
+    return ", and ".join([*parts, *[f"{counted(gone, 'file')} changed"] * bool(gone)]) + "."
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("s" if number != 1 else "")
 
 
 def conclude(reports: list[Report]) -> None:

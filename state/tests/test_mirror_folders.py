@@ -270,7 +270,7 @@ def test_push_works_in_a_folder_that_cannot_be_written(mirrored, monkeypatch):
     report = push(mirrored)
 
     assert value("Note") == {"title": "b"}
-    assert "this push is not remembered there" in told(report, Category.NOTED)[syncnotes.NAME]
+    assert "the folder does not remember it" in told(report, Category.NOTED)[syncnotes.NAME]
 
 
 def test_drafts_that_a_killed_sync_left_are_removed(mirrored):
@@ -300,3 +300,42 @@ def test_a_sync_of_many_keys_with_nothing_to_do_asks_the_database_once(folder, d
 
     with django_assert_num_queries(1):
         sync(folder)
+
+
+def test_a_full_disk_before_the_notes_are_kept_is_said_and_nothing_is_lost(mirrored, monkeypatch):
+    write(mirrored, "Note.json", {"title": "file", "tags": ["x"], "about": {"n": 1, "m": 1}})
+    put("Note", "nola", "about", "n")
+
+    def full(folder, text):
+        raise files.NoRoom("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(syncnotes, "save", full)
+        report = sync(mirrored)
+    assert "What came into Nola stays there" in told(report, Category.FAILED)[syncnotes.NAME]
+    assert value("Note") == {"title": "file", "tags": ["x"], "about": {"n": "nola", "m": 1}}
+
+    sync(mirrored)
+
+    assert read(mirrored, "Note.json") == value("Note")
+
+
+def test_a_link_in_the_place_of_a_description_is_left_alone(mirrored, tmp_path):
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    (mirrored / "Note.json.conflict").symlink_to(outside)
+    write(mirrored, "Note.json", {"title": "file", "tags": ["x"], "about": {"n": 1, "m": 1}})
+    put("Note", "nola", "title")
+
+    report = sync(mirrored)
+
+    assert report.count(Category.CONFLICTING) == 1
+    assert (mirrored / "Note.json.conflict").is_symlink() and outside.read_text() == "mine"
+
+
+def test_a_key_has_one_file(mirrored):
+    write(mirrored, "A.json", 1)
+
+    report = push(mirrored, names=["A.json"], links={"A.json": "Note"})
+
+    assert told(report, Category.FAILED) == {"A.json": "cannot be the file of Note: that is Note.json"}
