@@ -1,12 +1,11 @@
 // Putting back what was: a former value in the place of its node, and what was deleted. What would change is shown
 // first, and shown anew when somebody changes the same meanwhile.
 
-import { patches_of, told } from "../changes/changes.js";
-import { Problem, because, call } from "./api.js";
-import { concerns } from "./conflicts.js";
-import { announce, h, icon, person, sentence } from "./dom.js";
+import { patches_of } from "../changes/changes.js";
+import { because, call } from "./api.js";
 import { member, parse, pointerOf } from "./json.js";
 import { Gone } from "./memory.js";
+import { propose } from "./proposal.js";
 import * as writes from "./writes.js";
 
 /** Put the value that a node had after a change in its place. Returns the revision made, if any. */
@@ -63,85 +62,4 @@ async function rehearsed(operation) {
     type: "application/json",
   });
   return patches_of(member(parse(text), "patches"));
-}
-
-/** Ask in a dialog: `look()` says what would change, `act()` does it. Somebody who changes `node` meanwhile makes it look
- *  again. Returns the revision that came of it, undefined if none. */
-function propose(panel, node, { title, about, action, done, said, look, act }) {
-  const shown = h("div.tp-shown", { "aria-busy": "true" });
-  const notice = h("p.tp-notice", { role: "alert", hidden: true });
-  const yes = h("button.tree-button.tree-primary", { type: "button", disabled: true }, action);
-  const no = h("button.tree-button", { type: "button", onclick: () => dialog.close() }, "Cancel");
-  const dialog = h(
-    "dialog.tree-sheet.tp-dialog",
-    { "aria-label": title },
-    h("h2", {}, title),
-    h("p.tp-note", {}, about),
-    notice,
-    shown,
-    h("div.tp-choice", {}, no, yes),
-  );
-  const reveal = (tokens) => {
-    dialog.close();
-    panel.app.actions.reveal(tokens);
-  };
-  const say = (text) => {
-    notice.hidden = !text;
-    notice.replaceChildren(...(text ? [icon("call_split"), h("span", {}, text)] : []));
-  };
-  const failed = (error) => {
-    shown.replaceChildren(h("p.tp-problem", {}, icon("error"), sentence(panel.app.reason(error))));
-    yes.disabled = true;
-  };
-  const again = async () => {
-    yes.disabled = true;
-    shown.setAttribute("aria-busy", "true");
-    try {
-      const patches = await look();
-      const isSame = !patches.length;
-      shown.replaceChildren(
-        isSame ? h("p.tp-note", {}, "It is the same now; nothing would change.") : told(patches, { reveal }),
-      );
-      yes.disabled = isSame;
-    } catch (error) {
-      failed(error);
-    } finally {
-      shown.removeAttribute("aria-busy");
-    }
-  };
-  const meet = (name) => {
-    say(`${sentence(name)} changed the same meanwhile. What would change now is shown below.`);
-    yes.textContent = `${action} all the same`;
-    return again();
-  };
-  return new Promise((resolve) => {
-    let [revision, acting] = [undefined, false];
-    panel.asking = (event) => !acting && concerns(event, node) && meet(person(event.actor, panel.app.memory.me).name);
-    yes.onclick = async () => {
-      yes.disabled = acting = true;
-      try {
-        revision = await act();
-        dialog.close();
-      } catch (error) {
-        acting = false;
-        if (!(error instanceof Problem) || !error.conflicts.length) return failed(error);
-        await panel.app.memory.reach(error.conflicts[0].by ?? 0);
-        await meet(panel.app.activity.who(error.conflicts[0].by));
-      }
-      return undefined;
-    };
-    dialog.onclose = () => {
-      panel.asking = null;
-      dialog.remove();
-      if (revision) {
-        panel.app.mine.did(revision, done);
-        panel.app.mine.offer(said);
-      }
-      resolve(revision);
-    };
-    document.body.append(dialog);
-    dialog.showModal();
-    announce(title);
-    again().then(() => yes.disabled || yes.focus());
-  });
 }
