@@ -58,6 +58,7 @@ def test_a_value_says_who_wrote_it_through_which_door_and_why(page, server):
     assert "through the API" in said
     assert "she has moved" in said
     assert page.inner_text(".tp-title") == "zone"
+    assert page.get_attribute(".tp-activity-of", "href") == "/admin/activity/#key=Blame"
     assert focused(page) == "zone: text Europe/London"
 
 
@@ -422,11 +423,13 @@ def test_in_the_past_nothing_can_be_put_back(page, server):
     open_panel(page, "/Then/a")
     assert changes(page).count() == 3
 
-    page.evaluate(f"document.getElementById('nola-tree').dataset.past = '{at}'")
+    page.evaluate("hash => (location.hash = hash)", f"#/Then/a&at={at}")
+    page.wait_for_selector("[aria-label='a: 2']")
     page.wait_for_function("document.querySelectorAll('.tp-past > .tp-change').length === 2")
-
     assert page.locator(".tp-acts button").count() == 0
-    page.evaluate("delete document.getElementById('nola-tree').dataset.past")
+    page.evaluate("location.hash = '#/Then/a'")
+
+    page.wait_for_selector("[aria-label='a: 3']")
     page.wait_for_function("document.querySelectorAll('.tp-past > .tp-change').length === 3")
     assert page.locator(".tp-acts button").count() == 5
 

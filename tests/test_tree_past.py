@@ -141,7 +141,7 @@ def test_nothing_can_be_changed_in_the_past(page, server, story):
     assert not page.locator(".tree-row > .tree-tools .tree-grip").is_visible()
     row.press("m")
     labels = page.locator("[role=menu] [role=menuitem] span:not(.material-symbols-outlined)").all_inner_texts()
-    assert labels == ["Copy value", "Copy path", "Download", "History of this key"]
+    assert labels == ["Copy value", "Copy path", "Download", "Who wrote it, and history"]
     page.keyboard.press("Escape")
     refused = page.evaluate(
         """async () => {

@@ -11,6 +11,7 @@ import { change_of } from "./node_change.js";
 import { putBack } from "./restore.js";
 
 const HISTORY = "/api/history";
+const ACTIVITY = "/admin/activity/";
 const PAGE = 20;
 const FAR = 50; // pages without anything that are passed over at once
 
@@ -24,7 +25,8 @@ export class PastValues {
       "Older",
     );
     this.failed = h("div");
-    this.element = h("div", {}, this.list, this.failed, this.more);
+    this.all = h("a.tp-activity-of", {});
+    this.element = h("div", {}, this.list, this.failed, this.more, this.all);
     this.changes = [];
   }
 
@@ -33,6 +35,10 @@ export class PastValues {
     const { past } = this.panel;
     if (node === this.node && past === this.past) return;
     Object.assign(this, { node, past });
+    const [key] = node.tokens;
+    this.all.hidden = key === undefined;
+    this.all.href = `${ACTIVITY}#${new URLSearchParams({ key: key ?? "" })}`;
+    this.all.textContent = `All activity in ${key}`;
     this.fill([], undefined);
   }
 
