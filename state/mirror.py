@@ -6,7 +6,7 @@ anywhere, it leaves whole files, and the next run goes on. What cannot be merged
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,16 +17,17 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from access.actors import cli_actor
-from state import chain, filenames, files, mirrorfiles, store, syncnotes
+from state import chain, files, mirrorfiles, store, syncnotes
 from state.edits import Edit, Stored
-from state.filenames import BadName
 from state.folder import NoFolder, Unreadable
-from state.mirrorplan import Item, Side, Step, Terms, decide
+from state.mirroritems import Looking
+from state.mirrorplan import decide
+from state.mirrorsteps import Item, Side, Step, Terms
 from state.mirrorwrites import Writing
 from state.models import Change, StateEntry
 from state.report import Category, Report, Unit, printable
 from state.revisions import Author, Source
-from state.syncnotes import Note, Notes
+from state.syncnotes import Notes
 
 AT_ONCE = 500
 COLUMNS = [one for one in Category if one not in (Category.DUPLICATE, Category.NOTED)]
@@ -156,14 +157,11 @@ class _Sync:
             envelope=one.envelope,
             new_enveloped=self.notes.is_enveloped,
         )
-        self.listed = mirrorfiles.listed(one.folder)
-        self.names: dict[str, str] = {}  # of the files, by key
-        self.wanted = one.keys if one.keys is None else frozenset(one.keys)
         self.steps: list[Step] = []
 
     def run(self) -> Report:
-        items = list(self._items())
-        active = [item for item in items if self._is_active(item)]
+        items = list(Looking(self.one, self.notes, self.memory.keys).items())
+        active = [item for item in items if item.is_active or self.one.envelope is not None]
         self._ask(active)
         revision = self._commit(active)
         if self.one.dry_run:
@@ -176,90 +174,6 @@ class _Sync:
         writing = Writing(self.one.folder, self.notes, self.report, self.one.progress, self.before)
         writing.run(self.steps, revision, {item.name for item in items}, must=self.one.pulls)
         return self.report
-
-    # What there is
-
-    def _items(self) -> Iterator[Item]:
-        """The keys and files that this run is about."""
-        for name in [name for name, note in self.notes.files.items() if not note.revision and name not in self.listed]:
-            del self.notes.files[name]  # a file that a sync was about to write when it was killed
-        for number, (name, (path, obstacle)) in enumerate(self.listed.items(), 1):
-            self.one.progress(f"reading {number:,} of {len(self.listed):,} files")
-            if item := self._file(name, path, obstacle):
-                yield item
-        for name, note in self.notes.files.items():
-            if name not in self.listed and note.key not in self.names:
-                self.names[note.key] = name
-                if self._is_wanted(name, note.key) and name not in self.one.spared:
-                    yield Item(note.key, name, self.one.folder / name, note, None, self.memory.keys.get(note.key))
-        for name in self.one.names or []:
-            if name not in self.listed and name not in self.notes.files:
-                self._fail(name, "is not there, or does not end in .json")
-        yield from self._keys_without_file()
-
-    def _file(self, name: str, path: Path, obstacle: str) -> Item | None:
-        """A file that is there; None if it is not to be looked at, or cannot be."""
-        note = self.notes.files.get(name)
-        try:
-            key = self._key_of(name, note)
-            other = self.names.setdefault(key, name)
-            if not self._is_wanted(name, key) or name in self.one.spared:
-                return None
-            if other != name:
-                raise Unreadable(f"is a second file for the key {key}, beside {other}; remove one of them")
-            store.check_key(key)
-            if obstacle:
-                raise Unreadable(obstacle)
-            seen = mirrorfiles.read(path)
-        except FileNotFoundError:  # it went in this very moment; the next run sees more
-            return None
-        except (Unreadable, BadName, store.BadKey) as error:
-            self._fail(name, error)
-            return None
-        self.report.add(Category.READ, Unit.FILES, name)
-        return Item(key, name, path, note.of(seen.hash) if note else None, seen, self.memory.keys.get(key))
-
-    def _key_of(self, name: str, note: Note | None) -> str:
-        asked = self.one.links.get(name)
-        if note and asked not in (None, note.key):
-            raise BadName(f"is in step with the key {note.key} already, and not with {asked}")
-        other = next((other for other, one in self.notes.files.items() if one.key == asked and other != name), None)
-        if asked and other:
-            raise BadName(f"cannot be the file of {asked}: that is {other}")
-        key = asked or (note.key if note else filenames.key_of(name))
-        if key is None:
-            key = next((one for one in self.memory.keys if filenames.is_cut(name, one)), None)
-        if key is None:
-            raise BadName("has a name that was cut, and no key in Nola goes with it; give it a name of its own")
-        return key
-
-    def _is_wanted(self, name: str, key: str) -> bool:
-        if self.one.names is not None and name not in self.one.names:
-            return False
-        return self.wanted is None or key in self.wanted
-
-    def _keys_without_file(self) -> Iterator[Item]:
-        for key in self.one.keys or []:
-            if key not in self.memory.keys and key not in self.names:
-                self.report.add(Category.FAILED, Unit.KEYS, key, "there is no such key, and no file for it")
-        if not self.one.pulls:
-            return
-        taken = {filenames.folded(name) for name in (*self.listed, *self.notes.files)}
-        for key, revision in self.memory.keys.items():
-            if key in self.names or not (self.notes.is_whole if self.wanted is None else key in self.wanted):
-                continue
-            name = filenames.name_of(key, taken.__contains__)
-            taken.add(filenames.folded(name))
-            yield Item(key, name, self.one.folder / name, None, None, revision)
-
-    def _is_active(self, item: Item) -> bool:
-        """Whether anything is to be decided; a file and a key that are as they were need no look."""
-        if item.last is not None:
-            self.report.add(Category.READ, Unit.KEYS, item.name)
-        return not (item.is_same and item.is_stored(item.last)) or self.one.envelope is not None
-
-    def _fail(self, name: str, why: object) -> None:
-        self.report.add(Category.FAILED, Unit.FILES, name, str(why))
 
     # What is to be done
 

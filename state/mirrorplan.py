@@ -4,96 +4,17 @@ Nothing here writes. A step says what to do on either side, and how the two then
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from pathlib import Path
 from typing import Literal
 
-from state import chain, edits, envelopes, jsontext, levels, merges, mirrorfiles, paths, store
+from state import chain, edits, envelopes, jsontext, levels, merges, mirrorfiles, store
 from state.edits import Address, Edit, Stored
 from state.jsontext import Document, JSONValue
 from state.kinds import Met
 from state.merges import MergeConflict
-from state.mirrorfiles import Seen
+from state.mirrorsteps import Common, Item, Step, Target, Terms, apart, changes, conflict
 from state.models import Change
 from state.patches import NOTHING, Nothing
 from state.report import Category, Unit
-from state.syncnotes import Note
-
-Side = Literal["file", "db"]
-MOST_PLACES = 5  # of a conflict that are listed
-MOST_SHOWN = 60  # characters of a value in a list
-
-
-class Common(Enum):
-    """What a file and its key have in common once a step is done."""
-
-    AS_BEFORE = "as before"
-    ALL = "all"  # the file has what is stored
-    STORED = "stored"  # the file has what is stored, and edits of its own
-    FILE = "file"  # the key has what is in the file, and edits of its own
-    NOTHING = "nothing"  # one of them is gone, or both
-
-
-class Target(Enum):
-    KEEP = "keep"
-    REMOVE = "remove"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How two sides are brought together, and in which direction."""
-
-    pushes: bool
-    pulls: bool
-    prefer: Side | None = None
-    delete: bool = False
-    level: int | None = None
-    envelope: bool | None = None  # None: as the file is, or as the folder's new files are
-    new_enveloped: bool = False
-
-
-@dataclass(slots=True)
-class Item:
-    """A key and its file, either of which may be missing. `last` is the revision of the key when it was looked at."""
-
-    key: str
-    name: str
-    path: Path
-    note: Note | None
-    seen: Seen | None
-    last: int | None
-
-    @property
-    def is_same(self) -> bool:
-        """Whether the file is as it was when both were last in step."""
-        return bool(self.note and self.seen and self.seen.hash == self.note.file)
-
-    def is_stored(self, revision: int | None) -> bool:
-        """Whether the key is as it was then."""
-        return bool(self.note and isinstance(self.note.base, Nothing) and self.note.revision == revision)
-
-
-@dataclass(slots=True)
-class Step:
-    """What is to be done, and said, about one file and its key."""
-
-    item: Item
-    was: Stored | None = None
-    common: Common = Common.AS_BEFORE
-    edit: Edit | None = None
-    target: str | Target = Target.KEEP  # the text of the value that the file is to have
-    opened: str | None = None  # the text of the value that it has
-    is_enveloped: bool = False
-    says: list[tuple[Category, Unit, str]] = field(default_factory=list)
-    met: list[Met] = field(default_factory=list)
-    is_overruled: bool = False  # what the file has of its own is to be replaced
-    asks: Unit | None = None  # which of the two is still there, so that only a person can say whether it goes too
-
-    def say(self, category: Category, unit: Unit, text: str) -> "Step":
-        self.says.append((category, unit, text))
-        return self
 
 
 def decide(item: Item, was: Stored | None, terms: Terms, is_known: bool) -> Step:
@@ -109,8 +30,8 @@ def decide(item: Item, was: Stored | None, terms: Terms, is_known: bool) -> Step
         if was is None:
             return _without_key(step, document, terms, is_known)
         return _both(step, document, was, terms, is_known)
-    except MergeConflict as conflict:
-        return _conflict(step, conflict.met, f"changed on both sides since revision {conflict_base(item)}")
+    except MergeConflict as error:
+        return conflict(step, error.met, f"changed on both sides since revision {conflict_base(item)}")
     except (edits.TooLarge, edits.TooDeep, store.BadKey) as error:
         return Step(item, was).say(Category.FAILED, Unit.FILES, str(error))
 
@@ -192,7 +113,7 @@ def _newer_file(step: Step, document: Document, was: Stored, terms: Terms) -> St
         return _to_file(step, text, document)
     if edit.forward:
         step.edit = edit
-        step.say(Category.UPDATED, Unit.KEYS, _changes(edit))
+        step.say(Category.UPDATED, Unit.KEYS, changes(edit))
     if text == document.text:
         step.common = Common.ALL
         return step
@@ -263,7 +184,7 @@ def _strangers(step: Step, document: Document, was: Stored, terms: Terms) -> Ste
         edit = edits.put(Address(step.item.key), was, document)
         if terms.pushes:
             step.common, step.edit = Common.ALL, edit
-            return step.say(Category.UPDATED, Unit.KEYS, _changes(edit))
+            return step.say(Category.UPDATED, Unit.KEYS, changes(edit))
     if older or terms.prefer == "db":
         if not terms.pulls:
             return step.say(
@@ -276,9 +197,9 @@ def _strangers(step: Step, document: Document, was: Stored, terms: Terms) -> Ste
         return step.say(Category.CONFLICTING, Unit.KEYS, partial)
     why = "an older database was put back since" if step.item.note else "they were never in step here"
     theirs = json.loads(was.text)
-    met = _apart(step.item.key, "", theirs, document.value, was.revision)
+    met = apart(step.item.key, "", theirs, document.value, was.revision)
     met = met or [Met("state", step.item.key, "", NOTHING, theirs, document.value, was.revision)]
-    return _conflict(step, met, f"differs from Nola, and there is no common revision to merge from ({why})")
+    return conflict(step, met, f"differs from Nola, and there is no common revision to merge from ({why})")
 
 
 def _older(key: str, text: str) -> int | None:
@@ -306,7 +227,7 @@ def _without_file(step: Step, was: Stored | None, terms: Terms) -> Step:
         return step.say(Category.DELETED, Unit.KEYS, f"{item.key}: its file is gone")
     if terms.delete:
         met = [Met("state", item.key, "", NOTHING, json.loads(was.text), NOTHING, was.revision)]
-        return _conflict(step, met, "its file is gone, and the key was changed in Nola since")
+        return conflict(step, met, "its file is gone, and the key was changed in Nola since")
     step.asks = Unit.KEYS if is_unchanged else None
     text = "its file is gone; the key stays. --delete deletes it too, pull brings the file back"
     return step.say(Category.SKIPPED, Unit.KEYS, text)
@@ -329,7 +250,7 @@ def _without_key(step: Step, document: Document, terms: Terms, is_known: bool) -
         base: JSONValue | Nothing = NOTHING
         met = [Met("state", item.key, "", base, NOTHING, document.value, None)]
         why = "its key was deleted in Nola, and the file changed since"
-        return _conflict(step, met, why if is_known else "its key is gone: an older database was put back since")
+        return conflict(step, met, why if is_known else "its key is gone: an older database was put back since")
     if terms.pulls and terms.delete:
         step.common, step.target = Common.NOTHING, Target.REMOVE
         return step.say(Category.DELETED, Unit.FILES, "its key was deleted in Nola")
@@ -377,46 +298,3 @@ def _at_level(step: Step, was: Stored | None, terms: Terms) -> Step:
         return step.say(Category.DELETED, Unit.FILES, f"nothing of {item.key} shows at level {terms.level} any more")
     step.asks = Unit.FILES
     return step.say(Category.SKIPPED, Unit.FILES, "shows nothing at this level any more; --delete removes the file")
-
-
-# Conflicts
-
-
-def _conflict(step: Step, met: Sequence[Met], why: str) -> Step:
-    step = Step(step.item, step.was, is_enveloped=step.is_enveloped, met=[*met])
-    lines = [f"{why}; both stay as they are:", *(_place(one) for one in met[:MOST_PLACES])]
-    if len(met) > MOST_PLACES:
-        lines.append(f"and {len(met) - MOST_PLACES} more places")
-    return step.say(Category.CONFLICTING, Unit.KEYS, " ".join(lines))
-
-
-def _place(one: Met) -> str:
-    by = f" (revision {one.by})" if one.by else ""
-    return f"[{one.pointer or 'all of it'}: Nola has {_short(one.theirs)}{by}, the file {_short(one.yours)}]"
-
-
-def _short(value: JSONValue | Nothing) -> str:
-    if isinstance(value, Nothing):
-        return "nothing"
-    text = jsontext.dump(value)
-    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
-
-
-def _apart(key: str, pointer: str, theirs: JSONValue, yours: JSONValue, by: int) -> list[Met]:
-    """The smallest members in which two values differ; arrays as a whole, and nothing for another order of members."""
-    if not isinstance(theirs, dict) or not isinstance(yours, dict):
-        differs = jsontext.dump(theirs) != jsontext.dump(yours)
-        return [Met("state", key, pointer, NOTHING, theirs, yours, by)] if differs else []
-    found: list[Met] = []
-    for name in dict.fromkeys([*theirs, *yours]):
-        at = f"{pointer}/{paths.escape(name)}"
-        if name in theirs and name in yours:
-            found += _apart(key, at, theirs[name], yours[name], by)
-        else:
-            found.append(Met("state", key, at, NOTHING, theirs.get(name, NOTHING), yours.get(name, NOTHING), by))
-    return found
-
-
-def _changes(edit: Edit) -> str:
-    count = len(edit.forward)
-    return f"{count} change{'s' if count != 1 else ''} brought into {edit.key}"

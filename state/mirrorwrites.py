@@ -15,7 +15,7 @@ from state import chain, envelopes, files, jsontext, mirrorfiles, syncnotes
 from state.folder import Unreadable
 from state.kinds import Met
 from state.mirrorfiles import Moved, Seen
-from state.mirrorplan import Common, Step, Target
+from state.mirrorsteps import Common, Step, Target
 from state.models import StateEntry
 from state.patches import NOTHING, Nothing
 from state.report import Category, Report, Unit

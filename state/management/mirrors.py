@@ -112,7 +112,8 @@ def conclude(reports: list[Report]) -> None:
     met = sum(report.count(Category.CONFLICTING) for report in reports)
     left = [f"{failed} failed"] * bool(failed) + [f"{met} in conflict"] * bool(met)
     if left:
-        raise CommandError(f"{' and '.join(left)}, as listed above; everything else is done.")
+        way_out = " --prefer settles a conflict." if met else ""
+        raise CommandError(f"{' and '.join(left)}, as listed above; everything else is done.{way_out}")
 
 
 def folder_of(text: str) -> Path:
