@@ -1,7 +1,7 @@
 """Finding leaves of the state by their words: the stored text is scanned, and parsed only where it may match."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,26 +22,33 @@ class Leaf(NamedTuple):
     snippet: Snippet
 
 
-def find(asked: Sequence[Term], limit: int, level: int | None = None) -> tuple[list[Leaf], bool]:
+def find(
+    asked: Sequence[Term], limit: int, level: int | None = None, documents: Mapping[str, str] | None = None
+) -> tuple[list[Leaf], bool]:
     """The leaves in whose value, or names on the way to it, all the terms are, in key order; whether there are more.
 
     The value itself, or the last name, has at least one of the terms. Objects and arrays are found by their names. At a
-    level only what shows there is looked at; pointers lead to where it is stored.
+    level only what shows there is looked at; pointers lead to where it is stored. Given `documents`, these are
+    looked through instead of what is stored now.
     """
-    found = list(islice(_all(asked, level), limit + 1))
+    found = list(islice(_all(asked, level, _stored() if documents is None else documents.items()), limit + 1))
     return found[:limit], len(found) > limit
 
 
-def _all(asked: Sequence[Term], level: int | None) -> Iterator[Leaf]:
-    wanted = {words.plain(token) for term in asked for token in term.tokens}
+def _stored() -> Iterator[tuple[str, str]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT key_name FROM state_storage ORDER BY key_name")
-        keys = [key for (key,) in cursor.fetchall()]
-        for key in keys:
+        for (key,) in cursor.fetchall():
             cursor.execute("SELECT value_json FROM state_storage WHERE key_name = %s", [key])
-            row = cursor.fetchone()
-            if row and _may_match(f"{key} {row[0]}", wanted):
-                yield from _at_level(key, json.loads(row[0]), asked, wanted, level)
+            if row := cursor.fetchone():
+                yield key, row[0]
+
+
+def _all(asked: Sequence[Term], level: int | None, documents: Iterable[tuple[str, str]]) -> Iterator[Leaf]:
+    wanted = {words.plain(token) for term in asked for token in term.tokens}
+    for key, text in documents:
+        if _may_match(f"{key} {text}", wanted):
+            yield from _at_level(key, json.loads(text), asked, wanted, level)
 
 
 def _at_level(

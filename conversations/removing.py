@@ -7,7 +7,7 @@ from django.db import connection
 
 from conversations import index, keeping, log, reading
 from conversations.models import Conversation, Message
-from state import checkpoint_files, revisions, turns
+from state import checkpoint_files, receipts, revisions, turns
 from state.models import Change
 from state.revisions import Author, Recorder
 from state.store import Written
@@ -81,7 +81,7 @@ def _written(recorder: Recorder, author: Author) -> Written:
 
 
 def purge(session_id: str, confirm: str, author: Author) -> Purged:
-    """Erase a conversation, deleted or not: its messages, and what the history holds of it beside ids. For good.
+    """Erase a conversation, deleted or not: its messages, and what history and receipts hold of it but ids. For good.
 
     The history keeps that it was, who wrote it when, and this purge; copies outside of the database stay. Raises
     Unconfirmed unless `confirm` is the session id, and log.NotFound.
@@ -95,6 +95,7 @@ def purge(session_id: str, confirm: str, author: Author) -> Purged:
             raise log.NotFound(f"there is no conversation {session_id!r}")
         count = _erase(row)
         _redact(session_id, recorder.seq)
+        receipts.erase(session_id, recorder.seq)
         recorder.record("conversation", session_id, {"purge": count}, {}, "")
         seq = _written(recorder, author).revision
     keeping.forget(session_id)

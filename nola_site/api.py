@@ -13,6 +13,7 @@ from access.auth import KeyAuth, StaffAuth
 from access.rates import TooManyWrites
 from conversations import appending, importing, log, reading, removing, shapes, words
 from conversations.api import router as conversations_router
+from conversations.api_context import router as context_router
 from conversations.api_import import router as import_router
 from conversations.api_search import router as search_router
 from nola_site.problems import problem, unwritable
@@ -35,6 +36,7 @@ from state import (
     patches,
     paths,
     queries,
+    receipts,
     serializers,
     store,
     transactions,
@@ -75,6 +77,7 @@ api.add_router("/undo", undo_router)
 api.add_router("/checkpoints", checkpoints_router)
 api.add_router("/conversations", import_router)  # before the others, which would take `import` for a session id
 api.add_router("/conversations", conversations_router)
+api.add_router("/context", context_router)
 api.add_router("/search", search_router)
 api.add_router("", history_router)
 api.add_router("", deleted_router)
@@ -119,6 +122,8 @@ STATUS: dict[type[Exception], int] = {
     files.CannotWrite: 503,
     checkpoints.BadCheckpoint: 422,
     DeserializationError: 422,
+    receipts.NotKept: 404,
+    receipts.Erased: 410,
     reading.BadCursor: 400,
     log.NotFound: 404,
     log.AlreadyThere: 409,
@@ -161,8 +166,9 @@ def operation_failed(request: HttpRequest, error: transactions.OperationFailed) 
     return problem(status, str(error), op_index=error.index, **members)
 
 
+@api.exception_handler(receipts.TooManyReceipts)
 @api.exception_handler(TooManyWrites)
-def too_many_writes(request: HttpRequest, error: TooManyWrites) -> HttpResponse:
+def too_many_writes(request: HttpRequest, error: TooManyWrites | receipts.TooManyReceipts) -> HttpResponse:
     return problem(429, str(error), {"Retry-After": str(error.seconds)})
 
 

@@ -9,6 +9,7 @@ import json
 import tempfile
 import zipfile
 import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,15 +26,17 @@ from nola_site import recovery
 from state import backups, checkpoint_files, clock, dumps, files, jsontext, serializers
 from state.audit import Progress, quiet
 from state.clock import Clock
-from state.models import Change, Revision, StateEntry, StoreMeta
+from state.models import Change, Receipt, Revision, StateEntry, StoreMeta
 
-FORMAT = 1
+FORMAT = 2
+READ = {1: {"receipts.jsonl"}, FORMAT: set()}  # formats that can be read, and what each of them lacks
 TABLES: dict[str, type[models.Model]] = {
     "revisions.jsonl": Revision,
     "changes.jsonl": Change,
     "keys.jsonl": StateEntry,
     "conversations.jsonl": Conversation,
     "messages.jsonl": Message,
+    "receipts.jsonl": Receipt,
 }
 STATE, ABOUT = "state.json", "nola.json"
 ALIAS = "archive"
@@ -86,6 +89,8 @@ def _fields(row: models.Model) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 
 
@@ -142,9 +147,9 @@ def _check(archive: zipfile.ZipFile, progress: Progress) -> Clock:
         now = Clock(about["store"], "", about["seq"], about["chain"], about["at"])
     except (KeyError, ValueError, TypeError):
         raise BadArchive(f"it is not an export of Nola: its {ABOUT} is missing or unreadable") from None
-    if version != FORMAT:
-        raise BadArchive(f"it has format {version}, and this release reads format {FORMAT}")
-    for name in (STATE, *TABLES):
+    if version not in READ:
+        raise BadArchive(f"it has format {version}, and this release reads format {' and '.join(map(str, READ))}")
+    for name in {STATE, *TABLES} - READ[version]:
         progress(f"checking {name}")
         if name not in archive.namelist() or _sha256(archive, name) != hashes.get(name):
             raise BadArchive(f"{name} in it is missing, or was altered or damaged since it was written")
@@ -180,6 +185,8 @@ def _fill(archive: zipfile.ZipFile, now: Clock, progress: Progress) -> None:
 def _rows(
     archive: zipfile.ZipFile, name: str, model: type[models.Model], documents: dict[str, Any]
 ) -> Iterator[models.Model]:
+    if name not in archive.namelist():  # of a format that did not have it; see _check
+        return
     with archive.open(name) as member:
         for line in io.TextIOWrapper(member, "utf-8", newline="\n"):
             fields = json.loads(line)
@@ -195,5 +202,7 @@ def _rows(
 
 
 def _value(field: models.Field, stored: Any) -> Any:
+    if isinstance(field, models.BinaryField):
+        return b64decode(stored)
     is_time = isinstance(field, models.DateTimeField) and stored is not None
     return datetime.fromisoformat(stored) if is_time else stored

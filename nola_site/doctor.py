@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from nola_site import schedule
-from state import audit, backups, checkpoint_files, clock, dumps, files, guards, jsontext, putback, wal
+from state import audit, backups, checkpoint_files, clock, dumps, files, guards, jsontext, putback, receipts, wal
 from state.audit import Progress, quiet
 from state.clock import Clock
 from state.models import Snapshot
@@ -217,6 +217,19 @@ def _growth() -> Iterator[Finding]:
             yield Finding("growth", NOTE, text, "if it holds a log, put it into conversations, or write it less often")
         else:
             yield Finding("growth", OK, text)
+
+
+def _receipts() -> Iterator[Finding]:
+    """How much room the receipts of contexts take, which nothing removes by itself."""
+    count, size, lately = receipts.growth()
+    if not count:
+        return
+    text = f"receipts: {count:,} with {size:,} bytes; {lately / 7:,.0f} bytes a day in the last 7 days"
+    if lately / 7 > GROWING:
+        do = "remove those that are too old to matter: DELETE /api/context/receipts?before=TIME"
+        yield Finding("growth", NOTE, text, do)
+    else:
+        yield Finding("growth", OK, text)
 
 
 # What is kept beside it

@@ -58,8 +58,11 @@ class Claim:
             raise OtherRequest(f"the Idempotency-Key {self.key!r} was used for another request; take a new one")
         return row
 
-    def keep(self, written: Written) -> None:
-        """Note that it is done, in the transaction that does it. Raises Done if somebody else was faster."""
+    def keep(self, written: Written, place: str = "") -> None:
+        """Note that it is done, in the transaction that does it; `place` is where, if the edits do not tell.
+
+        Raises Done if somebody else was faster.
+        """
         Idempotency.objects.filter(at__lte=timezone.now() - KEPT).delete()
         places = [Address(edit.key, edit.at).pointer for edit in written.edits if edit.at is not None]
         try:
@@ -70,7 +73,7 @@ class Claim:
                 status=201 if written.created else 200,
                 revision=written.revision,
                 changed=bool(written.changed),
-                place=places[0] if places else "",
+                place=places[0] if places else place,
                 at=timezone.now(),
             )
         except IntegrityError:

@@ -113,6 +113,29 @@ class Idempotency(models.Model):
         return f"{self.key} of {self.credential}"
 
 
+class Receipt(models.Model):
+    """A context as it was given to an agent: what the model saw, when, and who asked. Only ever erased."""
+
+    id = models.BigAutoField(primary_key=True)
+    receipt = models.CharField(max_length=22, unique=True, help_text="Its name in addresses.")
+    at = models.DateTimeField("when")
+    actor = models.TextField("who")
+    revision = models.BigIntegerField()
+    tokens = models.PositiveIntegerField()
+    media_type = models.CharField(max_length=32, help_text="As what it was answered.")
+    sessions = JSONTextField(default=list, help_text="The conversations whose words are in it.")
+    document = models.BinaryField()  # zlib over the report; empty once erased
+    erased_by = models.BigIntegerField(null=True, help_text="The purge that erased it.")
+
+    class Meta:
+        db_table = "state_receipt"
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["actor", "at"], name="receipt_of_actor")]
+
+    def __str__(self) -> str:
+        return f"{self.receipt} for {self.actor}"
+
+
 def new_store_id() -> str:
     return str(uuid.uuid4())
 

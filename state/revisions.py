@@ -39,7 +39,7 @@ class Source(StrEnum):
 class Claim(Protocol):
     """A note to be made of a write, in the same transaction."""
 
-    def keep(self, written: Any) -> None: ...
+    def keep(self, written: Any, place: str = ..., /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.server import ROOT, manage, running
 
-TABLES = ["state_revision", "state_change", "state_storage", "conversation", "conversation_history"]
+TABLES = ["state_revision", "state_change", "state_storage", "conversation", "conversation_history", "state_receipt"]
 
 
 def contents(data):
@@ -38,6 +38,7 @@ def source(tmp_path_factory):
     with running(data) as server:
         server.request("PUT", "/api/state/Odd", '{"z":-0.0,"a":[1e300,12345678901234567890123,"é😀\\u0000"]}'.encode())
         server.request("POST", "/api/undo", b'{"revision": 5}')
+        assert server.request("POST", "/api/context", b'{"q": "hello"}')[0] == 201
         result = manage(data, "export", str(data.parent / "memory.zip"))
         assert result.returncode == 0, result.stderr
         server.stop()
@@ -61,6 +62,8 @@ def test_an_import_into_an_empty_directory_gives_an_equal_store(source, archive,
         assert manage(there, "doctor").returncode == 0
         assert server.request("GET", "/api/state/Scalar?at=13")[1] == b'"again"'
         assert server.request("PUT", "/api/state/After", b"1")[2]["nola-revision"] == "33"
+        [receipt] = json.loads(server.request("GET", "/api/context/receipts")[1])["receipts"]
+        assert server.request("GET", f"/api/context/{receipt['receipt']}")[0] == 200
         assert manage(there, "export", str(tmp_path / "again.zip")).returncode == 0
     with zipfile.ZipFile(archive) as first, zipfile.ZipFile(tmp_path / "again.zip") as second:
         assert second.read("revisions.jsonl").startswith(first.read("revisions.jsonl"))
@@ -75,6 +78,19 @@ def test_the_state_in_it_is_a_checkpoint_that_loaddata_reads(archive, tmp_path):
     with running(tmp_path / "data") as server:
         assert manage(tmp_path / "data", "loaddata", str(tmp_path / "state.json")).returncode == 0
         assert server.request("GET", "/api/state/Scalar")[1] == b'"again"'
+
+
+def test_an_archive_from_before_receipts_can_still_be_read(source, archive, tmp_path):
+    with zipfile.ZipFile(archive) as new, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
+        about = json.loads(new.read("nola.json")) | {"format": 1}
+        for name in set(new.namelist()) - {"receipts.jsonl", "nola.json"}:
+            old.writestr(name, new.read(name))
+        old.writestr("nola.json", json.dumps(about))
+
+    result = manage(tmp_path / "there", "import", str(tmp_path / "old.zip"))
+
+    assert result.returncode == 0, result.stderr
+    assert contents(tmp_path / "there") == {**contents(source), "state_receipt": []}
 
 
 def test_an_import_never_meets_a_memory_that_is_there(archive, tmp_path):
@@ -116,8 +132,8 @@ def replaced(archive, name, change):
         (lambda path: replaced(path, "messages.jsonl", lambda text: text[:-20]), "messages.jsonl in it is missing, or"),
         (lambda path: replaced(path, "nola.json", lambda text: b"{}"), "it is not an export of Nola"),
         (
-            lambda path: replaced(path, "nola.json", lambda text: text.replace(b'"format": 1', b'"format": 2')),
-            "format 2",
+            lambda path: replaced(path, "nola.json", lambda text: text.replace(b'"format": 2', b'"format": 3')),
+            "format 3",
         ),
     ],
 )

@@ -1,0 +1,146 @@
+"""Receipts: contexts as they were handed out, so that it can be told later what a model saw. No part of the history.
+
+They are kept whatever is changed or deleted later. Only a purge of a conversation, which is to be for good, erases what
+holds words of it; and an owner can remove old ones.
+"""
+
+import secrets
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Sum
+from django.db.models.functions import Length
+from django.utils import timezone
+
+from state import jsontext, revisions, turns
+from state.clock import iso
+from state.models import Receipt
+from state.revisions import Author
+from state.store import Written, head
+
+BURST_MINUTES = 10
+ZLIB_LEVEL = 6
+
+
+class NotKept(LookupError):
+    """There is no receipt of that name."""
+
+
+class Erased(LookupError):
+    """A receipt that held words of a conversation which was purged since."""
+
+
+class TooManyReceipts(Exception):
+    """A key keeps receipts too fast; `seconds` is when to come back."""
+
+    def __init__(self, detail: str, seconds: int) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
+
+
+class Kept(NamedTuple):
+    """A receipt with the report in it, as text."""
+
+    row: Receipt
+    report: str
+
+
+def keep(report: dict[str, Any], sessions: Sequence[str], media_type: str, author: Author) -> Kept:
+    """Store a report, with who asked and when in it. A claim to do it once is kept in the same transaction.
+
+    Raises TooManyReceipts.
+    """
+    _check_rate(author.actor)
+    name, at = secrets.token_urlsafe(16), timezone.now()
+    text = jsontext.dump({"receipt": name, "at": iso(at), "actor": author.actor, **report})
+    row = Receipt(
+        receipt=name,
+        at=at,
+        actor=author.actor,
+        revision=report["revision"],
+        tokens=report["tokens"],
+        media_type=media_type,
+        sessions=[*sessions],
+        document=zlib.compress(text.encode(), ZLIB_LEVEL),
+    )
+    with turns.writing():
+        row.save(force_insert=True)
+        if author.claim:
+            author.claim.keep(Written(row.revision), name)
+    return Kept(row, text)
+
+
+def _check_rate(actor: str) -> None:
+    """A key may keep as many receipts as it may make revisions, see access/rates.py."""
+    most = settings.NOLA_WRITES_PER_MINUTE * BURST_MINUTES
+    if not most or not actor.startswith("key:"):
+        return
+    since = timezone.now() - timedelta(minutes=BURST_MINUTES)
+    if Receipt.objects.filter(actor=actor, at__gt=since).count() >= most:
+        raise TooManyReceipts(
+            f"{actor} has kept {most:,} receipts in {BURST_MINUTES} minutes (NOLA_WRITES_PER_MINUTE); not this one",
+            60,
+        )
+
+
+def read(name: str) -> Kept:
+    """A receipt as it was given. Raises NotKept and Erased."""
+    row = Receipt.objects.filter(receipt=name).first()
+    if row is None:
+        raise NotKept(f"there is no receipt {name[:40]!r}")
+    if row.erased_by is not None:
+        raise Erased(
+            f"the receipt {name!r}, kept for {row.actor} at {iso(row.at)}, held words of a conversation that was purged"
+            f" in revision {row.erased_by}; they are gone for good"
+        )
+    return Kept(row, zlib.decompress(row.document).decode())
+
+
+def page(limit: int, before: int | None) -> tuple[list[Any], int | None]:
+    """Receipts, newest first, without what is in them, and where the next page begins."""
+    rows = Receipt.objects.annotate(size=Length("document")).defer("document")
+    found = list((rows if before is None else rows.filter(pk__lt=before))[: limit + 1])
+    return found[:limit], found[limit - 1].pk if len(found) > limit else None
+
+
+def remove(before: datetime, author: Author) -> tuple[int, int]:
+    """Remove receipts kept before a time: how many, and the revision that says so; the head if there were none."""
+    with turns.writing():
+        count, _ = Receipt.objects.filter(at__lt=before).delete()
+        if not count:
+            return 0, head()
+        with revisions.revision(replace(author, info={**author.info, "receipts_removed": count})) as recorder:
+            recorder.is_event = True
+            return count, recorder.seq
+
+
+def erase(session_id: str, revision: int) -> int:
+    """Erase what receipts hold of a conversation, in the transaction of the revision that purges it. How many did."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE state_receipt SET document = %s, sessions = '[]', tokens = 0, erased_by = %s"
+            " WHERE EXISTS (SELECT 1 FROM json_each(sessions) WHERE value = %s)",
+            [b"", revision, session_id],
+        )
+        return int(cursor.rowcount)
+
+
+class Growth(NamedTuple):
+    """How many receipts there are, their bytes, and the bytes of the last week."""
+
+    receipts: int
+    size: int
+    lately: int
+
+
+def growth() -> Growth:
+    """How much room receipts take."""
+    sized = Receipt.objects.annotate(size=Length("document")).order_by()
+    week = timezone.now() - timedelta(days=7)
+    lately = sized.filter(at__gt=week).aggregate(total=Sum("size"))["total"]
+    return Growth(sized.count(), sized.aggregate(total=Sum("size"))["total"] or 0, lately or 0)
