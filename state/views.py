@@ -140,12 +140,14 @@ def several(wanted: Mapping[str, Address | None], view: Asked) -> Reading:
         raise UnknownParameter("view=tree shows one node; give one pointer")
     texts, revision = _documents({one.key for one in wanted.values() if one}, view.at)
     found: list[str] = []
+    shown: set[str] = set()
     for pointer, address in wanted.items():
         if address is None:
             raise BadAddress("one of several pointers is empty, which stands for the whole state; ask for it alone")
         if address.key in texts and (text := _shown(texts[address.key], address, view)) is not None:
             found.append(f"{jsontext.dump(pointer)}:{text}")
-    return wrap(Reading("{" + ",".join(found) + "}", revision), texts.keys(), view)
+            shown.add(address.key)
+    return wrap(Reading("{" + ",".join(found) + "}", revision), shown, view)
 
 
 def _shown(document: str, address: Address, view: Asked) -> str | None:

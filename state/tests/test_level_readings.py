@@ -220,6 +220,13 @@ def test_the_tag_of_a_level_does_not_change_with_deeper_detail(secretive):
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_an_envelope_tells_nothing_of_a_key_that_does_not_show(secretive):
+    hidden = secretive.get("/api/state?pointer=/Deep&pointer=/Open/hidden&level=1&envelope=1").json()
+    missing = secretive.get("/api/state?pointer=/None&pointer=/None/hidden&level=1&envelope=1").json()
+
+    assert hidden == missing
+
+
 def test_a_page_of_a_tree_goes_on_after_what_shows_only(secretive):
     first = secretive.get("/api/state/Open?level=1&view=tree&limit=1").json()
     beyond = secretive.get("/api/state/Open?level=1&view=tree&after=hidden")
