@@ -108,7 +108,8 @@ def asked(request: HttpRequest, body: ContextIn) -> Asked:
     for name, needs, value in (("messages", "conversation", conversation), ("hits", "q", q)):
         if getattr(body, name) is not None and value is None:
             raise UnknownParameter(f"{name} goes with {needs}")
-    if body.talk is not None and conversation is None and q is None:
+    is_talk = conversation is not None or q is not None
+    if body.talk is not None and not is_talk:
         raise UnknownParameter("talk goes with conversation or q: it is the part of the budget for these")
     if body.talk is not None and body.talk > body.budget:
         raise UnknownParameter(f"talk={body.talk} is more than the budget of {body.budget}, of which it is a part")
@@ -116,7 +117,7 @@ def asked(request: HttpRequest, body: ContextIn) -> Asked:
         addresses=addresses(body),
         level=_level(body),
         budget=body.budget,
-        talk=body.budget // 2 if body.talk is None else body.talk,
+        talk=0 if not is_talk else body.budget // 2 if body.talk is None else body.talk,
         form=cast(Any, body.format or ("markdown" if _accepts(request, MARKDOWN) else "json")),
         conversation=conversation,
         messages=body.messages or MESSAGES,

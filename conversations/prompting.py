@@ -4,7 +4,7 @@ What belongs to the state is chosen without regard to what was said, within a ro
 the talk goes on, the text before it stays the same, and so do the caches of those who serve models.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from state.edits import Address
 from state.jsontext import JSONValue
 from state.sections import Form, Moment
 from state.tokens import CHARACTERS, of_size, tokens
-from state.weights import WEIGHTS, Weights
+from state.weights import WEIGHTS
 
 MOST_TOLD = 200  # sections that a report names as left out
 
@@ -87,7 +87,7 @@ def assemble(asked: Asked) -> Context:
 
 def _room(asked: Asked) -> _Room:
     usable = max(0, CHARACTERS * asked.budget - (len(EMPTY_JSON) if asked.form == "json" else 0))
-    talk = min(CHARACTERS * asked.talk, usable) if asked.conversation is not None or asked.q is not None else 0
+    talk = min(CHARACTERS * asked.talk, usable)
     found = 0 if asked.q is None else talk // 4 if asked.conversation is not None else talk
     return _Room(usable - talk, talk - found, found)
 
@@ -99,32 +99,42 @@ def _state(asked: Asked, now: Moment, room: int) -> _Part:
     addresses = asked.addresses or [Address(key) for key in now.keys if key != WEIGHTS]
     weighed = weights.weights(now)
     rendered = sections.renderings(now, addresses, asked.form)
-    there = [one for one in addresses if any(level <= asked.level for level in rendered[one])]
+    there = [one for one in addresses if min(rendered[one], default=4) <= asked.level]
     offered = [context.Section(weighed.of(one), _forms(rendered[one], asked.level)) for one in there]
     picked = context.pick(offered, room)
     blocks: list[str] = []
     shown: list[JSONValue] = []
-    for address, section, form in zip(there, offered, picked.forms, strict=True):
+    chosen = list(zip(there, offered, picked.forms, strict=True))
+    for address, section, form in chosen:
         if form is not None:
             level, size = section.forms[form]
             kept = rendered[address][level].text
             blocks.append(sections.text_of(now, address, level, asked.form) if kept is None else kept)
             shown.append(_told(address, section) | {"level": level, "tokens": of_size(size)})
+    missed = [(address, section) for address, section, form in chosen if form is None]
     stop = None if picked.stopped_at is None else there[picked.stopped_at].pointer
-    out = [_absent(one, asked.level) for one in addresses if one not in set(there)]
-    for address, section, form in zip(there, offered, picked.forms, strict=True):
-        if form is None:
-            out.append(_left_out(address, section, stop, of_size(picked.left)))
-    return _Part("".join(blocks), _of_state(shown, out, weighed))
+    left = f"{of_size(picked.left):,} were left{' for the state' if asked.talk else ''}"
+    report = {
+        "sections": shown,
+        **_out(asked, addresses, there, missed, lambda *pair: _left_out(pair[0], pair[1], stop, left)),
+    }
+    return _Part("".join(blocks), report | ({"warnings": [*weighed.unusable[:MOST_TOLD]]} if weighed.unusable else {}))
 
 
-def _of_state(shown: list[JSONValue], out: list[JSONValue], weighed: Weights) -> dict[str, JSONValue]:
-    report: dict[str, JSONValue] = {"sections": shown, "left_out": out[:MOST_TOLD]}
-    if len(out) > MOST_TOLD:
-        report["left_out_in_all"] = len(out)
-    if weighed.unusable:
-        report["warnings"] = [*weighed.unusable[:MOST_TOLD]]
-    return report
+def _out(
+    asked: Asked,
+    addresses: Sequence[Address],
+    there: Sequence[Address],
+    missed: Sequence[tuple[Address, context.Section]],
+    told: Callable[[Address, context.Section], JSONValue],
+) -> dict[str, JSONValue]:
+    """The sections that are left out, first those that are not there; no more than MOST_TOLD of them by name."""
+    known = set(there)
+    absent = [one for one in addresses if one not in known]
+    out = [_absent(one, asked.level) for one in absent[:MOST_TOLD]]
+    out += [told(*one) for one in missed[: max(0, MOST_TOLD - len(absent))]]
+    count = len(absent) + len(missed)
+    return {"left_out": out, **({"left_out_in_all": count} if count > MOST_TOLD else {})}
 
 
 def _forms(rendered: sections.Renderings, deepest: int) -> Sequence[context.Form]:
@@ -141,12 +151,12 @@ def _absent(address: Address, level: int) -> JSONValue:
     return {"section": address.pointer, "why": "absent", "detail": f"nothing shows there at level {level}"}
 
 
-def _left_out(address: Address, section: context.Section, stop: str | None, left: int) -> JSONValue:
+def _left_out(address: Address, section: context.Section, stop: str | None, left: str) -> JSONValue:
     needs = of_size(section.forms[0].size)
     if not section.weight:
         why, detail = "weight", f"its weight in {WEIGHTS} is 0"
     elif stop == address.pointer:
-        why, detail = "budget", f"it takes {needs:,} tokens at least, and {left:,} were left"
+        why, detail = "budget", f"it takes {needs:,} tokens at least, and {left}"
     else:
         why, detail = "budget", f"it comes after {stop}, which did not fit any more"
     return {**_told(address, section), "needs": needs, "why": why, "detail": detail}

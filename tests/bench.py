@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests import bench_feed, bench_history, bench_talk
+from tests import bench_context, bench_feed, bench_history, bench_talk
 from tests.server import KEY, ROOT, Server, running
 
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -68,5 +68,6 @@ def row(name: str, milliseconds: float) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="nola-bench-") as folder, running(Path(folder) / "data") as server:
         run(server)
+    bench_context.main()
     bench_feed.main()
     subprocess.run([sys.executable, "-m", "tests.bench_sync"], cwd=ROOT, check=True)

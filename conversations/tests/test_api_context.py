@@ -468,6 +468,15 @@ def test_a_context_takes_a_fixed_number_of_queries(told, django_assert_num_queri
         told.get("/api/context?conversation=trip")
 
 
+def test_no_more_than_200_of_what_is_left_out_is_named(told):
+    many = {f"K{number:03}": jsontext.document("x" * 40) for number in range(250)}
+    keys.put_keys(many, AUTHOR)
+
+    answer = ask(told, budget=20)
+
+    assert (len(answer["left_out"]), answer["left_out_in_all"]) == (200, 253 - len(answer["sections"]))
+
+
 def test_what_is_kept_in_memory_is_bounded(told, monkeypatch):
     monkeypatch.setattr(sections, "MOST_KEPT", 10_000)
     for number in range(30):
