@@ -269,6 +269,7 @@ UNFOLD = {
                     {"title": "Keys", "icon": "data_object", "link": "/admin/state/stateentry/"},
                     {"title": "History", "icon": "history", "link": "/admin/state/revision/"},
                     {"title": "Checkpoints", "icon": "bookmark", "link": "/admin/checkpoints/"},
+                    {"title": "Context", "icon": "psychology", "link": "/admin/context/"},
                     {"title": "Conversations", "icon": "forum", "link": "/admin/conversations/conversation/"},
                     {"title": "Search", "icon": "search", "link": "/admin/conversations/message/"},
                 ],

@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from conversations import context_admin
 from nola_site import health, home
 from nola_site.api import api
 from state import activity_admin, admin_restore, tree_admin, tree_past
@@ -16,6 +17,7 @@ urlpatterns = [
     path("admin/state/tree/sizes", admin.site.admin_view(tree_past.sizes), name="tree-sizes"),
     path("admin/activity/", admin.site.admin_view(activity_admin.page), name="activity"),
     path("admin/checkpoints/", include((admin_restore.urls(), "checkpoints"))),
+    path("admin/context/", admin.site.admin_view(context_admin.page), name="context"),
     path("admin/latest/", admin.site.admin_view(home.latest), name="latest"),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
