@@ -53,7 +53,7 @@ def expected(document: dict, rows: dict) -> dict:
 
 def open_history(page, pointer: str) -> None:
     open_tree(page, pointer)
-    page.click("[data-level='100']")
+    page.keyboard.press("9")
     page.wait_for_function("() => !document.querySelector('[role=tree] [aria-expanded=false]')")
     item(page, pointer[1:].split("/")[0]).focus()
     page.keyboard.press("h")

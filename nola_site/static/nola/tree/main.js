@@ -3,6 +3,7 @@
 import { Actions } from "./actions.js";
 import { Activity } from "./activity.js";
 import { Problem, call } from "./api.js";
+import { Compare } from "./compare.js";
 import { met } from "./conflicts.js";
 import { Drag } from "./drag.js";
 import { announce, h, person } from "./dom.js";
@@ -69,6 +70,7 @@ app.filter = new Filter(part("filter"), part("found"), app.tree, app.memory, app
 app.panel = new Panel(page, app);
 app.keys = new Keys(app, part("list"));
 app.past = new Past(app, page, new Moments(page.dataset.moments));
+app.compare = new Compare(app.past, page);
 app.levels = new Levels(app, page);
 
 async function more(node) {
@@ -312,7 +314,7 @@ function listen() {
   part("all").onclick = async () =>
     download("memory.json", (await call("GET", "/api/state", { query: app.memory.lens?.query })).text);
   part("past").onclick = () => app.past.toggle();
-  addEventListener("hashchange", () => app.past.follow().then(to_hash));
+  addEventListener("hashchange", ({ newURL }) => app.past.follow(new URL(newURL)).then(to_hash));
   addEventListener(
     "beforeunload",
     (event) => (app.actions.session?.isChanged || app.memory.writing) && event.preventDefault(),

@@ -52,6 +52,7 @@ export class Past {
     if (!this.isOn && !this.serving && (at !== undefined || level) && !this.mayLeave()) return Promise.resolve();
     const was = this.suffix;
     Object.assign(this, { at, level });
+    if (at === undefined || level) this.compare?.close();
     this.address(was);
     this.bar.draw();
     this.wish += 1;
@@ -186,6 +187,14 @@ export class Past {
     this.see(place < 0 ? undefined : this.moments.revisions[place]);
   }
 
+  /** Which moment the shown one is compared with: a revision, "now", or undefined for none. */
+  setOther(other) {
+    const was = this.suffix;
+    this.other = other;
+    this.address(was);
+    this.bar.draw();
+  }
+
   // Ways through time
 
   /** Open the bar, or close it and be back at now. */
@@ -296,13 +305,15 @@ export class Past {
   }
 
   /** Show what the address says. */
-  async follow() {
-    const { at, level, other } = asked(location);
+  async follow(address = location) {
+    const { at, level, other } = asked(address);
     if (at === this.at && level === this.level && other === this.other) return;
     this.following = true;
     if (location.search) history.replaceState(null, "", `${location.pathname}${location.hash}`);
     if (at !== undefined) await this.openBar();
     const seen = this.see(at, level);
+    if (other !== undefined) this.compare.open(other);
+    else this.compare.close();
     this.following = false;
     await seen;
   }

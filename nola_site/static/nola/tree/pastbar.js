@@ -30,7 +30,7 @@ export class Bar {
     this.slider.onkeydown = (event) => this.key(event);
     this.field = h("input.past-field", { type: "datetime-local", step: 1, "aria-label": "Go to a time" });
     this.jump = h("form.past-jump", { onsubmit: (event) => this.go(event) }, this.field, h("button.tree-button", {}, "Go"));
-    this.compare = h("button.tree-button.past-compare", { type: "button", hidden: true }, icon("compare"), "Compare with …");
+    this.compare = h("button.tree-button.past-compare", { type: "button" }, icon("compare"), "Compare with …");
     this.now = h("button.tree-button.tree-primary", { type: "button", onclick: () => past.back() }, "Back to now");
     this.told = h("div.past-moment");
     this.where = h("div.past-count");
@@ -85,6 +85,9 @@ export class Bar {
     slider.setAttribute("aria-valuetext", isNow ? "Now" : this.spoken(place));
     this.before.disabled = place <= 0;
     this.after.disabled = this.now.disabled = isNow;
+    this.compare.disabled = isNow || past.level > 0;
+    this.compare.title = isNow ? "First slide back to a moment" : "Beside another moment, or now";
+    this.compare.setAttribute("aria-pressed", String(past.other !== undefined));
     if (document.activeElement !== this.field) this.field.value = isNow ? "" : local(moments.seconds[place]);
     this.told.replaceChildren(...(isNow ? this.live() : this.moment(place)));
     const number = isNow ? "" : `change ${(place + 1).toLocaleString("en")} of ${moments.count.toLocaleString("en")}`;
