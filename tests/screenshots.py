@@ -45,6 +45,26 @@ def look(page: Page, server: Server) -> None:
         page.wait_for_selector(".tp-deleted :is(.tp-lost, .tp-note:not([hidden]))")
 
 
+def look_back(page: Page, server: Server) -> None:
+    """Some that an agent did in a row, and the person after it."""
+    page.wait_for_selector(".act[data-status=live]:not([aria-busy])")
+    if server.request("GET", "/api/state/Reading")[0] == 404:
+        for number in range(1, 13):
+            server.request("PUT", f"/api/state/Reading/{('chapter', 'page')[number % 2]}", str(number).encode())
+        put = "call('PUT', '/api/state/Identity/owner/city', {body: '\"Porto\"', type: 'application/json', headers})"
+        reason = "headers = {'Nola-Reason': encodeURIComponent('We have moved')}"
+        page.evaluate(f"import('/static/nola/tree/api.js').then(({{call}}, {reason}) => {put})")
+    page.wait_for_selector(".act-row:has-text('Porto')")
+    page.keyboard.press("ArrowDown")
+
+
+def look_before_undo(page: Page, server: Server) -> None:
+    """What an undo of all that the agent did in a row would change."""
+    look_back(page, server)
+    page.locator(".act-group .act-undo").first.click()
+    page.wait_for_selector(".chg-dialog .chg-item")
+
+
 def nothing(page: Page, server: Server) -> None: ...
 
 
@@ -56,6 +76,9 @@ SHOTS: list[tuple[str, str, str, int, Act]] = [
     ("panel-light", f"{TREE}#/Preferences/reply_length", "light", 1280, look),
     ("panel-dark", f"{TREE}#/Preferences", "dark", 1280, look),
     ("panel-phone", f"{TREE}#/Preferences/reply_length", "dark", 390, look),
+    ("activity-light", "/admin/activity/", "light", 1280, look_back),
+    ("activity-dark", "/admin/activity/", "dark", 1280, look_back),
+    ("undo-preview", "/admin/activity/", "light", 1280, look_before_undo),
     ("edit-light", "/admin/state/stateentry/Identity/change/", "light", 1280, nothing),
     ("keys-dark", "/admin/state/stateentry/", "dark", 1280, nothing),
     ("history-light", "/admin/state/revision/", "light", 1280, nothing),

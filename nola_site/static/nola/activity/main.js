@@ -19,7 +19,7 @@ const part = (name) => page.querySelector(`[data-part="${name}"]`);
 const app = { me: page.dataset.actor, mayUndo: page.dataset.undo !== undefined, undo: take_back };
 const list = (app.list = new List(part("feed"), part("scroll"), app));
 const filters = new Filters(part("filters"), app.me, open);
-const feed = new Feed({ event: () => soon(), reset: () => open(filters.asked()), status });
+const feed = new Feed({ event: () => soon(), reset: () => filters.read(), status });
 const undos = { all: part("all"), message: part("message") };
 let source;
 let unasked = 0;
@@ -122,7 +122,7 @@ async function look() {
     if (mine.head === undefined) return;
     const entries = await mine.newer();
     if (mine !== source) return;
-    if (!entries) open(filters.asked());
+    if (!entries) filters.read();
     else if (entries.length) arrived(entries);
   } catch (error) {
     if (error instanceof Problem && error.isSignedOut) status("out");
