@@ -175,7 +175,6 @@ function is_run(newer, older, line) {
     newer.source === older.source &&
     newer.info.batch === older.info.batch &&
     !ALONE.has(newer.source) &&
-    newer.at - older.at < PAUSE &&
-    day(newer.at) === day(older.at)
+    newer.at - older.at < PAUSE
   );
 }
