@@ -34,8 +34,8 @@ soak: .venv/.installed-dev ## Kill and crowd it a hundred times (takes minutes)
 	@$(BIN)/python -m tests.soak_feed
 	@$(BIN)/python -m tests.soak_safety
 
-screenshots: .venv/.installed-dev ## Take the pictures of the docs anew
-	@$(BIN)/python -m tests.screenshots
+screenshots: .venv/.installed-dev ## Take the pictures of the docs anew, or some: ONLY="tree home"
+	@$(BIN)/python -m tests.screenshots $(ONLY)
 
 clean: ## Remove what was installed; data stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

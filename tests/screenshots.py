@@ -1,16 +1,40 @@
-"""`make screenshots`: the pictures of the docs, taken from a server with its seeds and a few changes."""
+"""`make screenshots`: the pictures of the docs, all taken from one server; `make screenshots ONLY=tree` takes some.
 
+To add one: a line in SHOTS, with a function that brings the page to where it is to be seen, if it is not there at once.
+What there is to see is in tests/scenario.py.
+"""
+
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.browser import chromium, sign_in
+from tests.scenario import as_person, play, write
 from tests.server import ROOT, Server, running
 
 TREE = "/admin/state/tree/"
+FOLDER = ROOT / "docs" / "images"
+LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("dark", 390)}
 Act = Callable[[Page, Server], None]
+
+
+def nothing(page: Page, server: Server) -> None: ...
+
+
+class Shot(NamedTuple):
+    """Pictures of a page, in each of the looks: docs/images/<name>-<look>.png."""
+
+    name: str
+    path: str
+    act: Act = nothing
+    looks: Sequence[str] = ("light", "dark", "phone")
+
+
+# Bringing a page to where it is to be seen
 
 
 def open_some(page: Page, server: Server) -> None:
@@ -20,7 +44,7 @@ def open_some(page: Page, server: Server) -> None:
     page.keyboard.press("3")
     page.wait_for_selector(".tree-node[aria-label^='accent:']")
     told = "she" if b"they" in server.request("GET", "/api/state/Identity/owner")[1] else "they"
-    server.request("PUT", "/api/state/Identity/owner/pronouns", f'"{told}"'.encode())
+    write(server, "planner", "PUT", "state/Identity/owner/pronouns", told)
     page.wait_for_selector(f"[aria-label='pronouns: text {told}'].tree-fresh")
 
 
@@ -30,8 +54,17 @@ def meet(page: Page, server: Server) -> None:
     page.wait_for_selector(".tree-node[aria-label^='reply_length:']:focus")
     page.keyboard.press("Enter")
     page.locator(".tree-input").fill("as short as you can")
-    server.request("PUT", "/api/state/Preferences/reply_length", b'"never more than a page"')
+    is_first = b"two pages" not in server.request("GET", "/api/state/Preferences")[1]
+    write(server, "planner", "PUT", "state/Preferences/reply_length", "at most two pages" if is_first else "medium")
     page.wait_for_selector(".tree-conflict")
+
+
+def preview(page: Page, server: Server) -> None:
+    """What restoring a checkpoint would change, opened."""
+    page.wait_for_selector(".cp-parts:not([hidden])")
+    for name in ("Preferences", "Context"):
+        page.locator(".cp-key", has_text=name).locator("summary").click()
+    page.wait_for_function("() => document.querySelectorAll('.cp-changes .chg-list').length >= 2")
 
 
 def look(page: Page, server: Server) -> None:
@@ -50,11 +83,9 @@ def look_back(page: Page, server: Server) -> None:
     page.wait_for_selector(".act[data-status=live]:not([aria-busy])")
     if server.request("GET", "/api/state/Reading")[0] == 404:
         for number in range(1, 13):
-            server.request("PUT", f"/api/state/Reading/{('chapter', 'page')[number % 2]}", str(number).encode())
-        put = "call('PUT', '/api/state/Identity/owner/city', {body: '\"Porto\"', type: 'application/json', headers})"
-        reason = "headers = {'Nola-Reason': encodeURIComponent('We have moved')}"
-        page.evaluate(f"import('/static/nola/tree/api.js').then(({{call}}, {reason}) => {put})")
-    page.wait_for_selector(".act-row:has-text('Porto')")
+            write(server, "planner", "PUT", f"state/Reading/{('chapter', 'page')[number % 2]}", number)
+        as_person(page, "Identity/owner/street", "Rua das Flores", "The new flat")
+    page.wait_for_selector(".act-row:has-text('Flores')")
     page.keyboard.press("ArrowDown")
 
 
@@ -65,53 +96,57 @@ def look_before_undo(page: Page, server: Server) -> None:
     page.wait_for_selector(".chg-dialog .chg-item")
 
 
-def nothing(page: Page, server: Server) -> None: ...
+def up_to_date(page: Page, server: Server) -> None:
+    """The first screen, after the person has written something too."""
+    page.wait_for_selector("#home-storage")
+    as_person(page, "Identity/owner/city", "Porto", "We have moved")
+    page.wait_for_selector(".home-events >> text=We have moved")
 
 
-SHOTS: list[tuple[str, str, str, int, Act]] = [
-    ("tree-light", f"{TREE}#/Identity/owner/time_zone", "light", 1280, open_some),
-    ("tree-dark", f"{TREE}#/Identity/owner/time_zone", "dark", 1280, open_some),
-    ("tree-phone", f"{TREE}#/Identity/owner/time_zone", "dark", 390, open_some),
-    ("tree-conflict", f"{TREE}#/Preferences/reply_length", "light", 1280, meet),
-    ("panel-light", f"{TREE}#/Preferences/reply_length", "light", 1280, look),
-    ("panel-dark", f"{TREE}#/Preferences", "dark", 1280, look),
-    ("panel-phone", f"{TREE}#/Preferences/reply_length", "dark", 390, look),
-    ("activity-light", "/admin/activity/", "light", 1280, look_back),
-    ("activity-dark", "/admin/activity/", "dark", 1280, look_back),
-    ("undo-preview", "/admin/activity/", "light", 1280, look_before_undo),
-    ("edit-light", "/admin/state/stateentry/Identity/change/", "light", 1280, nothing),
-    ("keys-dark", "/admin/state/stateentry/", "dark", 1280, nothing),
-    ("history-light", "/admin/state/revision/", "light", 1280, nothing),
-    ("edit-phone", "/admin/state/stateentry/Identity/change/", "dark", 390, nothing),
-]
-CHANGES = [
-    ("Identity/owner/name", b'"Ada"'),
-    ("Identity/owner/time_zone", b'"Europe/London"'),
-    ("Preferences", b'{"theme":{"accent":"violet"},"reply_length":"short"}'),
-    ("Context/tasks/0", b'{"title":"Plan the reading group","due":"2026-12-01","done":false}'),
-    ("Preferences/reply_length", b'"medium"'),
-    ("Preferences", b'{"theme":{"accent":"violet"},"reply_length":"medium, with examples","greeting":"short"}'),
-    ("Preferences", b'{"theme":{"accent":"violet"},"reply_length":"medium, with examples"}'),
+SHOTS = [
+    Shot("home", "/admin/", up_to_date),
+    Shot("tree", f"{TREE}#/Identity/owner/time_zone", open_some),
+    Shot("tree-conflict", f"{TREE}#/Preferences/reply_length", meet),
+    Shot("panel", f"{TREE}#/Preferences/reply_length", look),
+    Shot("activity", "/admin/activity/", look_back, ("light", "dark")),
+    Shot("undo-preview", "/admin/activity/", look_before_undo, ("light",)),
+    Shot("restore", "/admin/checkpoints/before-the-trip/", preview),
+    Shot("checkpoints", "/admin/checkpoints/", looks=("light", "phone")),
+    Shot("edit", "/admin/state/stateentry/Identity/change/", looks=("light", "phone")),
+    Shot("keys", "/admin/state/stateentry/", looks=("dark",)),
+    Shot("history", "/admin/state/revision/", looks=("light",)),
 ]
 
 
-def main() -> None:
-    folder = ROOT / "docs" / "images"
-    folder.mkdir(exist_ok=True)
+def take(browser: Browser, server: Server, shot: Shot, look: str, session: object) -> None:
+    scheme, width = LOOKS[look]
+    context = browser.new_context(
+        base_url=f"http://127.0.0.1:{server.port}",
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+        storage_state=session,
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(shot.path)
+    shot.act(page, server)
+    page.evaluate("document.fonts.ready")
+    page.screenshot(path=FOLDER / f"{shot.name}-{look}.png", animations="disabled")
+    context.close()
+
+
+def main(only: Sequence[str]) -> None:
+    FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, running(Path(scratch) / "data") as server, chromium() as browser:
-        for path, body in CHANGES:
-            server.request("PUT", f"/api/state/{path}", body)
-        for name, path, scheme, width, act in SHOTS:
-            context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-            page = context.new_page()
-            sign_in(page, server)
-            page.goto(f"http://127.0.0.1:{server.port}{path}")
-            page.wait_for_load_state("load")
-            act(page, server)
-            page.wait_for_timeout(400)
-            page.screenshot(path=folder / f"{name}.png")
-            context.close()
+        play(server)
+        context = browser.new_context()
+        sign_in(context.new_page(), server)
+        session = context.storage_state()
+        for shot in SHOTS:
+            for look in shot.looks if not only or shot.name in only else ():
+                take(browser, server, shot, look, session)
+                sys.stdout.write(f"docs/images/{shot.name}-{look}.png\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -97,7 +97,10 @@ def test_a_restore_of_all_is_undone_from_its_message(page, server):
     page.wait_for_selector("text=All keys are as in this checkpoint")
 
     page.get_by_role("button", name="Undo").click()
-    page.wait_for_selector("text=The restore is taken back")
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".chg-list").first.wait_for()
+    dialog.get_by_role("button", name="Undo").click()
+    page.wait_for_selector("text=Restoring would change")
     assert (stored(server, "/Whole"), stored(server, "/Later")) == ({"n": 2}, "new")
 
 

@@ -1,6 +1,7 @@
 // The page of one checkpoint: the keys that restoring would change, each with its changes, and which of them to take.
 
 import { patches_of, told } from "../changes/changes.js";
+import { undo } from "../changes/undo.js";
 import { call } from "../tree/api.js";
 import { count, h } from "../tree/dom.js";
 import { member, parse, plain, tokensOf } from "../tree/json.js";
@@ -180,6 +181,16 @@ form.addEventListener("submit", () => {
   form.append(h("input", { type: "hidden", name: "keys", value: JSON.stringify(taken) }));
 });
 form.elements.parts?.addEventListener("change", update);
+
+/** The button that a restore leaves shows first what an undo would change, and what is in its way. */
+for (const left of document.querySelectorAll(`form[action="${page.dataset.undo}"]`)) {
+  left.onsubmit = async (event) => {
+    event.preventDefault();
+    const { batch, revision } = left.elements;
+    const what = batch ? { batch: batch.value } : { revision: Number(revision.value) };
+    if (await undo(what, { title: "Undo this restore" })) location.reload();
+  };
+}
 
 const would = JSON.parse(document.getElementById("cp-would").textContent);
 if (would.length) keys = new Keys(would);
