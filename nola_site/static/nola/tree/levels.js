@@ -34,15 +34,9 @@ export class Levels {
 
   /** Something else is shown: at a level, nothing else on the page may tell more than it. */
   shown() {
-    const { activity, memory } = this.app;
-    const isSeen = this.page.dataset.seen !== undefined;
-    if (isSeen) {
-      activity.list.replaceChildren();
-      this.isHushed = true;
-    } else if (this.isHushed) {
-      this.isHushed = false;
-      activity.open(memory.revision).catch(() => {});
-    }
+    const { aside } = this.app.panel; // who wrote what, history and activity tell values in full
+    if (this.page.dataset.seen !== undefined) aside.remove();
+    else if (!aside.isConnected) this.page.querySelector(".tree-body").append(aside);
     this.tell();
     this.later(REST);
   }

@@ -54,7 +54,7 @@ app.memory = new Memory(app.tree, app.feed, me, {
   applied,
   waiting: () => status("lost"),
   missed: (event) => {
-    if (!page.dataset.seen) app.activity.add(event);
+    app.activity.add(event);
     app.past.moments.add(event);
     app.past.missed(event);
   },
@@ -346,7 +346,7 @@ async function start() {
   await app.past.follow();
   await to_hash();
   if (!app.view.current) app.view.focus(app.tree.root.kids[0], { take: false });
-  if (!page.dataset.seen) app.activity.open(app.memory.revision).catch(() => {});
+  app.activity.open(app.memory.revision).catch(() => {});
   app.levels.later(0);
 }
 

@@ -23,7 +23,7 @@ export class Past {
     this.listeners = [];
     this.bar = new Bar(this, page);
     this.banner = page.querySelector("[data-part=banner]");
-    app.tools.isOff = (name) => this.isOn && !READING.has(name);
+    app.tools.isOff = (name) => this.isOn && (!READING.has(name) || (name === "history" && this.level > 0));
     document.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -259,7 +259,7 @@ export class Past {
 
   /** Whether a command would change something, which cannot be done here; then it is said why. */
   refuses(name) {
-    if (!this.isOn || READING.has(name)) return false;
+    if (!this.app.tools.isOff(name)) return false;
     this.app.mine.say(`${this.why} cannot be edited.`, [[this.level ? "Show all, as it is now" : "Back to now", () => this.back()]]);
     return true;
   }
