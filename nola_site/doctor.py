@@ -132,6 +132,7 @@ def _database(database: Path, progress: Progress) -> Iterator[Finding]:
         yield from _texts()
         yield from _head(head)
         yield from _growth()
+        yield from _receipts()
 
 
 def _guards() -> Iterator[Finding]:

@@ -59,7 +59,8 @@ def test_an_import_into_an_empty_directory_gives_an_equal_store(source, archive,
     assert contents(there) == contents(source)
     assert indexed(there) == indexed(source) == [row[0] for row in contents(there)["conversation_history"]]
     with running(there) as server:
-        assert manage(there, "doctor").returncode == 0
+        checked = manage(there, "doctor")
+        assert (checked.returncode, "receipts: 1 with" in checked.stdout) == (0, True)
         assert server.request("GET", "/api/state/Scalar?at=13")[1] == b'"again"'
         assert server.request("PUT", "/api/state/After", b"1")[2]["nola-revision"] == "33"
         [receipt] = json.loads(server.request("GET", "/api/context/receipts")[1])["receipts"]
