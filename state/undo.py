@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
@@ -20,6 +21,7 @@ from state.revisions import Source
 
 MOST = 10_000  # revisions undone at once
 MOST_WORK = 1_000_000  # operations that are looked at for one key, in all
+LONGEST = 10.0  # seconds that one key may take: whoever asks waits for the answer
 TOO_MUCH = (
     "what is to be undone of {!r} lies among so many later changes of the same parts that it would take too long;"
     " undo it in several parts, the newest first"
@@ -103,7 +105,7 @@ def of_key(undoing: Undoing) -> tuple[Edit, list[Met]]:
     ops: list[Op] = []
     met: list[Met] = []
     over: list[Later] = []
-    work = 0
+    work, until = 0, time.monotonic() + LONGEST
     log = reversed(merges.changes_since(key, was, undoing.changes[-1].revision_id - 1))
     for is_undone, run in groupby(log, lambda change: change.revision_id in revisions):
         changes = list(run)
@@ -111,7 +113,7 @@ def of_key(undoing: Undoing) -> tuple[Edit, list[Met]]:
             inverse = [op for change in changes for op in change.inverse]
             near = merges.related(inverse, over)
             work += len(near) + len(over) // 20
-            if work > MOST_WORK:
+            if work > MOST_WORK or time.monotonic() > until:
                 raise CannotUndo(TOO_MUCH.format(key))
             by = {id(op): change.revision_id for change in changes for op in change.inverse}
             back, clashes = merges.carry(key, inverse, near, document, prefer=undoing.prefer, undoing=by)

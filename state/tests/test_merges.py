@@ -159,11 +159,12 @@ def test_undo_of_much_looks_only_at_what_has_to_do_with_it(monkeypatch):
     assert sizes == []
 
 
-def test_undo_that_would_take_too_long_is_refused_with_the_way_out(agent, monkeypatch):
+@pytest.mark.parametrize(("bound", "value"), [("MOST_WORK", 50), ("LONGEST", -1.0)])
+def test_undo_that_would_take_too_long_is_refused_with_the_way_out(agent, monkeypatch, bound, value):
     store.put(Address("L"), jsontext.document([]), BOB)
     for number in range(20):
         store.put(Address("L", (str(number),)), jsontext.document(number), ADA if number % 2 else BOB)
-    monkeypatch.setattr(undo, "MOST_WORK", 50)
+    monkeypatch.setattr(undo, bound, value)
 
     response = agent.post("/api/undo", {"actor": ADA.actor}, content_type="application/json")
 
