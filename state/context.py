@@ -14,7 +14,7 @@ each time by characters per weight, the least first: of equal weights the small 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-LARGE = 4000  # characters
+LARGE = 8000  # characters: more than the budget that is usual, 2,000 tokens
 
 
 class Form(NamedTuple):
