@@ -4,6 +4,7 @@ To add one: a line in SHOTS, with a function that brings the page to where it is
 What there is to see is in tests/scenario.py.
 """
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from tests.scenario import as_person, play, write
 from tests.server import ROOT, Server, running
 
 TREE = "/admin/state/tree/"
+CONTEXT = "/admin/context/#budget=460&conversation=next-meeting&q=group"
 FOLDER = ROOT / "docs" / "images"
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("dark", 390)}
 Act = Callable[[Page, Server], None]
@@ -96,6 +98,45 @@ def look_before_undo(page: Page, server: Server) -> None:
     page.wait_for_selector(".chg-dialog .chg-item")
 
 
+def slide_back(page: Page, server: Server) -> None:
+    """The tree as it was when the reading group had no day yet."""
+    page.wait_for_selector("[data-status=live]")
+    page.wait_for_selector(".tree-node:focus")
+    page.keyboard.press("h")
+    page.wait_for_function("document.activeElement.matches('.past-slider:enabled')")
+    at = json.loads(server.request("GET", "/api/history/Preferences")[1])["revisions"][-1]["revision"] + 1
+    page.evaluate("hash => (location.hash = hash)", f"#/Context/tasks/0&at={at}")
+    page.wait_for_selector(f"#nola-tree[data-past='{at}']")
+    page.locator(".tree-node").first.focus()
+    page.keyboard.press("3")
+    page.wait_for_selector(".tree-node[aria-label^='accent:']")
+
+
+def compare(page: Page, server: Server) -> None:
+    """That moment beside now."""
+    slide_back(page, server)
+    page.click(".past-compare")
+    page.wait_for_selector(".past-cmp-differs")
+
+
+def at_a_level(page: Page, server: Server) -> None:
+    """What an agent sees at level 1."""
+    page.wait_for_selector("[data-status=live]")
+    page.wait_for_selector(".tree-node:focus")
+    page.click(".lv-button >> text=L1")
+    page.wait_for_selector("#nola-tree[data-seen='1']")
+
+
+def assembled(page: Page, server: Server) -> None:
+    """A context with all its parts."""
+    said = ["Who is coming to the reading group?", "Ada, Grace and Alan; Mary has not answered yet.", "Ask Mary again."]
+    if server.request("GET", "/api/conversations/next-meeting")[0] == 404:
+        messages = [{"speaker": "assistant" if n == 1 else "user", "message": text} for n, text in enumerate(said)]
+        write(server, "planner", "POST", "conversations/next-meeting/messages", messages)
+        page.reload()
+    page.wait_for_selector("[data-part=result]:not([aria-busy])")
+
+
 def up_to_date(page: Page, server: Server) -> None:
     """The first screen, after the person has written something too."""
     page.wait_for_selector("#home-storage")
@@ -110,6 +151,10 @@ SHOTS = [
     Shot("panel", f"{TREE}#/Preferences/reply_length", look),
     Shot("activity", "/admin/activity/", look_back, ("light", "dark")),
     Shot("undo-preview", "/admin/activity/", look_before_undo, ("light",)),
+    Shot("past", f"{TREE}#/Context/tasks/0", slide_back),
+    Shot("compare", f"{TREE}#/Context/tasks/0", compare, ("light",)),
+    Shot("level", f"{TREE}#/Identity/about", at_a_level, ("dark",)),
+    Shot("context", CONTEXT, assembled, ("light", "dark")),
     Shot("restore", "/admin/checkpoints/before-the-trip/", preview),
     Shot("checkpoints", "/admin/checkpoints/", looks=("light", "phone")),
     Shot("edit", "/admin/state/stateentry/Identity/change/", looks=("light", "phone")),
@@ -124,6 +169,7 @@ def take(browser: Browser, server: Server, shot: Shot, look: str, session: objec
         base_url=f"http://127.0.0.1:{server.port}",
         viewport={"width": width, "height": 800},
         color_scheme=scheme,
+        timezone_id="Europe/Prague",  # that of the server
         storage_state=session,
         reduced_motion="reduce",
     )

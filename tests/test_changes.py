@@ -68,6 +68,24 @@ def test_places_stand_as_a_tree_with_what_was_and_what_is(blank):
     assert "new key" in blank.locator(".chg-part").last.inner_text()
 
 
+def test_a_place_that_is_set_again_and_again_is_told_once(blank):
+    ops = [
+        {"op": "replace", "path": "/a", "value": 2, "was": 3},
+        {"op": "replace", "path": "/b", "value": [1], "was": [2]},
+        {"op": "replace", "path": "/a", "value": 1, "was": 2},
+        {"op": "replace", "path": "/b/0", "value": 9, "was": 1},
+        {"op": "replace", "path": "/b", "value": [0], "was": [9]},
+        {"op": "replace", "path": "/c", "value": 5, "was": 4},
+        {"op": "replace", "path": "/c", "value": 4, "was": 5},
+    ]
+
+    show(blank, {"K": ops})
+
+    assert blank.locator(".chg-key").inner_text().split("\n") == ["K", "4 places"]
+    assert lines(blank)[0] == "a 3 became → 1"
+    assert "c" not in [line.split()[0] for line in lines(blank)]
+
+
 def test_numbers_are_shown_as_they_are_stored(blank):
     show(blank, '{"N":[{"op":"replace","path":"/n","value":12345678901234567890,"was":1.0}]}')
 

@@ -3,7 +3,7 @@
 
 import { count, h } from "../tree/dom.js";
 import { op_of } from "../tree/feed.js";
-import { pointerOf, tokensOf } from "../tree/json.js";
+import { pointerOf, tokensOf, write } from "../tree/json.js";
 import { between, worth } from "./values.js";
 
 const TREE = "/admin/state/tree/";
@@ -29,7 +29,7 @@ export function href(tokens) {
  *  are not named; `at` are the tokens of a node that the operations begin at, which is not named either. */
 export function told(patches, { reveal, most = MOST, first = most, heads: has_heads = true, at } = {}) {
   const element = h("div.chg");
-  const left = patches.filter(([, ops]) => ops.length).map(([key, ops]) => [key, [...ops]]);
+  const left = patches.map(([key, ops]) => [key, net(ops)]).filter(([, ops]) => ops.length);
   const total = left.reduce((sum, [, ops]) => sum + ops.length, 0);
   if (!total) element.append(h("p.chg-none", {}, "Nothing changes."));
   const heads = new Map(at || !has_heads ? [] : left.map(([key, ops]) => [key, amount(ops)]));
@@ -59,6 +59,25 @@ export function told(patches, { reveal, most = MOST, first = most, heads: has_he
   };
   more(first);
   return element;
+}
+
+/** The operations, with those that set one place again and again told as one: what was there first, and what is last. */
+function net(ops) {
+  const found = [];
+  const last = new Map(); // path → its place in `found`, until something that lies in it or around it is changed
+  for (const op of ops) {
+    const before = last.get(op.path);
+    if (op.op === "replace" && before !== undefined) {
+      found[before] = { ...found[before], value: op.value };
+      continue;
+    }
+    if (op.op !== "replace") last.clear(); // what comes or goes may move the rest
+    for (const path of last.keys())
+      if (path.startsWith(`${op.path}/`) || op.path.startsWith(`${path}/`)) last.delete(path);
+    if (op.op === "replace") last.set(op.path, found.length);
+    found.push(op);
+  }
+  return found.filter((op) => op.op !== "replace" || !op.was || write(op.was) !== write(op.value));
 }
 
 function of_key(key, ops, head, reveal, at = [key]) {
