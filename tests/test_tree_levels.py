@@ -14,6 +14,7 @@ PROFILE = {
     "level_2": {"name": "Ada L. 👩‍🚀", "notes": ["é", 1]},
     "level_3": f"Ada Lovelace, {SECRET}",
     "talks": [{"level_3": SECRET}, {"level_1": "shallow", "level_2": f"deeper {SECRET}"}, {"plain": True}],
+    "limits": {"level_1": ["a"], "level_2": ["a", {"b": 1}], "level_3": {"a": 1}},
     SECRET: {"level_3": "deep"},
 }
 

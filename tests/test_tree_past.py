@@ -5,6 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.browser import sign_in
+from tests.server import manage, running
 from tests.tree import focused, item, open_tree, patch, rows_of, shown, stored, value, write
 
 SHOWS = "at => document.getElementById('nola-tree').dataset.past === at"
@@ -96,7 +98,7 @@ def test_the_newest_wish_wins_however_fast_the_slider_is(page, server, story):
             page.keyboard.press("ArrowLeft")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
-    wanted = page.locator(".past-slider").input_value()
+    wanted = page.locator(".past-bar .past-slider").input_value()
     revision = page.evaluate(
         "async (place) => (await import('/static/nola/tree/main.js')).app.past.moments.revisions[place]", int(wanted)
     )
@@ -210,7 +212,7 @@ def test_a_link_leads_to_a_moment_and_back_leads_out_of_it(page, server, story):
 
     open_tree(page, "/Story")
     page.keyboard.press("h")
-    page.wait_for_selector(".past-slider:enabled")
+    page.wait_for_selector(".past-bar .past-slider:enabled")
     page.keyboard.press("ArrowLeft")
     go(page, head(server))
     page.go_back()
@@ -249,3 +251,31 @@ def test_a_time_leads_to_the_change_before_it(page, server, story):
     page.locator(".past-field").press("Enter")
     page.wait_for_selector(".tree-message >> text=That is still to come")
     go(page, None)
+
+
+def test_a_moment_that_a_backup_put_back_took_away_is_told_and_stepped_over(browser, tmp_path, problems):
+    data = tmp_path / "data"
+    with running(data) as server:
+        write(server, "PUT", "/Kept", "before")
+        assert manage(data, "backup").returncode == 0
+        [file] = data.glob("backups/*.sqlite3*")
+        kept = head(server)
+        write(server, "PUT", "/Kept", "lost")
+        lost = head(server)
+        assert manage(data, "restorebackup", str(file), "--yes").returncode == 0
+        write(server, "PUT", "/Kept", "after")
+        context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}")
+        page = context.new_page()
+        sign_in(page, server)
+
+        page.goto(f"/admin/state/tree/#/Kept&at={lost}")
+
+        page.wait_for_selector(f".tree-message >> text=Change {lost} is gone")
+        go(page, kept)
+        assert value(page, "Kept").inner_text() == "before"
+        page.locator(".past-bar .past-slider").press("ArrowRight")
+        go(page, head(server))
+        assert value(page, "Kept").inner_text() == "after"
+        page.locator(".past-bar .past-slider").press("ArrowLeft")
+        go(page, kept)
+        context.close()

@@ -141,6 +141,7 @@ export class Tree {
   become(node, value) {
     for (const kid of [...(node.kids ?? [])]) this.lose(kid, node);
     node.set(value);
+    for (const kid of node.kids ?? []) this.on.inserted(kid);
     this.on.changed(node);
   }
 

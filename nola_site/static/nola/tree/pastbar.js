@@ -30,8 +30,9 @@ export class Bar {
     this.slider.onkeydown = (event) => this.key(event);
     this.field = h("input.past-field", { type: "datetime-local", step: 1, "aria-label": "Go to a time" });
     this.jump = h("form.past-jump", { onsubmit: (event) => this.go(event) }, this.field, h("button.tree-button", {}, "Go"));
-    this.compare = h("button.tree-button.past-compare", { type: "button" }, icon("compare"), "Compare with …");
+    this.compare = h("button.tree-button.past-compare", { type: "button" }, icon("compare"), h("span", {}, "Compare with …"));
     this.now = h("button.tree-button.tree-primary", { type: "button", onclick: () => past.back() }, "Back to now");
+    this.compare.setAttribute("aria-label", "Compare with another moment");
     this.told = h("div.past-moment");
     this.where = h("div.past-count");
   }
