@@ -80,6 +80,38 @@ def look(page: Page, server: Server) -> None:
         page.wait_for_selector(".tp-deleted :is(.tp-lost, .tp-note:not([hidden]))")
 
 
+def slide_back(page: Page, server: Server) -> None:
+    """The tree as it was two changes ago."""
+    page.wait_for_selector("[data-status=live]")
+    page.wait_for_selector(".tree-node:focus")
+    page.keyboard.press("3")
+    page.keyboard.press("h")
+    page.wait_for_selector(".past-slider:enabled:focus")
+    page.keyboard.press("ArrowLeft")
+    revision = page.wait_for_selector("[data-past]").get_attribute("data-past")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(f"[data-past]:not([data-past='{revision}']) .past-badge")
+
+
+def compare(page: Page, server: Server) -> None:
+    """What has changed in the last changes, side by side."""
+    slide_back(page, server)
+    revision = page.get_attribute("#nola-tree", "data-past")
+    page.keyboard.press("PageUp")
+    page.wait_for_selector(f"[data-past]:not([data-past='{revision}'])")
+    page.click(".past-compare")
+    page.wait_for_selector("[data-compared] .past-cmp-differs")
+
+
+def at_level(page: Page, server: Server) -> None:
+    """The tree as the model sees it at level 2."""
+    page.wait_for_selector("[data-status=live]")
+    page.wait_for_selector(".tree-node:focus")
+    page.keyboard.press("3")
+    page.click(".lv-button >> text=L2")
+    page.wait_for_selector("[data-seen='2'] .tree-row[data-tokens]")
+
+
 def look_back(page: Page, server: Server) -> None:
     """Some that an agent did in a row, and the person after it."""
     page.wait_for_selector(".act[data-status=live]:not([aria-busy])")
@@ -149,6 +181,9 @@ SHOTS = [
     Shot("tree", f"{TREE}#/Identity/owner/time_zone", open_some),
     Shot("tree-conflict", f"{TREE}#/Preferences/reply_length", meet),
     Shot("panel", f"{TREE}#/Preferences/reply_length", look),
+    Shot("past", f"{TREE}#/Preferences/reply_length", slide_back),
+    Shot("compare", f"{TREE}#/Preferences/reply_length", compare, ("light", "phone")),
+    Shot("levels", f"{TREE}#/Identity/about", at_level, ("dark",)),
     Shot("activity", "/admin/activity/", look_back, ("light", "dark")),
     Shot("undo-preview", "/admin/activity/", look_before_undo, ("light",)),
     Shot("past", f"{TREE}#/Context/tasks/0", slide_back),
