@@ -4,7 +4,6 @@ To add one: a line in SHOTS, with a function that brings the page to where it is
 What there is to see is in tests/scenario.py.
 """
 
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -130,35 +129,6 @@ def look_before_undo(page: Page, server: Server) -> None:
     page.wait_for_selector(".chg-dialog .chg-item")
 
 
-def slide_back(page: Page, server: Server) -> None:
-    """The tree as it was when the reading group had no day yet."""
-    page.wait_for_selector("[data-status=live]")
-    page.wait_for_selector(".tree-node:focus")
-    page.keyboard.press("h")
-    page.wait_for_function("document.activeElement.matches('.past-slider:enabled')")
-    at = json.loads(server.request("GET", "/api/history/Preferences")[1])["revisions"][-1]["revision"] + 1
-    page.evaluate("hash => (location.hash = hash)", f"#/Context/tasks/0&at={at}")
-    page.wait_for_selector(f"#nola-tree[data-past='{at}']")
-    page.locator(".tree-node").first.focus()
-    page.keyboard.press("3")
-    page.wait_for_selector(".tree-node[aria-label^='accent:']")
-
-
-def compare(page: Page, server: Server) -> None:
-    """That moment beside now."""
-    slide_back(page, server)
-    page.click(".past-compare")
-    page.wait_for_selector(".past-cmp-differs")
-
-
-def at_a_level(page: Page, server: Server) -> None:
-    """What an agent sees at level 1."""
-    page.wait_for_selector("[data-status=live]")
-    page.wait_for_selector(".tree-node:focus")
-    page.click(".lv-button >> text=L1")
-    page.wait_for_selector("#nola-tree[data-seen='1']")
-
-
 def assembled(page: Page, server: Server) -> None:
     """A context with all its parts."""
     said = ["Who is coming to the reading group?", "Ada, Grace and Alan; Mary has not answered yet.", "Ask Mary again."]
@@ -186,9 +156,6 @@ SHOTS = [
     Shot("levels", f"{TREE}#/Identity/about", at_level, ("dark",)),
     Shot("activity", "/admin/activity/", look_back, ("light", "dark")),
     Shot("undo-preview", "/admin/activity/", look_before_undo, ("light",)),
-    Shot("past", f"{TREE}#/Context/tasks/0", slide_back),
-    Shot("compare", f"{TREE}#/Context/tasks/0", compare, ("light",)),
-    Shot("level", f"{TREE}#/Identity/about", at_a_level, ("dark",)),
     Shot("context", CONTEXT, assembled, ("light", "dark")),
     Shot("restore", "/admin/checkpoints/before-the-trip/", preview),
     Shot("checkpoints", "/admin/checkpoints/", looks=("light", "phone")),

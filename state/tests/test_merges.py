@@ -82,7 +82,7 @@ def test_a_write_on_a_base_is_what_the_rule_says_or_changes_nothing(document, da
     try:
         expected = patches.replay(copy.deepcopy(theirs), copy.deepcopy(rebase(ops, over, document)))
     except Conflict:  # both made an object under one name; nothing of either side is missing
-        assert written.revision == before + 1
+        assert written.revision == before + (text != jsontext.dump(theirs))  # theirs may have all of mine already
         return
     assert text == jsontext.dump(expected)
 
