@@ -38,6 +38,7 @@ def open_checkpoint(page, name, *choose):
 def look(page, key):
     """The changes of a key, opened if they are not."""
     row = page.locator(".cp-key", has=page.locator("strong", has_text=re.compile(f"^{re.escape(key)}$")))
+    row.wait_for()
     if row.locator("details[open]").count() == 0:
         row.locator("summary").click()
     row.locator(".chg-list").first.wait_for()
