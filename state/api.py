@@ -150,6 +150,8 @@ def restore_state(request: HttpRequest, body: Restore | list[Any]) -> HttpRespon
     if not contents.parts or wanted.keys is not None or wanted.pointer is not None:
         return run(plan, author, wanted.dry_run, checkpoints.restore, with_was=with_was)
     author = replace(author, info={**author.info, "batch": uuid.uuid4().hex})
+    if not wanted.dry_run:
+        checkpoints.keep_before(plan)
     with transaction.atomic():
         response = run(plan, author, wanted.dry_run, checkpoints.restore, with_was=with_was)
         counts: dict[str, JSONValue] = {**checkpoints.restore_parts(contents, None if wanted.dry_run else author)}

@@ -130,16 +130,21 @@ def _keys() -> set[str]:
     return set(StateEntry.objects.values_list("pk", flat=True))
 
 
-def restore(planned: Callable[[], Sequence[Planned]], author: Author) -> Written:
-    """Do what was planned, as one revision, after an automatic checkpoint; neither, if nothing would change."""
+def keep_before(planned: Callable[[], Sequence[Planned]]) -> None:
+    """An automatic checkpoint, if something would change. Outside of a transaction: in one all writers would wait."""
     if any(one.forward for one in planned()):
         checkpoint_files.automatic("before restore")
+
+
+def restore(planned: Callable[[], Sequence[Planned]], author: Author) -> Written:
+    """Do what was planned, as one revision, after an automatic checkpoint; neither, if nothing would change."""
+    keep_before(planned)
     return store.commit(planned, author)
 
 
 def restore_all(contents: Contents, planned: Callable[[], Sequence[Planned]], author: Author) -> Restored:
     """The same, and bring back what is missing of conversations: in revisions of their own that share a batch."""
-    checkpoint_files.automatic("before restore")  # first: inside the transaction all writers would wait for it
+    keep_before(planned)
     batch = uuid.uuid4().hex
     author = replace(author, info={**author.info, "batch": batch})
     with transaction.atomic():

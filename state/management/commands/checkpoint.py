@@ -1,10 +1,8 @@
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from access.actors import cli_actor
 from state import checkpoint_files, checkpoints, edits, files, header, jsontext, paths, store
@@ -126,11 +124,11 @@ class Command(BaseCommand):
             self.stdout.write(f"{count} {what} are missing, and come back")
         if dry_run or not (patches or any(back.values())) or not (yes or self._agreed(contents, patches)):
             return
-        author = Author(cli_actor(), Source.RESTORE, info={"checkpoint": found.name, "batch": uuid.uuid4().hex})
-        with transaction.atomic():
+        author = Author(cli_actor(), Source.RESTORE, info={"checkpoint": found.name})
+        if is_whole:
+            written = checkpoints.restore_all(contents, plan, author).written
+        else:
             written = checkpoints.restore(plan, author)
-            if is_whole:
-                checkpoints.restore_parts(contents, author)
         self.stdout.write(f"Revision {store.head()} restored {len(written.changed)} keys. To take it back: undo it.")
 
     def do_prune(self, **_: Any) -> None:
