@@ -23,8 +23,21 @@ const feed = new Feed({ event: () => soon(), reset: () => filters.read(), status
 const undos = { all: part("all"), message: part("message") };
 let source;
 let unasked = 0;
+let isRefused = false;
 
+/** What the feed says. A stream that was opened before the session ended lives on for a while: it says nothing of a
+ *  sign-in that was refused, until it breaks, or a read is answered. */
 function status(what) {
+  if (what !== "live") isRefused = false;
+  if (!isRefused) say(what);
+}
+
+function refused() {
+  isRefused = true;
+  say("out");
+}
+
+function say(what) {
   page.dataset.status = what;
   part("status").textContent = STATUS[what];
   part("out").hidden = what !== "out";
@@ -61,6 +74,7 @@ async function older() {
   try {
     do {
       const entries = await mine.older();
+      if (isRefused) status("wait"); // signed in again
       if (mine !== source) return;
       for (const { actor } of entries) filters.know(actor);
       list.append(entries);
@@ -81,7 +95,7 @@ function is_near() {
 }
 
 function failed(error) {
-  if (error instanceof Problem && error.isSignedOut) status("out");
+  if (error instanceof Problem && error.isSignedOut) refused();
   part("failed").hidden = false;
   part("failed").querySelector("p").textContent = reason(error);
   part("failed").querySelector("button").onclick = older;
@@ -125,7 +139,7 @@ async function look() {
     if (!entries) filters.read();
     else if (entries.length) arrived(entries);
   } catch (error) {
-    if (error instanceof Problem && error.isSignedOut) status("out");
+    if (error instanceof Problem && error.isSignedOut) refused();
     else if (mine === source) mine.isBehind = true;
   } finally {
     gathering = undefined;
