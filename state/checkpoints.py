@@ -132,7 +132,7 @@ def _keys() -> set[str]:
 
 def keep_before(planned: Callable[[], Sequence[Planned]]) -> None:
     """An automatic checkpoint, if something would change. Outside of a transaction: in one all writers would wait."""
-    if any(one.forward for one in planned()):
+    if store.head() and any(one.forward for one in planned()):
         checkpoint_files.automatic("before restore")
 
 

@@ -31,6 +31,12 @@ def test_a_deleted_key_comes_back_from_its_seed(seeded):
     assert (Revision.objects.first().source, Revision.objects.first().info) == ("restore", {"checkpoint": "identity"})
 
 
+def test_a_memory_that_was_never_written_to_can_be_restored(agent):
+    response = restore(agent, {"checkpoint": "identity"})
+
+    assert (response.status_code, response.json()) == (200, {"revision": 1, "changed": ["Identity"]})
+
+
 def test_a_restore_leaves_other_keys_alone(seeded):
     seeded.put("/api/state/Mine", "1", content_type=JSON)
     seeded.put("/api/state/Persona/preferences/units", '"imperial"', content_type=JSON)
