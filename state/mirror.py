@@ -51,13 +51,14 @@ class Run:
 
     `names` and `keys` pick files and keys, None for all; `links` has the keys of files that are named otherwise. `ask`
     is asked, with how many keys and files would go, whether deletions are carried over; None for no. `spared` are files
-    that are being written just now, or were there a moment ago.
+    that are being written just now, or were there a moment ago. A folder that is not there is made, if `makes`.
     """
 
     actor: str
     folder: Path
     pushes: bool = True
     pulls: bool = True
+    makes: bool = True
     names: Sequence[str] | None = None
     keys: Sequence[str] | None = None
     links: Mapping[str, str] = field(default_factory=dict)
@@ -117,8 +118,8 @@ def _check_folder(one: Run) -> None:
     folder = one.folder
     if folder.exists() and not folder.is_dir():
         raise NoFolder(f"the folder {printable(folder)} is a file")
-    if not folder.exists() and not one.pulls:
-        raise NoFolder(f"the folder {printable(folder)} is not there")
+    if not folder.exists() and not (one.pulls and one.makes):
+        raise NoFolder(f"the folder {printable(folder)} is not there; nothing is deleted in Nola")
     for kept in (settings.NOLA_DB_DIR, settings.NOLA_CHECKPOINT_DIR, settings.NOLA_BACKUP_DIR, settings.NOLA_SEED_DIR):
         if folder.resolve().is_relative_to(Path(kept).resolve()):
             raise NoFolder(f"in {printable(folder)} Nola keeps files of its own; choose another folder")

@@ -36,7 +36,7 @@ class Watch:
     """Goes on after a first sync, whose report tells what stands. `tell` hears what is done and what newly stands."""
 
     def __init__(self, one: Run, report: Report, tell: Tell) -> None:
-        self.one, self.tell = replace(one, ask=None), tell
+        self.one, self.tell = replace(one, ask=None, makes=False), tell
         self.told = {_key(finding) for finding in report.findings if finding.category in STANDING}
         self.synced: Stamps = {}  # of the files, as the last sync may have read them
         self.before: Stamps = {}  # as of the last look
@@ -112,7 +112,7 @@ def _stamps(folder: Path) -> Stamps:
                     if mirrorfiles.is_ours(entry.name):
                         found[mirrorfiles.normal(entry.name)] = mirrorfiles.stamp_of(entry.stat(follow_symlinks=False))
     except FileNotFoundError:
-        raise NoFolder(f"the folder {printable(folder)} is gone; nothing is deleted in Nola") from None
+        raise NoFolder(f"the folder {printable(folder)} is not there; nothing is deleted in Nola") from None
     return found
 
 

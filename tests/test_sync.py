@@ -169,11 +169,13 @@ def test_watch_stops_when_its_folder_is_gone(server, tmp_path):
     put(server, "Seen", {"title": "a"})
 
     with watching(server.data, folder) as watch:
+        put(server, "Seen", {"title": "b"})
+        wait_for(watch, "updated: Seen.json: brought up to date")
         folder.rename(tmp_path / "elsewhere")
-        wait_for(watch, "is gone; nothing is deleted in Nola")
+        wait_for(watch, "is not there; nothing is deleted in Nola")
 
         assert watch.wait() != 0
-    assert get(server, "Seen") == {"title": "a"}
+    assert get(server, "Seen") == {"title": "b"}
     assert not folder.exists()
 
 

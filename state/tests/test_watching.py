@@ -181,7 +181,7 @@ def test_what_cannot_be_done_now_is_told_once_and_done_later(watched, told, monk
 def test_a_folder_that_is_gone_ends_it(watched, tmp_path):
     watched.folder.rename(tmp_path / "elsewhere")
 
-    with pytest.raises(NoFolder, match="is gone; nothing is deleted in Nola"):
+    with pytest.raises(NoFolder, match="is not there; nothing is deleted in Nola"):
         watched.look(1)
 
 
