@@ -143,7 +143,7 @@ def read_blame(request: HttpRequest, address: str) -> HttpResponse:
     )
 
 
-def _author(author: authors.Author) -> dict[str, Any]:
+def _author(author: authors.Writer) -> dict[str, Any]:
     return {"actor": author.actor, "leaves": author.leaves, "last": described(author.last), "newest": author.newest}
 
 
