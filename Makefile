@@ -31,8 +31,8 @@ bench: .venv/.installed ## Measure the hot paths
 
 soak: .venv/.installed-dev ## Kill and crowd it a hundred times (takes minutes)
 	@$(BIN)/python -m tests.soak
-	@$(BIN)/python -m tests.soak_feed
-	@$(BIN)/python -m tests.soak_safety
+	@$(BIN)/python -m tests.soak.feed
+	@$(BIN)/python -m tests.soak.safety
 
 screenshots: .venv/.installed-dev ## Take the pictures of the docs anew, or some: ONLY="tree home"
 	@$(BIN)/python -m tests.screenshots $(ONLY)

@@ -15,11 +15,22 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from access.auth import CHANGE
-from conversations import api, api_search, exporting, leaves, log, reading, removing, search, shapes, words
+from conversations import delete as removing
+from conversations import export as exporting
+from conversations import log
+from conversations import read as reading
+from conversations.api import conversations as api
+from conversations.api import schemas as shapes
+from conversations.api import search as api_search
 from conversations.models import Conversation, Message
-from state import kinds, paths, store, undo
-from state.addresses import UnknownParameter
+from conversations.search import messages as search
+from conversations.search import state_leaves as leaves
+from conversations.search import tokenize as words
+from state import registry as kinds
+from state import store, undo
 from state.admin import ReadOnlyAdmin, author_of
+from state.api.addresses import UnknownParameter
+from state.jsondoc import pointer as paths
 from state.revisions import Author, Source
 
 FIRST = 100  # messages that come with the page

@@ -8,8 +8,10 @@ class ConversationsConfig(AppConfig):
 
     def ready(self) -> None:
         from conversations import audit as conversations_audit
-        from conversations import index, keeping, undoing
-        from state import audit
+        from conversations import checkpoint as keeping
+        from conversations import undo as undoing
+        from conversations.search import index
+        from state.history import audit
 
         undoing.register()
         keeping.register()

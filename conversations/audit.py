@@ -9,10 +9,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from conversations import log
-from state import jsontext
-from state.audit import same
+from state.checkpoints.rows import fetched
 from state.clock import iso
-from state.dumps import fetched
+from state.history.audit import same
+from state.jsondoc import text as jsontext
 
 FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
 CHANGES = (

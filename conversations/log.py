@@ -9,11 +9,13 @@ from typing import Any
 
 from django.db import connection
 
-from conversations import index
 from conversations.drafts import STORED, NewConversation, NewMessage, Part, Writing, portions
 from conversations.models import Conversation, Message
-from state import chain, jsontext, revisions, store, turns
-from state.jsontext import JSONValue
+from conversations.search import index
+from state import chain, revisions, store
+from state import write_lock as turns
+from state.jsondoc import text as jsontext
+from state.jsondoc.text import JSONValue
 from state.models import Change, StoreMeta
 from state.revisions import Author, Recorder
 from state.store import Written

@@ -11,48 +11,55 @@ from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
 from access.rates import TooManyWrites
-from conversations import appending, importing, log, reading, removing, shapes, words
-from conversations.api import router as conversations_router
-from conversations.api_context import router as context_router
-from conversations.api_import import router as import_router
-from conversations.api_search import router as search_router
-from nola_site.problems import problem, unwritable
-from state import (
-    addresses,
-    checkpoint_files,
-    checkpoints,
-    conditions,
-    edits,
-    events,
-    feed,
-    files,
-    header,
-    history,
-    idempotency,
-    journal,
-    jsontext,
-    kinds,
-    levels,
-    patches,
-    paths,
-    queries,
-    receipts,
-    serializers,
-    store,
-    transactions,
-    trees,
-    undo,
+from conversations import append as appending
+from conversations import delete as removing
+from conversations import log
+from conversations import read as reading
+from conversations.api import schemas as shapes
+from conversations.api.context import router as context_router
+from conversations.api.conversations import router as conversations_router
+from conversations.api.imports import router as import_router
+from conversations.api.search import router as search_router
+from conversations.imports import legacy_chats as importing
+from conversations.search import tokenize as words
+from nola_site.serving.problems import problem, unwritable
+from state import atomic_files as files
+from state import conditions, edits, receipts, store, transactions, undo
+from state import registry as kinds
+from state.api import addresses, idempotency
+from state.api.changes import NoStreams
+from state.api.changes import router as changes_router
+from state.api.checkpoints import router as checkpoints_router
+from state.api.deleted import router as deleted_router
+from state.api.history import router as history_router
+from state.api.query import router as query_router
+from state.api.transactions import router as transactions_router
+from state.api.undo import router as undo_router
+from state.api.values import JSON_PATCH, MERGE_PATCH, UnknownPatch
+from state.api.values import router as state_router
+from state.checkpoints import files as checkpoint_files
+from state.checkpoints import header, serializers
+from state.checkpoints import restore as checkpoints
+from state.history import events, feed, journal
+from state.history import replay as history
+from state.jsondoc import (
+    jsonpath as queries,
 )
-from state.api import JSON_PATCH, MERGE_PATCH, UnknownPatch
-from state.api import router as state_router
-from state.api_changes import NoStreams
-from state.api_changes import router as changes_router
-from state.api_checkpoints import router as checkpoints_router
-from state.api_deleted import router as deleted_router
-from state.api_history import router as history_router
-from state.api_query import router as query_router
-from state.api_transactions import router as transactions_router
-from state.api_undo import router as undo_router
+from state.jsondoc import (
+    levels,
+)
+from state.jsondoc import (
+    pages as trees,
+)
+from state.jsondoc import (
+    patch as patches,
+)
+from state.jsondoc import (
+    pointer as paths,
+)
+from state.jsondoc import (
+    text as jsontext,
+)
 
 
 class StrictParser(Parser):

@@ -100,7 +100,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SERIALIZATION_MODULES = {"json": "state.serializers"}
+SERIALIZATION_MODULES = {"json": "state.checkpoints.serializers"}
 
 # Safety
 
@@ -181,7 +181,7 @@ INSTALLED_APPS = [
     "nola_site",
 ]
 MIDDLEWARE = [
-    "nola_site.problems.ProblemMiddleware",
+    "nola_site.serving.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -232,7 +232,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "nola_site" / "static"]
+
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
@@ -246,8 +246,8 @@ LOGGING = {
 }
 
 UNFOLD = {
-    "ENVIRONMENT": "nola_site.recovery.badge",
-    "DASHBOARD_CALLBACK": "nola_site.home.dashboard",
+    "ENVIRONMENT": "nola_site.safety.recovery.badge",
+    "DASHBOARD_CALLBACK": "nola_site.pages.home.dashboard",
     "SITE_TITLE": "Nola",
     "SITE_HEADER": "Nola",
     "SITE_SUBHEADER": "state & memory",

@@ -2,10 +2,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from conversations import context_admin
-from nola_site import health, home
+from conversations.pages import context as context_admin
 from nola_site.api import api
-from state import activity_admin, admin_restore, tree_admin, tree_past
+from nola_site.pages import home
+from nola_site.serving import health
+from state.pages import activity as activity_admin
+from state.pages import restore as admin_restore
+from state.pages import tree as tree_admin
+from state.pages import tree_past
 
 admin.site.index_title = "Overview"
 

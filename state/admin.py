@@ -14,9 +14,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from state import jsontext, store
+from state import store
 from state.edits import Address
 from state.forms import StateForm
+from state.jsondoc import text as jsontext
 from state.models import Change, Revision, StateEntry
 from state.revisions import Author, Source
 

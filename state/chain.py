@@ -10,8 +10,8 @@ import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 
-from state import jsontext
-from state.jsontext import JSONValue
+from state.jsondoc import text as jsontext
+from state.jsondoc.text import JSONValue
 from state.models import Revision
 
 

@@ -15,7 +15,8 @@ from django.db import connection as live
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from state import files, revisions
+from state import atomic_files as files
+from state import revisions
 from state.models import StoreMeta, new_epoch
 from state.revisions import Author
 

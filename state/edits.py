@@ -8,10 +8,13 @@ from typing import ClassVar, NamedTuple
 
 from django.conf import settings
 
-from state import diffs, jsontext, patches, paths
-from state.diffs import Op
-from state.jsontext import Document, JSONValue
-from state.paths import Tokens
+from state.jsondoc import diff as diffs
+from state.jsondoc import patch as patches
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op
+from state.jsondoc.pointer import Tokens
+from state.jsondoc.text import Document, JSONValue
 
 FEW_OPS = 64  # up to so many are applied one by one to the text, more of the history's own to the parsed document
 MOST_WORK = 500_000_000  # characters that the operations of one patch may go through

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import models
 
-from state import jsontext
+from state.jsondoc import text as jsontext
 
 
 class JSONText(str):

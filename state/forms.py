@@ -5,8 +5,9 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from state import edits, jsontext, store
+from state import edits, store
 from state.edits import Address
+from state.jsondoc import text as jsontext
 from state.models import StateEntry
 
 

@@ -17,8 +17,10 @@ from django.db.models import Sum
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from state import jsontext, revisions, turns
+from state import revisions
+from state import write_lock as turns
 from state.clock import iso
+from state.jsondoc import text as jsontext
 from state.models import Receipt
 from state.revisions import Author
 from state.store import Written, head

@@ -11,10 +11,12 @@ from typing import Any, Protocol
 
 from django.utils import timezone
 
-from state import chain, jsontext, turns
-from state.diffs import Op
+from state import chain
+from state import write_lock as turns
 from state.fields import JSONText
-from state.jsontext import JSONValue
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op
+from state.jsondoc.text import JSONValue
 from state.models import Change, Revision, StoreMeta
 
 Payload = JSONValue | list[Op]

@@ -14,13 +14,19 @@ from django.db import connection, transaction
 from django.db.models import TextField, Value
 from django.db.models.functions import Cast
 
-from state import chain, checkpoint_files, edits, history, jsontext, kinds, levels, merges
-from state.diffs import Op
+from state import chain, edits
+from state import merging as merges
+from state import registry as kinds
+from state.checkpoints import files as checkpoint_files
 from state.edits import Address, Edit, NotFound, Stored
 from state.fields import JSONText
-from state.jsontext import Document, JSONValue
-from state.kinds import Planned
+from state.history import replay as history
+from state.jsondoc import levels
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op
+from state.jsondoc.text import Document, JSONValue
 from state.models import Revision, StateEntry, StoreMeta
+from state.registry import Planned
 from state.revisions import Author, Recorder, revision
 
 if TYPE_CHECKING:
@@ -138,14 +144,14 @@ def push(*paths: str | Path, **options: Any) -> "Report":
 
     `options` are those of `mirror.Run`: prefer, delete, dry_run. What could not be brought is in the report.
     """
-    from state import mirror
+    from state.sync import run as mirror
 
     return mirror.push([Path(path) for path in paths], **options)
 
 
 def sync(folder: str | Path, **options: Any) -> "Report":
     """Keep a folder of JSON files and the memory in step, both ways; `options` as for `push`, and keys."""
-    from state import mirror
+    from state.sync import run as mirror
 
     return mirror.sync(Path(folder), **options)
 

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from state import conditions, edits, jsontext, patches, paths, store
-from state.diffs import Op
+from state import conditions, edits, store
 from state.edits import Address, Edit, Stored
-from state.jsontext import JSONValue
+from state.jsondoc import patch as patches
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op
+from state.jsondoc.text import JSONValue
 
 MOST = 128  # operations
 

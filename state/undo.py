@@ -8,15 +8,19 @@ from itertools import groupby
 
 from django.db.models import QuerySet
 
-from state import edits, jsontext, kinds, merges, patches, store
-from state.diffs import Op
+from state import edits, store
+from state import merging as merges
+from state import registry as kinds
 from state.edits import Edit
-from state.identities import Seen
-from state.jsontext import JSONValue
-from state.kinds import Conflicts, Met, Planned, Prefer, Undoing
-from state.merges import Later
+from state.jsondoc import patch as patches
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op
+from state.jsondoc.node_tree import Seen
+from state.jsondoc.patch import NOTHING, Nothing
+from state.jsondoc.text import JSONValue
+from state.merging import Later
 from state.models import Change, Revision
-from state.patches import NOTHING, Nothing
+from state.registry import Conflicts, Met, Planned, Prefer, Undoing
 from state.revisions import Source
 
 MOST = 10_000  # revisions undone at once

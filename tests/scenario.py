@@ -72,7 +72,7 @@ def as_person(page: Page, address: str, value: object, reason: str = "") -> None
     """A write with the session of the person who is signed in."""
     headers = {"Nola-Reason": quote(reason)} if reason else {}
     page.evaluate(
-        "([path, body, headers]) => import('/static/nola/tree/api.js').then(({call}) =>"
+        "([path, body, headers]) => import('/static/nola/lib/api.js').then(({call}) =>"
         " call('PUT', path, {body, headers, type: 'application/json'}))",
         [f"/api/state/{address}", json.dumps(value), headers],
     )

@@ -7,7 +7,7 @@ from django.utils import timezone
 from access import auth
 from access.models import ApiKey
 from conftest import KEY
-from state import checkpoints
+from state.checkpoints import restore as checkpoints
 from state.models import Revision
 
 JSON = "application/json"

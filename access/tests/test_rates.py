@@ -3,8 +3,9 @@
 import pytest
 
 from access import rates
-from state import jsontext, store
+from state import store
 from state.edits import Address
+from state.jsondoc import text as jsontext
 from state.revisions import Author, Source
 
 

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from conversations import index
+from conversations.search import index
 
 
 def create(apps, schema_editor):

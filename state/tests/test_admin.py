@@ -1,8 +1,10 @@
 import pytest
 from django.urls import reverse
 
-from state import checkpoints, jsontext, store
+from state import store
+from state.checkpoints import restore as checkpoints
 from state.edits import Address
+from state.jsondoc import text as jsontext
 from state.models import Revision, StateEntry
 from state.revisions import Author, Source
 

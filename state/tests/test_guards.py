@@ -3,9 +3,10 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from state import jsontext, store
+from state import store
 from state.edits import Address
 from state.guards import ensure_guards
+from state.jsondoc import text as jsontext
 from state.models import Change, Revision
 from state.revisions import Author, Source
 

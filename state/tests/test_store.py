@@ -6,8 +6,11 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from state import chain, edits, jsontext, patches, paths, revisions, store
+from state import chain, edits, revisions, store
 from state.edits import Address
+from state.jsondoc import patch as patches
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
 from state.models import Change, Revision, StateEntry, StoreMeta
 from state.revisions import Author, Source
 

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from access.actors import cli_actor
-from conversations import bringing
-from conversations.bringing import Bringing
-from conversations.management.imports import ImportCommand
+from conversations.imports import chats as bringing
+from conversations.imports.chats import Bringing
+from conversations.management.import_command import ImportCommand
 
 
 class Command(ImportCommand):

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from access.actors import cli_actor
-from conversations import importing
-from conversations.management.imports import ImportCommand
-from state.folder import NoFolder
+from conversations.imports import legacy_chats as importing
+from conversations.management.import_command import ImportCommand
+from state.json_files import NoFolder
 
 
 class Command(ImportCommand):

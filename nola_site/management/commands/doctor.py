@@ -4,10 +4,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
-from nola_site import doctor
-from nola_site.doctor import ERROR, OK, Finding
-from state import backups, files
-from state.terminal import Progress
+from nola_site.safety import doctor
+from nola_site.safety.doctor import ERROR, OK, Finding
+from state import atomic_files as files
+from state.backups import files as backups
+from state.progress import Progress
 
 MARKS = {doctor.OK: "ok", doctor.NOTE: "note", doctor.WARNING: "WARNING", doctor.ERROR: "ERROR"}
 

@@ -3,9 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from nola_site import archive
-from state import checkpoint_files, files
-from state.terminal import Progress
+from nola_site.safety import archive
+from state import atomic_files as files
+from state.checkpoints import files as checkpoint_files
+from state.progress import Progress
 
 
 class Command(BaseCommand):

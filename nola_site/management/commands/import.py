@@ -3,10 +3,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from nola_site import archive, first_run
-from nola_site.recovery import CannotStart
-from state import backups, files, putback
-from state.terminal import Progress
+from nola_site.safety import archive, first_run
+from nola_site.safety.recovery import CannotStart
+from state import atomic_files as files
+from state.backups import files as backups
+from state.backups import restore_backup as putback
+from state.progress import Progress
 
 
 class Command(BaseCommand):

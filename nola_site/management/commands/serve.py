@@ -12,10 +12,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 from gunicorn.app.base import BaseApplication
 
-from nola_site import first_run
-from nola_site.first_run import Welcome
-from nola_site.recovery import CannotStart
-from state import backups, clock, files
+from nola_site.safety import first_run
+from nola_site.safety.first_run import Welcome
+from nola_site.safety.recovery import CannotStart
+from state import atomic_files as files
+from state import clock
+from state.backups import files as backups
 
 MOST_FILES = 65_536
 STALLED = 75_000  # milliseconds
@@ -56,7 +58,7 @@ class Server(BaseApplication):
     def load_config(self) -> None:
         options = {
             "bind": f"fd://{self.listener.fileno()}",
-            "worker_class": "nola_site.worker.Worker",
+            "worker_class": "nola_site.serving.worker.Worker",
             "workers": settings.NOLA_WORKERS,
             "timeout": 60,
             "graceful_timeout": 2,
@@ -69,8 +71,8 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        from nola_site import schedule
         from nola_site.asgi import application
+        from nola_site.safety import schedule
 
         schedule.start(os.getppid())
         return application

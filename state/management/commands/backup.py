@@ -3,8 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from state import backups, files
-from state.terminal import Progress
+from state import atomic_files as files
+from state.backups import files as backups
+from state.progress import Progress
 
 
 class Command(BaseCommand):

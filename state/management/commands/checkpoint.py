@@ -5,10 +5,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from access.actors import cli_actor
-from state import checkpoint_files, checkpoints, edits, files, header, jsontext, paths, store
-from state.checkpoint_files import Checkpoint
-from state.checkpoints import Choice, Contents
-from state.diffs import Op
+from state import atomic_files as files
+from state import edits, store
+from state.checkpoints import files as checkpoint_files
+from state.checkpoints import header
+from state.checkpoints import restore as checkpoints
+from state.checkpoints.files import Checkpoint
+from state.checkpoints.restore import Choice, Contents
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op
 from state.models import StateEntry
 from state.revisions import Author, Source
 

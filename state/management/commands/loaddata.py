@@ -7,8 +7,11 @@ from django.core.management.commands import loaddata
 from django.core.serializers.base import DeserializationError, DeserializedObject
 
 from access.actors import cli_actor
-from state import checkpoints, edits, files, jsontext, revisions, store
-from state.jsontext import Document
+from state import atomic_files as files
+from state import edits, revisions, store
+from state.checkpoints import restore as checkpoints
+from state.jsondoc import text as jsontext
+from state.jsondoc.text import Document
 from state.models import StateEntry
 
 KEPT_BY_STORE = {"state", "conversations"}

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from state.management.mirrors import MirrorCommand, conclude, folder_of
-from state.mirror import Run
+from state.management.sync_command import MirrorCommand, conclude, folder_of
+from state.sync.run import Run
 
 
 class Command(MirrorCommand):

@@ -2,9 +2,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from state import mirror
-from state.management.mirrors import MirrorCommand, conclude, folder_of
-from state.mirror import Run
+from state.management.sync_command import MirrorCommand, conclude, folder_of
+from state.sync import run as mirror
+from state.sync.run import Run
 
 
 class Command(MirrorCommand):

@@ -7,9 +7,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from access.actors import cli_actor
-from state import backups, clock, files, putback
+from state import atomic_files as files
+from state import clock
+from state.backups import files as backups
+from state.backups import restore_backup as putback
 from state.clock import Clock
-from state.terminal import Progress
+from state.progress import Progress
 
 
 class Command(BaseCommand):

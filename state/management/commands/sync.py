@@ -4,10 +4,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from state.management.mirrors import MirrorCommand, conclude, folder_of, refused
-from state.mirror import Run
+from state.management.sync_command import MirrorCommand, conclude, folder_of, refused
 from state.report import Finding, Report, printable
-from state.watching import Watch
+from state.sync.run import Run
+from state.sync.watch import Watch
 
 
 class Command(MirrorCommand):

@@ -1,6 +1,6 @@
 // The first screen stays up to date: what has just changed is fetched anew, at most once a second.
 
-import { Feed } from "../tree/feed.js";
+import { Feed } from "../../state/tree/feed.js";
 
 const PAUSE = 1000; // milliseconds between two looks
 const page = document.getElementById("home");

@@ -1,0 +1,154 @@
+"""Adding messages as they are said: the first one begins a conversation, and what is sent again adds nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.utils import timezone
+
+from conversations import log
+from conversations.drafts import NewConversation, NewMessage, Part, Writing
+from conversations.models import Conversation, Message
+from state import store
+from state import write_lock as turns
+from state.models import Change
+from state.revisions import Author
+from state.store import Written
+
+MOST = 1000  # messages at once
+
+
+class OtherMessage(Exception):
+    """A client id stands for another message already."""
+
+
+class NoParent(ValueError):
+    """A message names a parent that is not in its conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The messages in the order in which they were sent, how many of them are new, and the revision."""
+
+    messages: list[Message]
+    added: int
+    revision: int
+
+
+def create(new: NewConversation, sent: Sequence[NewMessage], author: Author) -> Conversation:
+    """A new conversation with its first messages, as one revision. Raises log.AlreadyThere, and what `append` does."""
+    with turns.writing():
+        log.check_new(new.session_id)
+        append(new.session_id, sent, author, fields=new)
+        return Conversation.objects.get(session_id=new.session_id)
+
+
+def made_in(revision: int) -> str:
+    """The session id of the conversation that a revision made. Raises log.NotFound."""
+    change = Change.objects.filter(revision=revision, kind="conversation").first()
+    if change is None:
+        raise log.NotFound(f"revision {revision} made no conversation")
+    return change.key
+
+
+def append(session_id: str, sent: Sequence[NewMessage], author: Author, *, fields: NewConversation) -> Appended:
+    """Add messages in one revision, to a conversation that is made with these fields if there is none.
+
+    A message whose client id is there already is left as it is. `parent` of a message is a ref: the client id of
+    another one, or `#` and an id. Raises log.Deleted, OtherMessage and NoParent; then nothing was added.
+    """
+    with turns.writing():
+        writing = _writing(session_id, sent, fields)
+        changes: list[Change] = []
+        if not writing.is_idle:
+            changes = log.write_portion([Part(writing, writing.has_own, writing.messages)], author)
+        written = Written(changes[0].revision_id if changes else store.head(), changes)
+        if author.claim:
+            author.claim.keep(written)
+        ids = [writing.refs[one.ref] for one in writing.messages]
+        return Appended(_in_order(writing.row, sent, ids), len(ids), written.revision)
+
+
+def again(session_id: str, sent: Sequence[NewMessage], revision: int, changed: bool) -> Appended:
+    """What `append` answered when it was done in that revision; messages are as they are now."""
+    row = Conversation.objects.filter(session_id=session_id).first()
+    changes = Change.objects.filter(revision=revision, kind="message", key=session_id) if changed else ()
+    ids = [pk for change in changes if change.redacted_by is None for pk in change.forward.get("add", ())]
+    return Appended(_in_order(row, sent, ids) if row else [], len(ids), revision)
+
+
+def _writing(session_id: str, sent: Sequence[NewMessage], fields: NewConversation) -> Writing:
+    there = Conversation.objects.filter(session_id=session_id).exists()
+    conversation = log.locked(session_id) if there else fields
+    known = _known(conversation, sent) if isinstance(conversation, Conversation) else {}
+    messages: list[NewMessage] = []
+    first: dict[str, NewMessage] = {}
+    for number, one in enumerate(sent):
+        if one.client_id is not None:
+            same = known.get(one.client_id) or first.setdefault(one.client_id, one)
+            if same is not one:
+                _check_same(same, one)
+                continue
+        messages.append(replace(one, ref=one.client_id or f"+{number}"))
+    writing = Writing(conversation, messages=messages, refs={name: row.pk for name, row in known.items()})
+    if isinstance(conversation, Conversation):
+        writing.refs |= _parents(conversation, messages)
+        _follow_leaf(writing, conversation)
+    elif not there and not conversation.started:
+        writing.conversation = replace(
+            conversation, started=min((one.timestamp for one in sent), default=timezone.now())
+        )
+    _check_parents(writing)
+    return writing
+
+
+def _known(row: Conversation, sent: Sequence[NewMessage]) -> dict[str, Message]:
+    names = [one.client_id for one in sent if one.client_id is not None]
+    if not names:
+        return {}
+    return {one.client_id or "": one for one in row.messages.filter(client_id__in=names)}
+
+
+def _check_same(there: Message | NewMessage, sent: NewMessage) -> None:
+    if (there.speaker, there.message) != (sent.speaker, sent.message):
+        raise OtherMessage(f"the client id {sent.client_id!r} stands for another message; take a new one")
+    if isinstance(there, Message) and (seq := there.deleted_revision) is not None:
+        raise OtherMessage(
+            f"the message with the client id {sent.client_id!r} was deleted in revision {seq}; undo that"
+        )
+
+
+def _parents(row: Conversation, messages: Sequence[NewMessage]) -> dict[str, int]:
+    """The ids of those parents that are in the conversation."""
+    names = {one.parent for one in messages if one.parent.startswith("#")}
+    ids = [int(name[1:]) for name in names]
+    return {f"#{pk}": pk for pk in row.messages.filter(pk__in=ids, deleted_revision=None).values_list("pk", flat=True)}
+
+
+def _follow_leaf(writing: Writing, row: Conversation) -> None:
+    """In a conversation with branches, what is added goes on with the current one."""
+    if row.current_leaf_id is None or not writing.messages:
+        return
+    writing.refs[last := f"#{row.current_leaf_id}"] = row.current_leaf_id
+    linked = []
+    for one in writing.messages:
+        linked.append(one if one.parent else replace(one, parent=last))
+        last = one.ref
+    writing.messages, writing.leaf = linked, last
+
+
+def _check_parents(writing: Writing) -> None:
+    known = set(writing.refs)
+    for one in writing.messages:
+        if one.parent and one.parent not in known:
+            name = one.parent.removeprefix("#")
+            raise NoParent(f"the parent {name!r} is no message of this conversation that comes before")
+        known.add(one.ref)
+
+
+def _in_order(row: Conversation, sent: Sequence[NewMessage], ids: Sequence[int]) -> list[Message]:
+    """The rows of what was sent: those with a client id by it, the others by the ids they got."""
+    added = Message.objects.in_bulk(ids)
+    named = _known(row, sent)
+    rest = iter([added[pk] for pk in ids if pk in added and added[pk].client_id is None])
+    found = [named.get(one.client_id) if one.client_id is not None else next(rest, None) for one in sent]
+    return [one for one in found if one is not None]

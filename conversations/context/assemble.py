@@ -1,0 +1,243 @@
+"""The context of a prompt: sections of the state, the last messages and what was found, in a number of tokens.
+
+What belongs to the state is chosen without regard to what was said, within a room of its own, and stands first: however
+the talk goes on, the text before it stays the same, and so do the caches of those who serve models.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from conversations.context import messages as recall
+from conversations.models import Message
+from conversations.search import state_leaves as leaves
+from conversations.search import tokenize as words
+from conversations.search.state_leaves import Leaf
+from state.context import budget as context
+from state.context import sections, weights
+from state.context.sections import Form, Moment
+from state.context.tokens import CHARACTERS, of_size, tokens
+from state.context.weights import WEIGHTS
+from state.edits import Address
+from state.history import past as texts
+from state.jsondoc import markdown
+from state.jsondoc import text as jsontext
+from state.jsondoc.text import JSONValue
+
+MOST_TOLD = 200  # sections that a report names as left out
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a context is to hold. No addresses: all keys. `talk` are the tokens for messages and what is found."""
+
+    addresses: Sequence[Address]
+    level: int
+    budget: int
+    talk: int
+    form: Form
+    conversation: str | None = None
+    messages: int = 0
+    q: str | None = None
+    hits: int = 0
+    at: str | None = None
+
+
+class Context(NamedTuple):
+    """The report, whose member `text` is for the model, and the conversations whose words are in it."""
+
+    report: dict[str, JSONValue]
+    sessions: list[str]
+
+
+class _Part(NamedTuple):
+    """A piece of the text, and what the report says of it."""
+
+    text: str
+    report: dict[str, JSONValue]
+    sessions: list[str] = []
+
+
+class _Room(NamedTuple):
+    """Characters for each part. None of them depends on what another one takes, so that more is never less."""
+
+    state: int
+    messages: int
+    found: int
+
+
+def assemble(asked: Asked) -> Context:
+    """The context at one revision. The same revision and the same request give the same report, to the byte.
+
+    Raises log.NotFound, log.Deleted, words.BadSearch, history.UnknownMoment and history.Gone.
+    """
+    terms = None if asked.q is None else words.terms(asked.q)
+    now = sections.moment(asked.at, [one.key for one in asked.addresses] + [WEIGHTS] if asked.addresses else None)
+    room = _room(asked)
+    state = _state(asked, now, room.state)
+    said = _said(asked, asked.conversation, now, room.messages) if asked.conversation is not None else None
+    found = _found(asked, terms, now, room.found) if terms else None
+    parts = [part for part in (said, found) if part]
+    text = _joined(asked.form, state.text, [part.text for part in parts])
+    report: dict[str, JSONValue] = {
+        "revision": now.revision,
+        "format": asked.form,
+        "level": asked.level,
+        "budget": asked.budget,
+        "tokens": tokens(text),
+        **state.report,
+    }
+    report |= {name: part.report for name, part in (("messages", said), ("found", found)) if part}
+    return Context(report | {"text": text}, sorted({one for part in parts for one in part.sessions}))
+
+
+def _room(asked: Asked) -> _Room:
+    usable = max(0, CHARACTERS * asked.budget - (len(EMPTY_JSON) if asked.form == "json" else 0))
+    talk = min(CHARACTERS * asked.talk, usable)
+    found = 0 if asked.q is None else talk // 4 if asked.conversation is not None else talk
+    return _Room(usable - talk, talk - found, found)
+
+
+# The state
+
+
+def _state(asked: Asked, now: Moment, room: int) -> _Part:
+    addresses = asked.addresses or [Address(key) for key in now.keys if key != WEIGHTS]
+    weighed = weights.weights(now)
+    rendered = sections.renderings(now, addresses, asked.form)
+    there = [one for one in addresses if min(rendered[one], default=4) <= asked.level]
+    offered = [context.Section(weighed.of(one), _forms(rendered[one], asked.level)) for one in there]
+    picked = context.pick(offered, room)
+    blocks: list[str] = []
+    shown: list[JSONValue] = []
+    chosen = list(zip(there, offered, picked.forms, strict=True))
+    for address, section, form in chosen:
+        if form is not None:
+            level, size = section.forms[form]
+            kept = rendered[address][level].text
+            blocks.append(sections.text_of(now, address, level, asked.form) if kept is None else kept)
+            shown.append(_told(address, section) | {"level": level, "tokens": of_size(size)})
+    missed = [(address, section) for address, section, form in chosen if form is None]
+    stop = None if picked.stopped_at is None else there[picked.stopped_at].pointer
+    left = f"{of_size(picked.left):,} were left{' for the state' if asked.talk else ''}"
+    report = {
+        "sections": shown,
+        **_out(asked, addresses, there, missed, lambda *pair: _left_out(pair[0], pair[1], stop, left)),
+    }
+    return _Part("".join(blocks), report | ({"warnings": [*weighed.unusable[:MOST_TOLD]]} if weighed.unusable else {}))
+
+
+def _out(
+    asked: Asked,
+    addresses: Sequence[Address],
+    there: Sequence[Address],
+    missed: Sequence[tuple[Address, context.Section]],
+    told: Callable[[Address, context.Section], JSONValue],
+) -> dict[str, JSONValue]:
+    """The sections that are left out, first those that are not there; no more than MOST_TOLD of them by name."""
+    known = set(there)
+    absent = [one for one in addresses if one not in known]
+    out = [_absent(one, asked.level) for one in absent[:MOST_TOLD]]
+    out += [told(*one) for one in missed[: max(0, MOST_TOLD - len(absent))]]
+    count = len(absent) + len(missed)
+    return {"left_out": out, **({"left_out_in_all": count} if count > MOST_TOLD else {})}
+
+
+def _forms(rendered: sections.Renderings, deepest: int) -> Sequence[context.Form]:
+    return context.forms_of([(level, one.size) for level, one in rendered.items() if level <= deepest])
+
+
+def _told(address: Address, section: context.Section) -> dict[str, JSONValue]:
+    levels: dict[str, JSONValue] = {str(form.level): of_size(form.size) for form in section.forms}
+    weight = int(section.weight) if section.weight.is_integer() else section.weight
+    return {"section": address.pointer, "weight": weight, "levels": levels}
+
+
+def _absent(address: Address, level: int) -> JSONValue:
+    return {"section": address.pointer, "why": "absent", "detail": f"nothing shows there at level {level}"}
+
+
+def _left_out(address: Address, section: context.Section, stop: str | None, left: str) -> JSONValue:
+    needs = of_size(section.forms[0].size)
+    if not section.weight:
+        why, detail = "weight", f"its weight in {WEIGHTS} is 0"
+    elif stop == address.pointer:
+        why, detail = "budget", f"it takes {needs:,} tokens at least, and {left}"
+    else:
+        why, detail = "budget", f"it comes after {stop}, which did not fit any more"
+    return {**_told(address, section), "needs": needs, "why": why, "detail": detail}
+
+
+# What was said, and what was found
+
+
+def _said(asked: Asked, session_id: str, now: Moment, room: int) -> _Part:
+    rows = recall.messages(session_id, asked.messages, now.revision)
+    opening = markdown.heading(f"Conversation {session_id}") if asked.form == "markdown" else ',"messages":['
+    entries = [_message(asked.form, row) for row in rows]
+    text, count = _fitted(asked.form, opening, entries, room, turned=True)
+    report: dict[str, JSONValue] = {"conversation": session_id, "asked": asked.messages, "shown": count}
+    report |= {"tokens": tokens(text), "ids": [row.pk for row in reversed(rows[:count])], "left_out": len(rows) - count}
+    return _Part(text, report | _why(len(rows) - count), [session_id] if count else [])
+
+
+def _found(asked: Asked, terms: Sequence[words.Term], now: Moment, room: int) -> _Part:
+    documents = {one.name.key: one.text for one in texts.at(now.revision) if one.name.key != WEIGHTS}
+    some, _ = leaves.find(terms, asked.hits, asked.level, documents)
+    hits = recall.hits(terms, asked.hits, now.revision)
+    opening = markdown.heading(f"Found for {asked.q}") if asked.form == "markdown" else ',"found":['
+    entries = [_leaf(asked.form, leaf) for leaf in some]
+    entries += [_message(asked.form, hit.message, hit.snippet.text, with_session=True) for hit in hits]
+    text, count = _fitted(asked.form, opening, entries, room)
+    used = recall.sessions(hit.message for hit in hits[: max(0, count - len(some))])
+    report: dict[str, JSONValue] = {"q": asked.q, "shown": count, "tokens": tokens(text)}
+    return _Part(text, report | {"left_out": len(entries) - count} | _why(len(entries) - count), used)
+
+
+def _why(left_out: int) -> dict[str, JSONValue]:
+    return {"why": "budget"} if left_out else {}
+
+
+def _fitted(form: Form, opening: str, entries: Sequence[str], room: int, turned: bool = False) -> tuple[str, int]:
+    """As many of the entries, from the first on, as fit with what goes around them; `turned`: shown last to first."""
+    closing = "\n" if form == "markdown" else "]"
+    room -= len(opening) + len(closing)
+    count = 0
+    while count < len(entries) and len(entries[count]) <= room:
+        room -= len(entries[count])
+        count += 1
+    shown = entries[:count][::-1] if turned else entries[:count]
+    body = "".join(shown)
+    return (opening + (body.removesuffix(",") if form == "json" else body) + closing if count else ""), count
+
+
+def _message(form: Form, row: Message, text: str | None = None, with_session: bool = False) -> str:
+    text = row.message if text is None else text
+    session = row.conversation.session_id
+    if form == "markdown":
+        who = f"{session}, {row.speaker}" if with_session else row.speaker
+        return markdown.item(f"{who}, {row.timestamp:%Y-%m-%d %H:%M}: {text}") + "\n"
+    told: dict[str, Any] = {"conversation": session} if with_session else {}
+    told |= {"speaker": row.speaker, "at": f"{row.timestamp:%Y-%m-%dT%H:%M:%SZ}", "message": text}
+    return jsontext.dump(told) + ","
+
+
+def _leaf(form: Form, leaf: Leaf) -> str:
+    pointer = Address(leaf.key).pointer + leaf.pointer
+    if form == "markdown":
+        return markdown.item(f"{pointer[1:]}: {leaf.snippet.text}") + "\n"
+    return jsontext.dump({"pointer": pointer, "text": leaf.snippet.text}) + ","
+
+
+# The text
+
+EMPTY_JSON = '{"state":{}}'
+
+
+def _joined(form: Form, state: str, parts: Sequence[str]) -> str:
+    """The whole text; nothing at all where nothing fits."""
+    if not state and not any(parts):
+        return ""
+    if form == "markdown":
+        return "".join((state, *parts)).rstrip("\n") + "\n"
+    return f'{{"state":{{{state.removesuffix(",")}}}{"".join(parts)}}}'

@@ -1,0 +1,179 @@
+"""What was said up to a revision, for a prompt: the last messages of a conversation, and messages that have some words.
+
+Messages are as they were at the revision, to the last status: what was done since is looked up in the history and taken
+back, in memory only. What was purged since is gone from the past too.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from conversations.log import Deleted, NotFound
+from conversations.models import Conversation, Message
+from conversations.search import tokenize as words
+from conversations.search.index import TABLE
+from conversations.search.tokenize import Snippet, Term
+from state.models import Change
+
+LOOKED_AT = 1000  # the newest messages that have the words
+RANKED = 100  # of these, the newest that were there at the revision
+SCORED = 20_000  # characters of a message
+FETCHED = 500
+
+MATCHING = (
+    f"SELECT m.id, m.deleted_revision IS NULL, c.session_id, c.deleted_revision IS NULL"
+    f" FROM {TABLE} CROSS JOIN conversation_history m ON m.id = {TABLE}.rowid"
+    " CROSS JOIN conversation c ON c.id = m.conversation_id"
+    f" WHERE {TABLE} MATCH %s ORDER BY {TABLE}.rowid DESC LIMIT {LOOKED_AT}"
+)
+
+
+class Hit(NamedTuple):
+    """A message that has the words, and where."""
+
+    message: Message
+    snippet: Snippet
+
+
+class _Told(NamedTuple):
+    """What there is to know of a message before its text is read."""
+
+    timestamp: datetime
+    pk: int
+    parent: int | None
+    status: str
+
+
+@dataclass
+class Since:
+    """What messages and conversations were at a revision, where something was done to them since."""
+
+    there: dict[int, bool] = field(default_factory=dict)  # messages, by id
+    fields: dict[int, dict[str, Any]] = field(default_factory=dict)
+    conversations: dict[str, bool] = field(default_factory=dict)  # by session id
+    leaves: dict[str, int | None] = field(default_factory=dict)
+
+
+def since(revision: int, session_id: str | None = None) -> Since:
+    """What was otherwise at a revision; of one conversation, if that is named."""
+    changes = Change.objects.filter(revision_id__gt=revision, kind__in=["conversation", "message"], redacted_by=None)
+    if session_id is not None:
+        changes = changes.filter(key=session_id)
+    found = Since()
+    for kind, key, inverse in (
+        changes.order_by("-id").values_list("kind", "key", "inverse").iterator(chunk_size=FETCHED)
+    ):
+        if kind == "message":
+            found.there.update((pk, True) for pk in inverse.get("add", ()))
+            found.there.update((pk, False) for pk in inverse.get("remove", ()))
+            for pk, fields in inverse.get("set", {}).items():
+                found.fields.setdefault(int(pk), {}).update(fields)
+        else:
+            if "add" in inverse or "remove" in inverse:
+                found.conversations[key] = "add" in inverse
+            if "current_leaf_id" in inverse.get("set", {}):
+                found.leaves[key] = inverse["set"]["current_leaf_id"]
+    return found
+
+
+# The last messages
+
+
+def messages(session_id: str, count: int, revision: int) -> list[Message]:
+    """The last messages of the branch that was in use at a revision, the newest first; no errors among them.
+
+    Raises NotFound, and Deleted if the conversation was deleted by then.
+    """
+    row = Conversation.objects.filter(session_id=session_id).first()
+    if row is None:
+        raise NotFound(f"there is no conversation {session_id!r}")
+    then = since(revision, session_id)
+    if not then.conversations.get(session_id, row.deleted_revision is None):
+        if row.deleted_revision is not None and row.deleted_revision <= revision:
+            raise Deleted(
+                f"the conversation {session_id!r} was deleted in revision {row.deleted_revision}; undo that first"
+            )
+        raise NotFound(f"there was no conversation {session_id!r} at revision {revision}")
+    leaf = then.leaves.get(session_id, row.current_leaf_id)
+    told = sorted((*_untouched(row, revision, None if leaf else count), *_touched(row, revision, then)), reverse=True)
+    kept = _branch(told[::-1], leaf) if leaf else None
+    ids = [one.pk for one in told if one.status != "error" and (kept is None or one.pk in kept)][:count]
+    return _in_order(ids, then)
+
+
+def _untouched(row: Conversation, revision: int, count: int | None) -> Iterable[_Told]:
+    """What nothing has been done to since; without a branch to follow, no more of it than can be asked for."""
+    rows = row.messages.filter(deleted_revision=None, revision__lte=revision)
+    if count is not None:
+        rows = rows.exclude(status="error")
+    values = rows.order_by("-timestamp", "-id").values_list("timestamp", "pk", "parent_id", "status")
+    return (_Told(*value) for value in (values if count is None else values[:count]))
+
+
+def _touched(row: Conversation, revision: int, then: Since) -> Iterable[_Told]:
+    """What something has been done to since and was there, as it was."""
+    rows = row.messages.filter(revision__gt=revision) if then.there or then.fields else Message.objects.none()
+    for one in rows.only("timestamp", "parent", "status", "deleted_revision", "revision", "conversation"):
+        if then.there.get(one.pk, one.deleted_revision is None):
+            fields = then.fields.get(one.pk, {})
+            time = datetime.fromisoformat(fields["timestamp"]) if "timestamp" in fields else one.timestamp
+            yield _Told(time, one.pk, one.parent_id, fields.get("status", one.status))
+
+
+def _branch(told: Sequence[_Told], leaf: int) -> set[int]:
+    """The messages that lead to a leaf, of all of them in order. See reading.current_branch."""
+    before: dict[int, int | None] = {}
+    last: int | None = None
+    for one in told:
+        before[one.pk] = (None if one.parent == one.pk else one.parent) if one.parent else last
+        last = one.pk
+    kept: set[int] = set()
+    step = leaf if leaf in before else last
+    while step is not None and step not in kept:
+        kept.add(step)
+        step = before.get(step)
+    return kept
+
+
+def _in_order(ids: Sequence[int], then: Since) -> list[Message]:
+    rows = Message.objects.select_related("conversation").in_bulk(ids)
+    for pk, row in rows.items():
+        if "timestamp" in then.fields.get(pk, {}):
+            row.timestamp = datetime.fromisoformat(then.fields[pk]["timestamp"])
+    return [rows[pk] for pk in ids]
+
+
+# Those that have some words
+
+
+def hits(asked: Sequence[Term], limit: int, revision: int) -> list[Hit]:
+    """Messages that were there at a revision and have all the terms, the best first.
+
+    Best is who says the words most often in the shortest text, and of equals the newest. It is judged by the messages
+    alone, and not, as in a search, by how rare the words are by now: later messages do not change the order.
+    """
+    then = since(revision)
+    with connection.cursor() as cursor:
+        cursor.execute(MATCHING, [words.expression(asked)])
+        found = [row[0] for row in cursor.fetchall() if _was_there(row, then)][:RANKED]
+    rows = Message.objects.select_related("conversation").in_bulk(found)
+    best = sorted(rows.values(), key=lambda row: (-_score(row.message, asked), -row.pk))[:limit]
+    return [Hit(row, words.snippet(row.message, asked)) for row in best]
+
+
+def _was_there(row: tuple[int, int, str, int], then: Since) -> bool:
+    pk, is_there, session_id, is_conversation = row
+    return bool(then.there.get(pk, is_there) and then.conversations.get(session_id, is_conversation))
+
+
+def _score(text: str, asked: Sequence[Term]) -> float:
+    said = sum(1 for _ in words.spans(text[:SCORED], asked))
+    return said / (said + 1 + min(len(text), SCORED) / 1000)
+
+
+def sessions(found: Iterable[Message]) -> list[str]:
+    """The conversations that messages are of."""
+    return sorted({one.conversation.session_id for one in found})

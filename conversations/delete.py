@@ -1,0 +1,149 @@
+"""Deleting, which can be undone, and purging, which cannot."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import connection
+
+from conversations import checkpoint as keeping
+from conversations import log
+from conversations import read as reading
+from conversations.models import Conversation, Message
+from conversations.search import index
+from state import receipts, revisions
+from state import write_lock as turns
+from state.checkpoints import files as checkpoint_files
+from state.models import Change
+from state.revisions import Author, Recorder
+from state.store import Written
+
+AT_ONCE = 500
+FEW = 10  # messages; before more go, a checkpoint of their conversations is taken
+SQUEEZED = 200_000  # messages; in a larger index, the words of purged messages go when SQLite merges its parts
+REDACTED = '"[redacted]"'
+
+
+class Unconfirmed(ValueError):
+    """A purge that does not repeat the session id."""
+
+
+class Purged(NamedTuple):
+    """What is gone for good, and the revision that says so."""
+
+    messages: int
+    revision: int
+
+
+def remove(session_ids: Sequence[str], author: Author) -> Written:
+    """Delete conversations with their messages in one revision, all or none. Undo brings them back.
+
+    Raises log.NotFound, log.Deleted, files.NoRoom and files.CannotWrite.
+    """
+    rows = Conversation.objects.filter(session_id__in=session_ids, deleted_revision=None)
+    if rows.count() == len(session_ids):
+        messages = Message.objects.filter(conversation__in=rows, deleted_revision=None)
+        if messages.order_by()[: FEW + 1].count() > FEW:
+            _keep(session_ids)
+    with revisions.revision(author) as recorder:
+        going = [log.locked(session_id) for session_id in session_ids]
+        for row in going:
+            fields = log.stored_fields(row, log.FIELDS)
+            recorder.record("conversation", row.session_id, {"remove": True}, {"add": fields}, "")
+        seq = recorder.seq
+        Conversation.objects.filter(pk__in=[row.pk for row in going]).update(deleted_revision=seq, revision=seq)
+        return _written(recorder, author)
+
+
+def remove_messages(session_id: str, ids: Sequence[int], author: Author) -> Written:
+    """Delete messages of a conversation in one revision, all or none. Undo brings them back.
+
+    Raises log.NotFound, log.Deleted, files.NoRoom and files.CannotWrite.
+    """
+    if len(ids) > FEW:
+        log.messages_of(reading.find(session_id), ids)
+        _keep([session_id])
+    with revisions.revision(author) as recorder:
+        row = log.locked(session_id)
+        log.messages_of(row, ids)
+        seq = recorder.seq
+        for start in range(0, len(ids), AT_ONCE):
+            some = Message.objects.filter(pk__in=ids[start : start + AT_ONCE])
+            some.update(deleted_revision=seq, revision=seq)
+        recorder.record("message", session_id, {"remove": [*ids]}, {"add": [*ids]}, "")
+        return _written(recorder, author)
+
+
+def _keep(session_ids: Sequence[str]) -> None:
+    """A checkpoint of the conversations from which more than a few messages are about to go."""
+    checkpoint_files.before_deletion("conversations", session_ids)
+
+
+def _written(recorder: Recorder, author: Author) -> Written:
+    written = Written(recorder.seq, recorder.changes)
+    if author.claim:
+        author.claim.keep(written)
+    return written
+
+
+def purge(session_id: str, confirm: str, author: Author) -> Purged:
+    """Erase a conversation, deleted or not: its messages, and what history and receipts hold of it but ids. For good.
+
+    The history keeps that it was, who wrote it when, and this purge; copies outside of the database stay. Raises
+    Unconfirmed unless `confirm` is the session id, and log.NotFound.
+    """
+    if confirm != session_id:
+        raise Unconfirmed(f'a purge is final; say so with {{"confirm": "{session_id}"}}')
+    _overwrite_freed_pages()
+    with revisions.revision(author) as recorder:
+        row = Conversation.objects.select_for_update().filter(session_id=session_id).first()
+        if row is None:
+            raise log.NotFound(f"there is no conversation {session_id!r}")
+        count = _erase(row)
+        _redact(session_id, recorder.seq)
+        receipts.erase(session_id, recorder.seq)
+        recorder.record("conversation", session_id, {"purge": count}, {}, "")
+        seq = _written(recorder, author).revision
+    keeping.forget(session_id)
+    if connection.vendor == "sqlite" and Message.objects.order_by().values("pk")[:SQUEEZED].count() < SQUEEZED:
+        with turns.writing():
+            index.squeeze()
+    return Purged(count, seq)
+
+
+def purged_in(revision: int) -> int:
+    """How many messages a purge erased."""
+    change = Change.objects.filter(revision=revision, kind="conversation").first()
+    return change.forward.get("purge", 0) if change else 0
+
+
+def _overwrite_freed_pages() -> None:
+    """Let SQLite write zeros over what is deleted from here on, or it stays readable in the file."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA secure_delete = ON")
+
+
+def _erase(row: Conversation) -> int:
+    Conversation.objects.filter(pk=row.pk).update(current_leaf=None)
+    row.messages.update(parent=None)
+    count = 0
+    while rows := list(row.messages.values_list("pk", "message")[:AT_ONCE]):
+        index.remove(rows)
+        with connection.cursor() as cursor:
+            cursor.executemany("DELETE FROM conversation_history WHERE id = %s", [(pk,) for pk, _ in rows])
+        count += len(rows)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM conversation WHERE id = %s", [row.pk])
+    return count
+
+
+def _redact(session_id: str, seq: int) -> None:
+    """Blank what the history holds of its fields, and the hashes from which a short text could be guessed."""
+    changes = Change.objects.filter(key=session_id, kind__in=["conversation", "message"], redacted_by=None)
+    ids = list(changes.values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE state_change SET forward = %s, inverse = %s, salt = '', result_hash = '', redacted_by = %s"
+            " WHERE id = %s",
+            [(REDACTED, REDACTED, seq, pk) for pk in ids],
+        )

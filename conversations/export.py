@@ -1,0 +1,129 @@
+"""Conversations out of Nola: JSON and JSON lines, which import back to the same, and Markdown to read."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from conversations.api import schemas as shapes
+from conversations.models import Conversation, Message
+from conversations.read import TAGS
+from state.jsondoc import text as jsontext
+
+AT_ONCE = 500  # rows read in one go
+MOST_MESSAGES, MOST_CHARACTERS = 2000, 8_000_000  # in one piece of a long conversation
+KEPT = (
+    "id", "speaker", "message", "timestamp", "timestamp_text", "user_id", "status", "parent", "client_id",
+    "context_level", "stimuli_type", "metadata",
+)  # fmt: skip
+
+
+class Format(NamedTuple):
+    """A form of export."""
+
+    media_type: str
+    suffix: str
+    texts: Callable[[QuerySet[Conversation]], Iterator[str]]
+
+
+def conversations(rows: QuerySet[Conversation]) -> Iterator[Conversation]:
+    """All of them, in the order in which they came to Nola."""
+    last = 0
+    while some := list(rows.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+        yield from some
+        last = some[-1].pk
+
+
+def messages(row: Conversation) -> Iterator[Message]:
+    """All messages of a conversation in their order."""
+    rows = row.messages.filter(deleted_revision=None).order_by("timestamp", "id")
+    some = list(rows[:AT_ONCE])
+    while some:
+        yield from some
+        time, pk = some[-1].timestamp, some[-1].pk
+        some = list(rows.filter(Q(timestamp__gt=time) | Q(id__gt=pk), timestamp__gte=time)[:AT_ONCE])
+
+
+def pieces(row: Conversation) -> Iterator[dict[str, Any]]:
+    """A conversation as JSON, a long one in several pieces that each say which it is; one with branches is whole."""
+    about = {
+        "session_id": row.session_id,
+        "title": row.title,
+        "channel": row.channel,
+        "source": row.source,
+        "started": shapes.iso(row.started),
+        "started_text": row.started_text,
+        "archived": row.archived,
+        "metadata": row.metadata,
+        "current_leaf": row.current_leaf_id,
+    }
+    is_branched = row.messages.filter(parent__isnull=False).exists()
+    some: list[Any] = []
+    size, last, is_sent = 0, None, False
+    for message in messages(row):
+        is_full = len(some) >= MOST_MESSAGES or size > MOST_CHARACTERS
+        if is_full and message.timestamp != last and not is_branched:
+            yield {**about, "messages": some}
+            some, size, is_sent = [], 0, True
+        found = shapes.of_message(message)
+        some.append({name: found[name] for name in KEPT})
+        size, last = size + len(message.message), message.timestamp
+    if some or not is_sent:
+        yield {**about, "messages": some}
+
+
+def as_json(rows: QuerySet[Conversation]) -> Iterator[str]:
+    """One JSON document."""
+    exported = datetime.now(UTC).isoformat(timespec="seconds")
+    yield f'{{"nola":"conversations","version":1,"exported":"{exported}","conversations":['
+    between = "\n"
+    for row in conversations(rows):
+        for piece in pieces(row):
+            yield between + jsontext.dump(piece)
+            between = ",\n"
+    yield "\n]}\n"
+
+
+def as_lines(rows: QuerySet[Conversation]) -> Iterator[str]:
+    """A line for each conversation, or piece of a long one."""
+    for row in conversations(rows):
+        for piece in pieces(row):
+            yield jsontext.dump(piece) + "\n"
+
+
+def as_markdown(rows: QuerySet[Conversation]) -> Iterator[str]:
+    """To read: a heading for each conversation and day, and who said what when."""
+    between = ""
+    for row in conversations(rows):
+        yield f"{between}# {row.title or row.session_id}\n\n{_about(row)}\n"
+        day = None
+        for message in messages(row):
+            time = timezone.localtime(message.timestamp)
+            if time.date() != day:
+                day = time.date()
+                yield f"\n## {time:%A, %-d %B %Y}\n"
+            status = "" if message.status == "ok" else f" · {message.status}"
+            yield f"\n**{message.speaker}** · {time:%H:%M}{status}\n\n{message.message.rstrip()}\n"
+        between = "\n---\n\n"
+
+
+def _about(row: Conversation) -> str:
+    tags = row.metadata.get(TAGS)
+    facts = {
+        "Session": f"`{row.session_id}`",
+        "Started": f"{timezone.localtime(row.started):%Y-%m-%d %H:%M %Z}" if row.started else "",
+        "Channel": row.channel,
+        "Source": row.source,
+        "Tags": ", ".join(map(str, tags)) if isinstance(tags, list) else "",
+        "Archived": "yes" if row.archived else "",
+    }
+    return "\n".join(f"- {name}: {fact}" for name, fact in facts.items() if fact)
+
+
+FORMATS = {
+    "json": Format("application/json", "json", as_json),
+    "jsonl": Format("application/x-ndjson", "jsonl", as_lines),
+    "markdown": Format("text/markdown; charset=utf-8", "md", as_markdown),
+}

@@ -1,0 +1,1 @@
+"""What other programs kept, brought into the memory: their formats, and how they are matched."""

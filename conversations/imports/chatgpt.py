@@ -1,0 +1,59 @@
+"""Conversations as ChatGPT exports them: a tree of messages, of which one leaf is current."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from conversations.imports.legacy_chat_files import Chat, moment
+from conversations.imports.messages import Reading, Told, chat_of, members, parts, settle_tree, tell, text_of
+from state.report import Category, Unit
+
+
+def read(value: dict[str, Any], reading: Reading) -> Chat:
+    chat = chat_of(value, reading, ("conversation_id", "id"), "create_time", "ChatGPT")
+    chat.title = text_of(value.get("title"))
+    chat.archived = value.get("is_archived") if isinstance(value.get("is_archived"), bool) else None
+    chat.metadata = {name: value[name] for name in ("default_model_slug", "gizmo_id") if value.get(name)}
+    mapping = value["mapping"]
+    nodes = {str(ref): node for ref, node in mapping.items() if isinstance(node, dict)}
+    told = {ref: one for ref, node in nodes.items() if (one := _node(ref, node))}
+    for one in told.values():
+        one.parent = _kept(one.parent, nodes, told)
+    left_out = sum(bool(node.get("message")) for node in nodes.values()) - len(told)
+    if left_out:
+        reading.note(Unit.MESSAGES, "empty messages of ChatGPT, without a word in them", left_out, Category.SKIPPED)
+    leaf = _kept(text_of(value.get("current_node")), nodes, told)
+    settle_tree(chat, told, leaf, reading)
+    return chat
+
+
+def _node(ref: str, node: Mapping[str, Any]) -> Told | None:
+    """The message of a node; None if it has none, or no word in it."""
+    message = node.get("message")
+    if not isinstance(message, dict):
+        return None
+    author, content = members(message.get("author")), members(message.get("content"))
+    more = members(message.get("metadata"))
+    text, files = parts(content)
+    files += [text_of(one.get("name")) for one in more.get("attachments") or [] if isinstance(one, dict)]
+    if not text.strip() and not files:
+        return None
+    kind = content.get("content_type")
+    metadata = {
+        "model": more.get("model_slug"),
+        "content_type": kind if kind not in ("text", "multimodal_text") else None,
+        "recipient": message.get("recipient") if message.get("recipient") != "all" else None,
+        "name": author.get("name"),
+        "hidden": more.get("is_visually_hidden_from_conversation"),
+        "attachments": [name for name in dict.fromkeys(files) if name],
+    }
+    time, time_text = moment(message.get("create_time"))
+    return tell(ref, author.get("role"), text, time, time_text, text_of(node.get("parent")), metadata)
+
+
+def _kept(ref: str, nodes: Mapping[str, Any], told: Mapping[str, Told]) -> str:
+    """The nearest node upwards that has a message."""
+    seen: set[str] = set()
+    while ref and ref not in told and ref not in seen:
+        seen.add(ref)
+        ref = text_of(members(nodes.get(ref)).get("parent"))
+    return ref if ref in told else ""

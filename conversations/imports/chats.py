@@ -1,0 +1,155 @@
+"""An export of chats into Nola: read piece by piece, in revisions small enough that others write in between."""
+
+import os
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from conversations import drafts
+from conversations.imports import archives
+from conversations.imports import formats as sources
+from conversations.imports import json_stream as streams
+from conversations.imports import legacy_chats as importing
+from conversations.imports.archives import Member, NotReadable
+from conversations.imports.legacy_chat_files import Chat, NotAChat
+from conversations.imports.legacy_state import Run
+from conversations.imports.messages import Reading
+from state import store
+from state.checkpoints import files as checkpoint_files
+from state.json_files import File
+from state.report import Category, Report, Unit, printable
+
+SERVICES = ("ChatGPT", "Claude", "Nola")
+BAR = 24  # characters
+
+
+@dataclass(slots=True)
+class Bringing:
+    """One import of a file: who runs it and how. With `all_or_nothing`, nothing is written if anything is wrong."""
+
+    actor: str
+    path: Path
+    replace: bool = False
+    dry_run: bool = False
+    all_or_nothing: bool = False
+    progress: Callable[[str], None] = lambda text: None
+    report: Report = field(default_factory=Report)
+    name: str = ""  # of the file, if it is not that of the path
+
+    @property
+    def label(self) -> str:
+        return self.name or printable(self.path.name)
+
+    def run_of(self, source: str) -> Run:
+        """The import as one of the conversations of a source: exports of a service are versions of one another."""
+        is_service = source in SERVICES
+        folder = Path(source) if is_service else self.path.resolve().parent
+        return Run(self.actor, folder, self.report, self.replace, self.dry_run, self.progress, is_service)
+
+
+def bring_file(bringing: Bringing) -> Report:
+    """Import the conversations of a file; a dry run writes nothing and reports the same. Raises importing.Busy, NoRoom.
+
+    What is wrong is in the report, and the rest is brought, unless it is to be all or nothing.
+    """
+    report = bringing.report
+    report.batch = uuid.uuid4().hex
+    if bringing.all_or_nothing and not bringing.dry_run:
+        first = Report()
+        for _ in _chats(bringing, first, "checking"):
+            pass
+        if first.count(Category.FAILED):
+            report.findings += first.of(Category.FAILED)
+            report.add(Category.NOTED, Unit.FILES, bringing.label, "nothing was imported, since something is wrong")
+            return report
+    if not bringing.dry_run and store.head():
+        checkpoint_files.automatic("before import")
+    batch: dict[str, Chat] = {}
+    rows, last = 0, ""
+    sizes: Counter[str] = Counter()
+    for source, chat in _chats(bringing, report, "importing"):
+        size = 1 + sum(map(drafts.weight, chat.messages.values()))
+        if batch and (source != last or rows + size > drafts.MOST_ROWS):
+            _bring(batch, bringing.run_of(last))
+            batch, rows = {}, 0
+        if chat.session_id not in batch:
+            report.add(Category.READ, Unit.CONVERSATIONS, chat.file.name)
+            sizes[source] += 1
+        report.add(Category.READ, Unit.MESSAGES, chat.file.name, "", len(chat.messages))
+        _gather(batch, chat)
+        rows, last = rows + size, source
+    _bring(batch, bringing.run_of(last))
+    for name, count in sizes.items():
+        report.add(Category.NOTED, Unit.CONVERSATIONS, bringing.label, f"{count:,} of {name}", count)
+    return report
+
+
+def _bring(batch: dict[str, Chat], run: Run) -> None:
+    if batch:
+        importing.bring_batch({name: [chat] for name, chat in batch.items()}, batch.keys(), run)
+
+
+def _gather(batch: dict[str, Chat], chat: Chat) -> None:
+    """Pieces of one conversation that come one after another are one."""
+    there = batch.setdefault(chat.session_id, chat)
+    if there is not chat:
+        there.messages |= chat.messages
+        there.leaf = there.leaf or chat.leaf
+        there.started = min((one.started for one in (there, chat) if one.started), default=None)
+
+
+def _chats(bringing: Bringing, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
+    """The conversations of the file with the names of their sources. What is no conversation is reported."""
+    try:
+        with bringing.path.open("rb") as file:
+            total = os.fstat(file.fileno()).st_size
+            for member in archives.members(file, total):
+                report.add(Category.READ, Unit.FILES, _label(bringing, member))
+                yield from _of_member(bringing, member, report, verb)
+    except NotReadable as error:
+        report.add(Category.FAILED, Unit.FILES, bringing.label, str(error))
+    except OSError as error:
+        report.add(Category.FAILED, Unit.FILES, bringing.label, f"cannot be opened: {error.strerror or error}")
+
+
+def _label(bringing: Bringing, member: Member) -> str:
+    return f"{bringing.label}/{printable(member.name)}" if member.name else bringing.label
+
+
+def _of_member(bringing: Bringing, member: Member, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
+    counted = _Counted(member.stream)
+    label = _label(bringing, member)
+    file = File(bringing.path, label, (), 0)
+    for item in streams.items(counted):  # type: ignore[arg-type]
+        bringing.progress(_bar(verb, counted.done, member.size, item.number))
+        if item.problem:
+            report.add(Category.FAILED, Unit.CONVERSATIONS, f"{label}:{item.number}", item.problem)
+            continue
+        if item.halves:
+            text = "halves of surrogate pairs, which are no characters, are written as �"
+            report.add(Category.NOTED, Unit.MESSAGES, f"{label}:{item.number}", text, item.halves)
+        try:
+            yield sources.read(item.value, Reading(file, item.number, report))
+        except NotAChat as error:
+            report.add(Category.FAILED, Unit.CONVERSATIONS, f"{label}:{item.number}", str(error))
+
+
+class _Counted:
+    """A stream that counts what was read of it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.done = stream, 0
+
+    def read(self, size: int = -1) -> bytes:
+        found = self.stream.read(size)
+        self.done += len(found)
+        return found
+
+
+def _bar(verb: str, done: int, total: int, number: int) -> str:
+    part = min(1.0, done / total) if total else 1.0
+    bar = ("#" * int(BAR * part)).ljust(BAR, "·")
+    return f"{verb} [{bar}] {part:4.0%}, {number:,} read"

@@ -1,0 +1,187 @@
+"""Values of a large JSON file, one at a time: of an array, of JSON lines, or of an object with `conversations`.
+
+Memory is bounded by the largest value, not by the file. What cannot be read is told with its place, and where a file
+has lines, those after it are read all the same.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from state.jsondoc import text as jsontext
+from state.jsondoc.text import JSONValue, NotAcceptable
+
+CHUNK = 1 << 20
+MOST = 256 << 20  # characters of one value
+NEAR_END = 12  # an error so near to the end of what was read may be gone with more of it
+HALF = re.compile("[\ud800-\udfff]")
+WRAPPER = re.compile(r'\{(?:\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[-\d.]+|true|false|null)\s*,)*\s*"conversations"\s*:\s*\[')
+_PLAIN = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A value and its number, from 1; or what is wrong there. `halves`: lone surrogates that were replaced by �."""
+
+    number: int
+    value: JSONValue = None
+    problem: str = ""
+    halves: int = 0
+
+
+class Broken(ValueError):
+    """The text goes wrong here, and what follows cannot be read."""
+
+
+def items(stream: BinaryIO) -> Iterator[Item]:
+    """The values of a file, in order. The last one has a problem if the file breaks off or goes wrong."""
+    text = _Text(stream)
+    number = 0
+    try:
+        mark = text.peek()
+        wrapper = WRAPPER.match(text.head()) if mark == "{" else None
+        if mark == "[" or wrapper:
+            text.skip(wrapper.end() if wrapper else 1)
+            values = text.array()
+        elif mark == "{" and text.has_lines():
+            values = text.lines()
+        elif mark == "{":
+            values = iter([text.value()])
+        else:
+            raise Broken(
+                "neither a JSON array or object, nor JSON lines, nor a zip file" if mark else "the file is empty"
+            )
+        for raw in values:
+            number += 1
+            yield read(number, raw)
+    except Broken as error:
+        yield Item(number + 1, problem=str(error))
+
+
+def read(number: int, raw: str) -> Item:
+    """One value, parsed strictly, except that half surrogate pairs, as some exports have them, are replaced."""
+    try:
+        return Item(number, jsontext.load(raw).value)
+    except NotAcceptable as error:
+        if "surrogate" not in error.reason:
+            return Item(number, problem=str(error))
+    cleaned, count = _whole(json.loads(raw))
+    try:
+        return Item(number, jsontext.load(jsontext.dump(cleaned)).value, halves=count)
+    except ValueError as error:
+        return Item(number, problem=str(error))
+
+
+def _whole(value: JSONValue) -> tuple[JSONValue, int]:
+    if isinstance(value, str):
+        return HALF.subn("\ufffd", value)
+    if isinstance(value, list):
+        parts = [_whole(one) for one in value]
+        return [one for one, _ in parts], sum(count for _, count in parts)
+    if isinstance(value, dict):
+        members = [(_whole(name), _whole(one)) for name, one in value.items()]
+        return {str(name): one for (name, _), (one, _) in members}, sum(a + b for (_, a), (_, b) in members)
+    return value, 0
+
+
+class _Text:
+    """The text of a file, as much of it as is needed."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self.text, self.at, self.is_end = "", 0, False
+
+    def more(self, size: int = CHUNK) -> None:
+        """Read on. Raises Broken where it is not UTF-8."""
+        raw = self.stream.read(size)
+        self.is_end = not raw
+        try:
+            self.text = self.text[self.at :] + self.decoder.decode(raw, final=self.is_end)
+        except UnicodeDecodeError as error:
+            raise Broken(f"not UTF-8: byte 0x{error.object[error.start]:02x}; save the file as UTF-8") from None
+        self.at = 0
+
+    def peek(self) -> str:
+        """The next character that is not white space; "" at the end."""
+        while True:
+            while self.at < len(self.text):
+                if self.text[self.at] not in " \t\r\n":
+                    return self.text[self.at]
+                self.at += 1
+            if self.is_end:
+                return ""
+            self.more()
+
+    def skip(self, count: int) -> None:
+        self.at += count
+
+    def head(self) -> str:
+        return self.text[self.at : self.at + 65536]
+
+    def has_lines(self) -> bool:
+        """Whether the first line is a JSON value of its own. Of a file of one line, that is all of it."""
+        while "\n" not in self.text[self.at :] and not self.is_end and len(self.text) < MOST:
+            self.more(max(CHUNK, len(self.text)))
+        line = self.text[self.at :].partition("\n")[0]
+        try:
+            json.loads(line)
+        except ValueError:
+            rest = self.text[self.at + len(line) :].lstrip()
+            return rest.startswith("{") and line.rstrip().endswith("}")  # a broken first line among lines
+        return True
+
+    def lines(self) -> Iterator[str]:
+        while not self.is_end or self.at < len(self.text):
+            end = self.text.find("\n", self.at)
+            if end < 0 and not self.is_end:
+                self._check_size()
+                self.more(max(CHUNK, len(self.text) - self.at))
+                continue
+            end = len(self.text) if end < 0 else end
+            line = self.text[self.at : end].strip()
+            self.at = end + 1
+            if line:
+                yield line
+
+    def array(self) -> Iterator[str]:
+        """The texts of an array's items; its opening bracket is passed. Raises Broken."""
+        is_first = True
+        while (mark := self.peek()) != "]":
+            if not mark:
+                raise Broken("the file ends in the middle: it was cut off")
+            if not is_first:
+                if mark != ",":
+                    raise Broken(f"a comma is missing between two items, before {self.text[self.at : self.at + 20]!r}")
+                self.skip(1)
+                self.peek()
+            is_first = False
+            yield self.value()
+
+    def value(self) -> str:
+        """The text of the next value. Raises Broken."""
+        while True:
+            try:
+                _, end = _PLAIN.raw_decode(self.text, self.at)
+            except json.JSONDecodeError as error:
+                is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(self.text) - NEAR_END
+                if not is_cut:
+                    near = self.text[max(self.at, error.pos - 10) : error.pos + 20]
+                    raise Broken(f"not JSON near {near!r}") from None
+                if self.is_end:
+                    raise Broken("the file ends in the middle: it was cut off") from None
+            except (RecursionError, ValueError):
+                raise Broken("nested too deeply, or a number with too many digits") from None
+            else:
+                raw = self.text[self.at : end]
+                self.at = end
+                return raw
+            self._check_size()
+            self.more(max(CHUNK, len(self.text) - self.at))
+
+    def _check_size(self) -> None:
+        if len(self.text) - self.at > MOST:
+            raise Broken(f"one value is larger than {MOST >> 20} MB")

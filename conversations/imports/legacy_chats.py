@@ -1,0 +1,339 @@
+"""A predecessor's folder into Nola: its state and its conversations, each chat joined with what is there already."""
+
+import dataclasses
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from conversations import drafts, log
+from conversations.drafts import NewConversation, NewMessage, Part, Writing
+from conversations.imports import legacy_chat_files as legacy
+from conversations.imports import legacy_state as imports
+from conversations.imports import legacy_state_files as state_legacy
+from conversations.imports.legacy_chat_files import Chat, NotAChat
+from conversations.imports.legacy_state import Run
+from conversations.imports.match import BESIDE, Here, Joined, fields_of, gaps_and_differences, known, traits
+from conversations.models import Conversation, Message
+from state import json_files as folder
+from state import store
+from state import write_lock as turns
+from state.checkpoints import files as checkpoint_files
+from state.json_files import File, Unreadable
+from state.jsondoc.text import Document
+from state.models import Change, Revision
+from state.report import Category, Report, Unit
+
+ATTEMPTS = 10
+EDITED = (Category.CONFLICTING, "edited in Nola, kept as they are there; --replace adds the file's beside them")
+DELETED = (Category.CONFLICTING, "deleted in Nola, and stay so; --replace brings them back")
+REWRITTEN = "differ from what was imported at that time; both are kept"
+
+
+class Busy(Exception):
+    """Others write so much that the import found no moment of its own."""
+
+
+def bring_folder(
+    path: Path,
+    actor: str,
+    *,
+    replace: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[str], None] = lambda text: None,
+    report: Report | None = None,
+) -> Report:
+    """Import all of a folder; a dry run writes nothing and reports the same. Raises NoFolder, Busy, NoRoom."""
+    report = Report() if report is None else report
+    report.batch = uuid.uuid4().hex
+    run = Run(actor, path.resolve(), report, replace, dry_run, progress)
+    documents, chats = read(path, run)
+    if not dry_run and store.head():
+        checkpoint_files.automatic("before import")
+    imports.bring(state_legacy.documents(documents, report), run)
+    bring(chats, run)
+    return report
+
+
+def read(path: Path, run: Run) -> tuple[dict[File, Document | None], list[Chat]]:
+    """The state files with their documents, None for one that failed, and the chats. Raises folder.NoFolder."""
+    documents: dict[File, Document | None] = {}
+    chats: list[Chat] = []
+    report = run.report
+    files = folder.files(path, report)
+    names = {file.name for file in files}
+    for number, file in enumerate(files, 1):
+        run.progress(f"reading file {number} of {len(files)}")
+        if file.suffix == ".txt" and not legacy.is_talk(file):
+            report.add(Category.SKIPPED, Unit.FILES, file.name, "a text file outside of Stimuli and Feeds")
+            continue
+        try:
+            chats += _read(file, documents, report, names)
+        except (Unreadable, NotAChat) as error:
+            report.add(Category.FAILED, Unit.FILES, file.name, str(error))
+        else:
+            report.add(Category.READ, Unit.FILES, file.name)
+    return documents, chats
+
+
+def _read(file: File, documents: dict[File, Document | None], report: Report, names: AbstractSet[str]) -> list[Chat]:
+    """The chats in a file; a state file goes to `documents`."""
+    if file.suffix == ".txt":
+        return legacy.from_lines(file, folder.read(file), report, names)
+    if not legacy.is_chat_folder(file):
+        documents[file] = None
+    document = folder.load(file)
+    if legacy.is_chat(file, document.value) and isinstance(document.value, dict):
+        documents.pop(file, None)
+        return [legacy.from_turns(file, document.value, report, names)]
+    documents[file] = document
+    report.add(Category.READ, Unit.KEYS, file.name)
+    return []
+
+
+def bring(chats: Sequence[Chat], run: Run) -> None:
+    """Write what is new of the chats, in batches that keep other writers waiting for a moment only."""
+    groups: dict[str, list[Chat]] = {}
+    for chat in chats:
+        groups.setdefault(chat.session_id, []).append(chat)
+    done = 0
+    for batch in _batches(groups):
+        bring_batch(batch, groups.keys(), run)
+        done += len(batch)
+        run.progress(f"conversation {done} of {len(groups)}")
+
+
+def _batches(groups: dict[str, list[Chat]]) -> Iterator[dict[str, list[Chat]]]:
+    """Groups enough for one revision. Only one that is too large for it is written in several."""
+    batch: dict[str, list[Chat]] = {}
+    rows = 0
+    for session_id, chats in groups.items():
+        size = sum(1 + sum(map(drafts.weight, chat.messages.values())) for chat in chats)
+        if batch and rows + size > drafts.MOST_ROWS:
+            yield batch
+            batch, rows = {}, 0
+        batch[session_id] = chats
+        rows += size
+    if batch:
+        yield batch
+
+
+def bring_batch(batch: dict[str, list[Chat]], taken: AbstractSet[str], run: Run) -> None:
+    """Plan without the lock, then write under it unless somebody changed one of the conversations meanwhile."""
+    for _ in range(ATTEMPTS):
+        run.take_turn()
+        seen = store.head()
+        report = Report()
+        there = known(batch, taken)
+        joined = [one for session_id, chats in batch.items() for one in there.join(session_id, chats, report)]
+        writings = [plan(one, there.strangers, run, report) for one in joined]
+        files = {one.name: one.chat.file.name for one in joined}
+        if run.dry_run or _write([one for one in writings if one], files, seen, run):
+            run.report.findings += report.findings
+            return
+    raise Busy("others keep writing to the same conversations")
+
+
+def _write(writings: Sequence[Writing], files: Mapping[str, str], seen: int, run: Run) -> bool:
+    """Write a batch, each revision in a transaction of its own. False if the plan is not true any more."""
+    names = [one.conversation.session_id for one in writings]
+    for number, parts in enumerate(drafts.portions(writings)):
+        if number:
+            run.take_turn()
+        firsts = [part.of.conversation.session_id for part in parts if part.is_first]
+        author = run.author({name: files[name] for name in firsts})
+        with turns.writing():
+            if not number and log.moved(names, seen):
+                return False
+            made = log.write_portion([_missing(part) for part in parts] if number else parts, author)
+        run.report.revisions += bool(made)
+    return True
+
+
+def _missing(part: Part) -> Part:
+    """A later part of a large conversation, without what another import has written since."""
+    ids = [one.client_id for one in part.messages]
+    there = set(Message.objects.filter(conversation=part.of.row, client_id__in=ids).values_list("client_id", flat=True))
+    return dataclasses.replace(part, messages=[one for one in part.messages if one.client_id not in there])
+
+
+def plan(joined: Joined, strangers: AbstractSet[int], run: Run, report: Report) -> Writing | None:
+    """What to write of a chat, which is reported; None if nothing."""
+    chat, name = joined.chat, joined.name
+    if joined.collides_with:
+        text = f"another conversation {chat.session_id} than in {joined.collides_with}; kept apart as {name}"
+        report.add(Category.CONFLICTING, Unit.CONVERSATIONS, chat.file.name, text, 0)
+    if joined.here:
+        return _plan_more(chat, joined.here, strangers, run, report)
+    report.add(Category.ADDED, Unit.CONVERSATIONS, chat.file.name, name)
+    if chat.messages:
+        report.add(Category.ADDED, Unit.MESSAGES, chat.file.name, "", len(chat.messages))
+    return Writing(_new(chat, name), messages=_in_order(chat.messages.values()), leaf=chat.leaf)
+
+
+def _new(chat: Chat, name: str) -> NewConversation:
+    return NewConversation(
+        session_id=name,
+        title=chat.title,
+        channel=chat.channel,
+        source=chat.file.name if chat.source is None else chat.source,
+        started=chat.started,
+        started_text=chat.started_text,
+        archived=bool(chat.archived),
+        metadata=chat.metadata,
+    )
+
+
+def _in_order(messages: Iterable[NewMessage]) -> list[NewMessage]:
+    """By time, but none before the one it answers."""
+    found = list(messages)
+    times: dict[str, datetime] = {}
+    for one in found:
+        times[one.ref] = max(one.timestamp, times.get(one.parent, one.timestamp))
+    return sorted(found, key=lambda one: times[one.ref] if one.ref else one.timestamp)
+
+
+def _plan_more(chat: Chat, here: Here, strangers: AbstractSet[int], run: Run, report: Report) -> Writing | None:
+    """What an existing conversation gets: messages and fields that it lacks, and fields that nobody else has set."""
+    name, file = here.row.session_id, chat.file.name
+    is_deleted = here.row.deleted_revision is not None
+    if is_deleted and not run.replace:
+        text = f"{name} was deleted in Nola, and stays so; --replace brings it back"
+        report.add(Category.CONFLICTING, Unit.CONVERSATIONS, file, text)
+        return None
+    sorting = Sorting(here, chat, strangers, run.replace)
+    sorting.take_all()
+    for (category, reason), count in sorting.outcomes.items():
+        report.add(category, Unit.MESSAGES, file, f"{count} in {name}: {reason}" if reason else "", count)
+    fields, kept = _fields(chat, here.row, run)
+    writing = Writing(here.row, fields, _in_order(sorting.new), sorting.restored, sorting.updates, is_deleted)
+    if chat.leaf and sorting.new:
+        writing.refs, writing.leaf = {name: one.pk for name, one in here.messages.items()}, chat.leaf
+    for number, text in enumerate(kept):
+        report.add(Category.CONFLICTING, Unit.CONVERSATIONS, file, text, int(not number))
+    if not writing.is_idle:
+        text = f"{name}: {', '.join(fields)}" if fields else name
+        report.add(Category.UPDATED, Unit.CONVERSATIONS, file, text, int(not kept))
+    elif not kept:
+        report.add(Category.DUPLICATE, Unit.CONVERSATIONS, file, f"{name} is in Nola already")
+    return None if writing.is_idle else writing
+
+
+@dataclass
+class Sorting:
+    """The messages of a chat that is in Nola, by what becomes of them. Somebody's own work stays, unless `replace`."""
+
+    here: Here
+    chat: Chat
+    strangers: AbstractSet[int]
+    replace: bool
+    new: list[NewMessage] = field(default_factory=list)
+    restored: list[Message] = field(default_factory=list)
+    updates: list[tuple[Message, dict[str, Any]]] = field(default_factory=list)
+    outcomes: Counter[tuple[Category, str]] = field(default_factory=Counter)
+
+    @cached_property
+    def taken(self) -> set[str | None]:
+        return {one.client_id for one in self.here.messages.values()}
+
+    def take_all(self) -> None:
+        unmatched = self._unmatched()
+        for name, new in self.chat.messages.items():
+            old = self.here.find(name)
+            if old is None:
+                is_rewritten = (new.speaker, new.timestamp_text) in unmatched
+                self._add(new, (Category.CONFLICTING, REWRITTEN) if is_rewritten else (Category.ADDED, ""))
+            elif old.deleted_revision is not None:
+                self._deleted(old)
+            elif old.message != new.message:
+                self._edited(name, new)
+            else:
+                self._compare(old, new)
+
+    def _unmatched(self) -> set[tuple[str, str]]:
+        """Who said something when in Nola that the file does not have."""
+        messages = self.here.messages.items()
+        left = [one for name, one in messages if name.removesuffix(BESIDE) not in self.chat.messages]
+        return {(one.speaker, one.timestamp_text) for one in left if one.timestamp_text and not one.deleted_revision}
+
+    def _add(self, new: NewMessage, outcome: tuple[Category, str]) -> None:
+        if new.client_id and not new.client_id.startswith(legacy.IMPORTED) and new.client_id in self.taken:
+            new = dataclasses.replace(new, client_id=None)  # it stands for another message here
+        self.new.append(new)
+        self.outcomes[outcome] += 1
+
+    def _deleted(self, old: Message) -> None:
+        if self.replace:
+            self.restored.append(old)
+        self.outcomes[(Category.UPDATED, "were deleted, and are back") if self.replace else DELETED] += 1
+
+    def _edited(self, name: str, new: NewMessage) -> None:
+        if self.replace:
+            self._add(dataclasses.replace(new, client_id=name + BESIDE), (Category.ADDED, ""))
+        else:
+            self.outcomes[EDITED] += 1
+
+    def _compare(self, old: Message, new: NewMessage) -> None:
+        """The same words: what the file says of them besides fills what is empty in Nola."""
+        gaps, differing = gaps_and_differences(traits(old), traits(new))
+        if self.replace:
+            gaps, differing = gaps | differing | self._time(old, new), {}
+        elif old.revision in self.strangers:
+            gaps, differing = {}, gaps | differing
+        if gaps:
+            self.updates.append((old, fields_of(gaps, old.metadata)))
+        if differing:
+            text = f"{', '.join(differing)} differ, and are kept as in Nola; --replace overrides"
+            self.outcomes[(Category.CONFLICTING, text)] += 1
+        else:
+            text = f"{', '.join(gaps)} from the file" if gaps else "in Nola already"
+            self.outcomes[(Category.UPDATED if gaps else Category.DUPLICATE, text)] += 1
+
+    def _time(self, old: Message, new: NewMessage) -> dict[str, Any]:
+        """The time, if the same text of it now says another: by another NOLA_TIME_ZONE."""
+        differs = new.timestamp_text == old.timestamp_text != "" and new.timestamp != old.timestamp
+        return {"timestamp": new.timestamp} if differs else {}
+
+
+def _fields(chat: Chat, row: Conversation, run: Run) -> tuple[dict[str, Any], list[str]]:
+    """The fields to set, and what is kept instead, because somebody or another file has set them."""
+    gaps, differing = gaps_and_differences(traits(row), traits(chat))
+    setters = _setters(row.session_id) if gaps or differing else {}
+    taken: dict[str, Any] = {}
+    kept: dict[str, list[str]] = {}
+    for name, value in (gaps | differing).items():
+        by = setters.get(name)
+        holder = run.holder(by, row.session_id, chat.file.name)
+        if holder and not (name in gaps and by and by.source in imports.OURS):
+            kept.setdefault(holder, []).append(f"{name} of {row.session_id}")
+        else:
+            taken[name] = value
+    fields = fields_of(taken, row.metadata)
+    is_new_time = run.replace and chat.started_text == row.started_text != "" and chat.started != row.started
+    if "started_text" in taken or is_new_time:
+        fields["started"] = chat.started
+    return fields, [f"{', '.join(names)}: kept as set by {one}; --replace overrides" for one, names in kept.items()]
+
+
+def _setters(session_id: str) -> dict[str, Revision]:
+    """The revision that last set each trait. What a conversation was made without, none has set."""
+    seqs: dict[str, int] = {}
+    changes = Change.objects.filter(kind="conversation", key=session_id).order_by("id")
+    for forward, inverse, seq in changes.values_list("forward", "inverse", "revision_id"):
+        if isinstance(forward, dict) and isinstance(inverse, dict):  # else it is redacted
+            added = {name: value for name, value in forward.get("add", {}).items() if value}
+            seqs.update(dict.fromkeys(_changed({**added, **forward.get("set", {})}, inverse.get("set", {})), seq))
+    revisions = Revision.objects.in_bulk(list(set(seqs.values())))
+    return {name: revisions[seq] for name, seq in seqs.items()}
+
+
+def _changed(after: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
+    """The traits that a change of these fields has set."""
+    yield from after.keys() - {"metadata"}
+    new, old = after.get("metadata", {}), before.get("metadata", {})
+    yield from (f"metadata.{name}" for name in new | old if name not in old or not log.same(new.get(name), old[name]))

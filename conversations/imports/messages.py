@@ -1,0 +1,160 @@
+"""Messages as another program tells them, on their way to a chat: with a speaker, a time and a name that Nola knows."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from conversations.api.schemas import SPEAKERS
+from conversations.drafts import NewMessage
+from conversations.imports import legacy_chat_files as legacy
+from conversations.imports.legacy_chat_files import IMPORTED, Chat, NotAChat, moment, without_nul
+from state.json_files import File
+from state.jsondoc import text as jsontext
+from state.report import Category, Report, Unit
+
+SPOKEN = {
+    "human": "user", "ai": "assistant", "bot": "assistant", "model": "assistant", "nola": "assistant",
+    "developer": "system", "function": "tool",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Reading:
+    """The file that is read, where in it, and what is to be said of it."""
+
+    file: File
+    number: int
+    report: Report
+
+    def note(self, unit: Unit, text: str, count: int = 1, category: Category = Category.NOTED) -> None:
+        self.report.add(category, unit, self.file.name, text, count)
+
+
+@dataclass(slots=True)
+class Told:
+    """A message as a source has it. `parent` is the id of the message before it, "" for none or not said."""
+
+    ref: str
+    speaker: str
+    text: str
+    time: datetime | None
+    time_text: str
+    parent: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def chat_of(
+    value: Mapping[str, Any], reading: Reading, ids: tuple[str, ...], started: str, source: str, default: str = ""
+) -> Chat:
+    given = next((value[name] for name in ids if value.get(name)), None)
+    chat = Chat(session_id_of(given or default, reading), reading.file, source=source)
+    chat.channel = source.lower() if source in ("ChatGPT", "Claude") else "import"
+    chat.started, chat.started_text = moment(value.get(started))
+    return chat
+
+
+def session_id_of(value: Any, reading: Reading) -> str:
+    text = value if isinstance(value, str) else "" if value is None else jsontext.dump(value)
+    if len(text.encode()) > legacy.MAX_ID_BYTES:
+        raise NotAChat(f"the session id {text[:20]}... is longer than {legacy.MAX_ID_BYTES} bytes")
+    return str(without_nul(text)) or f"{reading.file.stem}-{reading.number}"
+
+
+def tell(
+    ref: str, role: Any, text: str, time: datetime | None, time_text: str, parent: str, metadata: Mapping[str, Any]
+) -> Told:
+    """A message with a speaker that Nola knows; any other role is the system's, and kept in the metadata."""
+    spelt = text_of(role).lower()
+    speaker = SPOKEN.get(spelt, spelt)
+    kept = {name: value for name, value in metadata.items() if value not in (None, "", [], {}, False)}
+    if speaker not in SPEAKERS:
+        speaker, kept = "system", {"role": role} | kept
+    return Told(ref, speaker, str(without_nul(text)), time, str(without_nul(time_text)), parent, kept)
+
+
+def settle(chat: Chat, told: list[Told], reading: Reading, *, keep_parents: bool = False) -> None:
+    """Give each message a time: its own, else that of the one it answers, or comes after."""
+    times: dict[str, datetime] = {}
+    first = chat.started or next((one.time for one in told if one.time), reading.file.changed)
+    last = first
+    for one in told:
+        last = one.time or times.get(one.parent, last)
+        times[one.ref] = last
+        name = IMPORTED + one.ref
+        parent = IMPORTED + (one.parent or one.ref) if keep_parents else ""  # its own: it begins the talk
+        chat.messages[name] = NewMessage(
+            one.speaker, one.text, last, one.time_text, client_id=name, metadata=one.metadata, ref=name, parent=parent
+        )
+    if chat.started is None and chat.messages:
+        chat.started = min(one.timestamp for one in chat.messages.values())
+    untimed = sum(one.time is None for one in told)
+    if untimed:
+        reading.note(Unit.MESSAGES, "messages without a readable time have that of the message before", untimed)
+    if zoneless := sum(one.time is not None and _is_naive(one.time_text) for one in told):
+        reading.note(Unit.MESSAGES, "times without a zone are taken as local, in NOLA_TIME_ZONE", zoneless)
+    if files := sum(len(one.metadata.get("attachments", ())) for one in told):
+        reading.note(Unit.MESSAGES, "attachments: their names are kept, the files are not", files)
+    if roles := Counter(text_of(one.metadata["role"]) for one in told if "role" in one.metadata):
+        reading.note(
+            Unit.MESSAGES, f"of roles Nola does not know ({', '.join(roles)}) are kept as system", roles.total()
+        )
+    if repeated := len(told) - len(chat.messages):
+        reading.note(Unit.MESSAGES, f"said twice at one time in {chat.session_id}", repeated, Category.DUPLICATE)
+
+
+def _is_naive(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is None
+    except ValueError:
+        return False  # a number of seconds
+
+
+def members(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def text_of(value: Any) -> str:
+    return str(without_nul(value)) if isinstance(value, str) else "" if value is None else jsontext.dump(value)
+
+
+def settle_tree(chat: Chat, told: Mapping[str, Told], leaf: str, reading: Reading) -> None:
+    """Parents are kept where talk branches; in a straight line the time says it all."""
+    children = Counter(one.parent for one in told.values())
+    is_branched = any(count > 1 for count in children.values())
+    if is_branched:
+        text = f"{chat.session_id} has branches: all are kept, the current one is shown"
+        reading.note(Unit.CONVERSATIONS, text, 1)
+        chat.leaf = IMPORTED + leaf if leaf else ""
+    settle(chat, list(_downwards(told)), reading, keep_parents=is_branched)
+
+
+def _downwards(told: Mapping[str, Told]) -> Iterator[Told]:
+    """The messages of a tree, each after the one it answers; a loop is cut."""
+    kids: dict[str, list[str]] = {}
+    for ref, one in told.items():
+        kids.setdefault(one.parent if one.parent in told else "", []).append(ref)
+    seen: set[str] = set()
+    for start in [*kids.get("", []), *told]:
+        stack = [start]
+        while stack:
+            ref = stack.pop()
+            if ref not in seen:
+                seen.add(ref)
+                yield told[ref]
+                stack += reversed(kids.get(ref, []))
+
+
+def parts(content: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The text of a content, and the names of the files in it."""
+    parts = content.get("parts")
+    if isinstance(parts, list):
+        texts = [one if isinstance(one, str) else text_of(members(one).get("text")) for one in parts]
+        files = [text_of(one.get("asset_pointer")) for one in parts if isinstance(one, dict)]
+        return "\n".join(text for text in texts if text), [name for name in files if name]
+    for name in ("text", "result", "content"):
+        if isinstance(content.get(name), str):
+            return str(content[name]), []
+    rest = {name: value for name, value in content.items() if name != "content_type"}
+    return (jsontext.dump(rest) if any(rest.values()) else ""), []

@@ -1,0 +1,108 @@
+"""What the import commands share: progress on a terminal, the report, and how they end."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, ProgrammingError, connection
+
+from conversations.imports import legacy_chats as importing
+from state import atomic_files as files
+from state.checkpoints import files as checkpoint_files
+from state.report import Category, Report, printable
+
+BUSY = "the database is busy: others are writing to it. Try again; the import goes on from where it stopped."
+START = "start Nola once (make run), and import then"
+
+
+class ImportCommand(BaseCommand):
+    """A command that imports what its last argument names."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="report what would happen, and write nothing")
+        parser.add_argument(
+            "--replace", action="store_true", help="let the files win over what was changed or deleted in Nola since"
+        )
+
+    def run(
+        self,
+        bring: Callable[[Report, Callable[[str], None]], object],
+        what: object,
+        *,
+        dry_run: bool,
+        verbosity: int,
+        all_or_nothing: bool = False,
+        **_: Any,
+    ) -> None:
+        """Import with progress, print the report, and end as it went."""
+        check_database()
+        progress, end = self._progress()
+        report = Report()
+        problem = ""
+        try:
+            bring(report, progress)
+        except (OperationalError, ProgrammingError, importing.Busy) as error:
+            problem = _problem(error)
+        except (files.NoRoom, files.CannotWrite, checkpoint_files.Damaged) as error:
+            problem = f"{error}; before an import a checkpoint is taken."
+        finally:
+            end()
+        if verbosity:
+            self._print(report, str(what), dry_run=dry_run, everything=verbosity > 1)
+        _conclude(report, problem, dry_run, all_or_nothing)
+
+    def _print(self, report: Report, what: str, *, dry_run: bool, everything: bool) -> None:
+        dry = " (dry run: nothing was written)" if dry_run else ""
+        self.stdout.write(f"Import of {printable(what)}{dry}\n\n")
+        for line in report.lines(everything=everything):
+            self.stdout.write(line)
+        self.stdout.write("\n" + _outcome(report, dry_run))
+
+    def _progress(self) -> tuple[Callable[[str], None], Callable[[], None]]:
+        """Where the work is, on one line of a terminal, and how to clear it; elsewhere nothing."""
+        if not sys.stdout.isatty():
+            return lambda text: None, lambda: None
+
+        def show(text: str) -> None:
+            self.stdout.write(f"\r\033[K{text}", ending="")
+            self.stdout.flush()
+
+        return show, lambda: show("")
+
+
+def check_database() -> None:
+    """Stop before a connection would make an empty database file."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and not name.startswith("file:") and not os.path.exists(name):
+        raise CommandError(f"there is no database yet; {START}")
+
+
+def _problem(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, importing.Busy) or "locked" in text or "busy" in text:
+        return BUSY
+    way_out = f"; {START}" if "no such table" in text or "does not exist" in text else ""
+    return f"the database says: {text}{way_out}"
+
+
+def _outcome(report: Report, dry_run: bool) -> str:
+    if not report.findings:
+        return "There is nothing to import in it."
+    if dry_run:
+        return "Nothing was written."
+    if not report.revisions:
+        return "Nothing new: no revision was made."
+    return f"Its revisions carry the batch {report.batch}."
+
+
+def _conclude(report: Report, problem: str, dry_run: bool, all_or_nothing: bool) -> None:
+    if problem:
+        raise CommandError(f"stopped before the end: {problem}" if report.revisions else problem)
+    failed = report.count(Category.FAILED)
+    if failed:
+        rest = "everything else can be" if dry_run else "everything else was"
+        if all_or_nothing:
+            rest = "nothing can be" if dry_run else "nothing was"
+        raise CommandError(f"{failed} failed, as listed above; {rest} brought over.")

@@ -1,0 +1,1 @@
+"""The owner's pages over conversations. What they show comes from the API."""

@@ -1,0 +1,17 @@
+"""The page where a context is tried out. All that it reads and keeps goes through the API."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from state.context.weights import WEIGHTS
+
+
+@require_safe
+@ensure_csrf_cookie
+def page(request: HttpRequest) -> HttpResponse:
+    """What a prompt would get."""
+    more = {"title": "Context", "is_fullwidth": "1", "weights": WEIGHTS}
+    return TemplateResponse(request, "conversations/context.html", {**admin.site.each_context(request), **more})

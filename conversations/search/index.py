@@ -1,0 +1,63 @@
+"""The full-text index of messages: which words are in which message. SQLite FTS5, holding no text of its own.
+
+Every message is in it from the transaction that writes it until it is purged; whether it was deleted is asked when
+searching, so that deleting and undoing need not touch the index. Rows are numbered as their messages.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from conversations.search import tokenize as words
+
+TABLE = "conversation_words"
+CREATE = (
+    f"CREATE VIRTUAL TABLE IF NOT EXISTS {TABLE} USING fts5(text, content='',"
+    " tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co So'\")"
+)
+AT_ONCE = 1000
+
+
+def add(messages: Iterable[tuple[int, str]]) -> None:
+    """Index messages, by id and text, in the transaction that writes them."""
+    _run(connection, f"INSERT INTO {TABLE} (rowid, text) VALUES (%s, %s)", messages)
+
+
+def remove(messages: Iterable[tuple[int, str]]) -> None:
+    """Take messages out of the index; it must be told the very texts that it was given."""
+    _run(connection, f"INSERT INTO {TABLE} ({TABLE}, rowid, text) VALUES ('delete', %s, %s)", messages)
+
+
+def squeeze() -> None:
+    """Rewrite the index so that no word of a removed message is left in the file."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {TABLE} ({TABLE}) VALUES ('optimize')")
+
+
+def ensure(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
+    """Make the index if it is not there, and add the messages it lacks. Connected to post_migrate."""
+    database = connections[using]
+    if database.vendor != "sqlite" or "conversation_history" not in database.introspection.table_names():
+        return
+    with database.cursor() as cursor:
+        cursor.execute(CREATE)
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM conversation_history)")
+        if not cursor.fetchone()[0]:
+            cursor.execute(f"INSERT INTO {TABLE} ({TABLE}) VALUES ('delete-all')")
+        while True:
+            cursor.execute(
+                f"SELECT id, message FROM conversation_history WHERE id > (SELECT coalesce(max(rowid), 0) FROM {TABLE})"
+                f" ORDER BY id LIMIT {AT_ONCE}"
+            )
+            rows = cursor.fetchall()
+            if not rows:
+                return
+            _run(database, f"INSERT INTO {TABLE} (rowid, text) VALUES (%s, %s)", rows)
+
+
+def _run(database: BaseDatabaseWrapper, statement: str, messages: Iterable[tuple[int, str]]) -> None:
+    if database.vendor == "sqlite":
+        with database.cursor() as cursor:
+            cursor.executemany(statement, [(pk, words.split(text)) for pk, text in messages])

@@ -1,0 +1,105 @@
+"""Finding messages by their words: through the full-text index, with what was deleted left out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from conversations.models import Message
+from conversations.search import tokenize as words
+from conversations.search.index import TABLE
+from conversations.search.tokenize import Snippet, Term
+
+RANKED = 5000  # of a common word the newest so many hits are ranked: bm25 over all of them would take a second
+FILTERS = {
+    "session": "c.session_id = %s",
+    "speaker": "m.speaker = %s",
+    "user": "m.user_id = %s",
+    "channel": "c.channel = %s",
+    "since": "m.timestamp >= %s",
+    "until": "m.timestamp < %s",
+}
+OF_SESSION = "m.conversation_id = (SELECT id FROM conversation WHERE session_id = %s)"
+# CROSS JOIN keeps SQLite from beginning with the table of messages
+HITS = (
+    f"FROM {TABLE} CROSS JOIN conversation_history m ON m.id = {TABLE}.rowid"
+    " CROSS JOIN conversation c ON c.id = m.conversation_id"
+    f" WHERE {TABLE} MATCH %s AND m.deleted_revision IS NULL AND c.deleted_revision IS NULL"
+)
+
+
+class Hit(NamedTuple):
+    """A message that matches, and where."""
+
+    message: Message
+    snippet: Snippet
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of hits, best first. `is_whole` is false where only the newest RANKED hits were looked at."""
+
+    hits: list[Hit]
+    total: int
+    is_whole: bool
+
+
+def find(
+    asked: Sequence[Term], filters: Mapping[str, Any], limit: int, *, skip: int = 0, newest_first: bool = False
+) -> Found:
+    """The messages in which all the terms are, of those that the FILTERS let through."""
+    where = HITS
+    values: list[Any] = [words.expression(asked)]
+    for name, value in filters.items():
+        where += f" AND {FILTERS[name]}"
+        values.append(_adapted(value))
+    bounds = _bounds(filters)
+    if bounds:
+        where += f" AND {TABLE}.rowid BETWEEN %s AND %s"
+        values += bounds
+    newest = _ids(f"SELECT m.id {where} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED + 1}", values)
+    looked_at = newest[:RANKED]
+    if newest_first or not looked_at:
+        ids = looked_at[skip : skip + limit]
+    else:
+        ranked = f"SELECT m.id {where} AND {TABLE}.rowid >= %s ORDER BY bm25({TABLE}), m.id DESC LIMIT %s OFFSET %s"
+        ids = _ids(ranked, [*values, looked_at[-1], limit, skip])
+    return Found(_hits(ids, asked), len(looked_at), len(newest) <= RANKED)
+
+
+def _adapted(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def _bounds(filters: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Between which ids the messages of a session, or of a time, lie: the index need not be walked outside of them."""
+    narrow = {name: value for name, value in filters.items() if name in ("session", "since", "until")}
+    if not narrow:
+        return None
+    where = " AND ".join(FILTERS[name] for name in narrow).replace(FILTERS["session"], OF_SESSION)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT coalesce(min(m.id), 0), coalesce(max(m.id), 0) FROM conversation_history m WHERE {where}",
+            [_adapted(value) for value in narrow.values()],
+        )
+        first, last = cursor.fetchone()
+    return first, last
+
+
+def conversations(asked: Sequence[Term], limit: int) -> list[int]:
+    """The conversations, by primary key, in whose newest RANKED hits all the terms are in one message."""
+    hits = f"SELECT m.conversation_id {HITS} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED}"
+    return _ids(f"SELECT DISTINCT conversation_id FROM ({hits}) LIMIT %s", [words.expression(asked), limit])
+
+
+def _ids(query: str, values: Sequence[Any]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _hits(ids: Sequence[int], asked: Sequence[Term]) -> list[Hit]:
+    rows = Message.objects.select_related("conversation").in_bulk(ids)
+    return [Hit(rows[pk], words.snippet(rows[pk].message, asked)) for pk in ids if pk in rows]

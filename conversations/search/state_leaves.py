@@ -1,0 +1,112 @@
+"""Finding leaves of the state by their words: the stored text is scanned, and parsed only where it may match."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from django.db import connection
+
+from conversations.search import tokenize as words
+from conversations.search.tokenize import Snippet, Term
+from state.jsondoc import levels
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.levels import ABSENT
+from state.jsondoc.text import JSONValue
+
+
+class Leaf(NamedTuple):
+    """A leaf that matches, with a snippet of its value, or an object or array with its name for a snippet."""
+
+    key: str
+    pointer: str
+    snippet: Snippet
+
+
+def find(
+    asked: Sequence[Term], limit: int, level: int | None = None, documents: Mapping[str, str] | None = None
+) -> tuple[list[Leaf], bool]:
+    """The leaves in whose value, or names on the way to it, all the terms are, in key order; whether there are more.
+
+    The value itself, or the last name, has at least one of the terms. Objects and arrays are found by their names. At a
+    level only what shows there is looked at; pointers lead to where it is stored. Given `documents`, these are
+    looked through instead of what is stored now.
+    """
+    found = list(islice(_all(asked, level, _stored() if documents is None else documents.items()), limit + 1))
+    return found[:limit], len(found) > limit
+
+
+def _stored() -> Iterator[tuple[str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key_name FROM state_storage ORDER BY key_name")
+        for (key,) in cursor.fetchall():
+            cursor.execute("SELECT value_json FROM state_storage WHERE key_name = %s", [key])
+            if row := cursor.fetchone():
+                yield key, row[0]
+
+
+def _all(asked: Sequence[Term], level: int | None, documents: Iterable[tuple[str, str]]) -> Iterator[Leaf]:
+    wanted = {words.plain(token) for term in asked for token in term.tokens}
+    for key, text in documents:
+        if _may_match(f"{key} {text}", wanted):
+            yield from _at_level(key, json.loads(text), asked, wanted, level)
+
+
+def _at_level(
+    key: str, document: JSONValue, asked: Sequence[Term], wanted: set[str], level: int | None
+) -> Iterator[Leaf]:
+    if level is None:
+        yield from _leaves(key, document, asked, wanted)
+    elif (seen := levels.view(document, level)) is not ABSENT:
+        memo: dict[int, list[int]] = {}
+        for leaf in _leaves(key, seen, asked, wanted):
+            tokens = levels.stored_at(document, paths.parse_pointer(leaf.pointer), level, memo)
+            yield leaf._replace(pointer=paths.format_pointer(tokens))
+
+
+def _may_match(text: str, wanted: set[str]) -> bool:
+    """Whether the words are in a text at all, before anything is parsed or taken apart."""
+    spelt = words.plain(text)
+    return all(word in spelt for word in wanted)
+
+
+def _leaves(key: str, document: JSONValue, asked: Sequence[Term], wanted: set[str]) -> Iterator[Leaf]:
+    for tokens, text in _walk((), key, document, wanted):
+        near = tokens[-1] if text is None else f"{tokens[-1]}\n{text}"
+        far = "\n".join(tokens[:-1])
+        if all(_has(near, term) or _has(far, term) for term in asked) and any(_has(near, term) for term in asked):
+            yield Leaf(
+                key, paths.format_pointer(tokens[1:]), words.snippet(tokens[-1] if text is None else text, asked)
+            )
+
+
+def _walk(
+    way: paths.Tokens, name: str, value: JSONValue, wanted: set[str]
+) -> Iterator[tuple[paths.Tokens, str | None]]:
+    """The leaves that have one of the words in their name or value, and the objects and arrays that have it in their
+    name, in order: the way to each, and the text of a leaf. Most have none, so this looks before it makes anything.
+    """
+    if isinstance(value, dict | list) and value:
+        here = (*way, name)
+        if _has_any(name, wanted):
+            yield here, None
+        kids = value.items() if isinstance(value, dict) else ((str(number), kid) for number, kid in enumerate(value))
+        for inner, kid in kids:
+            if isinstance(kid, dict | list) and kid:
+                yield from _walk(here, inner, kid, wanted)
+            elif _has_any(text := kid if isinstance(kid, str) else jsontext.dump(kid), wanted) or _has_any(
+                inner, wanted
+            ):
+                yield (*here, inner), text
+    elif not way:
+        yield (name,), value if isinstance(value, str) else jsontext.dump(value)
+
+
+def _has_any(text: str, wanted: set[str]) -> bool:
+    spelt = words.plain(text)
+    return any(word in spelt for word in wanted)
+
+
+def _has(text: str, term: Term) -> bool:
+    return next(words.spans(text, [term]), None) is not None

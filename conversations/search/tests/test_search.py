@@ -1,0 +1,233 @@
+import json
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conversations import delete as removing
+from conversations import log
+from conversations.drafts import NewConversation, NewMessage
+from conversations.models import Message
+from conversations.search import index
+from conversations.search import tokenize as words
+from state.revisions import Author, Source
+
+ADA = Author("user:ada", Source.API)
+NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
+JSON = "application/json"
+pytestmark = pytest.mark.django_db
+
+
+def say(*texts, session="s", **more):
+    messages = [NewMessage("user", text, NOON + timedelta(minutes=n)) for n, text in enumerate(texts)]
+    log.create(NewConversation(session, **more), ADA, messages)
+
+
+def ask(client, q, **more):
+    query = "&".join(f"{name}={quote(str(value))}" for name, value in {"q": q, **more}.items())
+    return client.get(f"/api/search?{query}")
+
+
+def found(client, q, **more):
+    return [one["snippet"] for one in ask(client, q, **more).json()["messages"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("the herb garden grows", "GARDEN herb"),
+        ("the herb garden grows", '"herb garden"'),
+        ("the herb garden grows", "gard*"),
+        ("the herb garden grows", '"herb gar"*'),
+        ("Žluťoučký kůň", "zlutoucky kun"),
+        ("我们在里斯本住哪里", "里斯"),
+        ("我们在里斯本住哪里", "住"),
+        ("東京タワーに行った", "タワー"),
+        ("서울에서 만나요", "서울"),
+        ("ไปเที่ยวกรุงเทพ", "กรุงเทพ"),
+        ("Nola記憶 and more", "Nola記憶"),
+        ("what a day 😀!", "😀"),
+        ("call foo-bar(baz)", "foo-bar"),
+        ("see https://example.org/a?b=1", "https://example.org/a?b=1"),
+    ],
+)
+def test_words_are_found_in_every_script(agent, text, question):
+    say(text, "something else altogether")
+
+    [hit] = ask(agent, question).json()["messages"]
+
+    assert hit["snippet"] == text
+    assert hit["matches"]
+
+
+@pytest.mark.parametrize(
+    "question", ["garde", '"garden herb"', "里本", "xyzzy", "herb xyzzy", "NOT", "garden OR xyzzy"]
+)
+def test_what_is_not_there_is_not_found(agent, question):
+    say("the herb garden grows", "我们在里斯本住哪里")
+
+    assert found(agent, question) == []
+
+
+def test_matches_are_offsets_of_characters_in_the_snippet(agent):
+    say("😀 the Garden, and again the garden; but no gardens")
+
+    [hit] = ask(agent, "garden").json()["messages"]
+
+    assert [hit["snippet"][start:end] for start, end in hit["matches"]] == ["Garden", "garden"]
+
+
+def test_the_snippet_of_a_long_message_shows_the_match_itself(agent):
+    say("word " * 5000 + "needle " + "word " * 5000)
+
+    [hit] = ask(agent, "needle").json()["messages"]
+
+    assert len(hit["snippet"]) < 400
+    assert [hit["snippet"][start:end] for start, end in hit["matches"]] == ["needle"]
+
+
+def test_a_message_with_more_of_the_word_comes_first(agent):
+    say("a tree stands somewhere in a long text about other things", "tree tree tree", "no such thing")
+
+    assert found(agent, "tree")[0] == "tree tree tree"
+    assert found(agent, "tree", order="newest")[0] == "tree tree tree"
+
+
+def test_filters_narrow_by_session_speaker_user_channel_and_day(agent):
+    say("tea in the morning", session="a", channel="cli")
+    messages = [NewMessage("assistant", "tea at night", NOON + timedelta(days=2), user_id="bob")]
+    log.create(NewConversation("b", channel="web"), ADA, messages)
+
+    assert found(agent, "tea", speaker="assistant") == ["tea at night"]
+    assert found(agent, "tea", user="bob") == ["tea at night"]
+    assert found(agent, "tea", channel="cli") == ["tea in the morning"]
+    assert found(agent, "tea", session="a") == ["tea in the morning"]
+    assert found(agent, "tea", since="2025-01-03", until="2025-01-03") == ["tea at night"]
+    assert found(agent, "tea", until="2025-01-02T00:00:00Z") == ["tea in the morning"]
+    assert ask(agent, "tea", since="2025-13-01").status_code == 422
+    assert ask(agent, "tea", since="2025-01-01T00:00:00").status_code == 422
+
+
+def test_what_is_deleted_is_not_found_and_is_again_after_undo(agent):
+    say("a secret word")
+    say("another secret", session="t")
+    removing.remove(["s"], ADA)
+    removing.remove_messages("t", [Message.objects.last().pk], ADA)
+    assert found(agent, "secret") == []
+
+    agent.post("/api/undo", {"actor": "user:ada", "since": "2"}, content_type=JSON)
+
+    assert sorted(found(agent, "secret")) == ["a secret word", "another secret"]
+
+
+def test_what_is_purged_is_in_no_page_of_the_index(agent):
+    say("the word is xylophone", "我们")
+    say("plain", session="t")
+
+    removing.purge("s", "s", ADA)
+
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT block FROM {index.TABLE}_data")
+        assert not any(b"xylophone" in bytes(block) or b"lophone" in bytes(block) for (block,) in cursor.fetchall())
+    assert found(agent, "plain") == ["plain"]
+
+
+def test_of_a_common_word_the_newest_are_ranked_and_it_says_so(agent, monkeypatch):
+    monkeypatch.setattr("conversations.search.messages.RANKED", 10)
+    say(*[f"the common word {n}" for n in range(25)])
+
+    body = ask(agent, "common", limit=10).json()
+
+    assert (body["found"], body["ranked"]) == (10, "the newest 10")
+    assert {int(one["snippet"].split()[-1]) for one in body["messages"]} == set(range(15, 25))
+
+
+def test_pages_of_hits_hold_each_once(agent):
+    say(*[f"word {n}" for n in range(25)])
+    seen, path = [], "/api/search?q=word&limit=10"
+    while path:
+        response = agent.get(path)
+        seen += [one["id"] for one in response.json()["messages"]]
+        path = response.headers.get("Link", "").partition(">")[0].removeprefix("<")
+
+    assert len(seen) == len(set(seen)) == 25
+
+
+def test_leaves_of_the_state_are_found_by_value_and_name(agent):
+    document = {"theme": {"accent": "violet"}, "notes": ["Buy herbs", "Café au lait"], "n": 42, "空": "東京に行く"}
+    agent.put("/api/state/Preferences", json.dumps(document), content_type=JSON)
+
+    def leaves(q):
+        return [(one["key"], one["pointer"]) for one in ask(agent, q, **{"in": "state"}).json()["state"]]
+
+    assert leaves("violet") == [("Preferences", "/theme/accent")]
+    assert leaves("theme violet") == [("Preferences", "/theme/accent")]
+    assert leaves("accent") == [("Preferences", "/theme/accent")]
+    assert leaves("cafe") == [("Preferences", "/notes/1")]
+    assert leaves("42") == [("Preferences", "/n")]
+    assert leaves("東京") == [("Preferences", "/空")]
+    assert leaves("herb*") == [("Preferences", "/notes/0")]
+    assert leaves("preferences") == [("Preferences", "")]
+    assert leaves("none") == []
+    assert leaves("preferences notes") == [("Preferences", "/notes")]
+    assert ask(agent, "violet").json()["state"][0] == {
+        "key": "Preferences",
+        "pointer": "/theme/accent",
+        "snippet": "violet",
+        "matches": [[0, 6]],
+    }
+
+
+def test_a_key_that_is_a_mere_text_is_found(agent):
+    agent.put("/api/state/Motto", '"carpe diem"', content_type=JSON)
+
+    [leaf] = ask(agent, "diem").json()["state"]
+    assert (leaf["key"], leaf["pointer"]) == ("Motto", "")
+
+
+@pytest.mark.parametrize("question", ["", " ", "!!!", '"', "*", "\0", "x" * 1001, " ".join("x" * 33)])
+def test_a_question_that_asks_nothing_or_too_much_is_said(agent, question):
+    response = ask(agent, question)
+
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith("the search ")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.text(alphabet=st.sampled_from("ab\"*()-^:{}+&|\\'%_ \n\0ÄäёЖ你好😀,.NEAROT"), max_size=30))
+def test_any_text_is_a_safe_question(agent, question):
+    response = ask(agent, question)
+
+    assert response.status_code in (200, 422)
+
+
+def test_only_the_beginning_of_a_huge_message_is_indexed(agent):
+    say("start " + "x" * words.INDEXED + " finish")
+
+    assert len(found(agent, "start")) == 1
+    assert found(agent, "finish") == []
+
+
+def test_messages_from_before_the_index_are_added_to_it(agent):
+    say("an old message", "another old one")
+    removed = [(one.pk, one.message) for one in Message.objects.all()]
+    index.remove(removed)
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {index.TABLE}")
+
+    index.ensure()
+
+    assert len(found(agent, "old")) == 2
+
+
+def test_a_search_costs_a_fixed_number_of_queries(agent, django_assert_max_num_queries):
+    say(*["word"] * 100)
+
+    with django_assert_max_num_queries(8):
+        ask(agent, "word", limit=100)

@@ -1,0 +1,168 @@
+"""The first screen: what is kept, what has just changed, whether it is safe, and who is connected.
+
+Everything on it is cheap to read, however long the history is: no query looks at all of it.
+"""
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from access.auth import KeyCredential
+from access.models import ApiKey
+from nola_site.pages import recent
+from nola_site.safety import growth, recovery, schedule
+from nola_site.serving import stream_slots as slots
+from state import store
+from state.admin import ByteLength
+from state.backups import files as backups
+from state.checkpoints import files as checkpoint_files
+from state.jsondoc import pointer as paths
+from state.models import Revision, StateEntry
+
+KEYS, AGENTS = 8, 6  # that are listed
+GRACE = timedelta(minutes=10)  # after which what is due counts as late
+UNASKED = timedelta(days=7)  # after which changes should be kept where nothing is made by itself
+LEAST_FREE = 100 * 1024 * 1024  # bytes
+VIEW = "state.view_stateentry"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The last checkpoint or backup: when it was made, and what is wrong with that."""
+
+    what: str
+    at: datetime | None
+    is_current: bool  # nothing has changed since
+    problem: str
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the theme's first screen shows to this person."""
+    user = request.user
+    context["head"] = head = store.head()
+    if user.has_perm(VIEW):
+        context |= _safety(head) | _keys() | {"storage": _storage(), "is_new": head <= 1}
+    context["recent"] = recent.events(user)
+    context["agents"] = _agents() if user.has_perm("access.view_apikey") else None
+    context["address"] = settings.NOLA_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+    context["may_write"] = user.has_perms(("state.add_stateentry", "state.change_stateentry"))
+    return context
+
+
+def latest(request: HttpRequest) -> HttpResponse:
+    """The parts of the first screen that change with every write, for a page that is open."""
+    context: dict[str, Any] = {"recent": recent.events(request.user)}
+    if request.user.has_perm(VIEW):
+        context |= _keys()
+    return TemplateResponse(request, "admin/home_live.html", context)
+
+
+# What is kept
+
+
+def _keys() -> dict[str, Any]:
+    """The keys that changed last."""
+    names = list(StateEntry.objects.order_by("-revision").values_list("pk", flat=True)[:KEYS])
+    rows = StateEntry.objects.filter(pk__in=names).order_by("-revision")
+    found = rows.annotate(size=ByteLength("value_json")).values("pk", "size", "updated_at")
+    keys = [row | {"place": quote(paths.escape(row["pk"]), safe="~")} for row in found]
+    return {"keys": keys, "more_keys": StateEntry.objects.count() - len(keys)}
+
+
+def _storage() -> dict[str, Any]:
+    folder, today = Path(settings.NOLA_DB_DIR), timezone.now().date()
+    found = growth.known()
+    return {
+        "database": sum(path.stat().st_size for path in folder.glob("nola.sqlite3*")),
+        "history": found.size if found.first_day else None,
+        "a_day": round(found.a_day(today)),
+        "fastest": found.fastest(today),
+        "free": _free(),
+    }
+
+
+def _free() -> int:
+    """Free bytes where the database lies."""
+    return shutil.disk_usage(Path(connection.settings_dict["NAME"]).parent).free
+
+
+# Whether it is safe
+
+
+def _safety(head: int) -> dict[str, Any]:
+    copies = [_checkpoint(head), _backup(head)]
+    problems = [one.problem for one in copies if one.problem]
+    if recovered := recovery.told():
+        problems.append(recovered["text"])
+    if _free() < LEAST_FREE:
+        problems.append("The disk is nearly full.")
+    return {"copies": copies, "problems": problems}
+
+
+def _checkpoint(head: int) -> Copy:
+    newest = next(iter(checkpoint_files.whole_ones()), None)
+    revision = newest.header.revision if newest and newest.header else 0
+    every = timedelta(minutes=settings.NOLA_CHECKPOINT_MINUTES)
+    return _copy("checkpoint", newest.at if newest else None, revision, head, every)
+
+
+def _backup(head: int) -> Copy:
+    newest = next(iter(backups.kept()), None)
+    every = timedelta(hours=settings.NOLA_BACKUP_HOURS)
+    return _copy("backup", newest.at if newest else None, newest.revision if newest else 0, head, every)
+
+
+def _copy(what: str, at: datetime | None, revision: int, head: int, every: timedelta) -> Copy:
+    """Late is what should have been made some time ago: after so long, if something has changed since the last."""
+    failed = schedule.record().get(what, {}).get("failed")
+    if failed:
+        return Copy(what, at, False, f"The last {what} failed: {failed}.")
+    changed = Revision.objects.filter(seq__gt=revision).order_by("seq").values_list("at", flat=True).first()
+    if changed is None or revision >= head:
+        return Copy(what, at, True, "")
+    since = changed + (every or UNASKED)
+    due = max(changed, at + every) if at and every else since
+    late = timezone.now() - due
+    if late < GRACE:
+        return Copy(what, at, False, "")
+    if not every:
+        return Copy(what, at, False, f"What changed since {changed:%-d %B} is in no {what}; none is made by itself.")
+    return Copy(
+        what, at, False, f"The {what} is late: one was due {_long(late)} ago. Is the server running all the time?"
+    )
+
+
+def _long(span: timedelta) -> str:
+    for seconds, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if (count := int(span.total_seconds() // seconds)) > 0:
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "a moment"
+
+
+# Who is connected
+
+
+def _agents() -> dict[str, Any]:
+    """The API keys that came in last, and how many streams each has open now, over all processes of the server."""
+    keys = ApiKey.objects.filter(revoked_at=None)
+    some = list(keys.order_by(F("last_used_at").desc(nulls_last=True), "name")[:AGENTS])
+    open_now = slots.taken_by(Path(settings.NOLA_DB_DIR) / ".streams")
+    rows = [
+        {
+            "name": key.name,
+            "used": key.last_used_at,
+            "open": open_now[slots.owner_of(KeyCredential(key.pk, key.sha256))],
+        }
+        for key in some
+    ]
+    return {"rows": rows, "more": keys.count() - len(rows), "none_yet": not any(row["used"] for row in rows)}

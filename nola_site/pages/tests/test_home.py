@@ -1,0 +1,329 @@
+"""The first screen of the admin: what it says, to whom, at what cost; and live in a real browser."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from access.auth import KeyCredential
+from access.models import ApiKey
+from nola_site.safety import growth
+from nola_site.serving import stream_slots as slots
+from state import store
+from state.checkpoints import files as checkpoint_files
+from state.checkpoints import restore as checkpoints
+from state.edits import Address
+from state.jsondoc import text as jsontext
+from state.pages.tests.tree import write
+from state.revisions import Author, Source
+
+ADA = Author("user:ada", Source.API)
+PLANNER = Author("key:planner", Source.API, "the owner asked for it")
+
+
+@pytest.fixture
+def folder(settings, tmp_path):
+    """A directory beside the database, for what is kept there."""
+    settings.NOLA_DB_DIR = tmp_path
+    return tmp_path
+
+
+def put(pointer, value, author=ADA):
+    key, *tokens = pointer.split("/")
+    store.put(Address(key, tuple(tokens)), jsontext.document(value), author)
+
+
+def shown(client):
+    """The context of the first screen, and its text without markup."""
+    response = client.get("/admin/")
+    assert response.status_code == 200
+    return response.context
+
+
+def words(event):
+    return " ".join(f"{what['verb']} {what['place'] or what.get('key', '')}{what['rest']}" for what in event["what"])
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Lets time pass."""
+    now = timezone.now
+
+    def pass_by(**span):
+        monkeypatch.setattr("django.utils.timezone.now", lambda: now() + timedelta(**span))
+
+    return pass_by
+
+
+def reader(*names):
+    """Somebody of the staff who may do only this."""
+    user = User.objects.create_user("bob", password="a-long-password", is_staff=True)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=names))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+# What is kept, and what has changed
+
+
+def test_keys_stand_with_size_and_the_last_changed_first(owner, folder):
+    for number in range(10):
+        put(f"Key {number}", "x" * number)
+    put("Key 3", "again")
+
+    context = shown(owner)
+
+    assert [row["pk"] for row in context["keys"]][:3] == ["Key 3", "Key 9", "Key 8"]
+    assert (context["keys"][0]["size"], len(context["keys"]), context["more_keys"]) == (7, 8, 2)
+
+
+def test_the_last_changes_are_told_in_words(owner, folder):
+    put("Persona", {"tone": "warm", "topics": ["tea"], "list": [1, 2]})
+    put("Persona/tone", "brisk", PLANNER)
+    put("Persona/topics/1", "hills")
+    store.remove(Address("Persona", ("list",)), Author("system:schedule", Source.API))
+    store.put_keys({f"K{n}": jsontext.document(n) for n in range(5)}, Author("cli:root", Source.CLI))
+    store.remove(Address("K0"), ADA)
+
+    told = shown(owner)["recent"]
+
+    assert [(one["who"]["name"], words(one)) for one in told] == [
+        ("You", "removed K0"),
+        ("root", "added K0 added K1 added K2 and 2 more "),
+        ("Nola", "removed Persona › list"),
+        ("You", "added Persona › topics › 1"),
+        ("planner", "set Persona › tone to brisk"),
+        ("You", "added Persona"),
+    ]
+    assert told[4]["reason"] == "the owner asked for it"
+
+
+def test_a_conversation_is_named_only_to_who_may_see_conversations(owner, agent, folder):
+    agent.post("/api/conversations/tea/messages", {"speaker": "user", "message": "hi"}, content_type="application/json")
+    put("A", 1)
+
+    everything = shown(owner)["recent"]
+    some = shown(reader("view_stateentry", "view_revision"))["recent"]
+
+    assert [words(one) for one in everything] == ["added A", "began the conversation tea added a message in tea"]
+    assert [words(one) for one in some] == ["added A"]
+
+
+def test_a_very_large_change_is_told_without_being_read(owner, folder):
+    put("Large", {"a": "x" * 10_000})
+    put("Large/a", "y" * 10_000)
+
+    assert words(shown(owner)["recent"][0]) == "changed Large"
+
+
+# Whether it is safe
+
+
+def test_all_is_well_while_nothing_is_late(owner, folder, later):
+    put("A", 1)
+    checkpoint_files.automatic("scheduled")
+    later(days=3)
+
+    context = shown(owner)
+
+    checkpoint = context["copies"][0]
+    assert (checkpoint.is_current, checkpoint.problem) == (True, "")
+    assert [one for one in context["problems"] if "checkpoint" in one] == []
+
+
+def test_a_late_checkpoint_and_backup_are_warned_of(owner, folder, later):
+    put("A", 1)
+    checkpoint_files.automatic("scheduled")
+    put("A", 2)
+    later(hours=30)
+
+    response = owner.get("/admin/")
+
+    assert response.context["problems"] == [
+        "The checkpoint is late: one was due 1 day ago. Is the server running all the time?",
+        "The backup is late: one was due 6 hours ago. Is the server running all the time?",
+    ]
+    assert "2 things to look at" in response.content.decode()
+
+
+def test_what_was_changed_just_now_is_not_late_after_a_quiet_time(owner, folder, later):
+    put("A", 1)
+    checkpoint_files.automatic("scheduled")
+    later(days=2)
+    put("A", 2)
+
+    assert shown(owner)["copies"][0].problem == ""
+
+
+def test_a_failure_and_a_recovery_are_said(owner, folder):
+    put("A", 1)
+    (folder / "schedule").write_text('{"backup": {"at": "2026-01-01T00:00:00+00:00", "seq": 0, "failed": "no room"}}')
+    said = {"at": timezone.now().isoformat(), "text": "The database was gone; this is a checkpoint."}
+    (folder / "recovered").write_text(json.dumps(said))
+
+    assert shown(owner)["problems"] == [
+        "The last backup failed: no room.",
+        "The database was gone; this is a checkpoint.",
+    ]
+
+
+def test_the_checkpoint_of_another_memory_is_not_the_last_one(owner, folder):
+    from state import clock
+
+    put("A", 1)
+    clock.remember()
+    made = checkpoint_files.automatic("scheduled")
+    fixture = json.loads(made.path.read_text())
+    fixture[0]["fields"].update(store="00000000-0000-0000-0000-000000000000", at="2999-01-01T00:00:00+00:00")
+    foreign = made.path.with_name("foreign.json")
+    foreign.write_text(json.dumps(fixture))
+    checkpoint_files.accept(foreign)
+
+    assert shown(owner)["copies"][0].at == made.at
+
+
+# Who is connected, and how it grows
+
+
+def test_agents_stand_with_their_last_use_and_their_open_streams(owner, agent, make_key, folder):
+    make_key("nola_another-key-for-tests", "quiet")
+    key = ApiKey.objects.get(name="default")
+    ApiKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
+    table = slots.Slots(folder / ".streams", total=8, per_credential=4)
+    table.take(KeyCredential(key.pk, key.sha256))
+    table.take(KeyCredential(key.pk, key.sha256))
+
+    rows = shown(owner)["agents"]["rows"]
+
+    assert [(row["name"], row["open"], bool(row["used"])) for row in rows] == [
+        ("default", 2, True),
+        ("quiet", 0, False),
+    ]
+
+
+def test_growth_is_weighed_once_and_told_by_day_and_key(owner, folder, later):
+    put("Log", ["x" * 1000])
+    put("Small", 1)
+    growth.weigh()
+    first = growth.known()
+    growth.weigh()
+    put("Log/1", "y" * 3000)
+    growth.weigh()
+
+    storage = shown(owner)["storage"]
+
+    assert growth.known().size == storage["history"] > first.size > 1000
+    assert [name for name, _ in storage["fastest"]] == ["Log", "Small"]
+    assert storage["a_day"] == storage["history"]
+    later(days=9)
+    assert growth.known().a_day(timezone.now().date()) == 0
+
+
+def test_growth_is_weighed_anew_when_another_database_is_put_back(owner, folder):
+    put("A", 1)
+    growth.weigh()
+    known = growth.known()
+    file = folder / "growth"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"epoch": "other", "last": 999_999, "size": 7}))
+
+    growth.weigh()
+
+    assert (growth.known().size, growth.known().last) == (known.size, known.last)
+
+
+# To whom, and at what cost
+
+
+def test_a_new_memory_leads_on_and_shows_no_secret(owner, agent, folder):
+    checkpoints.seed()
+
+    page = owner.get("/admin/").content.decode()
+
+    for words in (
+        "This memory is new",
+        "Open the tree",
+        "Put the first key",
+        "importlegacy FOLDER",
+        "/api/state</pre>",
+    ):
+        assert words in page
+    assert "Authorization: Bearer $KEY" in page
+    assert "nola_a-key-for-tests-only" not in page
+    put("A", 1)
+    assert "This memory is new" not in owner.get("/admin/").content.decode()
+
+
+def test_staff_sees_only_what_it_may(owner, folder):
+    put("Secret plan", 1)
+    client = reader()
+
+    response = client.get("/admin/")
+
+    page = response.content.decode()
+    assert "Your account may see nothing" in page
+    assert "Secret plan" not in page and "home-storage" not in page and "home-agents" not in page
+    assert "Secret plan" not in client.get("/admin/latest/").content.decode()
+    assert "home-agents" in owner.get("/admin/").content.decode()
+
+
+def test_keys_alone_show_no_history_and_no_agents(owner, folder):
+    put("A", 1)
+
+    context = shown(reader("view_stateentry"))
+
+    assert [row["pk"] for row in context["keys"]] == ["A"]
+    assert (context["recent"], context["agents"]) == (None, None)
+
+
+def test_it_costs_the_same_however_long_the_history_is(owner, folder, django_assert_max_num_queries):
+    for number in range(60):
+        put(f"Key {number % 20}", number)
+    store.put_keys({f"Many {n}": jsontext.document(n) for n in range(300)}, ADA)
+
+    with django_assert_max_num_queries(14):
+        owner.get("/admin/")
+
+
+# In a browser
+
+
+def test_it_follows_what_is_written(page, server):
+    write(server, "PUT", "/Followed", {"mood": "calm"})
+    page.goto("/admin/")
+    page.wait_for_selector("#home-recent")
+    page.evaluate("document.querySelector('#home-keys').dataset.old = 'yes'")
+
+    write(server, "PUT", "/Followed/mood", "curious <b>")
+
+    page.wait_for_selector("text=set Followed › mood to curious <b>")
+    page.get_by_role("link", name="Followed › mood").first.click()
+    page.wait_for_function("document.activeElement?.ariaLabel?.startsWith('mood:')")
+
+
+def test_hostile_names_are_inert_and_lead_to_their_place(page, server):
+    name = "<img src=x onerror=alert(1)> {{x}} 100% / ~"
+    address = "/%3Cimg%20src=x%20onerror=alert(1)%3E%20%7B%7Bx%7D%7D%20100%25%20~1%20~0"
+    server.request("PUT", f"/api/state{address}", b'{"in": 1}')
+    page.on("dialog", lambda dialog: pytest.fail("a script ran"))
+
+    page.goto("/admin/")
+    page.locator(".home-keys").get_by_role("link", name=name).click()
+
+    page.wait_for_function("name => document.activeElement?.ariaLabel?.startsWith(name + ':')", arg=name)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible_and_fits_a_phone(new_page, server, scheme):
+    write(server, "PUT", "/Seen", {"a": scheme})
+    page = new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
+    page.goto("/admin/")
+    page.wait_for_selector("#home-storage")
+
+    found = Axe().run(page, context=".home")
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,214 @@
+"""The whole memory in one zip file of open formats, and a new store made from one: equal, with its chain.
+
+Inside are JSON lines, one row each, and state.json, a checkpoint that `loaddata` reads; nola.json says what they hold.
+"""
+
+import hashlib
+import io
+import json
+import tempfile
+import zipfile
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.db import DatabaseError, connection, connections, models, transaction
+
+from conversations.models import Conversation, Message
+from conversations.search import index
+from nola_site.safety import recovery
+from state import atomic_files as files
+from state import clock
+from state.backups import files as backups
+from state.checkpoints import files as checkpoint_files
+from state.checkpoints import rows as dumps
+from state.checkpoints import serializers
+from state.clock import Clock
+from state.history.audit import Progress, quiet
+from state.jsondoc import text as jsontext
+from state.models import Change, Receipt, Revision, StateEntry, StoreMeta
+
+FORMAT = 2
+READ = {1: {"receipts.jsonl"}, FORMAT: set()}  # formats that can be read, and what each of them lacks
+TABLES: dict[str, type[models.Model]] = {
+    "revisions.jsonl": Revision,
+    "changes.jsonl": Change,
+    "keys.jsonl": StateEntry,
+    "conversations.jsonl": Conversation,
+    "messages.jsonl": Message,
+    "receipts.jsonl": Receipt,
+}
+STATE, ABOUT = "state.json", "nola.json"
+ALIAS = "archive"
+BATCH = 500
+CHUNK = 1 << 20
+
+
+class BadArchive(ValueError):
+    """Not an archive, or one that is damaged; nothing was made of it."""
+
+
+class NotEmpty(Exception):
+    """There is a store already."""
+
+
+# Out
+
+
+def write(path: Path, progress: Progress = quiet) -> Clock:
+    """Write everything to a zip file, as it is in one moment. Raises files.NoRoom and files.CannotWrite."""
+    with files.written(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with dumps.one_moment(connection):
+            now = clock.of()
+            if now is None:
+                raise BadArchive("nothing has been written yet")
+            counts = {name: _write_table(archive, name, model, progress) for name, model in TABLES.items()}
+            with tempfile.TemporaryDirectory() as folder:
+                state = checkpoint_files.draft(Path(folder) / STATE, "export")
+                archive.write(state, STATE)
+        about = {"format": FORMAT, "store": now.store, "seq": now.seq, "chain": now.chain, "at": now.at, "rows": counts}
+        hashes = {name: _sha256(archive, name) for name in archive.namelist()}
+        archive.writestr(ABOUT, json.dumps({**about, "sha256": hashes}, indent=2))
+    return now
+
+
+def _write_table(archive: zipfile.ZipFile, name: str, model: type[models.Model], progress: Progress) -> int:
+    count = 0
+    with archive.open(name, "w", force_zip64=True) as member:
+        for row in model._default_manager.order_by("pk").iterator(chunk_size=BATCH):
+            member.write(jsontext.dump(_fields(row)).encode() + b"\n")
+            count += 1
+            progress(f"{name}: {count:,} rows")
+    return count
+
+
+def _fields(row: models.Model) -> dict[str, Any]:
+    """A row by column; the documents of the state are in state.json."""
+    names = [field.attname for field in row._meta.concrete_fields if field.attname != "value_json"]
+    return {name: _plain(getattr(row, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
+
+
+def _sha256(archive: zipfile.ZipFile, name: str) -> str:
+    found = hashlib.sha256()
+    with archive.open(name) as member:
+        while chunk := member.read(CHUNK):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+# In
+
+
+def read(path: Path, progress: Progress = quiet) -> Clock:
+    """Make the database of this data directory from an archive, whole or not at all.
+
+    Raises NotEmpty, BadArchive, backups.Damaged (its history does not verify), files.NoRoom and files.CannotWrite.
+    """
+    database = backups.database()
+    if not recovery.is_empty(database):
+        raise NotEmpty(f"{database} holds a memory already. Set NOLA_DATA_DIR to a directory that is empty or new")
+    with _opened(path) as archive, files.drafted(database.parent, "import.sqlite3") as draft:
+        now = _check(archive, progress)
+        try:
+            with _new_database(draft):
+                _fill(archive, now, progress)
+        except (DatabaseError, ValueError, TypeError, KeyError) as error:
+            files.check_room(draft, error)
+            raise BadArchive(f"{path.name} does not fit together: {error}") from error
+        if backups.verify(draft, progress=progress).chain != now.chain:
+            raise BadArchive(f"{path.name} does not hold the history that its {ABOUT} names")
+        files.place(draft, database)
+    clock.remember(anew=True)
+    return now
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise BadArchive(f"{path.name} is not a zip file, or a damaged one: {error}") from None
+    except FileNotFoundError:
+        raise BadArchive(f"there is no file {path}") from None
+
+
+def _check(archive: zipfile.ZipFile, progress: Progress) -> Clock:
+    """What an archive says it holds, once all of it has proved to be as it was written. Raises BadArchive."""
+    try:
+        about = json.loads(archive.read(ABOUT))
+        hashes, version = about["sha256"], about["format"]
+        now = Clock(about["store"], "", about["seq"], about["chain"], about["at"])
+    except (KeyError, ValueError, TypeError):
+        raise BadArchive(f"it is not an export of Nola: its {ABOUT} is missing or unreadable") from None
+    if version not in READ:
+        raise BadArchive(f"it has format {version}, and this release reads format {' and '.join(map(str, READ))}")
+    for name in {STATE, *TABLES} - READ[version]:
+        progress(f"checking {name}")
+        if name not in archive.namelist() or _sha256(archive, name) != hashes.get(name):
+            raise BadArchive(f"{name} in it is missing, or was altered or damaged since it was written")
+    return now
+
+
+@contextmanager
+def _new_database(path: Path) -> Iterator[None]:
+    connections.settings[ALIAS] = {**connection.settings_dict, "NAME": str(path), "OPTIONS": {}}
+    try:
+        call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
+        with transaction.atomic(using=ALIAS):
+            yield
+            index.ensure(ALIAS)  # which words are in which message is not archived
+    finally:
+        connections[ALIAS].close()
+        del connections[ALIAS], connections.settings[ALIAS]
+
+
+def _fill(archive: zipfile.ZipFile, now: Clock, progress: Progress) -> None:
+    documents = {row["pk"]: row["fields"]["value_json"] for row in serializers.rows(archive.read(STATE))}
+    for name, model in TABLES.items():
+        rows = _rows(archive, name, model, documents)
+        count = 0
+        while batch := list(islice(rows, BATCH)):
+            model._default_manager.using(ALIAS).bulk_create(batch)
+            count += len(batch)
+            progress(f"{name}: {count:,} rows")
+    last = datetime.fromisoformat(now.at)
+    StoreMeta.objects.using(ALIAS).create(store_id=now.store, last_seq=now.seq, last_at=last, last_chain=now.chain)
+
+
+def _rows(
+    archive: zipfile.ZipFile, name: str, model: type[models.Model], documents: dict[str, Any]
+) -> Iterator[models.Model]:
+    if name not in archive.namelist():  # of a format that did not have it; see _check
+        return
+    with archive.open(name) as member:
+        for line in io.TextIOWrapper(member, "utf-8", newline="\n"):
+            fields = json.loads(line)
+            if model is StateEntry:
+                fields["value_json"] = documents[fields["key_name"]]
+            yield model(
+                **{
+                    field.attname: _value(field, fields[field.attname])
+                    for field in model._meta.concrete_fields
+                    if field.attname in fields
+                }
+            )
+
+
+def _value(field: models.Field, stored: Any) -> Any:
+    if isinstance(field, models.BinaryField):
+        return b64decode(stored)
+    is_time = isinstance(field, models.DateTimeField) and stored is not None
+    return datetime.fromisoformat(stored) if is_time else stored

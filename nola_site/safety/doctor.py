@@ -1,0 +1,331 @@
+"""What is wrong, or may soon be, with a data directory: findings that each say what to do, some can be set right."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from nola_site.safety import schedule
+from state import atomic_files as files
+from state import clock, guards, receipts
+from state.backups import files as backups
+from state.backups import restore_backup as putback
+from state.backups import wal
+from state.checkpoints import files as checkpoint_files
+from state.checkpoints import rows as dumps
+from state.clock import Clock
+from state.history import audit
+from state.history.audit import Progress, quiet
+from state.jsondoc import text as jsontext
+from state.models import Snapshot
+
+OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
+LEAST_FREE = 100 * 1024 * 1024  # bytes
+SECRETS = ("secret-key", "admin-password", "api-key")
+BELONGS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm", "head", "recovered", "schedule", "growth", *SECRETS}
+COMMANDS = {"checkpoint": "checkpoint create", "backup": "backup"}
+GROWING = 1024 * 1024  # bytes of history a day that are worth a word
+
+
+@dataclass
+class Finding:
+    """One thing looked at. `fix` sets it right and says how; None where only a person can."""
+
+    check: str
+    level: str
+    text: str
+    do: str = ""
+    fix: Callable[[], str] | None = None
+    fixed: str = ""
+
+
+def examine(progress: Progress = quiet) -> Iterator[Finding]:
+    """All findings, the database first; what cannot be looked at in a damaged one is left out."""
+    database = backups.database()
+    broken = list(_file(database))
+    yield from broken
+    if all(one.check == "wal" for one in broken):
+        with suppress(StopIteration):
+            yield from _database(database, progress)
+    yield from _checkpoints(progress)
+    yield from _backups(progress)
+    yield from _schedule()
+    yield from _strays(database)
+    yield from _secrets()
+    yield from _room(database)
+
+
+# The database
+
+
+def _file(database: Path) -> Iterator[Finding]:
+    """What is so wrong with the file that nothing in it can be trusted."""
+    if not database.exists() or not database.stat().st_size:
+        what = "There is none yet" if not settings.NOLA_DB_DIR.joinpath("secret-key").exists() else "It is gone"
+        yield Finding("database", ERROR, f"{what}: {database}", "start the server (make run), or put a backup back")
+        return
+    yield from _wal(database)
+    try:
+        backups.verify(database, thorough=False)
+    except backups.Newer as error:
+        yield Finding("database", ERROR, str(error), "the database was left as it is")
+    except backups.Damaged as error:
+        yield Finding("database", ERROR, str(error), way_back(database), lambda: _set_aside(database))
+
+
+def _wal(database: Path) -> Iterator[Finding]:
+    """Whether what a server that died left is good."""
+    copy = putback.free_folder(database).with_suffix(".wal")
+    with suppress(sqlite3.Error, OSError):
+        count = wal.lost(database, copy)
+        if count:
+            text = f"{database.name}-wal was damaged: {count} transactions in it cannot be read; it is kept as {copy}"
+            do = "compare with the newest checkpoint: manage.py checkpoint diff NAME"
+            yield Finding("wal", ERROR, text, do)
+
+
+def way_back(database: Path) -> str:
+    """What to do with a damaged database."""
+    ways = []
+    backup = newest_backup()
+    checkpoint = checkpoint_files.newest_sound()
+    if backup:
+        ways.append(f"with all conversations and history: manage.py restorebackup {backup.name}")
+    if checkpoint:
+        ways.append(
+            f"the state alone, from {checkpoint.name} ({checkpoint.at:%Y-%m-%d %H:%M} UTC): manage.py doctor --fix sets"
+            " the database aside, and the next start restores that"
+        )
+    return (
+        "; or ".join(ways) or f"no backup and no checkpoint was found. Keep {database.parent} for somebody to look at"
+    )
+
+
+def newest_backup() -> backups.Backup | None:
+    """The newest backup that is sound."""
+    for one in backups.kept():
+        with suppress(backups.Damaged):
+            backups.verify(one.path, thorough=False)
+            return one
+    return None
+
+
+def _set_aside(database: Path) -> str:
+    putback.check_no_server()
+    folder = putback.set_aside(database)
+    return f"set aside in {folder}; the next start restores the newest checkpoint"
+
+
+def _database(database: Path, progress: Progress) -> Iterator[Finding]:
+    yield Finding("database", OK, f"{database.name} is whole, {database.stat().st_size:,} bytes")
+    waiting = MigrationExecutor(connection)
+    plan = waiting.migration_plan(waiting.loader.graph.leaf_nodes())
+    if plan:
+        yield Finding(
+            "migrations", ERROR, f"{len(plan)} have not been applied", "restart the server, which applies them"
+        )
+        return
+    yield from _guards()
+    head = clock.remembered()  # first: the server writes it on meanwhile
+    with dumps.one_moment(connection):
+        yield from _history(progress)
+        yield from _texts()
+        yield from _head(head)
+        yield from _growth()
+        yield from _receipts()
+
+
+def _guards() -> Iterator[Finding]:
+    missing = guards.missing()
+    if not missing:
+        yield Finding("guards", OK, "the history is append-only for whoever writes to the database")
+        return
+
+    def fix() -> str:
+        guards.ensure_guards()
+        return "made anew"
+
+    text = f"the history is not guarded against {', '.join(missing)}"
+    yield Finding("guards", ERROR, text, "manage.py doctor --fix makes the guards anew; read the findings below", fix)
+
+
+def _history(progress: Progress) -> Iterator[Finding]:
+    chain = list(audit.chain_flaws(connection, progress))
+    for flaw in chain:
+        do = "somebody altered the file: compare with a backup (manage.py backup says whether it verifies), put it back"
+        yield Finding("chain", ERROR, flaw, do)
+    if not chain:
+        yield Finding("chain", OK, "every row of the history is as it was written")
+    flaws = [
+        flaw
+        for check in (audit.reference_flaws, audit.state_flaws, *audit.ADDED)
+        for flaw in check(connection, progress)
+    ]
+    for flaw in flaws:
+        yield _replayed(flaw)
+    if not flaws:
+        yield Finding("replay", OK, "the history, replayed, gives what is stored")
+
+
+def _replayed(flaw: str) -> Finding:
+    if not flaw.startswith("the snapshot"):
+        do = "put a backup back, or restore the key from a checkpoint: manage.py checkpoint restore NAME --keys KEY"
+        return Finding("replay", ERROR, flaw, do)
+
+    def fix() -> str:
+        count, _ = Snapshot.objects.all().delete()
+        return f"{count} snapshots dropped; they are made anew from the history"
+
+    return Finding("replay", WARNING, flaw, "manage.py doctor --fix drops the snapshots, which are only a cache", fix)
+
+
+def _texts() -> Iterator[Finding]:
+    for key, text in dumps.fetched(connection, "SELECT key_name, value_json FROM state_storage"):
+        try:
+            good = jsontext.load(text).text == text
+        except jsontext.NotAcceptable:
+            good = False
+        if not good:
+            do = f"write it anew: PUT /api/state/{key}, or manage.py checkpoint restore NAME --keys {key}"
+            yield Finding("json", ERROR, f"the document of {key!r} is not stored as Nola stores JSON", do)
+
+
+def _head(head: Clock | None) -> Iterator[Finding]:
+    now = clock.of()
+    if clock.is_rewound(now, head) and now and head:
+        text = f"db/head knows revision {head.seq}; the database is another one, or older: it stands at {now.seq}"
+        yield Finding("clock", ERROR, text, "restart the server: it begins a new epoch above both")
+    else:
+        yield Finding("clock", OK, f"revision {now.seq if now else 0}, epoch {now.epoch if now else '-'}")
+
+
+def _growth() -> Iterator[Finding]:
+    """The keys whose history grows most, by day, over the last week."""
+    since = timezone.now() - timedelta(days=7)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.key, count(*), sum(length(c.forward) + length(c.inverse)) AS bytes,"
+            " (SELECT length(value_json) FROM state_storage s WHERE s.key_name = c.key)"
+            " FROM state_change c WHERE c.kind = 'state' AND c.revision >="
+            " (SELECT coalesce(min(seq), 0) FROM state_revision WHERE at >= %s)"
+            " GROUP BY c.key ORDER BY bytes DESC LIMIT 5",
+            [since],
+        )
+        rows = cursor.fetchall()
+    for key, count, size, now in rows:
+        text = f"{key!r}: {now or 0:,} characters now; {count:,} changes in 7 days, {size / 7:,.0f} characters a day"
+        if size / 7 > GROWING:
+            yield Finding("growth", NOTE, text, "if it holds a log, put it into conversations, or write it less often")
+        else:
+            yield Finding("growth", OK, text)
+
+
+def _receipts() -> Iterator[Finding]:
+    """How much room the receipts of contexts take, which nothing removes by itself."""
+    count, size, lately = receipts.growth()
+    if not count:
+        return
+    text = f"receipts: {count:,} with {size:,} bytes; {lately / 7:,.0f} bytes a day in the last 7 days"
+    if lately / 7 > GROWING:
+        do = "remove those that are too old to matter: DELETE /api/context/receipts?before=TIME"
+        yield Finding("growth", NOTE, text, do)
+    else:
+        yield Finding("growth", OK, text)
+
+
+# What is kept beside it
+
+
+def _checkpoints(progress: Progress) -> Iterator[Finding]:
+    found = checkpoint_files.kept()
+    for number, one in enumerate(found, 1):
+        progress(f"verifying checkpoint {number} of {len(found)}")
+        problem = checkpoint_files.problem_of(one.path)
+        if problem:
+            yield Finding("checkpoints", ERROR, f"{one.name}: {problem}", f"delete {one.path}, or accept it")
+    yield from _age("checkpoints", [one.at for one in found], "checkpoint create")
+
+
+def _backups(progress: Progress) -> Iterator[Finding]:
+    found = backups.kept()
+    for number, one in enumerate(found, 1):
+        progress(f"verifying backup {number} of {len(found)}")
+        try:
+            backups.verify(one.path, thorough=number == 1)
+        except backups.Damaged as error:
+            yield Finding("backups", ERROR, str(error), f"move {one.path} away, and run: manage.py backup")
+    yield from _age("backups", [one.at for one in found], "backup")
+
+
+def _age(check: str, times: list[datetime], command: str) -> Iterator[Finding]:
+    if not times:
+        yield Finding(
+            check, NOTE, "there are none yet", f"manage.py {command} makes one; a server makes them by itself"
+        )
+    else:
+        yield Finding(check, OK, f"{len(times)}, the newest from {max(times):%Y-%m-%d %H:%M} UTC")
+
+
+def _schedule() -> Iterator[Finding]:
+    for what, last in schedule.record().items():
+        if "failed" in last:
+            do = f"set that right; the server tries again every 5 minutes, or run: manage.py {COMMANDS[what]}"
+            yield Finding("schedule", ERROR, f"the last scheduled {what} failed: {last['failed']}", do)
+
+
+def _strays(database: Path) -> Iterator[Finding]:
+    """Files that nothing uses any more."""
+    for folder in (
+        settings.NOLA_DATA_DIR,
+        settings.NOLA_DB_DIR,
+        settings.NOLA_CHECKPOINT_DIR,
+        settings.NOLA_BACKUP_DIR,
+    ):
+        for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+            yield from _stray(path, database)
+
+
+def _stray(path: Path, database: Path) -> Iterator[Finding]:
+    if path.name.endswith(files.PARTIAL):
+
+        def fix() -> str:
+            path.unlink(missing_ok=True)
+            return "removed"
+
+        yield Finding("strays", WARNING, f"{path} was never finished", "manage.py doctor --fix removes it", fix)
+    elif path.name.startswith("set-aside-"):
+        yield Finding("strays", NOTE, f"{path} holds what could not be used", "delete it once you need it no more")
+    elif path.parent == settings.NOLA_DB_DIR and path.is_file() and path.name not in BELONGS and path.name[0] != ".":
+        yield Finding("strays", NOTE, f"{path} is none of Nola's", "move it away if you do not know it")
+    elif path.parent == settings.NOLA_DATA_DIR and path.suffix in (".sqlite3", ".db"):
+        yield Finding("strays", WARNING, f"{path} is a database that is not in use: {database} is", "move it away")
+
+
+def _secrets() -> Iterator[Finding]:
+    for name in SECRETS:
+        path = settings.NOLA_DB_DIR / name
+        if path.exists() and path.stat().st_mode & 0o077:
+
+            def fix(path: Path = path) -> str:
+                path.chmod(0o600)
+                return "now only its owner can read it"
+
+            yield Finding("secrets", WARNING, f"others can read {path}", "manage.py doctor --fix, or chmod 600", fix)
+
+
+def _room(database: Path) -> Iterator[Finding]:
+    size = sum(path.stat().st_size for path in database.parent.glob("nola.sqlite3*"))
+    free = shutil.disk_usage(database.parent).free
+    if free < max(LEAST_FREE, 2 * size):
+        text = f"{free:,} bytes are free; the database has {size:,}, and a backup needs as much"
+        yield Finding("disk", WARNING, text, "free some space, or move the data directory (NOLA_DATA_DIR)")
+    else:
+        yield Finding("disk", OK, f"{free:,} bytes are free")

@@ -1,0 +1,130 @@
+"""What a start needs: directories, an up-to-date database, seeds in a new one, an admin and an API key to come in with.
+
+Safe to repeat: what is there stays.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+
+from access.models import SCOPES, ApiKey, hash_key, new_key
+from nola_site.safety import recovery
+from nola_site.safety.recovery import CannotStart
+from state import atomic_files as files
+
+
+@dataclass
+class Welcome:
+    """What is shown once: secrets that this run has made."""
+
+    admin_password: str = ""
+    api_key: str = ""
+
+
+def prepare() -> Welcome:
+    """Make everything ready to serve. Raises CannotStart."""
+    make_directories()
+    with exclusive(settings.NOLA_DB_DIR / ".first-run"):
+        try:
+            used_before = recovery.was_used()
+            was_there = recovery.examine(database())
+            settings.SECRET_KEY = kept("secret-key", os.environ.get("NOLA_SECRET_KEY"), settings.SECRET_KEY)
+            if was_there:
+                recovery.keep_before_migrations()
+            call_command("migrate", interactive=False, verbosity=0)
+            recovery.fill_or_go_on(was_there, used_before)
+            return Welcome(ensure_admin(), ensure_api_key())
+        except DatabaseError as error:
+            raise CannotStart(f"the database {database()} cannot be used: {error}. It was left as it is.") from error
+        except (files.NoRoom, files.CannotWrite) as error:
+            raise CannotStart(f"{error}.") from error
+        finally:
+            connections.close_all()  # the server forks next; a connection must not be shared
+
+
+def database() -> Path:
+    return Path(settings.DATABASES["default"]["NAME"])
+
+
+def make_directories() -> None:
+    """Create the data directories, and see that they can be written. Raises CannotStart."""
+    try:
+        settings.NOLA_DATA_DIR.mkdir(parents=True, exist_ok=True)
+        settings.NOLA_DB_DIR.mkdir(mode=0o700, exist_ok=True)
+        settings.NOLA_CHECKPOINT_DIR.mkdir(exist_ok=True)
+        settings.NOLA_BACKUP_DIR.mkdir(exist_ok=True)
+        (settings.NOLA_DB_DIR / ".first-run").touch()
+        if database().exists():
+            database().open("r+b").close()
+    except OSError as error:
+        raise CannotStart(
+            f"the data directory {settings.NOLA_DATA_DIR} cannot be written ({error.strerror}: {error.filename})."
+            " Make it writable for this user, or set NOLA_DATA_DIR to another."
+        ) from None
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Wait for, and hold, a lock on a file: several workers may start at once."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def kept(name: str, given: str | None, fresh: str) -> str:
+    """A secret: the setting if there is one, else what db/`name` holds, else `fresh`, which is kept there."""
+    path = settings.NOLA_DB_DIR / name
+    if given:
+        return given
+    if not path.exists() or not path.read_text().strip():
+        draft = path.with_suffix(".new")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(fresh + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)  # whole or not at all
+    return path.read_text().strip()
+
+
+def ensure_admin() -> str:
+    """Create the first admin. A password from the settings always holds. Returns a password made just now, or ""."""
+    users = get_user_model().objects
+    user = users.filter(username=settings.NOLA_ADMIN_USER).first()
+    given = settings.NOLA_ADMIN_PASSWORD
+    if user is None and (given or not users.filter(is_superuser=True).exists()):
+        password = kept("admin-password", given, secrets.token_urlsafe(12))
+        users.create_superuser(settings.NOLA_ADMIN_USER, password=password)
+        return "" if given else password
+    if user and given and not user.check_password(given):
+        user.set_password(given)
+        user.save(update_fields=["password"])
+    return ""
+
+
+def ensure_api_key() -> str:
+    """Create the key "default" if there never was one. A key from the settings holds. Returns a new one, or ""."""
+    given, keys = settings.NOLA_API_KEY, ApiKey.objects
+    if not given and keys.filter(name="default").exists():
+        return ""
+    if given and keys.exclude(name="default").filter(sha256=hash_key(given)).exists():
+        raise CannotStart("the setting NOLA_API_KEY is the key of another name already; choose a new one.")
+    key = kept("api-key", given, new_key())
+    fields = {"sha256": hash_key(key), "prefix": key[:9], "scopes": " ".join(SCOPES), "revoked_at": None}
+    ApiKey.objects.update_or_create(name="default", defaults=fields)
+    if given and given != _kept_key():
+        (settings.NOLA_DB_DIR / "api-key").unlink(missing_ok=True)  # it opens nothing any more
+    return "" if given else key
+
+
+def _kept_key() -> str:
+    path = settings.NOLA_DB_DIR / "api-key"
+    return path.read_text().strip() if path.exists() else ""

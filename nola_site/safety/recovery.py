@@ -1,0 +1,220 @@
+"""What a start does about the database it finds: damaged, gone, older than it was, or of another release.
+
+None of it ever ends in a fresh store that looks normal: either the start stops with the way out, or what was done is
+said in the log, in /readyz and in the admin, for a week.
+"""
+
+import json
+import logging
+import sqlite3
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest
+from django.utils import timezone
+
+from nola_site.safety import doctor
+from state import atomic_files as files
+from state import clock, store
+from state.backups import files as backups
+from state.backups import restore_backup as putback
+from state.backups import wal
+from state.checkpoints import files as checkpoint_files
+from state.checkpoints import restore as checkpoints
+from state.clock import Clock
+from state.models import StoreMeta
+from state.revisions import Author, Source
+
+ACTOR = "system:first-run"
+SHOWN = timedelta(days=7)
+SAME_START = timedelta(minutes=1)  # what one start has to say is shown together
+WAL_MODE = 2  # byte 18 of a database whose -wal belongs to it
+
+log = logging.getLogger("nola")
+
+
+class CannotStart(Exception):
+    """Nola cannot run here; the message says why and what to do."""
+
+
+# Before migrations
+
+
+def was_used() -> bool:
+    """Whether there was a database in this directory before, so that none now means that it is lost."""
+    marks = [settings.NOLA_DB_DIR / name for name in ("secret-key", "head")]
+    if any(path.exists() for path in marks) or any(settings.NOLA_DB_DIR.glob("set-aside-*")):
+        return True
+    return bool(backups.kept() or checkpoint_files.newest_sound())
+
+
+def examine(database: Path) -> bool:
+    """Look at the file before anything is done to it. Returns whether there is a database. Raises CannotStart."""
+    if is_empty(database):
+        folder = putback.set_aside(database)  # a -wal without its database must not meet the next one
+        if folder and any(path.stat().st_size for path in folder.iterdir()):
+            tell(f"The database was gone, and a -wal file was left of it; that is kept in {folder}.")
+        return False
+    set_stale_wal_aside(database)
+    check_wal(database)
+    try:
+        backups.verify(database, thorough=False)
+    except backups.Newer as error:
+        raise CannotStart(f"{error}. The database was left as it is.") from None
+    except backups.Foreign as error:
+        raise CannotStart(
+            f"{error}. It was left as it is: move {database} away, or set NOLA_DATA_DIR to another directory. If it was"
+            f" Nola's: {doctor.way_back(database)}."
+        ) from None
+    except backups.Damaged as error:
+        raise CannotStart(f"{error}. It was left as it is. To go on: {doctor.way_back(database)}.") from None
+    return True
+
+
+def is_empty(database: Path) -> bool:
+    """Whether there is no database, or one without a table, such as SQLite makes of a name that is not there."""
+    if not database.exists() or not database.stat().st_size:
+        return True
+    try:
+        with backups.opened(database) as connection:
+            return not connection.introspection.table_names()
+    except DatabaseError:
+        return False
+
+
+def set_stale_wal_aside(database: Path) -> None:
+    """A database that was copied here does not go with the -wal that an earlier one left behind."""
+    left = Path(f"{database}-wal")
+    with database.open("rb") as file:
+        mode = file.read(19)[18:19]
+    if mode == bytes([WAL_MODE]) or not left.exists() or not left.stat().st_size:
+        return
+    folder = putback.set_aside(database, ("-wal", "-shm"))
+    tell(f"{left.name} belonged to another database than the one that is there now; it is kept in {folder}.")
+
+
+def check_wal(database: Path) -> None:
+    """Notice that the -wal of a server that died is damaged, so that writes which were acknowledged are gone.
+
+    A revision number that one of them may have had is not used again: db/head gets to know of as many.
+    """
+    folder = putback.free_folder(database)
+    copy = folder.with_suffix(".wal")
+    try:
+        count = wal.lost(database, copy)
+    except (sqlite3.Error, OSError):
+        return  # the file is damaged itself, which is noticed next
+    if not count:
+        return
+    folder.mkdir(mode=0o700)
+    copy.rename(folder / f"{database.name}-wal")
+    with backups.opened(database) as connection:
+        now = clock.of(connection)
+    head = clock.remembered()
+    if now and (head is None or head.seq < now.seq + count):
+        clock.write(Clock(now.store, now.epoch, now.seq + count, "", now.at))
+    tell(
+        f"{database.name}-wal is damaged: the last {count} transactions that were written to it, after revision"
+        f" {now.seq if now else 0}, cannot be read. It is kept in {folder}."
+    )
+
+
+def keep_before_migrations() -> None:
+    """A backup and a checkpoint of a database that is about to be migrated. Raises CannotStart."""
+    executor = MigrationExecutor(connection)
+    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return
+    try:
+        made = backups.create(why="before migration", thorough=False)
+        if clock.of():
+            checkpoint_files.automatic("before migration")
+    except (files.NoRoom, files.CannotWrite, backups.Damaged, checkpoint_files.Damaged) as error:
+        raise CannotStart(f"before a database is migrated it is backed up, and that failed: {error}.") from None
+    log.info("The database is brought up to date; as it was it is in %s", made.path)
+
+
+# After migrations
+
+
+def fill_or_go_on(was_there: bool, used_before: bool) -> None:
+    """Fill a store that has no revision, and notice one that was rewound. Raises files.NoRoom and files.CannotWrite."""
+    head = clock.remembered()  # first: another process may write it on meanwhile
+    now = clock.of()
+    if store.head():
+        if clock.is_rewound(now, head) and head:
+            _go_on(head.seq)
+    elif was_there or not used_before:
+        checkpoints.seed()
+    else:
+        _begin_again(head.seq if head else 0)
+    clock.remember(anew=True)
+
+
+def _go_on(seq: int) -> None:
+    now = store.head()
+    reason = f"A database was put here that stands at revision {now}; the one before it had {seq}"
+    made = clock.go_on_above(seq, Author(ACTOR, Source.RESTORE, reason, {"rewound_from": seq}))
+    tell(f"{reason}. Its history goes on at revision {made}; revisions in between are gone, and answer 410.")
+
+
+def _begin_again(above: int) -> None:
+    """The database is lost: the newest checkpoint is what is left, or nothing is."""
+    StoreMeta.objects.get_or_create(defaults={"last_seq": above})
+    newest = checkpoint_files.newest_sound()
+    backup = doctor.newest_backup()
+    more = f" A backup has conversations and history too: manage.py restorebackup {backup.name}" if backup else ""
+    if newest and newest.header:
+        about = {"checkpoint": newest.name, "checkpoint_at": newest.header.at, "lost_database": True}
+        reason = f"The database was gone; this is the checkpoint {newest.name} of {newest.header.at}"
+        author = Author(ACTOR, Source.RESTORE, reason, about)
+        contents = checkpoints.read(newest.path)
+        with transaction.atomic():
+            if not store.put_keys(contents.documents, author).changed:
+                clock.go_on_above(above, author)
+            checkpoints.restore_parts(contents, author)
+        lacks = "Its history is" if contents.parts else "Conversations and history are"
+        tell(f"{reason}. {lacks} not in it.{more}")
+        return
+    reason = "The database is gone, and there is no checkpoint: a new memory has begun from the seeds"
+    store.put_keys(checkpoints.seeds(), Author(ACTOR, Source.SEED, reason, {"lost_database": True}))
+    tell(
+        f"{settings.NOLA_DB_DIR} was in use before, but its database is gone. {reason}. If that is not what you want,"
+        f" stop now and put your copy of the folder back.{more}"
+    )
+
+
+# Saying it
+
+
+def tell(text: str) -> None:
+    """Say what was done, in the log and for a week in /readyz and the admin."""
+    log.warning(text)
+    before = told()
+    if before and timezone.now() - datetime.fromisoformat(before["at"]) < SAME_START:
+        text = f"{before['text']} {text}"
+    with files.written(_note()) as file:
+        file.write(json.dumps({"at": timezone.now().isoformat(timespec="seconds"), "text": text}).encode())
+
+
+def told() -> dict[str, Any] | None:
+    """What was done within the last week, and when."""
+    try:
+        said: dict[str, Any] = json.loads(_note().read_text())
+        is_recent = timezone.now() - datetime.fromisoformat(said["at"]) < SHOWN
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return said if is_recent else None
+
+
+def badge(request: HttpRequest) -> list[str] | None:
+    """If something was done: a label for every page of the admin, and the text for the page of checkpoints."""
+    said = told()
+    return ["Memory recovered", "danger", said["text"], said["at"]] if said else None
+
+
+def _note() -> Path:
+    return Path(settings.NOLA_DB_DIR) / "recovered"

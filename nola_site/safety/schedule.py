@@ -1,0 +1,227 @@
+"""What a running server does by itself: checkpoints, backups, their pruning, and a watch over the database file.
+
+One thread in each worker; a lock on db/.schedule lets one of them do the work, and another take over when it dies.
+`start()` is called once in each worker.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from nola_site.safety import growth
+from state import atomic_files as files
+from state import clock
+from state.backups import files as backups
+from state.checkpoints import files as checkpoint_files
+from state.clock import Clock
+
+TICK = 2.0  # seconds
+NOTED = 10.0  # seconds between two looks at whether db/head is up to date
+WEIGHED = 60.0  # seconds between two looks at how much the history has grown
+WAL_MODE = b"\x02"
+RETRY = 300.0  # seconds after a failure
+FAILURES = (files.NoRoom, files.CannotWrite, backups.Damaged, checkpoint_files.Damaged, DatabaseError, OSError)
+
+log = logging.getLogger("nola")
+
+
+class Replaced(Exception):
+    """The database is not the one that this server has written to."""
+
+
+def start(master: int | None = None) -> threading.Thread:
+    """Begin, in this process; `master` is the server's, which is stopped if the database is replaced."""
+    thread = threading.Thread(target=Schedule(master or os.getpid()).run, name="nola-schedule", daemon=True)
+    thread.start()
+    return thread
+
+
+class Schedule:
+    """What one worker knows of it."""
+
+    def __init__(self, master: int) -> None:
+        self.master = master
+        self.lock: IO[str] | None = None
+        self.seen: Clock | None = None
+        self.file = Watched()
+        self.noted = 0.0
+        self.weigh_at = 0.0
+        self.not_before: dict[str, float] = {}
+
+    def run(self) -> None:
+        while True:
+            time.sleep(TICK)
+            try:
+                self.tick()
+            except Replaced as error:
+                log.critical("STOPPING: %s. Start again: a start looks at what is there now.", error)
+                end(self.master)
+                return
+            except FAILURES as error:
+                log.error("The schedule cannot do its work now: %s", error)
+            finally:
+                close_old_connections()
+
+    def tick(self) -> None:
+        """Watch the database; do what is due, if this worker is the one that does it."""
+        self.watch()
+        if not self.seen or not self.leads():
+            return
+        if time.monotonic() - self.noted > NOTED:
+            clock.remember()
+            self.noted = time.monotonic()
+        if time.monotonic() > self.weigh_at:
+            self.weigh_at = time.monotonic() + (0 if growth.weigh() else WEIGHED)
+        if settings.NOLA_CHECKPOINT_MINUTES:
+            every = timedelta(minutes=settings.NOLA_CHECKPOINT_MINUTES)
+            self.attempt("checkpoint", every, lambda: checkpoint_files.automatic("scheduled"))
+        if settings.NOLA_BACKUP_HOURS:
+            self.attempt("backup", timedelta(hours=settings.NOLA_BACKUP_HOURS), _back_up)
+
+    def leads(self) -> bool:
+        """Whether this worker holds, or can take, the lock."""
+        if self.lock is None:
+            file = (settings.NOLA_DB_DIR / ".schedule").open("a")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                return False
+            self.lock = file
+        return True
+
+    def attempt(self, what: str, every: timedelta, make: Callable[[], Any]) -> None:
+        """Make one if it is due and something has changed since the last; after a failure, wait and try again."""
+        assert self.seen
+        last = record().get(what)
+        if last is None:  # time runs from the first start on
+            note(what, {"at": _now(), "seq": 0})
+        elif last["seq"] != self.seen.seq and time.monotonic() > self.not_before.get(what, 0) and is_due(last, every):
+            self._make(what, last, make)
+
+    def _make(self, what: str, last: dict[str, Any], make: Callable[[], Any]) -> None:
+        seq, started = self.seen.seq if self.seen else 0, time.monotonic()
+        try:
+            make()
+        except FAILURES as error:
+            self.not_before[what] = time.monotonic() + RETRY
+            log.error("The scheduled %s failed, and is tried again in %d minutes: %s", what, RETRY // 60, error)
+            note(what, {**last, "failed": str(error)})
+            return
+        note(what, {"at": _now(), "seq": seq})
+        log.info("A %s of revision %d was made in %.1f s", what, seq, time.monotonic() - started)
+
+    def watch(self) -> None:
+        """Raises Replaced if the database was replaced under the server: what it would write would be lost."""
+        self.file.check()
+        try:
+            now = clock.of()
+            there = clock.chain_at(self.seen.seq) if self.seen else ""
+        except DatabaseError as error:
+            if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in (
+                sqlite3.SQLITE_CORRUPT,
+                sqlite3.SQLITE_NOTADB,
+            ):
+                raise Replaced(f"the database was damaged while the server was running: {error}") from error
+            raise
+        put_back = now and self.seen and now.epoch != self.seen.epoch and now.seq > self.seen.seq
+        if self.seen and there != self.seen.chain and not put_back:
+            raise Replaced(
+                f"revision {self.seen.seq} is gone: another database was copied over it while the server was running"
+            )
+        self.seen = now
+
+
+def end(master: int) -> None:
+    """End the server at once: a connection that is closed in good order would still write into the other database."""
+    workers = [pid for pid in _children(master) if pid != os.getpid()]
+    for pid in (master, *workers, os.getpid()):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _children(master: int) -> list[int]:
+    """The processes below another, where the system lists them in /proc."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            if int(path.read_text().rpartition(")")[2].split()[1]) == master:
+                found.append(int(path.parent.name))
+    return found
+
+
+class Watched:
+    """The database file: which it is, whether it is in WAL mode, and how often it was changed, which only grows.
+
+    It stays open for good: to close it would give up the locks that SQLite holds on it in this process.
+    """
+
+    def __init__(self) -> None:
+        self.path = backups.database()
+        self.file = os.open(self.path, os.O_RDONLY)
+        self.changes = 0
+
+    def check(self) -> None:
+        """Raises Replaced."""
+        opened = os.fstat(self.file)
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            found = None
+        header = os.pread(self.file, 28, 0)
+        changes = int.from_bytes(header[24:28], "big")
+        is_same = found and (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
+        if not is_same or header[18:19] != WAL_MODE or changes < self.changes:
+            raise Replaced("the database file was replaced or removed while the server was running")
+        self.changes = changes
+
+
+def _now() -> str:
+    return timezone.now().isoformat(timespec="seconds")
+
+
+def is_due(last: dict[str, Any], every: timedelta) -> bool:
+    """Whether so much time has passed; a time in the future says nothing: the clock was set back."""
+    passed = timezone.now() - datetime.fromisoformat(last["at"])
+    return passed >= every or passed < timedelta(seconds=-60)
+
+
+def _back_up() -> None:
+    backups.create(why="scheduled", thorough=False)
+    backups.prune()
+
+
+# The record
+
+
+def record() -> dict[str, dict[str, Any]]:
+    """Of checkpoint and backup: when the last was made, of which revision, and what failed since."""
+    try:
+        found: dict[str, dict[str, Any]] = json.loads(_record().read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def note(what: str, last: dict[str, Any], **more: Any) -> None:
+    """Keep the last success of one of them, and a failure that came after."""
+    with files.written(_record()) as file:
+        file.write(json.dumps({**record(), what: {**last, **more}}).encode())
+
+
+def _record() -> Path:
+    return Path(settings.NOLA_DB_DIR) / "schedule"

@@ -1,0 +1,1 @@
+"""The server: bodies, pool, streams and problem documents. Routes are in the apps' `api` packages."""

@@ -1,0 +1,164 @@
+"""Request bodies, read whole before Django sees the request.
+
+Otherwise a PUT that is cut off in the middle (`123` of `12345`) reaches the view as valid JSON, chunked bodies arrive
+empty, and a few slow uploads hold every thread of the pool.
+"""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from django.conf import settings
+
+from nola_site.serving.bridge import Receive, Scope
+from nola_site.serving.problems import MEDIA_TYPE, document
+
+SECONDS = 20  # for a whole body to arrive
+SMALL = 64 * 1024  # bytes that any body may have without asking for room
+LARGE_BODIES = 8  # so many of the largest size may be in memory at once
+PATIENCE = 4  # so many times the limit is read, and dropped: a client that is still sending sees no answer
+
+
+class Unreadable(Exception):
+    """The body is not taken: status and detail of the answer."""
+
+    def __init__(self, status: int, detail: str, retry: int | None = None) -> None:
+        super().__init__(status, detail)
+        self.status, self.detail, self.retry = status, detail, retry
+
+
+class CutOff(Exception):
+    """The body ended before its Content-Length, or the client went away: there is nobody to answer."""
+
+
+def limit() -> int:
+    """The most bytes a body may have."""
+    return int(settings.NOLA_MAX_BODY_MB) * 1024 * 1024
+
+
+def too_large() -> Unreadable:
+    return Unreadable(413, f"The body is larger than {limit():,} bytes, the limit that NOLA_MAX_BODY_MB sets")
+
+
+class Room:
+    """Memory for large bodies, shared by all requests: whoever gets none waits before it reads on."""
+
+    def __init__(self, size: int) -> None:
+        self.free = size
+        self.freed = asyncio.Event()
+
+    async def take(self, size: int) -> None:
+        while self.free < size:
+            await self.freed.wait()
+        self.free -= size
+
+    def give_back(self, size: int) -> None:
+        self.free += size
+        self.freed.set()
+        self.freed.clear()
+
+
+room = Room(LARGE_BODIES * limit())
+
+
+@asynccontextmanager
+async def arriving(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+    """The whole body; room is kept for a large one until its request is done.
+
+    Raises Unreadable after 20 s or over the limit, CutOff when it is incomplete.
+    """
+    reading = Reading(scope)
+    try:
+        async with asyncio.timeout(SECONDS):
+            await reading.finish(receive)
+    except TimeoutError:
+        reading.leave()
+        raise reading.too_slow() from None
+    except BaseException:
+        reading.leave()
+        raise
+    try:
+        yield b"".join(reading.chunks)
+    finally:
+        reading.leave()
+
+
+class Reading:
+    """A body on its way in."""
+
+    def __init__(self, scope: Scope) -> None:
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        self.most = min(int(lengths[0]), limit()) if lengths and lengths[0].isdigit() else limit()
+        self.is_too_large = bool(lengths) and lengths[0].isdigit() and int(lengths[0]) > limit()
+        self.chunks: list[bytes] = []
+        self.size = self.kept = 0
+
+    async def finish(self, receive: Receive) -> None:
+        """Read to the end, and drop what is over the limit."""
+        more = True
+        while more and self.size <= PATIENCE * limit():
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise CutOff
+            more = bool(message.get("more_body"))
+            await self.add(message.get("body", b""))
+        if self.is_too_large:
+            raise too_large()
+
+    async def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.is_too_large = self.is_too_large or self.size > limit()
+        if self.is_too_large:
+            self.chunks.clear()
+        elif chunk:
+            self.chunks.append(chunk)
+            if self.size > SMALL and not self.kept:
+                await room.take(self.most)
+                self.kept = self.most
+
+    def leave(self) -> None:
+        self.chunks.clear()
+        if self.kept:
+            room.give_back(self.kept)
+            self.kept = 0
+
+    def too_slow(self) -> Unreadable:
+        if self.size > SMALL and not self.kept and not self.is_too_large:
+            return Unreadable(503, "Too many large bodies are arriving at once; nothing was changed. Try again", 5)
+        return Unreadable(408, f"The body did not arrive within {SECONDS} seconds")
+
+
+class WholeBody:
+    """The same for a WSGI server: refuses what is cut off or too large, and gives chunked bodies their length."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self.app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            body = _read_wsgi(environ)
+        except Unreadable as error:
+            start_response(f"{error.status} Refused", [("Content-Type", MEDIA_TYPE), ("Connection", "close")])
+            return [document(error.status, error.detail).encode()]
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        return self.app(environ, start_response)
+
+
+def _read_wsgi(environ: Any) -> bytes:
+    length = environ.get("CONTENT_LENGTH") or None
+    if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
+        return b""
+    stream = environ["wsgi.input"]
+    body: bytes = stream.read(limit() + 1 if length is None else min(int(length), limit() + 1))
+    if len(body) > limit():
+        rest = PATIENCE * limit()
+        while rest > 0 and (chunk := stream.read(min(rest, 65536))):
+            rest -= len(chunk)
+        raise too_large()
+    if length and len(body) != int(length):
+        raise Unreadable(400, f"The body has {len(body)} bytes where Content-Length says {length}; nothing was changed")
+    return body

@@ -1,0 +1,50 @@
+"""`/healthz`: the process answers. `/readyz`: it can do its work. Neither tells anything of what is stored."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+
+from nola_site.safety import recovery, schedule
+from state import store
+from state.backups import files as backups
+from state.checkpoints import files as checkpoint_files
+
+LEAST_FREE = 10 * 1024 * 1024  # bytes
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+def safety() -> dict[str, Any]:
+    """When a checkpoint and a backup were last made, and what the last start had to do about the database."""
+    checkpoint, backup = next(iter(checkpoint_files.whole_ones()), None), next(iter(backups.kept()), None)
+    failed = {f"{what}_failed": last["failed"] for what, last in schedule.record().items() if "failed" in last}
+    said = {"recovered": recovered} if (recovered := recovery.told()) else {}
+    return {
+        "last_checkpoint": checkpoint and checkpoint.at.isoformat(timespec="seconds"),
+        "last_backup": backup and backup.at.isoformat(timespec="seconds"),
+        **failed,
+        **said,
+    }
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when the database answers and is up to date, else 503 with the reason."""
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        revision = None if waiting else store.head()
+    except DatabaseError as error:
+        return JsonResponse({"status": "failing", "database": str(error)}, status=503)
+    if waiting:
+        return JsonResponse({"status": "failing", "database": "migrations are waiting; restart the server"}, status=503)
+    folder = Path(connection.settings_dict["NAME"]).parent
+    if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < LEAST_FREE:
+        return JsonResponse({"status": "failing", "database": "the disk is full or read-only"}, status=503)
+    return JsonResponse({"status": "ok", "database": "ok", "revision": revision, **safety()})

@@ -1,0 +1,174 @@
+"""One port for everything: request bodies, streams, waiting and `/healthz` natively, Django behind them in a pool."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+
+from access.auth import Credential
+from nola_site.serving import bodies, bridge, hub
+from nola_site.serving import limits as lanes
+from nola_site.serving import stream_slots as slots
+from nola_site.serving.bridge import Answer, Receive, Scope, Send
+from nola_site.serving.sse import Streams
+from state.api.changes import LIVE
+from state.history.events import Filter
+from state.history.feed import Cursor, Follow
+
+HEALTHY = Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"16")], b'{"status": "ok"}')
+COME_BACK = 5  # seconds
+
+
+class Handoff:
+    """What Django leaves to us: a stream to send, or a wait after which to ask it again."""
+
+    def __init__(self) -> None:
+        self.stream: Follow | None = None
+        self.waiting: tuple[Filter, Cursor, int, Credential] | None = None
+
+    def wait(self, wanted: Filter, after: Cursor, seconds: int, credential: Any) -> bool:
+        self.waiting = wanted, after, seconds, credential
+        return False
+
+    def follow(self, stream: Follow) -> None:
+        self.stream = stream
+
+
+class Site:
+    """What one process of the server has: a pool, lanes to it, a hub, and the streams that it feeds."""
+
+    def __init__(self) -> None:
+        self.pool = bridge.Bridge(WSGIHandler(), settings.NOLA_THREADS)
+        self.lanes = lanes.Lanes(settings.NOLA_THREADS)
+        self.halted = ""
+        self.busy = 0  # requests that are being answered
+        self.streams: Streams | None = None
+
+    def start(self) -> Streams:
+        """Begin to watch the database. Called from the event loop, in the process that serves."""
+        if self.streams is not None:
+            return self.streams
+        self.slots = slots.Slots(
+            settings.NOLA_DB_DIR / ".streams", settings.NOLA_STREAMS, settings.NOLA_STREAMS_PER_KEY
+        )
+        loop = asyncio.get_running_loop()
+        self.hub = hub.of_settings()
+        in_pool = partial(loop.run_in_executor, self.pool.threads)
+        self.streams = streams = Streams(in_pool, self.hub.hurry.set, max(1, settings.NOLA_THREADS // 4))
+        self.hub.on_news = lambda news: _on(loop, streams.take, news)
+        self.hub.on_ended = lambda ended: _on(loop, streams.end, ended)
+        self.hub.on_replaced = lambda reason: _on(loop, self.halt, reason)
+        self.hub.listening = lambda: dict(streams.open)
+        self.hub.start()
+        self.ticking = loop.create_task(streams.tick())
+        return streams
+
+    def halt(self, reason: str) -> None:
+        """Answer 503 from now on, and end the process."""
+        self.halted = reason
+        self.close("the server stops")
+        hub.halt(reason)
+
+    def close(self, reason: str) -> None:
+        """Send all streams away; for a server that stops."""
+        if self.streams is not None:
+            self.streams.close(reason)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        self.busy += 1
+        try:
+            await self._answer(scope, receive, bridge.head_only(send) if scope["method"] == "HEAD" else send)
+        finally:
+            self.busy -= 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        streams = self.start()
+        if self.halted:
+            return await self.refuse(503, self.halted, send, retry=60)
+        if scope["path"] == "/healthz":
+            return await self.pool.send(HEALTHY, send)
+        try:
+            async with bodies.arriving(scope, receive) as body, self.lanes.enter(scope):
+                handoff = Handoff()
+                answer = await self.pool.ask(bridge.environ_of(scope, body) | {LIVE: handoff}, send)
+        except bodies.CutOff:
+            return None
+        except bodies.Unreadable as error:
+            return await self.refuse(error.status, error.detail, send, retry=error.retry, close=True)
+        except lanes.Busy as error:
+            return await self.refuse(503, str(error), send, retry=1)
+        if handoff.stream:
+            await self.stream(streams, handoff.stream, answer, receive, send)
+        elif handoff.waiting:
+            await self.wait(streams, handoff.waiting, scope, receive, send)
+        elif answer:
+            await self.pool.send(answer, send)
+
+    async def refuse(self, status: int, detail: str, send: Send, retry: int | None = None, close: bool = False) -> None:
+        await self.pool.send(bridge.refusal(status, detail, retry, close), send)
+
+    async def wait(
+        self,
+        streams: Streams,
+        waiting: tuple[Filter, Cursor, int, Credential],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Hold the request until there is something to say, then let Django answer it anew."""
+        credential = waiting[-1]
+        try:
+            with self.slots.taken(credential):
+                async with streams.following(credential, receive):
+                    await streams.news(*waiting)
+                    answer = await self.pool.ask(bridge.environ_of(scope, b""), send)
+        except slots.Full as error:
+            return await self.refuse(503, str(error), send, retry=COME_BACK)
+        if answer:
+            await self.pool.send(answer, send)
+
+    async def stream(
+        self, streams: Streams, stream: Follow, opening: Answer | None, receive: Receive, send: Send
+    ) -> None:
+        """Send a stream, under the headers that Django has given it."""
+        headers = [pair for pair in opening.headers if pair[0] != b"content-length"] if opening else []
+        headers += [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+        try:
+            with self.slots.taken(stream.credential):
+                async with streams.following(stream.credential, receive):
+                    await send({"type": "http.response.start", "status": 200, "headers": headers})
+                    await streams.follow(stream, send)
+        except slots.Full as error:
+            return await self.refuse(503, str(error), send, retry=COME_BACK)
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _on(loop: asyncio.AbstractEventLoop, call: Any, argument: Any) -> None:
+    """Call it on the loop, unless that has ended."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call, argument)
+
+
+site = Site()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+    else:
+        await site.answer(scope, receive, send)
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    """Start with the server, and end with it."""
+    await receive()
+    site.start()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    site.close("the server is stopping")
+    await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,79 @@
+"""What watches the database: it reads each revision once, survives a busy moment, and never fails unnoticed."""
+
+import pytest
+from django.db import OperationalError
+
+from nola_site.serving import hub as module
+from nola_site.serving.hub import Hub, News
+from state import store
+from state.edits import Address
+from state.history import feed
+from state.jsondoc import text as jsontext
+from state.revisions import Author, Source
+
+
+def put(number: int) -> int:
+    return store.put(Address("Counted"), jsontext.load(str(number)), Author("key:default", Source.API)).revision
+
+
+@pytest.fixture
+def watched(db, monkeypatch) -> tuple[Hub, list[News]]:
+    monkeypatch.setattr(module, "_data_version", lambda: None)  # it tells of other connections only
+    hub, heard = Hub(None), []
+    hub.on_news = heard.append
+    return hub, heard
+
+
+def test_each_revision_is_told_once_and_in_order(watched):
+    hub, heard = watched
+    put(1)
+    hub._turn()
+    put(2)
+    put(3)
+    hub._turn()
+    hub._turn()
+
+    assert [(news.after, news.head.seq, [event.seq for event in news.events]) for news in heard] == [
+        (0, 1, [1]),
+        (1, 3, [2, 3]),
+    ]
+
+
+def test_more_than_can_be_read_at_once_is_told_as_a_gap_that_readers_fill(watched, monkeypatch):
+    monkeypatch.setattr(module, "AHEAD", 3)
+    hub, heard = watched
+    put(0)
+    hub._turn()
+    for number in range(1, 9):
+        put(number)
+    hub._turn()
+
+    assert (heard[1].after, [event.seq for event in heard[1].events]) == (6, [7, 8, 9])
+
+
+def test_a_database_that_cannot_be_read_just_now_is_read_again(watched, monkeypatch, caplog):
+    hub, heard = watched
+    monkeypatch.setattr(module.connection, "close", lambda: None)  # the test's own
+    put(1)
+    with monkeypatch.context() as broken:
+        broken.setattr(feed, "head", lambda: (_ for _ in ()).throw(OperationalError("disk I/O error")))
+        assert hub._turn() == module.BACK_OFF
+    assert "disk I/O error" in caplog.text
+    assert heard == []
+
+    hub._turn()
+
+    assert [event.seq for event in heard[0].events] == [1]
+
+
+def test_a_hub_that_fails_takes_its_process_with_it(watched, monkeypatch, caplog):
+    hub, _ = watched
+    left: list[int] = []
+    monkeypatch.setattr(module.os, "_exit", left.append)
+    hub.on_news = lambda news: 1 / 0
+    put(1)
+
+    hub._run()
+
+    assert left == [1]
+    assert "ZeroDivisionError" in caplog.text

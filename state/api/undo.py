@@ -1,0 +1,59 @@
+"""`/api/undo`: taking revisions back, with a preview."""
+
+from typing import Literal
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Schema
+from pydantic import ConfigDict, Field
+
+from state import undo
+from state.api.addresses import flag, query_of
+from state.api.idempotency import once
+from state.api.values import WAS, author_of, run, summary_again
+from state.history import replay as history
+from state.revisions import Source
+
+router = Router(tags=["history"])
+
+
+class Undo(Schema):
+    """What to undo: one revision or several, all of one import, or all that an actor did in a time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    revision: int | None = Field(default=None, strict=True)
+    revisions: list[int] | None = Field(default=None, min_length=1, description="Several, which become one undo")
+    batch: str | None = Field(default=None, description="All revisions of an import, which carry this batch")
+    actor: str | None = Field(default=None, description="All revisions of key:<name>, user:<name> ...")
+    since: str = Field(default="0", description="... after this revision or time")
+    until: str | None = Field(default=None, description="... up to this one; now, if left out")
+    prefer: Literal["mine", "theirs"] | None = Field(
+        default=None, description="Where later changes are in the way: mine lets the undo win, theirs what came later"
+    )
+    dry_run: bool = Field(default=False, strict=True, description="Answer with the patches and change nothing")
+
+
+def undo_revisions(request: HttpRequest, body: Undo) -> HttpResponse:
+    """Take back what revisions did, as a new revision; later unrelated changes stay. Undo of an undo is a redo."""
+    with_was = flag(query_of(request, ("was",)), "was")
+    revisions = chosen(body)
+    author = author_of(request, Source.UNDO, undoes=revisions)
+    return run(undo.plan(revisions, body.prefer), author, body.dry_run, with_was=with_was)
+
+
+def chosen(body: Undo) -> list[int]:
+    """The revisions to undo, newest first. Raises CannotUndo."""
+    if [body.revision, body.revisions, body.batch, body.actor].count(None) != 3:
+        raise undo.CannotUndo("say what to undo: a revision, revisions, a batch, or an actor with since and until")
+    if body.actor is None and (body.since != "0" or body.until is not None):
+        raise undo.CannotUndo("since and until go with an actor; a revision and a batch stand for themselves")
+    if body.revision is not None:
+        return undo.of_revision(body.revision)
+    if body.revisions is not None:
+        return undo.of_revisions(body.revisions)
+    if body.batch is not None:
+        return undo.of_batch(body.batch)
+    return undo.of_actor(body.actor or "", history.moment(body.since), history.moment(body.until or history.now()))
+
+
+router.post("", summary="Take revisions back", openapi_extra=WAS)(once(undo_revisions, summary_again))

@@ -1,0 +1,1 @@
+"""Backups: whole database files, taken, verified and put back. JSON checkpoints are in `checkpoints`."""

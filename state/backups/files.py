@@ -1,0 +1,202 @@
+"""Backups: whole copies of the database, taken while it is in use, and verified. SQLite only.
+
+A database file is only ever read through SQLite here: to open and close it by other means gives up the locks that this
+process holds on it (POSIX), after which another process may remove the -wal from under us.
+"""
+
+import errno
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.db import connection as live
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.sqlite3.base import DatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
+
+from state import atomic_files as files
+from state import clock
+from state.checkpoints.rows import fetched, one_moment
+from state.clock import Clock
+from state.history import audit
+from state.history.audit import Progress, quiet
+
+AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
+OURS = {"state_meta", "state_revision", "state_change", "state_storage", "django_migrations"}
+
+
+class Damaged(Exception):
+    """A database file that must not be used; the message says what is wrong with it."""
+
+
+class Foreign(Damaged):
+    """A sound database, and none of Nola's."""
+
+
+class Newer(Damaged):
+    """A sound database, of a newer release than this one."""
+
+
+class Unsupported(Exception):
+    """This kind of database has tools of its own."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    @property
+    def revision(self) -> int:
+        """The revision that its name says it holds; 0 for one that was renamed."""
+        found = re.search(r"-r(\d+)(?:-|$)", self.name)
+        return int(found[1]) if found else 0
+
+
+def database() -> Path:
+    """The live database's file. Raises Unsupported."""
+    if live.vendor != "sqlite":
+        raise Unsupported("this store is not a SQLite file; back it up with its own tools (pg_dump, pg_restore)")
+    return Path(live.settings_dict["NAME"])
+
+
+def kept(folder: Path | None = None) -> list[Backup]:
+    """All in backups/, newest first."""
+    found = map(Backup, (folder or settings.NOLA_BACKUP_DIR).glob("[!.]*.sqlite3"))
+    return sorted(found, key=lambda one: (one.path.stat().st_mtime_ns, one.revision), reverse=True)
+
+
+def create(to: Path | None = None, *, why: str = "", thorough: bool = True, progress: Progress = quiet) -> Backup:
+    """Copy the database as it is now into a file of its own, and verify that. Writers are not kept waiting.
+
+    With `why`, which ends its name, it counts as made automatically. Raises Unsupported, Damaged, files.NoRoom and
+    files.CannotWrite.
+    """
+    source, folder = database(), Path(to or settings.NOLA_BACKUP_DIR)
+    with files.drafted(folder, "backup.sqlite3") as draft:
+        progress("copying the database")
+        copy(source, draft)
+        now = verify(draft, thorough=thorough, progress=progress)
+        path = folder / f"{_free_name(folder, now.seq, why)}.sqlite3"
+        files.place(draft, path)
+    return Backup(path)
+
+
+def _free_name(folder: Path, revision: int, why: str) -> str:
+    words = re.sub("[^a-z0-9]+", "-", why.lower()).strip("-")[:40]
+    prefix, suffix = (AUTOMATIC, f"-{words}") if words else ("nola-", "")
+    stem = f"{prefix}{timezone.now():%Y%m%dT%H%M%SZ}-r{revision}{suffix}"
+    taken = {one.name for one in kept(folder)}
+    return next(name for name in (stem, *(f"{stem}-{n}" for n in range(2, 10_000))) if name not in taken)
+
+
+def copy(source: Path, target: Path) -> None:
+    """A copy in one moment of a database that may be in use, without free pages. Raises Damaged and OSError."""
+    try:
+        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as database:
+            database.execute("VACUUM INTO ?", [str(target)])
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, "No space left on device") from None
+        raise Damaged(f"{source.name} cannot be read to its end: {error}") from None
+
+
+# Verifying
+
+
+@contextmanager
+def opened(path: Path, *, to_write: bool = False) -> Iterator[BaseDatabaseWrapper]:
+    """A database file, not the live one, as Django sees it."""
+    mode = "rw" if to_write else "ro"
+    name = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = DatabaseWrapper({**live.settings_dict, "NAME": name, "OPTIONS": {"uri": True}}, "file")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def verify(path: Path, *, thorough: bool = True, progress: Progress = quiet) -> Clock:
+    """Check a database file: its structure, and, if thorough, that its history verifies and makes its state.
+
+    Returns its clock. Raises Damaged, Foreign and Newer.
+    """
+    if not path.exists():
+        raise Damaged(f"there is no file {path}")
+    if not path.stat().st_size:
+        raise Foreign(f"{path.name} is not a SQLite database: it is empty")
+    try:
+        with opened(path) as connection, one_moment(connection):
+            progress("checking the structure")
+            check_structure(connection, "integrity_check" if thorough else "quick_check")
+            check_ours(path, connection)
+            flaw = next((audit.flaws if thorough else audit.tail_flaws)(connection, progress), None)
+            now = clock.of(connection)
+    except (DatabaseError, sqlite3.Error, ValueError) as error:
+        if getattr(error.__cause__ or error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+            raise Foreign(f"{path.name} is not a SQLite database") from None
+        raise Damaged(f"{path.name} is damaged: {error}") from None
+    if flaw:
+        raise Damaged(f"{path.name} is not what its history says: {flaw}")
+    return now or Clock("", "", 0, "", "")
+
+
+def check_structure(connection: BaseDatabaseWrapper, check: str) -> None:
+    """Raises Damaged for pages or indexes that do not fit together."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA {check}(1)")
+        [(verdict,)] = cursor.fetchall()
+        if verdict != "ok":
+            raise Damaged(f"its structure is damaged: {' '.join(verdict.split())}")
+
+
+def check_ours(path: Path, connection: BaseDatabaseWrapper) -> None:
+    """Raises Foreign and Newer."""
+    if not set(connection.introspection.table_names()) >= OURS:
+        raise Foreign(f"{path.name} is a database of something else: it has none of Nola's tables")
+    unknown = unknown_migrations(connection)
+    if unknown:
+        raise Newer(
+            f"{path.name} was written by a newer Nola (it has {unknown[0]}). Install that release, or a newer one"
+        )
+
+
+def unknown_migrations(connection: BaseDatabaseWrapper) -> list[str]:
+    """What was applied to a database that this release does not know."""
+    on_disk = MigrationLoader(None).disk_migrations
+    known = {*on_disk, *(old for one in on_disk.values() for old in one.replaces)}
+    apps = {app for app, _ in known}
+    applied = fetched(connection, "SELECT app, name FROM django_migrations ORDER BY app, name")
+    return [f"{app}.{name}" for app, name in applied if app in apps and (app, name) not in known]
+
+
+# Removing
+
+
+def prune() -> list[Backup]:
+    """Remove the oldest automatic backups. Returns what went."""
+    gone = [one for one in kept() if one.name.startswith(AUTOMATIC)][settings.NOLA_KEEP_BACKUPS :]
+    for one in gone:
+        one.path.unlink(missing_ok=True)
+    return gone

@@ -1,0 +1,146 @@
+"""Putting a backup back: in one transaction where the database in use is sound, as a file where it is not."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection as live
+from django.db import connections, transaction
+from django.utils import timezone
+
+from state import atomic_files as files
+from state import clock
+from state.backups import files as backups
+from state.backups.files import Damaged
+from state.guards import drop_guards, ensure_guards
+from state.history.audit import Progress, quiet
+from state.revisions import Author, Source
+
+# Who may come in stays as it is now, unless it is asked for: a key that was revoked since must not come back to life.
+ACCESS = ("access_", "auth_", "django_")
+ALIAS = "putback"
+
+
+def put_back(path: Path, actor: str, progress: Progress = quiet, *, with_access: bool = False) -> int:
+    """Make a backup the database again, brought up to date. Returns the revision that is made for it.
+
+    People and API keys stay as they are now, unless it is `with_access`, or the database in use cannot be read.
+    What was there is backed up or set aside before. The clock goes on above both, in a new epoch. Raises Damaged,
+    Unsupported, files.NoRoom and files.CannotWrite; then nothing has changed.
+    """
+    database = backups.database()
+    was = backups.verify(path, progress=progress)
+    author = Author(actor, Source.RESTORE, info={"backup": path.name, "backup_revision": was.seq})
+    with _prepared(path, database.parent, progress) as draft:
+        if is_usable(database):
+            progress("replacing what is stored")
+            return _replace_rows(draft, was.seq, author, with_access)
+        check_no_server()
+        set_aside(database)
+        files.place(draft, database)
+    head = clock.remembered()
+    made = clock.go_on_above(max(was.seq, head.seq if head else 0), author)
+    clock.remember(anew=True)
+    return made
+
+
+def is_usable(database: Path) -> bool:
+    """Whether there is a database that can be read to its end, and written."""
+    try:
+        backups.verify(database, thorough=False)
+    except Damaged:
+        return False
+    return True
+
+
+def check_no_server() -> None:
+    """Raises Damaged while a server uses a database that cannot be replaced under it."""
+    with (settings.NOLA_DB_DIR / ".lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Damaged(
+                "the database in use is damaged, and a server is running on it; stop the server first"
+            ) from None
+
+
+@contextmanager
+def _prepared(path: Path, folder: Path, progress: Progress) -> Iterator[Path]:
+    """A copy of a backup with all migrations applied."""
+    with files.drafted(folder, "putback.sqlite3") as draft:
+        progress("preparing a copy of the backup")
+        shutil.copyfile(path, draft)
+        connections.settings[ALIAS] = {**live.settings_dict, "NAME": str(draft), "OPTIONS": {}}
+        try:
+            call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
+        finally:
+            connections[ALIAS].close()
+            del connections[ALIAS], connections.settings[ALIAS]
+        yield draft
+
+
+def _replace_rows(draft: Path, seq: int, author: Author, with_access: bool) -> int:
+    """All rows of all tables, in one transaction, so that a server that is running sees one moment or the other."""
+    call_command("migrate", interactive=False, verbosity=0)
+    with live.cursor() as cursor:
+        cursor.execute("ATTACH DATABASE %s AS backup", [str(draft)])
+        try:
+            with transaction.atomic():
+                backups.create(why="before restorebackup", thorough=False)
+                now, head = clock.of(), clock.remembered()
+                drop_guards()
+                for table in _tables(cursor):
+                    if with_access or not table.startswith(ACCESS):
+                        _replace_table(cursor, table)
+                ensure_guards()
+                made = clock.go_on_above(max(seq, now.seq if now else 0, head.seq if head else 0), author)
+        finally:
+            cursor.execute("DETACH DATABASE backup")
+    clock.remember(anew=True)
+    return made
+
+
+def _tables(cursor: Any) -> list[str]:
+    """Those with rows of their own: the tables behind a virtual table, and not the virtual table itself."""
+    cursor.execute(
+        "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%%'"
+        " AND sql NOT LIKE 'CREATE VIRTUAL%%'"
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _replace_table(cursor: Any, table: str) -> None:
+    cursor.execute(f'PRAGMA backup.table_info("{table}")')
+    columns = ", ".join(f'"{row[1]}"' for row in cursor.fetchall())
+    cursor.execute(f'DELETE FROM main."{table}"')
+    cursor.execute(f'INSERT INTO main."{table}" ({columns}) SELECT {columns} FROM backup."{table}"')
+
+
+def set_aside(database: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm", "-journal")) -> Path | None:
+    """Move a database that cannot be used, with what belongs to it, into a directory beside it; never delete it.
+
+    Returns the directory, None where there was nothing to move.
+    """
+    found = [path for suffix in suffixes if (path := Path(f"{database}{suffix}")).exists()]
+    if not found:
+        return None
+    live.close()
+    folder = free_folder(database)
+    folder.mkdir(mode=0o700)
+    for path in found:
+        path.rename(folder / path.name)
+    files.sync(folder)
+    files.sync(database.parent)
+    return folder
+
+
+def free_folder(database: Path) -> Path:
+    """A directory, not yet there, for what is set aside now."""
+    stem = f"set-aside-{timezone.now():%Y%m%dT%H%M%SZ}"
+    names = (stem, *(f"{stem}-{n}" for n in range(2, 1000)))
+    return next(folder for folder in (database.parent / name for name in names) if not folder.exists())

@@ -1,0 +1,1 @@
+"""Checkpoints: JSON files that seed a memory and restore it. Whole databases are in `backups`."""

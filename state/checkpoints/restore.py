@@ -1,0 +1,209 @@
+"""Restoring: what a checkpoint, a seed or any fixture holds goes through the store, as one revision."""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from django.conf import settings
+from django.core.serializers.base import DeserializationError
+from django.db import transaction
+
+from state import store
+from state.checkpoints import files as checkpoint_files
+from state.checkpoints import header, serializers
+from state.checkpoints import rows as dumps
+from state.checkpoints import verify as verifying
+from state.checkpoints.header import Header
+from state.edits import Address, Edit
+from state.jsondoc import diff as diffs
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op
+from state.jsondoc.text import Document
+from state.models import StateEntry
+from state.registry import Planned
+from state.revisions import Author, Source
+from state.store import Written
+
+Mode = Literal["merge", "replace"]
+
+
+class BadCheckpoint(ValueError):
+    """A fixture document that cannot be restored; nothing was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a fixture holds: documents by key, and its header if it is a checkpoint."""
+
+    header: Header | None
+    documents: Mapping[str, Document]
+    parts: Mapping[str, Sequence[dict[str, Any]]]  # what apps keep beside the state, rows by the part's name
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds every key there was, so that a key it lacks was not there."""
+        return self.header is not None and self.header.scope == header.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of a checkpoint to restore, and how. Without a mode it is replace for a whole state, else merge."""
+
+    mode: Mode | None = None
+    keys: Iterable[str] | None = None
+    pointer: str | None = None
+
+
+class Restored(NamedTuple):
+    """What a restore did: to the state, how many of what beside it came back, and what its revisions share."""
+
+    written: Written
+    brought_back: Mapping[str, int]
+    batch: str
+
+
+def read(path: Path) -> Contents:
+    """What a fixture file holds. Raises BadCheckpoint."""
+    try:
+        return _contents(*serializers.opened(path.read_bytes()))
+    except (DeserializationError, BadCheckpoint, OSError) as error:
+        raise BadCheckpoint(f"the checkpoint {path.stem!r} cannot be read: {error}") from None
+
+
+def given(fixture: list[Any]) -> Contents:
+    """What a fixture holds that came as a value. Raises BadCheckpoint and DeserializationError."""
+    return _contents(*serializers.checked(jsontext.document(fixture)))
+
+
+def _contents(found: Header | None, rows: list[dict[str, Any]]) -> Contents:
+    """Raises BadCheckpoint for a row that cannot be restored."""
+    try:
+        parts = verifying.by_part(rows)
+        for name, some in parts.items():
+            dumps.PARTS[name].check(some)
+    except ValueError as error:
+        raise BadCheckpoint(str(error)) from None
+    entries = (row for row in rows if row["model"].lower() == serializers.ENTRY)
+    documents = {row["pk"]: jsontext.document(row["fields"]["value_json"]) for row in entries}
+    return Contents(found, documents, parts)
+
+
+def plan(contents: Contents, choice: Choice) -> Callable[[], list[Edit]]:
+    """What restoring would do. Raises BadCheckpoint and paths.BadPointer, the plan what `store.plan_keys` raises."""
+    if choice.pointer is not None:
+        return _plan_node(contents, choice)
+    if choice.mode == "replace" and not contents.is_whole:
+        raise BadCheckpoint(
+            "mode replace removes the keys that a checkpoint lacks, so it takes a checkpoint of the whole state"
+            f" (scope: {header.ALL}); with this one use merge"
+        )
+    if choice.keys is not None:
+        wanted = list(choice.keys)
+        lacking = [key for key in wanted if key not in contents.documents] if choice.mode == "replace" else []
+        chosen = select(contents.documents, [key for key in wanted if key not in lacking])
+        return lambda: [*store.plan_keys(chosen), *store.plan_removals(lacking)]
+    if choice.mode == "merge" or not contents.is_whole:
+        return partial(store.plan_keys, contents.documents)
+    return lambda: [*store.plan_keys(contents.documents), *store.plan_removals(_keys() - contents.documents.keys())]
+
+
+def select(available: Mapping[str, Document], keys: Iterable[str]) -> dict[str, Document]:
+    """Only these keys. Raises BadCheckpoint for one that the checkpoint lacks."""
+    wanted = list(keys)
+    for key in wanted:
+        if key not in available:
+            raise BadCheckpoint(f"the checkpoint has no key {key!r}; it has: {', '.join(available)}")
+    return {key: available[key] for key in wanted}
+
+
+def _plan_node(contents: Contents, choice: Choice) -> Callable[[], list[Edit]]:
+    """Only the node at a pointer, whose first token is the key."""
+    if choice.mode == "replace" or choice.keys is not None:
+        raise BadCheckpoint("a pointer restores one node and nothing else: leave out mode replace, and keys")
+    key, *tokens = paths.parse_pointer(choice.pointer or "") or [""]
+    document = select(contents.documents, [key])[key]
+    try:
+        node = paths.get(document.text.encode(), tokens)
+    except paths.Missing as error:
+        raise BadCheckpoint(f"the checkpoint has nothing at {choice.pointer}: {error}") from None
+    return lambda: [store.plan_put(Address(key, tuple(tokens)), jsontext.load(node))]
+
+
+def _keys() -> set[str]:
+    return set(StateEntry.objects.values_list("pk", flat=True))
+
+
+def keep_before(planned: Callable[[], Sequence[Planned]]) -> None:
+    """An automatic checkpoint, if something would change. Outside of a transaction: in one all writers would wait."""
+    if store.head() and any(one.forward for one in planned()):
+        checkpoint_files.automatic("before restore")
+
+
+def restore(planned: Callable[[], Sequence[Planned]], author: Author) -> Written:
+    """Do what was planned, as one revision, after an automatic checkpoint; neither, if nothing would change."""
+    keep_before(planned)
+    return store.commit(planned, author)
+
+
+def restore_all(contents: Contents, planned: Callable[[], Sequence[Planned]], author: Author) -> Restored:
+    """The same, and bring back what is missing of conversations: in revisions of their own that share a batch."""
+    keep_before(planned)
+    batch = uuid.uuid4().hex
+    author = replace(author, info={**author.info, "batch": batch})
+    with transaction.atomic():
+        written = restore(planned, author)
+        return Restored(written, restore_parts(contents, author), batch)
+
+
+def restore_parts(contents: Contents, author: Author | None) -> dict[str, int]:
+    """Bring back what is missing of conversations, in revisions of their own; without an author only say how many."""
+    counts: dict[str, int] = {}
+    for name, rows in contents.parts.items():
+        counts |= dumps.PARTS[name].restore(rows, author)
+    return counts
+
+
+def compare(old: Mapping[str, Document], new: Mapping[str, Document]) -> dict[str, list[Op]]:
+    """For each key that differs, the JSON Patch from the one to the other; the path "" adds or removes the key."""
+    patches: dict[str, list[Op]] = {}
+    for key in sorted(old.keys() | new.keys(), key=str.encode):
+        if key not in new:
+            patches[key] = [{"op": "remove", "path": ""}]
+        elif key not in old:
+            patches[key] = [{"op": "add", "path": "", "value": new[key].value}]
+        elif old[key].text != new[key].text:
+            patches[key] = diffs.diff(old[key].value, new[key].value)[0]
+    return patches
+
+
+def current() -> dict[str, Document]:
+    """The documents of all keys as they are now."""
+    state: Any = jsontext.load(store.read_all().text, jsontext.MAX_DEPTH + 1).value
+    return {key: jsontext.document(value) for key, value in state.items()}
+
+
+def since(contents: Contents) -> dict[str, list[Op]]:
+    """What has changed since a checkpoint was taken; where it holds some keys only, of those."""
+    now = current()
+    if not contents.is_whole:
+        now = {key: document for key, document in now.items() if key in contents.documents}
+    return compare(contents.documents, now)
+
+
+def seeds() -> dict[str, Document]:
+    """The documents of a new store."""
+    found: dict[str, Document] = {}
+    for path in sorted(settings.NOLA_SEED_DIR.glob("*.json")):
+        found |= read(path).documents
+    return found
+
+
+def seed() -> Written:
+    """Fill a new store, as its first revision. A store that has a history is left alone."""
+    if store.head():
+        return Written(store.head())
+    return store.put_keys(seeds(), Author("system:first-run", Source.SEED, "A new store begins with its seeds"))

@@ -1,0 +1,69 @@
+"""The rows of a checkpoint, read in one moment, by plain SQL that works on the tables of older releases too."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from state.jsondoc import text as jsontext
+from state.revisions import Author
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an app can add to a checkpoint: its rows, whether rows are good (else ValueError), and bringing them back.
+
+    `rows` takes names to keep to, None for all. `restore` takes an author, or None to only count; it returns how many
+    of what are brought back. `view` and `change` are the permissions that staff need to see or to bring back its rows.
+    """
+
+    models: frozenset[str]
+    rows: Callable[[BaseDatabaseWrapper, Sequence[str] | None], Iterator[str]]
+    check: Callable[[Sequence[Any]], None]
+    restore: Callable[[Sequence[Any], Author | None], dict[str, int]]
+    view: Sequence[str]
+    change: Sequence[str]
+
+
+PARTS: dict[str, Part] = {}  # by the name that a header's contents have
+FETCHED = 500  # rows at once
+
+
+@contextmanager
+def one_moment(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """All reads inside see the database as it was at the first of them; writers are not kept waiting."""
+    if connection.in_atomic_block:
+        yield
+        return
+    isolation = "" if connection.vendor == "sqlite" else " ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    with connection.cursor() as cursor:
+        cursor.execute(f"BEGIN{isolation}")
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")
+
+
+def entries(connection: BaseDatabaseWrapper, keys: list[str] | None = None) -> Iterator[str]:
+    """The keys of the state as compact rows of a fixture, in byte order; all of them, or some."""
+    for key, text in fetched(connection, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
+        if keys is None or key in keys:
+            name = jsontext.dump(key)
+            yield f'{{"model":"state.stateentry","pk":{name},"fields":{{"value_json":{text}}}}}'
+
+
+def clock(connection: BaseDatabaseWrapper) -> tuple[str, int, Any]:
+    """Store id, newest revision and its time; raises LookupError in a database that has never been written."""
+    for row in fetched(connection, "SELECT store_id, last_seq, last_at FROM state_meta"):
+        return row
+    raise LookupError("nothing has been written yet")
+
+
+def fetched(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+    """The rows of a query, some at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        while rows := cursor.fetchmany(FETCHED):
+            yield from rows

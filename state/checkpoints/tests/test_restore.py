@@ -1,0 +1,167 @@
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from state import store
+from state.checkpoints import files as checkpoint_files
+from state.checkpoints import restore as checkpoints
+from state.edits import Address
+from state.jsondoc import text as jsontext
+from state.models import Revision, StateEntry
+from state.revisions import Author, Source
+
+pytestmark = pytest.mark.django_db
+ADA = Author("user:ada", Source.API)
+
+
+def dump():
+    out = StringIO()
+    call_command("dumpdata", "state", stdout=out)
+    return out.getvalue()
+
+
+def put(key, text):
+    store.put(Address(key), jsontext.load(text), ADA)
+
+
+def test_a_new_store_is_seeded_in_one_revision():
+    checkpoints.seed()
+    checkpoints.seed()
+
+    revision = Revision.objects.get()
+    assert (revision.seq, revision.actor, revision.source) == (1, "system:first-run", "seed")
+    assert list(StateEntry.objects.values_list("key_name", flat=True)) == ["Context", "Identity", "Persona"]
+
+
+def test_a_store_that_was_emptied_on_purpose_is_not_seeded_again():
+    checkpoints.seed()
+    store.remove_keys(["Context", "Identity", "Persona"], ADA)
+
+    checkpoints.seed()
+
+    assert not StateEntry.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["context", "identity", "persona"])
+def test_a_seed_holds_one_key_of_its_name_with_all_three_levels(name):
+    [(key, document)] = checkpoints.read(checkpoint_files.find(name).path).documents.items()
+
+    assert key == name.capitalize()
+    assert all(f'"level_{level}":' in document.text for level in (1, 2, 3))
+
+
+def test_loaddata_restores_a_seed_as_one_revision():
+    checkpoints.seed()
+    before = store.read(Address("Identity")).text
+    store.remove(Address("Identity"), ADA)
+    out = StringIO()
+
+    call_command("loaddata", "identity", stdout=out)
+
+    assert store.read(Address("Identity")).text == before
+    revision = Revision.objects.first()
+    assert (revision.seq, revision.source, revision.info) == (3, "loaddata", {"fixtures": ["identity"]})
+    assert revision.actor.startswith("cli:")
+    assert "Revision 3 restored Identity." in out.getvalue()
+
+
+def test_loaddata_of_what_is_stored_makes_no_revision():
+    checkpoints.seed()
+
+    call_command("loaddata", "identity", "persona", "context", verbosity=0)
+
+    assert Revision.objects.count() == 1
+
+
+def test_dump_load_dump_is_stable_to_the_byte(tmp_path):
+    put("Odd", '{"z":1,"a":[1.0,-0.0,1e300,null,"é😀\\u0000"],"2":{"":{}},"1":18446744073709551616}')
+    put("text", '"just text"')
+    put("nothing", "null")
+    put("empty", '""')
+    first = dump()
+    file = tmp_path / "dump.json"
+    file.write_text(first)
+    store.remove_keys(["Odd", "text", "nothing", "empty"], ADA)
+
+    call_command("loaddata", str(file), verbosity=0)
+
+    assert dump() == first
+    assert store.read(Address("nothing")).text == "null"
+
+
+def test_the_deepest_document_can_be_dumped_and_restored(tmp_path, agent):
+    put("Deep", "[" * 100 + "]" * 100)
+    file = tmp_path / "dump.json"
+    file.write_text(dump())
+    store.remove_keys(["Deep"], ADA)
+
+    call_command("loaddata", str(file), verbosity=0)
+    again = agent.post("/api/state/restore", json.loads(file.read_text()), content_type="application/json")
+
+    assert store.read(Address("Deep")).text == "[" * 100 + "]" * 100
+    assert again.json()["changed"] == []
+
+
+def test_dumpdata_leaves_the_history_out_and_nests_documents():
+    checkpoints.seed()
+
+    rows = json.loads(dump())
+
+    assert {row["model"] for row in rows} == {"state.stateentry"}
+    assert list(rows[0]["fields"]) == ["value_json"]
+    assert rows[1]["fields"]["value_json"]["name"] == "Nola"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[{"model": "state.stateentry", "pk": "A", "fields"', "line 1, column 51"),
+        ('[{"model": "state.stateentry", "pk": "A", "fields": {"value_json": NaN}}]', "NaN is not JSON"),
+        ('[{"model": "state.stateentry", "pk": "A", "fields": {}}]', "without value_json"),
+        ('[{"model": "state.stateentry", "pk": "", "fields": {"value_json": 1}}]', "a key cannot be empty"),
+        ('{"A": 1}', "a fixture is a JSON array of rows"),
+        (
+            '[{"model": "state.stateentry", "pk": "B", "fields": {"value_json": 1}},'
+            ' {"model": "state.revision", "pk": 1, "fields": {}}]',
+            "part of the history",
+        ),
+    ],
+)
+def test_a_bad_fixture_is_refused_before_a_byte_is_written(tmp_path, text, words):
+    put("A", "1")
+    file = tmp_path / "bad.json"
+    file.write_text(text)
+
+    with pytest.raises(Exception, match=words):
+        call_command("loaddata", str(file), verbosity=0)
+
+    assert store.read_all().text == '{"A":1}'
+    assert store.head() == 1
+
+
+def test_a_fixture_that_is_not_json_is_refused(tmp_path):
+    file = tmp_path / "lax.jsonl"
+    file.write_text('{"model": "state.stateentry", "pk": "A", "fields": {"value_json": {"a": 1, "a": 2}}}')
+
+    with pytest.raises(CommandError, match="the one format that is read strictly"):
+        call_command("loaddata", str(file))
+
+    assert not StateEntry.objects.exists()
+
+
+def test_a_key_in_two_fixtures_is_refused(tmp_path):
+    for name in ("one", "two"):
+        row = {"model": "state.stateentry", "pk": "A", "fields": {"value_json": name}}
+        (tmp_path / f"{name}.json").write_text(json.dumps([row]))
+
+    with pytest.raises(CommandError, match="'A' stands in the fixtures twice"):
+        call_command("loaddata", str(tmp_path / "one.json"), str(tmp_path / "two.json"))
+
+    assert not StateEntry.objects.exists()
+
+
+def test_an_unknown_fixture_is_named():
+    with pytest.raises(CommandError, match="No fixture named 'nope' found"):
+        call_command("loaddata", "nope")

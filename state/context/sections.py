@@ -1,0 +1,195 @@
+"""Sections of a context: nodes of the state at each level, as Markdown or JSON, all at one revision.
+
+What a key looks like at each level is kept in memory by (epoch, key, revision): a key that has not changed is neither
+read nor rendered again.
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from django.db import connection
+
+from state import edits
+from state.edits import Address
+from state.history import past as texts
+from state.history import replay as history
+from state.jsondoc import levels, markdown
+from state.jsondoc import levels_text as excerpts
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+
+Form = Literal["markdown", "json"]
+LEVELS = (1, 2, 3)
+KEPT_TEXT = 32_768  # characters of a rendering that are kept; of longer ones only how many they are
+MOST_KEPT = 32 * 1024 * 1024  # characters in all
+ENTRY = 1000  # characters that an entry is counted for beside its texts
+FETCHED = 500  # keys at once
+
+
+class Rendering(NamedTuple):
+    """A section at one level: its size in characters, and its text if that is kept."""
+
+    size: int
+    text: str | None
+
+
+Renderings = Mapping[int, Rendering]  # by level; those at which nothing shows are missing
+
+
+class Moment(NamedTuple):
+    """The state at a revision: the keys that were there, each with the revision that had last changed it."""
+
+    epoch: str
+    revision: int
+    keys: Mapping[str, int | None]  # None where it has changed since, and must be replayed
+
+
+class _Cache:
+    """The last used renderings, up to MOST_KEPT characters."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, Address, int, Form], Renderings] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, name: tuple[str, Address, int, Form]) -> Renderings | None:
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+            return self._kept.get(name)
+
+    def put(self, name: tuple[str, Address, int, Form], found: Renderings) -> None:
+        with self._lock:
+            if name not in self._kept:
+                self._kept[name] = found
+                self._size += _weight(found)
+            while self._size > MOST_KEPT:
+                self._size -= _weight(self._kept.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+            self._size = 0
+
+
+cache = _Cache()
+
+
+def _weight(found: Renderings) -> int:
+    return ENTRY + sum(len(one.text or "") for one in found.values())
+
+
+# Which revision
+
+
+def moment(at: str | None, keys: Sequence[str] | None) -> Moment:
+    """The state now, or at a revision or time: all keys, or those of the ones named that are or were there.
+
+    Raises history.UnknownMoment and history.Gone.
+    """
+    epoch, head, revisions = _now(keys)
+    revision = head if at is None else history.moment(at)
+    current: dict[str, int | None] = {key: last for key, last in revisions.items() if last <= revision}
+    if at is not None and revision < head:
+        changed = history.keys_between(revision, head) if keys is None else keys
+        current.update((key, None) for key in changed if key not in current)
+    return Moment(epoch, revision, dict(sorted(current.items(), key=lambda pair: pair[0].encode())))
+
+
+def _now(keys: Sequence[str] | None) -> tuple[str, int, dict[str, int]]:
+    """The epoch, the newest revision, and the revision of each key, read in one go."""
+    join = "1 = 1" if keys is None else f"s.key_name IN ({','.join(['%s'] * len(keys)) or 'NULL'})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT m.epoch, m.last_seq, s.key_name, s.revision FROM state_meta m LEFT JOIN state_storage s ON {join}",
+            keys or [],
+        )
+        rows = cursor.fetchall()
+    epoch, head = rows[0][:2] if rows else ("", 0)
+    return epoch, head, {key: revision for _, _, key, revision in rows if key is not None}
+
+
+def documents(now: Moment, keys: Iterable[str]) -> dict[str, str]:
+    """The texts of keys as they are at a moment; those that were not there are left out."""
+    asked = [key for key in keys if key in now.keys]
+    found = {key: text for key, text, last in _stored(asked) if last == now.keys[key]}
+    for key in asked:
+        if key not in found and (then := texts.of(key, now.revision)):
+            found[key] = then.text
+    return found
+
+
+def _stored(keys: Sequence[str]) -> Iterable[tuple[str, str, int]]:
+    with connection.cursor() as cursor:
+        for start in range(0, len(keys), FETCHED):
+            some = keys[start : start + FETCHED]
+            marks = ",".join(["%s"] * len(some))
+            cursor.execute(
+                f"SELECT key_name, value_json, revision FROM state_storage WHERE key_name IN ({marks})", some
+            )
+            yield from cursor.fetchall()
+
+
+# What they look like
+
+
+def renderings(now: Moment, addresses: Sequence[Address], form: Form) -> dict[Address, Renderings]:
+    """Each of the nodes at each level; a node at which nothing shows at any, or that is not there, has none."""
+    found: dict[Address, Renderings] = {}
+    for one in addresses:
+        last = now.keys.get(one.key)
+        if last is not None and (kept := cache.get((now.epoch, one, last, form))) is not None:
+            found[one] = kept
+    missing = [one for one in addresses if one not in found]
+    there = documents(now, dict.fromkeys(one.key for one in missing)) if missing else {}
+    for one in missing:
+        found[one] = _rendered(one, there.get(one.key), form)
+        last = now.keys.get(one.key)
+        if last is not None:
+            cache.put((now.epoch, one, last, form), found[one])
+    return found
+
+
+def _rendered(address: Address, document: str | None, form: Form) -> Renderings:
+    node = edits.node_or_none(address, None if document is None else edits.Stored(document, 0))
+    seen: dict[str, Rendering] = {}
+    found: dict[int, Rendering] = {}
+    for level in LEVELS if node is not None else ():
+        text = shown(address, node or "", level)
+        if text is not None:
+            if text not in seen:
+                block = BLOCKS[form](address, text)
+                seen[text] = Rendering(len(block), block if len(block) <= KEPT_TEXT else None)
+            found[level] = seen[text]
+    return found
+
+
+def shown(address: Address, node: str, level: int) -> str | None:
+    """What of a node, given as stored text, shows at a level, also for what its address goes through."""
+    try:
+        levels.check_way(address.tokens, level)
+    except paths.Missing:
+        return None
+    return excerpts.excerpt(node, level)
+
+
+def text_of(now: Moment, address: Address, level: int, form: Form) -> str:
+    """The text of a section whose rendering at that level is not kept."""
+    document = documents(now, [address.key])[address.key]
+    text = shown(address, edits.node(address, document), level)
+    assert text is not None  # it has a rendering at this level
+    return BLOCKS[form](address, text)
+
+
+def _markdown(address: Address, text: str) -> str:
+    return markdown.section(address.pointer[1:], json.loads(text))
+
+
+def _json(address: Address, text: str) -> str:
+    return f"{jsontext.dump(address.pointer)}:{text},"
+
+
+BLOCKS: Mapping[Form, Callable[[Address, str], str]] = {"markdown": _markdown, "json": _json}

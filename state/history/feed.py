@@ -1,0 +1,154 @@
+"""The change feed: the log read forwards, with a cursor that says where to go on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from state import registry as kinds
+from state.history.events import MAX_EVENT, Event, Filter, event_of
+
+MAX_PAGE = 4 * 1024 * 1024  # bytes of a page, about; and of what one page reads of the log
+SCAN = 200  # revisions read at a time
+
+COLUMNS = "r.seq, r.at, r.actor, r.source, r.reason, c.kind, c.key"
+LOG = (
+    f"SELECT {COLUMNS}, length(c.forward), CASE WHEN length(c.forward) <= {MAX_EVENT} THEN c.forward END"
+    " FROM state_revision r JOIN state_change c ON c.revision = r.seq WHERE {} ORDER BY r.seq, c.id"
+)
+SPAN = LOG.format("r.seq BETWEEN %s AND %s")
+
+
+class BadCursor(ValueError):
+    """Not a cursor of this feed."""
+
+
+class Lost(Exception):
+    """The cursor leads nowhere in this store: it is of another epoch, or ahead of the newest revision."""
+
+    def __init__(self, detail: str, head: "Cursor") -> None:
+        super().__init__(detail)
+        self.head = head
+
+
+class Cursor(NamedTuple):
+    """A place in the log: everything up to revision `seq` is known. Written `epoch:seq`."""
+
+    epoch: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A stream to be opened: what to show, from where on, for whom. `greeting` is the first event: hello or reset."""
+
+    wanted: Filter
+    after: Cursor
+    credential: Any
+    greeting: str = ""
+    reason: str = ""
+
+
+class Page(NamedTuple):
+    """Some events, as revision and JSON text; the cursor behind them; and whether there are more already."""
+
+    events: list[tuple[int, str]]
+    cursor: Cursor
+    has_more: bool
+
+
+# The cursor
+
+
+def head() -> Cursor:
+    """The newest place."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT epoch, last_seq FROM state_meta")
+        return Cursor(*(cursor.fetchone() or ("", 0)))
+
+
+def parse_cursor(text: str, newest: Cursor) -> Cursor:
+    """The place that `text` names: `epoch:seq`, or the number of a revision. Raises BadCursor and Lost."""
+    epoch, colon, digits = text.rpartition(":")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and (epoch or not colon)):
+        raise BadCursor(f"{text[:60]!r} is no cursor; take one from an earlier answer, or a revision's number")
+    if colon and epoch != newest.epoch:
+        raise Lost(f"the cursor {text[:60]} is of another history: an older file was put back", newest)
+    if int(digits) > newest.seq:
+        raise Lost(f"the cursor {text[:60]} is ahead of the newest revision, {newest.seq}", newest)
+    return Cursor(newest.epoch, int(digits))
+
+
+# Reading the log
+
+
+def page(wanted: Filter, after: Cursor, newest: Cursor, limit: int) -> Page:
+    """Up to `limit` events after a cursor, oldest first; fewer where they are large or matches are rare."""
+    found: list[tuple[int, str]] = []
+    at, size, read = after.seq, 0, 0
+    while at < newest.seq and len(found) < limit and max(size, read) < MAX_PAGE:
+        seqs = _candidates(wanted, at, newest.seq, SCAN if wanted.is_inside else min(SCAN, limit - len(found)))
+        if not seqs:
+            at = newest.seq
+        for event in _events(wanted, seqs):
+            at = event.seq
+            read += sum(len(entry.patch or "") for entry in event.entries) + 200
+            text = event.text(wanted)
+            if text:
+                found.append((event.seq, text))
+                size += len(text)
+            if len(found) == limit or max(size, read) >= MAX_PAGE:
+                break
+    return Page(found, Cursor(newest.epoch, at), _has_more(wanted, at, newest.seq))
+
+
+def between(after: int, up_to: int) -> Iterator[Event]:
+    """The events of all revisions in (after, up_to], oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(SPAN, [after + 1, up_to])
+        yield from _grouped(iter(cursor.fetchone, None))
+
+
+def _has_more(wanted: Filter, after: int, up_to: int) -> bool:
+    return after < up_to and (not wanted or bool(_candidates(wanted, after, up_to, 1)))
+
+
+def _candidates(wanted: Filter, after: int, up_to: int, most: int) -> list[int]:
+    """The first revisions in (after, up_to] that touch a wanted key."""
+    if not wanted:
+        query, values = "SELECT seq FROM state_revision WHERE seq > %s AND seq <= %s ORDER BY seq LIMIT %s", []
+        return _numbers(query, [after, up_to, most])
+    one = "SELECT DISTINCT revision FROM state_change WHERE kind = %s AND key = %s AND revision > %s AND revision <= %s"
+    found: set[int] = set()
+    for key in wanted.keys:
+        for kind in kinds.names():
+            values = [kind, key, after, up_to, most]
+            found.update(_numbers(f"{one} ORDER BY revision LIMIT %s", values))
+    return sorted(found)[:most]
+
+
+def _numbers(query: str, values: Sequence[Any]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return [number for (number,) in cursor.fetchall()]
+
+
+def _events(wanted: Filter, seqs: list[int]) -> Iterator[Event]:
+    if not seqs:
+        return
+    if not wanted:
+        yield from between(seqs[0] - 1, seqs[-1])
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(LOG.format(f"r.seq IN ({', '.join(['%s'] * len(seqs))})"), seqs)
+        yield from _grouped(iter(cursor.fetchone, None))
+
+
+def _grouped(rows: Iterator[tuple]) -> Iterator[Event]:
+    for _, changes in groupby(rows, key=lambda row: row[0]):
+        yield event_of(changes)

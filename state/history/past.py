@@ -1,0 +1,207 @@
+"""Texts of keys as they were, kept for whoever looks around in the past: the moment beside one that was just read is a
+few spliced places away, not a replay.
+
+A text is known by the revision that made it, so what is kept is never stale. It is a cache of the log, small, and each
+process has its own.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import CharField, Subquery
+from django.db.models.functions import Cast
+
+from state import edits
+from state.edits import Address, NotFound
+from state.history import replay as history
+from state.jsondoc import levels_text as excerpts
+from state.jsondoc import patch as patches
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op
+from state.jsondoc.patch import Nothing
+from state.models import Change, StoreMeta
+
+ROOM = 48 * 1024 * 1024  # characters that are kept, in all
+NEAR = 32  # changes that are gone through, at most, from a text that is at hand
+FEW_OPS = 64  # operations that are spliced, at most
+
+
+class Name(NamedTuple):
+    """Which text: of a key, as the revision left it that changed it last, at a level (0: all of it)."""
+
+    epoch: str
+    key: str
+    revision: int
+    level: int = 0
+
+
+def is_settled() -> bool:
+    """Whether what is read now stays: what is seen inside a write may still be taken back."""
+    return not connection.in_atomic_block
+
+
+class _Kept:
+    """The texts that were used last, as many as there is room for."""
+
+    def __init__(self) -> None:
+        self.texts: OrderedDict[Name, str | None] = OrderedDict()
+        self.size = 0
+        self.lock = threading.Lock()
+
+    def get(self, name: Name, make: Callable[[], str | None]) -> str | None:
+        if not is_settled():
+            return make()
+        with self.lock:
+            if name in self.texts:
+                self.texts.move_to_end(name)
+                return self.texts[name]
+        text = make()
+        with self.lock:
+            if name not in self.texts:
+                self.texts[name] = text
+                self.size += len(text or "")
+            while self.size > ROOM and len(self.texts) > 1:
+                self.size -= len(self.texts.popitem(last=False)[1] or "")
+        return text
+
+    def nearest(self, wanted: Name) -> tuple[int, str] | None:
+        """The kept text of the same key that is nearest in revisions."""
+        with self.lock:
+            same = [name for name in self.texts if name[:2] == wanted[:2] and not name.level and self.texts[name]]
+            if not same:
+                return None
+            found = min(same, key=lambda name: abs(name.revision - wanted.revision))
+            return found.revision, self.texts[found] or ""
+
+
+kept = _Kept()
+
+
+class Text(NamedTuple):
+    """A key's document: its name in here, and its text."""
+
+    name: Name
+    text: str
+
+
+def now() -> tuple[list[Text], int]:
+    """The stored texts of all keys in byte order, and the revision of the whole state when they were read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT m.last_seq, m.epoch, s.key_name, s.revision, s.value_json FROM state_meta m"
+            " LEFT JOIN state_storage s ON 1 = 1 ORDER BY s.key_name"
+        )
+        rows = cursor.fetchall()
+    found = [Text(Name(epoch, key, last), text) for _, epoch, key, last, text in rows if key is not None]
+    return found, rows[0][0] if rows else 0
+
+
+def of_now(key: str) -> tuple[Text | None, int]:
+    """The stored text of a key, None where there is none, and the revision of the whole state when it was read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT m.last_seq, m.epoch, s.key_name, s.revision, s.value_json FROM state_meta m"
+            " LEFT JOIN state_storage s ON s.key_name = %s",
+            [key],
+        )
+        row = cursor.fetchone()
+    if row is None or row[2] is None:
+        return None, row[0] if row else 0
+    return Text(Name(*row[1:4]), row[4]), row[0]
+
+
+def at(revision: int) -> list[Text]:
+    """The texts of all keys as they were at a revision, in byte order.
+
+    Those that have not changed since are taken as they are stored; those that were written meanwhile have.
+    """
+    stored, _ = now()
+    found = {one.name.key: one for one in stored if one.name.revision <= revision}
+    for key in {one.name.key for one in stored}.union(_ever()) - found.keys():
+        if one := of(key, revision):
+            found[key] = one
+    return [found[key] for key in sorted(found, key=str.encode)]
+
+
+def of(key: str, revision: int) -> Text | None:
+    """The text of a key as it was at a revision, None where there was none."""
+    changes = Change.objects.filter(kind="state", key=key, revision_id__lte=revision).order_by("-revision_id")
+    epoch = Cast(Subquery(StoreMeta.objects.values("epoch")[:1]), CharField())
+    last = changes.values_list(epoch, "key", "revision_id").first()
+    if last is None:
+        return None
+    name = Name(*last)
+    text = kept.get(name, lambda: _beside(name) or _replayed(name))
+    return None if text is None else Text(name, text)
+
+
+def read_at(address: Address | None, revision: int) -> str:
+    """The text of a value, or of the whole state, as it was at a revision. Raises NotFound."""
+    if address is None:
+        return joined(at(revision))
+    found = of(address.key, revision)
+    if found is None:
+        raise NotFound(f"there was no key {address.key!r} at revision {revision}")
+    return edits.node(address, found.text)
+
+
+def joined(texts: Iterable[Text]) -> str:
+    """One object of all keys."""
+    return "{" + ",".join(f"{jsontext.dump(one.name.key)}:{one.text}" for one in texts) + "}"
+
+
+def _ever() -> list[str]:
+    """All keys that history knows: one step in the index for each, however long the history is."""
+    with connection.cursor() as cursor:
+        cursor.execute(EVER)
+        return [key for (key,) in cursor.fetchall() if key is not None]
+
+
+EVER = """
+    WITH RECURSIVE ever(key) AS (
+        SELECT min(key) FROM state_change WHERE kind = 'state'
+        UNION ALL
+        SELECT (SELECT min(c.key) FROM state_change c WHERE c.kind = 'state' AND c.key > ever.key) FROM ever
+        WHERE ever.key IS NOT NULL)
+    SELECT key FROM ever
+"""
+
+
+def at_level(one: Text, level: int) -> Text | None:
+    """What of a document shows at a level, worked out once; None where nothing does."""
+    name = one.name._replace(level=level)
+    text = kept.get(name, lambda: excerpts.excerpt(one.text, level))
+    return None if text is None else Text(name, text)
+
+
+def _replayed(name: Name) -> str | None:
+    document = history.document_at(name.key, name.revision)
+    return None if isinstance(document, Nothing) else jsontext.dump(document)
+
+
+def _beside(name: Name) -> str | None:
+    """The text made from one that is kept, or from the stored one; None if none is near."""
+    for found in (kept.nearest(name), history.newest_of(name.key)):
+        if found and found[1] is not None and (ops := _way(name, found[0])) is not None:
+            data = found[1].encode()
+            for step in patches.steps(data, ops):
+                data = step.data
+            return data.decode()
+    return None
+
+
+def _way(name: Name, start: int) -> Sequence[Op] | None:
+    """The operations from one revision of a key to another, None where they are many or make or remove the key."""
+    back = start > name.revision
+    span = sorted((start, name.revision))
+    rows = Change.objects.filter(kind="state", key=name.key, revision_id__gt=span[0], revision_id__lte=span[1])
+    rows = rows.order_by("-revision_id" if back else "revision_id")
+    changes = list(rows.values_list("revision_id", flat=True)[: NEAR + 1])
+    if len(changes) > NEAR:
+        return None
+    ops = [op for patch in rows.values_list("inverse" if back else "forward", flat=True) for op in patch]
+    fits = len(ops) <= FEW_OPS and all(op["path"] or op["op"] == "replace" for op in ops)
+    return ops if fits else None

@@ -1,0 +1,311 @@
+"""Reading the log: what a key was at any revision, what changed between two, and who wrote each leaf.
+
+Past documents are replayed from the nearest of: the stored one, a snapshot on either side, nothing. Snapshots are a
+cache of the log and can be dropped.
+"""
+
+import json
+import re
+import zlib
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import IntegerField, Max, Sum, TextField
+from django.db.models.functions import Cast, Length
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from state import edits
+from state.edits import Address, NotFound, Stored
+from state.history import blame
+from state.jsondoc import (
+    diff as diffs,
+)
+from state.jsondoc import (
+    old_values as was,
+)
+from state.jsondoc import (
+    patch as patches,
+)
+from state.jsondoc import (
+    pointer as paths,
+)
+from state.jsondoc import (
+    text as jsontext,
+)
+from state.jsondoc.diff import Op
+from state.jsondoc.patch import NOTHING, Nothing
+from state.jsondoc.text import JSONValue
+from state.models import Change, Revision, Snapshot, StateEntry, StoreMeta
+
+REPLAYED_AT_ONCE = 500  # changes parsed in one go
+SNAPSHOT_CHANGES = 500  # changes of a key between two snapshots; a replay from the nearest takes half of them at most
+SNAPSHOT_BYTES = 65536  # bytes of patches that are worth a snapshot, if they are more than twice the document too
+ZLIB_LEVEL = 6
+WEIGH_EVERY = 32  # changes of a key between two looks at how many bytes its patches have
+
+
+class UnknownMoment(ValueError):
+    """No revision, or a time that cannot be read or lies in the future."""
+
+
+class Gone(LookupError):
+    """A revision that an older database, put back, does not have."""
+
+
+def moment(text: str) -> int:
+    """The revision that was the newest at `text`: a revision's number, or an RFC 3339 time with its zone.
+
+    0 stands for the time before the first. Raises UnknownMoment and Gone.
+    """
+    if text.isascii() and text.isdigit():
+        if len(text) > 19 or int(text) > _head():
+            raise UnknownMoment(f"revision {text[:20]} does not exist; the newest is {_head()}")
+        if int(text) and not Revision.objects.filter(seq=int(text)).exists():
+            raise Gone(f"revision {text} is gone: it was made after the backup that has been put back since")
+        return int(text)
+    time = _time(text)
+    return Revision.objects.filter(at__lte=time).aggregate(seq=Max("seq"))["seq"] or 0
+
+
+def revision_of(text: str) -> int:
+    """A revision that was, by its number. Raises UnknownMoment."""
+    if not text.isascii() or not text.isdigit():
+        raise UnknownMoment(f"{text[:40]!r} is not the number of a revision")
+    return moment(text)
+
+
+def _time(text: str) -> datetime:
+    spelt = re.sub(r" (\d\d:\d\d)$", r"+\1", text)  # a + that was read as a space
+    try:
+        time = parse_datetime(spelt)
+        if time is not None and timezone.is_aware(time):
+            time = time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        time = None
+    if time is None:
+        raise UnknownMoment(f"{text!r} is neither a revision nor a time such as 2026-01-31T12:00:00Z")
+    if timezone.is_naive(time):
+        raise UnknownMoment(f"the time {text!r} names no zone; end it with Z or an offset such as +01:00")
+    if time > timezone.now():
+        raise UnknownMoment(f"the time {text!r} is in the future")
+    return time
+
+
+# What was
+
+
+def document_at(key: str, revision: int) -> JSONValue | Nothing:
+    """The document of a key as it was at a revision, NOTHING where there was none."""
+    start, document = _nearest(key, revision)
+    if start <= revision:
+        changes = _changes(key, start, revision).values_list(Cast("forward", TextField()))
+    else:
+        changes = _changes(key, revision, start).reverse().values_list(Cast("inverse", TextField()))
+    rows = changes.iterator(chunk_size=REPLAYED_AT_ONCE)
+    while some := [text for (text,) in islice(rows, REPLAYED_AT_ONCE)]:
+        for ops in json.loads(f"[{','.join(some)}]"):
+            document = patches.replay(document, ops)
+    return document
+
+
+def _nearest(key: str, revision: int) -> tuple[int, JSONValue | Nothing]:
+    """A revision at which the document is at hand, as few changes away as possible, and the document.
+
+    The newest is read in one go: its text and its revision belong together, whatever is written meanwhile.
+    """
+    newest, text = newest_of(key)
+    with connection.cursor() as cursor:
+        cursor.execute(NEAREST, {"key": key, "revision": revision, "newest": newest})
+        before, after, changes_before, changes_after = cursor.fetchone()
+    if changes_before <= changes_after:
+        after = before
+    if after == newest:
+        return after, NOTHING if text is None else json.loads(text)
+    return after, _snapshot(key, after)
+
+
+NEAREST = """
+    WITH near AS (SELECT
+        (SELECT coalesce(max(revision), 0) FROM state_snapshot
+            WHERE key = %(key)s AND revision <= %(revision)s) AS before,
+        (SELECT coalesce(min(revision), %(newest)s) FROM state_snapshot
+            WHERE key = %(key)s AND revision > %(revision)s AND revision < %(newest)s) AS after)
+    SELECT before, after,
+        (SELECT count(*) FROM state_change
+            WHERE kind = 'state' AND key = %(key)s AND revision > before AND revision <= %(revision)s),
+        (SELECT count(*) FROM state_change
+            WHERE kind = 'state' AND key = %(key)s AND revision > %(revision)s AND revision <= after)
+    FROM near
+"""
+
+
+def newest_of(key: str) -> tuple[int, str | None]:
+    """The revision that last changed a key, and the text it left; None where it removed the key, 0 for no key ever."""
+    entries = StateEntry.objects.filter(pk=key).values_list("revision", Cast("value_json", TextField()))
+    while True:
+        entry = entries.first()
+        if entry:
+            return entry
+        last = Change.objects.filter(kind="state", key=key).order_by("-revision_id").first()
+        if last is None:
+            return 0, None
+        if last.forward[-1:] == [{"op": "remove", "path": ""}]:
+            return last.revision_id, None
+        if not entries.exists():
+            raise LookupError(f"the key {key!r} is gone, and the history does not say why")
+
+
+def _snapshot(key: str, revision: int) -> JSONValue | Nothing:
+    """The document in a snapshot; NOTHING at revision 0, before the first."""
+    snapshot = Snapshot.objects.filter(key=key, revision=revision).first()
+    return json.loads(zlib.decompress(snapshot.document)) if snapshot else NOTHING
+
+
+def _changes(key: str, after: int, up_to: int) -> Any:
+    """The changes of a key in (after, up_to], oldest first."""
+    span = {"revision_id__gt": after, "revision_id__lte": up_to}
+    return Change.objects.filter(kind="state", key=key, **span).order_by("revision_id")
+
+
+def _head() -> int:
+    return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
+
+
+def since(key: str, after: int, up_to: int | None = None) -> list[Change]:
+    """The changes of a key in (after, up_to], oldest first; without `up_to`, all that came after."""
+    return list(_changes(key, after, _head() if up_to is None else up_to))
+
+
+def keys_between(first: int, last: int) -> list[str]:
+    """The keys that revisions in (first, last] touched, in byte order."""
+    span = {"revision_id__gt": min(first, last), "revision_id__lte": max(first, last)}
+    found = Change.objects.filter(kind="state", **span).order_by().values_list("key", flat=True).distinct()
+    return sorted(found, key=str.encode)
+
+
+def touched(revision: int) -> list[tuple[str, str]]:
+    """Kind and key of all that one revision changed."""
+    return sorted(Change.objects.filter(revision_id=revision).values_list("kind", "key"))
+
+
+def diff(first: int, last: int, keys: list[str] | None = None, *, with_was: bool = False) -> dict[str, list[Op]]:
+    """For each key that differs between two revisions, the patch from the one to the other; "" adds or removes it."""
+    found = {}
+    for key in keys_between(first, last) if keys is None else keys:
+        ops = _difference(document_at(key, first), document_at(key, last), with_was)
+        if ops:
+            found[key] = ops
+    return found
+
+
+def between(address: Address, first: int, last: int) -> list[Op]:
+    """The patch of one node from one revision to another; "" adds or removes it."""
+    return _difference(_node_at(address, first), _node_at(address, last))
+
+
+def _node_at(address: Address, revision: int) -> JSONValue | Nothing:
+    document = document_at(address.key, revision)
+    if isinstance(document, Nothing):
+        return NOTHING
+    text = edits.node_or_none(address, Stored(jsontext.dump(document), revision))
+    return NOTHING if text is None else json.loads(text)
+
+
+def _difference(old: JSONValue | Nothing, new: JSONValue | Nothing, with_was: bool = False) -> list[Op]:
+    if isinstance(new, Nothing):
+        if isinstance(old, Nothing):
+            return []
+        return [{"op": "remove", "path": "", **({"was": old} if with_was else {})}]
+    if isinstance(old, Nothing):
+        return [{"op": "add", "path": "", "value": new}]
+    forward, inverse = diffs.diff(old, new)
+    return was.told(forward, inverse) if with_was else forward
+
+
+# Who wrote it
+
+
+class Blamed(NamedTuple):
+    """A key's document, its blame, and the revision at which it was so."""
+
+    document: JSONValue | Nothing
+    blame: blame.Blame
+    revision: int
+
+
+def blame_of(key: str, at: int | None = None) -> Blamed:
+    """The stored document of a key with its blame, or the one of revision `at`. Raises NotFound."""
+    last = at
+    if last is None:
+        entry = StateEntry.objects.filter(pk=key).only("revision").first()
+        if entry is None:
+            raise NotFound(f"there is no key {key!r}")
+        last = entry.revision
+    document, blamed, start = _blamed_snapshot(key, last)
+    changes = _changes(key, start, last).values_list("revision_id", "forward")
+    for revision, ops in changes.iterator(chunk_size=500):
+        document, blamed = blame.replay(document, blamed, ops, revision)
+    if document is NOTHING:
+        raise NotFound(f"there was no key {key!r} at revision {last}")
+    return Blamed(document, blamed, last)
+
+
+def _blamed_snapshot(key: str, last: int) -> Blamed:
+    snapshot = Snapshot.objects.filter(key=key, revision__lte=last).order_by("-revision").first()
+    if snapshot is None:
+        return Blamed(NOTHING, 0, 0)
+    document, blamed = (json.loads(zlib.decompress(part)) for part in (snapshot.document, snapshot.blame))
+    return Blamed(document, blamed, snapshot.revision)
+
+
+def remember(key: str, document_bytes: int, patch_bytes: int) -> None:
+    """Keep a snapshot of a key that was just written, if enough has been written since the last one."""
+    last, count = _since_snapshot(key)
+    if count < SNAPSHOT_CHANGES:
+        if count % WEIGH_EVERY and patch_bytes < SNAPSHOT_BYTES:
+            return
+        length = Length(Cast("forward", TextField()), output_field=IntegerField())
+        since = Change.objects.filter(kind="state", key=key, revision_id__gt=last).order_by()
+        if (since.aggregate(bytes=Sum(length))["bytes"] or 0) <= max(SNAPSHOT_BYTES, 2 * document_bytes):
+            return
+    now = blame_of(key)
+    document, blamed = (zlib.compress(jsontext.dump(part).encode(), ZLIB_LEVEL) for part in now[:2])
+    row = Snapshot(key=key, revision=now.revision, document=document, blame=blamed)
+    Snapshot.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def _since_snapshot(key: str) -> tuple[int, int]:
+    """The revision of a key's last snapshot, 0 if it has none, and how many changes it has had since."""
+    last = "SELECT coalesce(max(revision), 0) FROM state_snapshot WHERE key = %s"
+    count = f"SELECT count(*) FROM state_change WHERE kind = 'state' AND key = %s AND revision > ({last})"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT ({last}), ({count})", [key, key, key])
+        return cursor.fetchone()
+
+
+def leaves_under(blamed: Blamed, address: Address) -> list[tuple[str, int]]:
+    """Pointer (from the key's root) and revision of each leaf at or under an address. Raises NotFound."""
+    document: Any = blamed.document
+    by = blamed.blame
+    for token in address.tokens:
+        document = _child(document, token, address)
+        if not isinstance(by, int):
+            by = by[int(token) if isinstance(by, list) else token]
+    return list(blame.leaves(document, by, paths.format_pointer(address.tokens)))
+
+
+def _child(document: Any, token: str, address: Address) -> Any:
+    if isinstance(document, dict) and token in document:
+        return document[token]
+    number = paths.index(token)
+    if isinstance(document, list) and number is not None and number < len(document):
+        return document[number]
+    raise NotFound(f"nothing is stored at {address.pointer}")
+
+
+def now() -> str:
+    """The newest revision, as `moment` takes it."""
+    return str(_head())

@@ -1,0 +1,314 @@
+import copy
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from state import store
+from state.edits import Address, NotFound
+from state.history import blame, timeline
+from state.history import past as texts
+from state.history import replay as history
+from state.jsondoc import diff as diffs
+from state.jsondoc import patch as patches
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.tests import strategies
+from state.jsondoc.tests.test_pointer import nodes
+from state.models import Change, Revision, Snapshot
+from state.revisions import Author, Source
+
+pytestmark = pytest.mark.django_db
+ADA = Author("user:ada", Source.API)
+numbers = itertools.count()
+BY_HISTORY = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@st.composite
+def histories(draw):
+    """Documents that follow one another: most differ in a few places only, some are None, for "deleted"."""
+    current = draw(strategies.small_values)
+    documents = [current]
+    for _ in range(draw(st.integers(1, 12))):
+        if draw(st.integers(0, 9)) == 0:
+            current = draw(st.none() | strategies.small_values)
+        elif current is not None:
+            current = draw(edited(current))
+        documents.append(current)
+    return documents
+
+
+@st.composite
+def edited(draw, document):
+    """The document with one node replaced, or an operation applied."""
+    document = copy.deepcopy(document)
+    tokens, _ = draw(st.sampled_from(list(nodes(document))))
+    value = draw(strategies.small_values)
+    if not tokens:
+        return value
+    parent = patches.parent_of(document, tokens)
+    key = int(tokens[-1]) if isinstance(parent, list) else tokens[-1]
+    match draw(st.integers(0, 2)):
+        case 0:
+            parent[key] = value
+        case 1:
+            del parent[key]
+        case _ if isinstance(parent, list):
+            parent.insert(key, value)
+        case _:
+            parent[draw(strategies.names)] = value
+    return document
+
+
+def write(documents, monkeypatch):
+    """Store the documents one after another under a new key; the key, and revision and text after each write."""
+    monkeypatch.setattr(history, "SNAPSHOT_CHANGES", 4)
+    key, recorded = f"key-{next(numbers)}", []
+    for document in documents:
+        if document is not None:
+            written = store.put(Address(key), jsontext.document(document), ADA)
+        else:
+            written = store.remove_keys([key], ADA)
+        for edit in written.changed:
+            if edit.text is not None:
+                history.remember(key, len(edit.text), 0)
+        recorded.append((written.revision, None if document is None else jsontext.dump(document)))
+    return key, recorded
+
+
+@BY_HISTORY
+@given(documents=histories())
+def test_every_moment_reads_as_it_did_then_to_the_byte(monkeypatch, documents):
+    key, recorded = write(documents, monkeypatch)
+
+    for revision, text in recorded:
+        document = history.document_at(key, revision)
+        assert (None if document is patches.NOTHING else jsontext.dump(document)) == text
+
+
+@BY_HISTORY
+@given(documents=histories())
+def test_snapshots_change_no_answer(monkeypatch, documents):
+    key, recorded = write(documents, monkeypatch)
+    with_snapshots = [history.document_at(key, revision) for revision, _ in recorded]
+    blamed = history.blame_of(key) if recorded[-1][1] is not None else None
+    Snapshot.objects.all().delete()
+
+    assert [history.document_at(key, revision) for revision, _ in recorded] == with_snapshots
+    if blamed:
+        assert history.leaves_under(history.blame_of(key), Address(key)) == history.leaves_under(blamed, Address(key))
+
+
+@BY_HISTORY
+@given(documents=histories(), data=st.data())
+def test_the_difference_of_two_moments_leads_from_one_to_the_other(monkeypatch, documents, data):
+    key, recorded = write(documents, monkeypatch)
+    (first, old), (last, new) = (data.draw(st.sampled_from(recorded)) for _ in range(2))
+
+    ops = history.diff(first, last, [key]).get(key, [])
+
+    start = patches.NOTHING if old is None else jsontext.load(old).value
+    end = patches.replay(start, ops)
+    assert (None if end is patches.NOTHING else jsontext.dump(end)) == new
+
+
+class Node:
+    """A value that knows which revision set it: the naive way to keep blame."""
+
+    def __init__(self, value, revision):
+        self.revision = revision
+        self.value = value
+        if isinstance(value, dict):
+            self.value = {name: Node(member, revision) for name, member in value.items()}
+        if isinstance(value, list):
+            self.value = [Node(item, revision) for item in value]
+
+    def leaves(self, at=""):
+        if not isinstance(self.value, (dict, list)) or not self.value:
+            return {at: self.revision}
+        members = self.value.items() if isinstance(self.value, dict) else enumerate(self.value)
+        return {k: v for name, node in members for k, v in node.leaves(f"{at}/{paths.escape(str(name))}").items()}
+
+
+def naive_blame(changes):
+    root = None
+    for revision, ops in changes:
+        for op in ops:
+            root = naive_step(root, op, revision)
+    return root.leaves()
+
+
+def naive_step(root, op, revision):
+    def parent_of(tokens):
+        node = root
+        for token in tokens[:-1]:
+            node = node.value[int(token) if isinstance(node.value, list) else token]
+        return node, int(tokens[-1]) if isinstance(node.value, list) else tokens[-1]
+
+    tokens = paths.parse_pointer(op["path"])
+    if not tokens:
+        return None if op["op"] == "remove" else Node(op["value"], revision)
+    new = Node(op.get("value"), revision)
+    if op["op"] in ("remove", "move"):
+        source = paths.parse_pointer(op.get("from", op["path"]))
+        parent, key = parent_of(source)
+        new = parent.value.pop(key)
+        if not parent.value and (op["op"] == "remove" or source[:-1] != tokens[:-1]):
+            parent.revision = revision
+        if op["op"] == "remove":
+            return root
+    parent, key = parent_of(tokens)
+    if isinstance(parent.value, list) and op["op"] != "replace":
+        parent.value.insert(key, new)
+    elif op["op"] == "replace":
+        parent.value[key] = new
+    else:
+        members = list(parent.value.items())
+        members.insert(op.get("position", len(members)), (key, new))
+        parent.value = dict(members)
+    return root
+
+
+@BY_HISTORY
+@given(documents=histories())
+def test_blame_equals_a_naive_replay(monkeypatch, documents):
+    key, recorded = write(documents, monkeypatch)
+    if recorded[-1][1] is None:
+        return
+    changes = Change.objects.filter(key=key).order_by("revision_id").values_list("revision_id", "forward")
+
+    assert dict(history.leaves_under(history.blame_of(key), Address(key))) == naive_blame(changes)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_blame_follows_any_operation(data):
+    document = data.draw(strategies.small_values)
+    changes = [(1, [{"op": "add", "path": "", "value": document}])]
+    for revision in range(2, data.draw(st.integers(2, 8))):
+        new = data.draw(edited(document))
+        ops = diffs.diff(document, new)[0]
+        if isinstance(new, dict) and len(new) > 1 and data.draw(st.booleans()):
+            name = data.draw(st.sampled_from(list(new)))
+            ops += [{"op": "move", "from": "/" + paths.escape(name), "path": "/moved" + str(revision), "position": 0}]
+        document = patches.replay(copy.deepcopy(document), copy.deepcopy(ops))
+        changes.append((revision, ops))
+
+    at, by = patches.NOTHING, 0
+    for revision, ops in copy.deepcopy(changes):
+        at, by = blame.replay(at, by, ops, revision)
+
+    assert jsontext.dump(at) == jsontext.dump(document)
+    assert dict(blame.leaves(at, by)) == naive_blame(changes)
+
+
+def test_a_snapshot_is_kept_every_so_many_changes_and_bounds_the_replay(monkeypatch, django_assert_max_num_queries):
+    monkeypatch.setattr(history, "SNAPSHOT_CHANGES", 20)
+    for number in range(100):
+        store.put(Address("Task", ("n",)), jsontext.document(number), ADA)
+        history.remember("Task", 100, 0)
+
+    assert Snapshot.objects.count() == 5
+    replayed = []
+    monkeypatch.setattr(patches, "replay", lambda document, ops: replayed.append(ops) or {"n": 0})
+    history.document_at("Task", 50)
+    assert len(replayed) <= 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_snapshots_are_taken_by_writing_alone(monkeypatch):
+    monkeypatch.setattr(history, "SNAPSHOT_CHANGES", 20)
+    for number in range(40):
+        store.put(Address("Task", ("n",)), jsontext.document(number), ADA)
+        store.put(Address("Other", ("n",)), jsontext.document(number), ADA)
+
+    snapshots = Snapshot.objects.order_by("revision").values_list("key", "revision")
+    assert list(snapshots) == [("Task", 39), ("Other", 40), ("Task", 79), ("Other", 80)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_large_patches_bring_a_snapshot_early():
+    for number in range(6):
+        store.put(Address("Task"), jsontext.document(f"{number}" * 70_000), ADA)
+
+    assert list(Snapshot.objects.order_by("revision").values_list("revision", flat=True)) == [2, 4, 6]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_snapshot_that_fails_does_not_fail_the_write(monkeypatch):
+    def fail(*args):
+        raise RuntimeError
+
+    monkeypatch.setattr(history, "remember", fail)
+
+    assert store.put(Address("Task"), jsontext.document(1), ADA).revision == 1
+
+
+def test_moments_are_revisions_or_times_with_a_zone():
+    put = [store.put(Address("Task"), jsontext.document(number), ADA) for number in range(3)]
+    times = [Revision.objects.get(pk=written.revision).at for written in put]
+
+    assert history.moment("2") == 2
+    assert history.moment("0") == 0
+    assert history.moment(times[1].isoformat()) == 2
+    assert history.moment(times[1].isoformat().replace("+", " ")) == 2
+    assert history.moment("2001-01-01T00:00:00Z") == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4",
+        "yesterday",
+        "2026-01-01T00:00:00",
+        "2999-01-01T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "",
+        "9" * 5000,
+        "0001-01-01T00:00:00+14:00",
+    ],
+)
+def test_what_is_no_moment_is_refused(text):
+    with pytest.raises(history.UnknownMoment):
+        history.moment(text)
+
+
+def test_a_key_that_never_was_is_unknown():
+    with pytest.raises(NotFound):
+        timeline.check_known("Task")
+    with pytest.raises(NotFound):
+        history.blame_of("Task")
+
+
+@pytest.mark.parametrize(("module", "reader"), [(history, "newest_of"), (texts, "now")])
+@pytest.mark.parametrize("address", [None, Address("Task")])
+@pytest.mark.parametrize("write_meanwhile", ["put", "remove"])
+def test_the_past_is_right_while_somebody_writes(monkeypatch, module, reader, address, write_meanwhile):
+    for number in range(3):
+        store.put(Address("Task"), jsontext.document({"n": number}), ADA)
+    real = getattr(module, reader)
+
+    def overtaken(*args):
+        found = real(*args)
+        if write_meanwhile == "put":
+            store.put(Address("Task"), jsontext.document({"n": "later"}), ADA)
+        else:
+            store.remove_keys(["Task"], ADA)
+        return found
+
+    monkeypatch.setattr(module, reader, overtaken)
+
+    for revision, number in ((3, 2), (2, 1)):
+        expected = f'{{"n":{number}}}'
+        assert texts.read_at(address, revision) == (expected if address else f'{{"Task":{expected}}}')
+
+
+def test_the_newest_of_a_key_knows_removal_and_return():
+    store.put(Address("Task"), jsontext.document(1), ADA)
+    store.remove_keys(["Task"], ADA)
+
+    assert history.newest_of("Task") == (2, None)
+    assert history.newest_of("Never") == (0, None)
+    store.put(Address("Task"), jsontext.document(2), ADA)
+    assert history.newest_of("Task") == (3, "2")

@@ -1,0 +1,364 @@
+"""JSON Patch (RFC 6902): as clients send it, and as history keeps it, with what takes each operation back.
+
+An `add` or `move` may carry "position", the place among the members of an object; without it a new member goes to the
+end. RFC 6902 §4 lets others ignore it. Documents are bytes and edited by splicing; None is "no document".
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op, diff
+from state.jsondoc.pointer import Tokens
+from state.jsondoc.text import JSONValue
+
+MOST_OPS = 10_000  # in one patch
+NEEDS = {
+    "add": ("path", "value"),
+    "remove": ("path",),
+    "replace": ("path", "value"),
+    "move": ("from", "path"),
+    "copy": ("from", "path"),
+    "test": ("path", "value"),
+}
+
+
+class BadPatch(ValueError):
+    """Not a JSON Patch document: not a list of operations with the members they need."""
+
+
+class UnknownOp(ValueError):
+    """An operation that RFC 6902 does not have."""
+
+
+class Failed(Exception):
+    """An operation cannot be applied; `index` counts from 0. None of the patch was applied."""
+
+    def __init__(self, index: int, pointer: str, reason: str) -> None:
+        super().__init__(f"operation {index} at {pointer or 'the root'}: {reason}")
+        self.index, self.pointer = index, pointer
+
+
+class Step(NamedTuple):
+    """One applied operation: the document after it, what history keeps of it, and what takes it back.
+
+    `meant` is what a merge carries over: what leaves things as they are is there too, such as a test.
+    """
+
+    data: bytes
+    forward: list[Op]
+    inverse: list[Op]
+    guard: Sequence[Op] = ()
+
+    @property
+    def meant(self) -> list[Op]:
+        return [*self.guard, *self.forward]
+
+
+def check(patch: JSONValue) -> list[Op]:
+    """The operations of a patch document. Raises BadPatch, UnknownOp and paths.BadPointer."""
+    if not isinstance(patch, list):
+        raise BadPatch("a JSON Patch is an array of operations")
+    if len(patch) > MOST_OPS:
+        raise BadPatch(
+            f"{len(patch):,} operations are too many; {MOST_OPS:,} are taken at once. PUT what comes of them"
+        )
+    return [_checked(number, op) for number, op in enumerate(patch)]
+
+
+def _checked(number: int, op: JSONValue) -> Op:
+    if not isinstance(op, dict) or not isinstance(op.get("op"), str):
+        raise BadPatch(f'operation {number} is not an object with "op"')
+    if op["op"] not in NEEDS:
+        raise UnknownOp(f"operation {number} is {op['op']!r}; there are: {', '.join(NEEDS)}")
+    for name in NEEDS[str(op["op"])]:
+        if name not in op:
+            raise BadPatch(f'operation {number} ({op["op"]}) has no "{name}"')
+        if name != "value":
+            _check_pointer(number, op[name])
+    position = op.get("position", 0)
+    if isinstance(position, bool) or not isinstance(position, int) or position < 0:
+        raise BadPatch(f'operation {number}: "position" must be a whole number from 0')
+    return op
+
+
+def _check_pointer(number: int, pointer: JSONValue) -> None:
+    if not isinstance(pointer, str):
+        raise BadPatch(f"operation {number}: a pointer must be a text")
+    paths.parse_pointer(pointer)
+
+
+def steps(data: bytes, patch: Sequence[Op], at: Tokens = ()) -> Iterator[Step]:
+    """Apply a checked patch to the node at `at`, operation by operation. Raises Failed."""
+    for number, op in enumerate(patch):
+        try:
+            step = _STEPS[op["op"]](data, op, at)
+        except (paths.Missing, paths.Blocked, _Refused) as error:
+            raise Failed(number, op["path"], str(error)) from None
+        yield step
+        data = step.data
+
+
+class _Refused(Exception):
+    """An operation that would be possible, but is not allowed, or whose test failed."""
+
+
+def _place(op: Op, at: Tokens, name: str = "path") -> Tokens:
+    return at + paths.parse_pointer(op[name])
+
+
+def _text(value: JSONValue) -> bytes:
+    return jsontext.dump(value).encode()
+
+
+def _test(data: bytes, op: Op, at: Tokens) -> Step:
+    tokens = _place(op, at)
+    value = json.loads(paths.get(data, tokens))
+    if not equal(value, op["value"]):
+        raise _Refused(f"the test failed: there is {_short(value)}")
+    return Step(data, [], [], [{"op": "replace", "path": paths.format_pointer(tokens), "value": value}])
+
+
+def _remove(data: bytes, op: Op, at: Tokens) -> Step:
+    tokens = _place(op, at)
+    if tokens == at:
+        raise _Refused("the root cannot be removed by a patch; use DELETE")
+    old = json.loads(paths.get(data, tokens))
+    rest, place = paths.remove(data, tokens)
+    pointer = paths.format_pointer(tokens)
+    back = _added(pointer, old, _position(data, tokens, place))
+    return Step(rest, [{"op": "remove", "path": pointer}], [back])
+
+
+def _replace(data: bytes, op: Op, at: Tokens) -> Step:
+    tokens = _place(op, at)
+    old = json.loads(paths.get(data, tokens))
+    pointer = paths.format_pointer(tokens)
+    forward, inverse = diff(old, op["value"], pointer)
+    return Step(paths.put(data, tokens, _text(op["value"])), forward, inverse, guard(pointer, forward, old))
+
+
+def guard(pointer: str, forward: Sequence[Op], value: JSONValue) -> list[Op]:
+    """What a merge has to carry over of a leaf that was set to what it was: it is meant to be so."""
+    is_leaf = not value or not isinstance(value, dict | list)
+    return [{"op": "replace", "path": pointer, "value": value}] if is_leaf and not forward else []
+
+
+def _add(data: bytes, op: Op, at: Tokens) -> Step:
+    tokens, value = _place(op, at), op["value"]
+    if tokens == at or _is_member(data, tokens):
+        return _overwrite(data, op, at)
+    tokens = _resolved(data, tokens)
+    pointer = paths.format_pointer(tokens)
+    position = _free_position(data, tokens, op.get("position"))
+    if paths.is_array(data, tokens[:-1]):
+        new = paths.insert(data, tokens, _text(value))
+    else:
+        new = paths.put(data, tokens, _text(value), position)
+    return Step(new, [_added(pointer, value, position)], [{"op": "remove", "path": pointer}])
+
+
+def _copy(data: bytes, op: Op, at: Tokens) -> Step:
+    value = json.loads(paths.get(data, _place(op, at, "from")))
+    return _add(data, {**op, "op": "add", "value": value}, at)
+
+
+def _move(data: bytes, op: Op, at: Tokens) -> Step:
+    source, target = _place(op, at, "from"), _place(op, at)
+    if source == at:
+        raise _Refused("the root cannot be moved")
+    if source == target[: len(source)] and source != target:
+        raise _Refused("a value cannot be moved into itself")
+    value = json.loads(paths.get(data, source))
+    if target == source[: len(target)] != source and (target == at or _is_member(data, target)):  # over its parent
+        return _overwrite(data, {**op, "value": value}, at)
+    removed = _remove(data, {"path": op["from"]}, at)
+    if source != target and _is_member(removed.data, target):
+        return _then(removed, _overwrite(removed.data, {**op, "value": value}, at))
+    return _moved(data, op, source, target)
+
+
+def _moved(data: bytes, op: Op, source: Tokens, target: Tokens) -> Step:
+    """A move to where nothing stands, or of a member within its object."""
+    wanted = op.get("position")
+    if source == target and wanted is None:
+        return Step(data, [], [])
+    value = paths.get(data, source)
+    rest, was = paths.remove(data, source)
+    target = _resolved(rest, target)
+    position = _free_position(rest, target, wanted, explicit=source == target)
+    if paths.is_array(rest, target[:-1]):
+        new = paths.insert(rest, target, value)
+    else:
+        new = paths.put(rest, target, value, position)
+    home = was.position if source == target else _position(data, source, was)
+    there, back = paths.format_pointer(target), paths.format_pointer(source)
+    forward = _at({"op": "move", "from": back, "path": there}, position)
+    return Step(new, [forward], [_at({"op": "move", "from": there, "path": back}, home)])
+
+
+def _overwrite(data: bytes, op: Op, at: Tokens) -> Step:
+    """An add or move onto a member that is there: its value is replaced, and its place kept unless one is asked for."""
+    step = _replace(data, op, at)
+    tokens = _place(op, at)
+    if "position" not in op or tokens == at:
+        return step
+    return _then(step, _moved(step.data, op, tokens, tokens))
+
+
+def _then(first: Step, second: Step) -> Step:
+    return Step(second.data, first.forward + second.forward, second.inverse + first.inverse)
+
+
+_STEPS = {"test": _test, "remove": _remove, "replace": _replace, "add": _add, "copy": _copy, "move": _move}
+
+
+def _is_member(data: bytes, tokens: Tokens) -> bool:
+    """Whether an object has that member already, so that adding it would replace it."""
+    known, _, _ = paths.nearest(data, tokens)
+    return known == len(tokens) and not paths.is_array(data, tokens[:-1])
+
+
+def _resolved(data: bytes, tokens: Tokens) -> Tokens:
+    """The tokens with a last `-` as the index behind the last item, if it stands for one."""
+    if tokens[-1] != "-" or not paths.is_array(data, tokens[:-1]):
+        return tokens
+    return (*tokens[:-1], str(paths.size(data, tokens[:-1])))
+
+
+def _free_position(data: bytes, tokens: Tokens, wanted: int | None, explicit: bool = False) -> int | None:
+    """The position to record for a new member: None where it goes to the end, unless it must be `explicit`."""
+    if wanted is None or paths.is_array(data, tokens[:-1]):
+        return None
+    size = paths.size(data, tokens[:-1])
+    return min(wanted, size) if wanted < size or explicit else None
+
+
+def _position(data: bytes, tokens: Tokens, place: paths.Place) -> int | None:
+    """The position that puts a member back where it stood; None for the last one and for items of arrays."""
+    return None if place.is_last or paths.is_array(data, tokens[:-1]) else place.position
+
+
+def _added(path: str, value: JSONValue, position: int | None) -> Op:
+    return _at({"op": "add", "path": path, "value": value}, position)
+
+
+def _at(op: Op, position: int | None) -> Op:
+    return op if position is None else op | {"position": position}
+
+
+def equal(one: JSONValue, other: JSONValue) -> bool:
+    """Equality of JSON values (RFC 6902 §4.6): 1 is 1.0 and not true, members have no order."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def merge(target: JSONValue, patch: JSONValue) -> JSONValue:
+    """What a JSON Merge Patch makes of a value (RFC 7396): null removes a member, all but objects replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge(result.get(name), value)
+    return result
+
+
+def merge_ops(data: bytes, patch: dict[str, JSONValue], at: str = "") -> Iterator[Op]:
+    """The operations that do what `merge` does, to an object as stored text, reading only the members it names."""
+    for name, value in patch.items():
+        path = f"{at}/{paths.escape(name)}"
+        try:
+            member = paths.get(data, [name])
+        except paths.Missing:
+            if value is not None:
+                yield {"op": "add", "path": path, "value": merge(None, value)}
+            continue
+        if value is None:
+            yield {"op": "remove", "path": path}
+        elif isinstance(value, dict) and member.startswith(b"{"):
+            yield from merge_ops(member, value, path)
+        else:
+            yield {"op": "replace", "path": path, "value": merge(None, value)}
+
+
+def names(patch: JSONValue) -> int:
+    """How many names a merge patch has, at all depths."""
+    return sum(1 + names(value) for value in patch.values()) if isinstance(patch, dict) else 0
+
+
+class Nothing:
+    """Stands for "no document" in a replay. There is one of it, however often it is copied."""
+
+    def __deepcopy__(self, memo: Any) -> "Nothing":
+        return self
+
+
+NOTHING = Nothing()
+
+
+def replay(document: JSONValue | Nothing, ops: Sequence[Op]) -> JSONValue | Nothing:
+    """The document after operations from the history, to the byte once dumped. What is passed in is changed."""
+    for op in ops:
+        document = _replayed(document, op)
+    return document
+
+
+def _replayed(document: Any, op: Op) -> Any:
+    tokens = paths.parse_pointer(op["path"])
+    if not tokens:
+        return NOTHING if op["op"] == "remove" else op["value"]
+    match op["op"]:
+        case "remove":
+            take(document, tokens)
+        case "replace":
+            parent = parent_of(document, tokens)
+            parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]] = op["value"]
+        case "add":
+            place(document, tokens, op["value"], op.get("position"))
+        case "move":
+            value = take(document, paths.parse_pointer(op["from"]))
+            place(document, tokens, value, op.get("position"))
+    return document
+
+
+def parent_of(document: Any, tokens: Tokens) -> Any:
+    """The object or array that the last token names a member or item of."""
+    return node(document, tokens[:-1])
+
+
+def node(document: Any, tokens: Tokens) -> Any:
+    """The node at `tokens`, which exists."""
+    for token in tokens:
+        document = document[int(token) if isinstance(document, list) else token]
+    return document
+
+
+def take(document: Any, tokens: Tokens) -> Any:
+    """Remove the node at `tokens` (not the root), and return it."""
+    parent = parent_of(document, tokens)
+    return parent.pop(int(tokens[-1]) if isinstance(parent, list) else tokens[-1])
+
+
+def place(document: Any, tokens: Tokens, value: Any, position: int | None = None) -> None:
+    """Insert an item, or a member at `position` or at the end."""
+    parent = parent_of(document, tokens)
+    if isinstance(parent, list):
+        parent.insert(int(tokens[-1]), value)
+        return
+    behind = list(parent)[position:] if position is not None else []
+    parent[tokens[-1]] = value
+    for name in behind:  # what stands behind it moves behind it
+        parent[name] = parent.pop(name)
+
+
+def _short(value: JSONValue) -> str:
+    text = jsontext.dump(value)
+    return text if len(text) <= 60 else text[:57] + "..."

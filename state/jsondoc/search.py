@@ -1,0 +1,97 @@
+"""Find words in names and values, and tell what has them as a narrowed tree: the way to each, and nothing beside it.
+
+The answer is `{"found": 2, "more": false, "tree": node}`. A node is told as in state/trees.py, closed; one on the way
+has `part` instead of its members or items, [[name or index, node], ...], and one that was found has `"hit": true`.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from state.jsondoc import levels_text as excerpts
+from state.jsondoc import text as jsontext
+from state.jsondoc.pages import MAX_TEXT
+
+LIMIT = 200
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+Told = dict[str, Any]
+
+
+class _Search:
+    """The words that are looked for, and how many more places may be found."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words.casefold()
+        self.written = jsontext.dump(words)[1:-1].casefold()  # as they stand in JSON text
+        self.left = LIMIT
+        self.more = False
+
+    def take(self) -> bool:
+        self.more = self.more or self.left == 0
+        self.left -= not self.more
+        return not self.more
+
+
+def find(text: str, words: str, level: int | None = None) -> str:
+    """What of the whole state has the words in a name or a scalar, whatever their case; the first 200 places.
+
+    At a level the tree is the one that `view=tree` tells of what shows there. Raises levels.BadLevel.
+    """
+    search = _Search(words)
+    keys = _OBJECT.decode((text if level is None else excerpts.whole_state(text, level)).encode())
+    part = [[key, told] for key, raw in keys.items() if (told := _key(key, raw, search))]
+    tree = {"type": "object", "size": len(keys), "part": part}
+    return jsontext.dump({"found": LIMIT - search.left, "more": search.more, "tree": tree})
+
+
+def _key(key: str, raw: msgspec.Raw, search: _Search) -> Told | None:
+    """A key that has the words. Most do not have them in their text, and are not parsed."""
+    text = bytes(raw).decode()
+    if search.words not in key.casefold() and search.written not in text.casefold():
+        return None
+    return _node(key, json.loads(text), search)
+
+
+def _node(name: str | int, value: Any, search: _Search) -> Told | None:
+    hit = _has(name, value, search) and search.take()
+    part = [[label, told] for label, one in _kids(value) if (told := _node(label, one, search))]
+    if not hit and not part:
+        return None
+    return summary(value) | ({"part": part} if part else {}) | ({"hit": True} if hit else {})
+
+
+def _has(name: str | int, value: Any, search: _Search) -> bool:
+    if isinstance(name, str) and search.words in name.casefold():
+        return True
+    if isinstance(value, (dict, list)):
+        return False
+    text = value if isinstance(value, str) else jsontext.dump(value)
+    return search.words in text.casefold()
+
+
+def _kids(value: Any) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list):
+        yield from enumerate(value)
+
+
+def summary(value: Any) -> Told:
+    """A value as the tree view tells it closed."""
+    match value:
+        case dict():
+            return {"type": "object", "size": len(value)}
+        case list():
+            return {"type": "array", "size": len(value)}
+        case str():
+            rest = {"truncated": True, "bytes": len(value.encode())} if len(value) > MAX_TEXT else {}
+            return {"type": "text", "text": value[:MAX_TEXT]} | rest
+        case bool():
+            return {"type": "boolean", "boolean": value}
+        case None:
+            return {"type": "null"}
+    return {"type": "number", "number": jsontext.dump(value)}

@@ -1,0 +1,89 @@
+import jsonpatch
+import pytest
+from hypothesis import given, settings
+
+from state.jsondoc import diff as diffs
+from state.jsondoc import patch as patches
+from state.jsondoc import text as jsontext
+from state.jsondoc.tests import strategies
+
+
+def text(value):
+    return jsontext.dump(value)
+
+
+def replayed(value, ops):
+    return text(patches.replay(jsontext.load(text(value)).value, ops))
+
+
+@settings(max_examples=400)
+@given(strategies.small_values, strategies.small_values)
+def test_a_diff_leads_there_and_back_to_the_byte(old, new):
+    forward, inverse = diffs.diff(old, new)
+
+    assert replayed(old, forward) == text(new)
+    assert replayed(new, inverse) == text(old)
+    assert (forward == []) == (text(old) == text(new))
+
+
+@settings(max_examples=200)
+@given(strategies.values, strategies.values)
+def test_an_independent_implementation_agrees(old, new):
+    forward, _ = diffs.diff(old, new)
+    plain = [op for op in forward if op["op"] != "move"]  # a move onto itself only reorders
+
+    assert jsonpatch.apply_patch(old, plain) == new
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "forward"),
+    [
+        ({"a": 1}, {"a": 1.0}, [{"op": "replace", "path": "/a", "value": 1.0}]),
+        ({"a": 1}, {"a": True}, [{"op": "replace", "path": "/a", "value": True}]),
+        ([0.0], [-0.0], [{"op": "replace", "path": "/0", "value": -0.0}]),
+        ({"a": {}}, {"a": []}, [{"op": "replace", "path": "/a", "value": []}]),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, [{"op": "move", "from": "/b", "path": "/b", "position": 0}]),
+        ({"b": 2}, {"a": 1, "b": 2}, [{"op": "add", "path": "/a", "value": 1, "position": 0}]),
+        ([1, 2, 3], [1, 9, 2, 3], [{"op": "add", "path": "/1", "value": 9}]),
+        ([1, 2, 3], [3], [{"op": "remove", "path": "/0"}, {"op": "remove", "path": "/0"}]),
+        ([{"id": 1, "t": "a"}], [{"id": 1, "t": "b"}], [{"op": "replace", "path": "/0/t", "value": "b"}]),
+        ({"a/b~": 1}, {"a/b~": 2}, [{"op": "replace", "path": "/a~1b~0", "value": 2}]),
+    ],
+)
+def test_a_diff_says_only_what_changed(old, new, forward):
+    assert jsontext.dump(diffs.diff(old, new)[0]) == jsontext.dump(forward)
+
+
+def test_one_leaf_of_a_large_document_makes_a_small_patch():
+    old = {f"k{n}": {"n": n, "list": [n] * 20} for n in range(2000)}
+    new = {**old, "k1000": {"n": -1, "list": old["k1000"]["list"]}}
+
+    forward, inverse = diffs.diff(old, new)
+
+    assert forward == [{"op": "replace", "path": "/k1000/n", "value": -1}]
+    assert inverse == [{"op": "replace", "path": "/k1000/n", "value": 1000}]
+
+
+def test_an_array_too_long_to_compare_is_replaced_whole():
+    old, new = {"a": list(range(1100))}, {"a": list(range(1, 1200))[::-1]}
+
+    forward, _ = diffs.diff(old, new)
+
+    assert forward == [{"op": "replace", "path": "/a", "value": new["a"]}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"n" * 3000: dict.fromkeys(map(str, range(2000)), 0)}, {"n" * 3000: dict.fromkeys(map(str, range(2000)), 1)}),
+        (list(range(400_000)), [-1, -2]),
+        ({str(n): n for n in range(40_000)}, {str(n): n for n in range(-40_000, 40_000)}),
+    ],
+    ids=["long names", "long array", "many new members"],
+)
+def test_a_patch_never_outgrows_what_it_describes(old, new):
+    forward, inverse = diffs.diff(old, new)
+
+    assert len(text(forward)) + len(text(inverse)) < 4 * (len(text(old)) + len(text(new)))
+    assert replayed(old, forward) == text(new)
+    assert replayed(new, inverse) == text(old)

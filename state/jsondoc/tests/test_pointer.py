@@ -1,0 +1,112 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.tests import strategies
+
+
+def nodes(value, tokens=()):
+    """Each node of a value with the tokens that lead to it, by plain recursion."""
+    yield tokens, value
+    if isinstance(value, dict):
+        for name, child in value.items():
+            yield from nodes(child, (*tokens, name))
+    if isinstance(value, list):
+        for number, child in enumerate(value):
+            yield from nodes(child, (*tokens, str(number)))
+
+
+def text(value):
+    return jsontext.dump(value).encode()
+
+
+@pytest.mark.parametrize(
+    ("pointer", "tokens"),
+    [("", ()), ("/", ("",)), ("/a/b", ("a", "b")), ("/a~1b", ("a/b",)), ("/~01", ("~1",)), ("/ /é", (" ", "é"))],
+)
+def test_pointers_read_and_write_alike(pointer, tokens):
+    assert paths.parse_pointer(pointer) == tokens
+    assert paths.format_pointer(tokens) == pointer
+
+
+@pytest.mark.parametrize("pointer", ["a", "#/a", "/~", "/a~2b", "/~~"])
+def test_what_is_no_pointer_is_refused(pointer):
+    with pytest.raises(paths.BadPointer):
+        paths.parse_pointer(pointer)
+
+
+@pytest.mark.parametrize(
+    ("token", "number"), [("0", 0), ("10", 10), ("01", None), ("-1", None), ("²", None), ("", None)]
+)
+def test_an_index_is_digits_without_leading_zeros(token, number):
+    assert paths.index(token) == number
+
+
+@given(strategies.values)
+def test_every_node_is_found_in_the_text(value):
+    data = text(value)
+
+    for tokens, node in nodes(value):
+        assert paths.get(data, tokens) == text(node)
+
+
+@given(strategies.values, strategies.values, st.data())
+def test_replacing_a_node_leaves_every_other_byte(value, new, data):
+    tokens, _ = data.draw(st.sampled_from(list(nodes(value))))
+    expected = jsontext.load(text(value)).value
+    if tokens:
+        parent = expected
+        for token in tokens[:-1]:
+            parent = parent[int(token) if isinstance(parent, list) else token]
+        parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]] = new
+    else:
+        expected = new
+
+    assert paths.put(text(value), tokens, text(new)) == text(expected)
+
+
+@given(strategies.values, st.data())
+def test_removing_a_node_leaves_every_other_byte(value, data):
+    inner = [tokens for tokens, _ in nodes(value) if tokens]
+    if not inner:
+        return
+    tokens = data.draw(st.sampled_from(inner))
+    expected = jsontext.load(text(value)).value
+    parent = expected
+    for token in tokens[:-1]:
+        parent = parent[int(token) if isinstance(parent, list) else token]
+    del parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]]
+
+    assert paths.remove(text(value), tokens)[0] == text(expected)
+
+
+@pytest.mark.parametrize(
+    ("document", "tokens", "result"),
+    [
+        ("{}", ("a",), '{"a":7}'),
+        ('{"b":1}', ("a",), '{"b":1,"a":7}'),
+        ("[]", ("0",), "[7]"),
+        ("[1,2]", ("2",), "[1,2,7]"),
+        ('{"a":{}}', ("a", "0"), '{"a":{"0":7}}'),
+        ('{"é":[1]}', ("é", "1"), '{"é":[1,7]}'),
+    ],
+)
+def test_a_missing_member_or_next_item_is_added(document, tokens, result):
+    assert paths.put(document.encode(), tokens, b"7").decode() == result
+
+
+@pytest.mark.parametrize(
+    ("document", "tokens"),
+    [("[1]", ("2",)), ("[1]", ("-",)), ("[1]", ("01",)), ('{"a":1}', ("a", "b")), ("null", ("a",)), ('"text"', ("0",))],
+)
+def test_a_value_cannot_be_put_past_the_end_or_below_a_scalar(document, tokens):
+    with pytest.raises((paths.Blocked, paths.Missing)):
+        paths.put(document.encode(), tokens, b"7")
+
+
+@pytest.mark.parametrize(("document", "tokens"), [("[1]", ("1",)), ("[1]", ("x",)), ("1", ("a",)), ("{}", ("a", "b"))])
+def test_what_is_not_there_is_missing(document, tokens):
+    with pytest.raises(paths.Missing):
+        paths.get(document.encode(), tokens)

@@ -1,0 +1,245 @@
+"""The page of checkpoints: what is kept and whether it is sound; make one, bring one, fetch, verify and delete it.
+
+The permissions on keys hold: who may change them may make and restore checkpoints. `state.admin_restore` restores.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from state import atomic_files as files
+from state import clock, edits, store, undo
+from state import registry as kinds
+from state.checkpoints import (
+    files as checkpoint_files,
+)
+from state.checkpoints import (
+    header,
+)
+from state.checkpoints import (
+    restore as checkpoints,
+)
+from state.checkpoints import (
+    rows as dumps,
+)
+from state.checkpoints import (
+    upload as uploads,
+)
+from state.checkpoints.files import Checkpoint
+from state.jsondoc import pointer as paths
+
+PATIENCE = 0.15  # seconds that the list takes to judge files; the page asks for the verdicts of the others
+REFUSALS = (
+    checkpoint_files.UnknownCheckpoint,
+    checkpoint_files.BadName,
+    checkpoint_files.Damaged,
+    checkpoints.BadCheckpoint,
+    edits.TooLarge,
+    edits.TooDeep,
+    files.NoRoom,
+    files.CannotWrite,
+    kinds.Conflicts,
+    paths.BadPointer,
+    paths.Blocked,
+    store.BadKey,
+    store.Overtaken,
+    undo.CannotUndo,
+)
+CHANGE = ("state.view_stateentry", "state.add_stateentry", "state.change_stateentry", "state.delete_stateentry")
+MOST_AUTOMATIC = 8  # automatic ones that are shown before a person asks for the older ones
+AUTOMATIC = "Kept automatically"
+View = Callable[..., HttpResponseBase]
+
+
+def guarded(view: View, *, changes: bool = False, asks: bool = False) -> View:
+    """The view for those who may see keys, or change them, by POST; a refusal is said on the page of checkpoints.
+
+    `asks`: a GET is answered too, with the question whether to do it.
+    """
+
+    def checked(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.has_perms(CHANGE if changes else CHANGE[:1]):
+            raise PermissionDenied
+        if changes and not asks and request.method != "POST":
+            return HttpResponseRedirect(reverse("checkpoints:index"))
+        try:
+            return view(request, **kwargs)
+        except REFUSALS as error:
+            messages.error(request, sentence(error))
+            return HttpResponseRedirect(reverse("checkpoints:index"))
+
+    return admin.site.admin_view(checked)
+
+
+def sentence(error: object) -> str:
+    return f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}."
+
+
+def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
+
+
+# The list
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    kept, seeds = checkpoint_files.kept(), checkpoint_files.seeds()
+    verdicts = checkpoint_files.judge([*kept, *seeds], PATIENCE)
+    groups = [_group(title, rows_of(some, verdicts)) for title, some in _groups(kept, seeds) if some]
+    context = {
+        "title": "Checkpoints",
+        "groups": groups,
+        "limit": settings.NOLA_MAX_BODY_MB,
+        "may_change": request.user.has_perms(CHANGE),
+        "parts": [name for name, part in dumps.PARTS.items() if request.user.has_perms(part.view)],
+        "today": f"{timezone.localtime():%Y-%m-%d}",
+    }
+    return page(request, "state/checkpoints.html", context)
+
+
+def _groups(kept: list[Checkpoint], seeds: list[Checkpoint]) -> list[tuple[str, list[Checkpoint]]]:
+    return [
+        ("Kept by you", [one for one in kept if not one.is_automatic]),
+        (AUTOMATIC, [one for one in kept if one.is_automatic]),
+        ("What a new memory begins with", seeds),
+    ]
+
+
+def _group(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    most = MOST_AUTOMATIC if title == AUTOMATIC else len(rows)
+    return {"title": title, "count": len(rows), "rows": rows[:most], "older": rows[most:]}
+
+
+def rows_of(some: list[Checkpoint], verdicts: dict[Any, str]) -> list[dict[str, Any]]:
+    now = clock.of()
+    return [row_of(one, verdicts.get(one.path), now.store if now else "") for one in some]
+
+
+def row_of(one: Checkpoint, problem: str | None, ours: str) -> dict[str, Any]:
+    """A checkpoint as pages show it; without a `problem`, which may be "", it has not been judged."""
+    said = one.header
+    return {
+        "name": one.name,
+        "at": None if one.is_seed else one.at,
+        "size": one.size,
+        "why": said.why if said else "",
+        "revision": said.revision if said and said.store == ours else None,
+        "is_seed": one.is_seed,
+        "is_plain": said is None and not one.is_seed,
+        "is_partial": bool(said and said.scope != header.ALL),
+        "is_foreign": bool(said and said.store not in ("", ours)),
+        "parts": [name for name in said.contents if name != "state"] if said else [],
+        "is_judged": problem is not None,
+        "problem": problem or "",
+        "is_edited": problem == header.EDITED,
+    }
+
+
+def verdict(request: HttpRequest, name: str) -> JsonResponse:
+    """Whether it is sound, for the list: a file that has not changed is read once."""
+    return JsonResponse({"problem": checkpoint_files.find(name).problem})
+
+
+# One more
+
+
+def create(request: HttpRequest) -> HttpResponse:
+    wanted = request.POST.getlist("part")
+    for name in wanted:
+        _check_part(request, name, lambda part: part.view)
+    name = request.POST.get("name", "").strip() or _dated()
+    why = request.POST.get("why", "").strip()[:200] or "by hand"
+    made = checkpoint_files.create(name, why=why, contents=("state", *wanted))
+    messages.success(request, f"{made.name} is kept, and sound.")
+    return HttpResponseRedirect(reverse("checkpoints:index"))
+
+
+def _check_part(request: HttpRequest, name: str, needed: Callable[[dumps.Part], Any]) -> None:
+    """Raises PermissionDenied for what is no part of the memory, or none for this person."""
+    if name not in dumps.PARTS or not request.user.has_perms(needed(dumps.PARTS[name])):
+        raise PermissionDenied
+
+
+def _dated() -> str:
+    """A name by the day, which is free."""
+    taken = {one.name for one in checkpoint_files.kept()}
+    day = f"{timezone.localtime():%Y-%m-%d}"
+    return next(name for name in (day, *(f"{day}-{n}" for n in range(2, 10_000))) if name not in taken)
+
+
+def upload(request: HttpRequest) -> JsonResponse:
+    """Add a file that a person brings; refused, with the reason, if it cannot be restored from."""
+    file = request.FILES.get("file")
+    if not isinstance(file, UploadedFile):
+        return JsonResponse({"detail": "Choose a file first."}, status=422)
+    name = request.POST.get("name", "").strip() or uploads.name_of(file.name or "")
+    as_it_stands = request.POST.get("as_it_stands") == "yes"
+    try:
+        made = uploads.keep(name, file.read(), as_it_stands=as_it_stands)
+    except checkpoint_files.Edited:
+        detail = "This file was edited or damaged since it was written: its check sum does not fit what is in it."
+        return JsonResponse({"detail": detail, "edited": True}, status=422)
+    except REFUSALS as error:
+        return JsonResponse({"detail": sentence(error)}, status=422)
+    messages.success(
+        request, f"{made.name} is added, and sound. Nothing is restored yet: look at what it would change."
+    )
+    return JsonResponse({"name": made.name, "href": reverse("checkpoints:one", args=[made.name])}, status=201)
+
+
+# One of them
+
+
+def verify(request: HttpRequest, name: str) -> HttpResponse:
+    problem = checkpoint_files.problem_of(checkpoint_files.find(name).path)
+    if problem:
+        messages.error(request, f"{name} cannot be restored: {problem}.")
+    else:
+        messages.success(request, f"{name} is sound: all of it came out of a scratch database as it went in.")
+    return HttpResponseRedirect(reverse("checkpoints:index"))
+
+
+def download(request: HttpRequest, name: str) -> FileResponse:
+    found = checkpoint_files.find(name)
+    for part in found.header.contents if found.header else ():
+        if part != "state":
+            _check_part(request, part, lambda one: one.view)
+    return FileResponse(found.path.open("rb"), as_attachment=True, filename=found.path.name)
+
+
+def delete(request: HttpRequest, name: str) -> HttpResponse:
+    found = checkpoint_files.find(name)
+    if found.is_seed:
+        raise checkpoint_files.BadName(f"{name!r} is a seed, which belongs to the program and stays")
+    if request.method == "POST":
+        checkpoint_files.delete(found)
+        messages.success(request, f"{name} is deleted. What the memory holds is as it was.")
+        return HttpResponseRedirect(reverse("checkpoints:index"))
+    return _ask(request, found, "delete")
+
+
+def accept(request: HttpRequest, name: str) -> HttpResponse:
+    """Let a file that was edited on purpose count as it stands."""
+    found = checkpoint_files.find(name)
+    if found.is_seed or found.problem != header.EDITED:
+        raise checkpoint_files.BadName(f"{name!r} was not edited, so there is nothing to accept")
+    if request.method == "POST":
+        checkpoint_files.accept(found.path)
+        messages.success(request, f"{name} counts as it stands now, and is sound.")
+        return HttpResponseRedirect(reverse("checkpoints:one", args=[name]))
+    return _ask(request, found, "accept")
+
+
+def _ask(request: HttpRequest, found: Checkpoint, what: str) -> HttpResponse:
+    [row] = rows_of([found], {found.path: found.problem})
+    title = {"delete": f"Delete {found.name}?", "accept": f"Take {found.name} as it stands?"}[what]
+    return page(request, "state/checkpoint_ask.html", {"title": title, "checkpoint": row, "what": what})

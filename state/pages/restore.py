@@ -1,0 +1,273 @@
+"""The page of one checkpoint: what restoring it would change, and restoring all of it or a part. Undone from there."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.middleware.csrf import get_token
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from state import store, undo
+from state.admin import author_of
+from state.checkpoints import files as checkpoint_files
+from state.checkpoints import restore as checkpoints
+from state.checkpoints import rows as dumps
+from state.checkpoints.restore import Choice, Contents
+from state.edits import Edit
+from state.jsondoc import old_values as was
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.diff import Op
+from state.jsondoc.text import JSONValue
+from state.pages import checkpoints as listed
+from state.pages.checkpoints import guarded, page, rows_of
+from state.revisions import Author, Source
+
+MOST_SHOWN = 256 * 1024  # characters of the changes of one key
+MOST_PARTS = 100  # of a key that can be restored alone, as far as they are offered
+Plan = Callable[[], Sequence[Edit]]
+
+
+class Moved(checkpoints.BadCheckpoint):
+    """Somebody changed what is to be restored after the preview was made; nothing was done."""
+
+
+def urls() -> list[URLPattern]:
+    """The addresses of both pages, in the namespace `checkpoints`."""
+    return [
+        path("", guarded(listed.index), name="index"),
+        path("create/", guarded(listed.create, changes=True), name="create"),
+        path("upload/", guarded(listed.upload, changes=True), name="upload"),
+        path("undo/", guarded(take_back, changes=True), name="undo"),
+        path("<str:name>/", guarded(preview), name="one"),
+        path("<str:name>/changes/", guarded(changes), name="changes"),
+        path("<str:name>/missing/", guarded(missing), name="missing"),
+        path("<str:name>/verdict/", guarded(listed.verdict), name="verdict"),
+        path("<str:name>/file/", guarded(listed.download), name="file"),
+        path("<str:name>/verify/", guarded(listed.verify, changes=True), name="verify"),
+        path("<str:name>/delete/", guarded(listed.delete, changes=True, asks=True), name="delete"),
+        path("<str:name>/accept/", guarded(listed.accept, changes=True, asks=True), name="accept"),
+        path("<str:name>/restore/", guarded(restore, changes=True), name="restore"),
+    ]
+
+
+# Looking
+
+
+def preview(request: HttpRequest, name: str) -> HttpResponse:
+    """What has changed since, and what restoring would do: the page from which it is restored."""
+    found = checkpoint_files.find(name)
+    contents = checkpoints.read(found.path)
+    head = store.head()
+    choice = _choice(contents, request.GET)
+    would = [[one.key, _kind(one.forward), len(one.forward)] for one in checkpoints.plan(contents, choice)()]
+    [row] = rows_of([found], {found.path: ""})
+    parts = [part for part in contents.parts if request.user.has_perms(dumps.PARTS[part].view)]
+    context = {
+        "title": f"Checkpoint {name}",
+        "checkpoint": row,
+        "is_whole": contents.is_whole,
+        "holds": len(contents.documents),
+        "mode": "merge" if choice.mode == "merge" or not contents.is_whole else "replace",
+        "pointer": choice.pointer,
+        "place": paths.parse_pointer(choice.pointer or ""),
+        "would": [one for one in would if one[2]],
+        "parts": parts if choice.pointer is None else [],
+        "head": head,
+        "may_change": request.user.has_perms(listed.CHANGE),
+        "may_bring_back": all(request.user.has_perms(dumps.PARTS[part].change) for part in parts),
+    }
+    return page(request, "state/checkpoint.html", context)
+
+
+def _kind(patch: list[Op]) -> str:
+    """What restoring does to a key: add, remove or replace it, or change some places in it."""
+    whole = len(patch) == 1 and patch[0]["path"] == ""
+    return str(patch[0]["op"]) if whole else "change"
+
+
+def changes(request: HttpRequest, name: str) -> HttpResponse:
+    """What restoring would change in one key, with what is there now, and which parts of it can be restored alone."""
+    contents = checkpoints.read(checkpoint_files.find(name).path)
+    choice = _choice(contents, request.GET)
+    if "key" in request.GET and choice.pointer is None:
+        choice = replace(choice, keys=[request.GET["key"]], mode=choice.mode or _mode(contents))
+    edits = [one for one in checkpoints.plan(contents, choice)() if one.forward]
+    shown = {one.key: _shown(was.told(one.forward, one.inverse)) for one in edits}
+    answer = {
+        "patches": shown,
+        "left_out": sum(len(one.forward) - len(shown[one.key]) for one in edits),
+        "parts": [part for one in edits for part in _parts(contents, one)],
+    }
+    return HttpResponse(jsontext.dump(answer), content_type="application/json")
+
+
+def _shown(ops: list[Op]) -> list[Op]:
+    """As many of the operations as a page can show."""
+    room = MOST_SHOWN
+    kept = []
+    for op in ops:
+        size = len(jsontext.dump(op))
+        if size <= room:
+            room -= size
+            kept.append(op)
+    return kept
+
+
+def _parts(contents: Contents, edit: Edit) -> Iterator[JSONValue]:
+    """Pointers to what differs, and to what that lies in, as far as the checkpoint has it."""
+    document = contents.documents.get(edit.key)
+    if document is None:
+        return
+    ways = (paths.parse_pointer(op["path"]) for op in edit.forward)
+    prefixes = {way[:depth]: None for way in ways for depth in range(1, len(way) + 1)}
+    there = [tokens for tokens in prefixes if _has(document.value, tokens)]
+    yield from (paths.format_pointer((edit.key, *tokens)) for tokens in sorted(there)[:MOST_PARTS])
+
+
+def _has(value: Any, tokens: Sequence[str]) -> bool:
+    for token in tokens:
+        number = paths.index(token)
+        if isinstance(value, dict) and token in value:
+            value = value[token]
+        elif isinstance(value, list) and number is not None and number < len(value):
+            value = value[number]
+        else:
+            return False
+    return True
+
+
+def missing(request: HttpRequest, name: str) -> JsonResponse:
+    """How many conversations and messages are missing, and would come back."""
+    contents = checkpoints.read(checkpoint_files.find(name).path)
+    if not all(request.user.has_perms(dumps.PARTS[part].view) for part in contents.parts):
+        raise PermissionDenied
+    return JsonResponse(checkpoints.restore_parts(contents, None))
+
+
+def _choice(contents: Contents, asked: Mapping[str, str]) -> Choice:
+    """What of it is asked for. Raises BadRequest."""
+    if asked.get("pointer"):
+        return Choice(pointer=asked["pointer"])
+    mode = _mode(contents, asked.get("mode", ""))
+    if "keys" not in asked:
+        return Choice(mode)
+    try:
+        keys = json.loads(asked["keys"])
+    except ValueError:
+        keys = None
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise BadRequest("keys is a JSON array of names")
+    return Choice(mode, keys)
+
+
+def _mode(contents: Contents, asked: str = "") -> checkpoints.Mode:
+    return "replace" if contents.is_whole and asked != "merge" else "merge"
+
+
+# Doing
+
+
+def restore(request: HttpRequest, name: str) -> HttpResponse:
+    contents = checkpoints.read(checkpoint_files.find(name).path)
+    choice = _choice(contents, request.POST)
+    back = HttpResponseRedirect(_address(name, choice))
+    plan = checkpoints.plan(contents, choice)
+    seen = request.POST.get("seen", "")
+    if seen.isascii() and seen.isdigit():
+        plan = _as_seen(plan, int(seen))
+    by = author_of(request, request.POST.get("reason", "").strip()[:1000])
+    author = Author(by.actor, Source.RESTORE, by.reason, {"checkpoint": name})
+    try:
+        if contents.parts and request.POST.get("parts") == "yes":
+            _restore_with_parts(request, contents, plan, author)
+        else:
+            _restored(request, name, checkpoints.restore(plan, author))
+    except Moved as error:
+        messages.warning(request, listed.sentence(error))
+    return back
+
+
+def _address(name: str, choice: Choice) -> str:
+    mode = "?mode=merge" if choice.mode == "merge" else ""
+    return reverse("checkpoints:one", args=[name]) + mode
+
+
+def _as_seen(plan: Callable[[], list[Edit]], seen: int) -> Callable[[], list[Edit]]:
+    """The plan, which raises Moved if what it changes was written after the preview was made."""
+
+    def planned() -> list[Edit]:
+        found = plan()
+        late = [one.key for one in found if one.forward and one.was and one.was.revision > seen]
+        if late:
+            more = f" and {len(late) - 3} more" if len(late) > 3 else ""
+            raise Moved(
+                f"{', '.join(late[:3])}{more} changed while you were looking, so nothing was restored. This is what it"
+                " would change now"
+            )
+        return found
+
+    return planned
+
+
+def _restored(request: HttpRequest, name: str, written: store.Written) -> None:
+    if not written.changed:
+        messages.info(request, f"All is as in {name} already; nothing was changed.")
+        return
+    text = f"{_count(len(written.changed), 'key')} restored in revision {written.revision}."
+    _say(request, text, {"revision": str(written.revision), "name": name})
+
+
+def _restore_with_parts(request: HttpRequest, contents: Contents, plan: Plan, author: Author) -> None:
+    name = str(author.info["checkpoint"])
+    if not all(request.user.has_perms(dumps.PARTS[part].change) for part in contents.parts):
+        raise PermissionDenied
+    made = checkpoints.restore_all(contents, plan, author)
+    counts = {"key": len(made.written.changed), **{what[:-1]: count for what, count in made.brought_back.items()}}
+    said = [_count(count, what) for what, count in counts.items() if count]
+    if not said:
+        messages.info(request, f"All is as in {name} already; nothing was changed.")
+        return
+    _say(request, f"{', '.join(said)} restored.", {"batch": made.batch, "name": name})
+
+
+def _count(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _say(request: HttpRequest, text: str, undoing: Mapping[str, str]) -> None:
+    """What was done, with a button that takes it back."""
+    inputs = {"csrfmiddlewaretoken": get_token(request), **undoing}
+    hidden = [format_html('<input type="hidden" name="{}" value="{}">', *pair) for pair in inputs.items()]
+    button = '<form method="post" action="{}" class="nola-undo">{} What was there before is kept in a checkpoint.'
+    html = format_html(button + " {}<button>Undo</button></form>", reverse("checkpoints:undo"), text, _joined(hidden))
+    messages.success(request, html)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return format_html("{}" * len(parts), *parts)
+
+
+def take_back(request: HttpRequest) -> HttpResponse:
+    """Undo a restore, from the button that it leaves."""
+    batch, revision = request.POST.get("batch", ""), request.POST.get("revision", "")
+    if batch and not all(request.user.has_perms(part.change) for part in dumps.PARTS.values()):
+        raise PermissionDenied
+    if batch:
+        revisions = undo.of_batch(batch)
+    elif revision.isascii() and revision.isdigit() and len(revision) < 19:
+        revisions = undo.of_revision(int(revision))
+    else:
+        raise BadRequest("undo names a revision or a batch")
+    author = Author(author_of(request).actor, Source.UNDO, info={"undoes": revisions})
+    written = store.commit(undo.plan(revisions), author)
+    if written.changed:
+        messages.success(request, f"The restore is taken back, in revision {written.revision}.")
+    else:
+        messages.info(request, "That was taken back already; nothing was changed.")
+    return HttpResponseRedirect(reverse("checkpoints:one", args=[request.POST.get("name", "") or "-"]))

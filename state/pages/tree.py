@@ -1,0 +1,44 @@
+"""The page of the live tree, and its filter. All else that the page reads and writes goes through the API."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from state.api import views
+from state.api.addresses import UnknownParameter
+from state.history import past as texts
+from state.history import replay as history
+from state.jsondoc import levels
+from state.jsondoc import search as finder
+from state.pages import tree_past
+
+MAX_WORDS = 200
+
+
+@require_safe
+@ensure_csrf_cookie
+def page(request: HttpRequest) -> HttpResponse:
+    """The tree of all keys."""
+    context = {**admin.site.each_context(request), "title": "Tree", "is_fullwidth": "1"}
+    return TemplateResponse(request, "admin/state/tree.html", context)
+
+
+@require_safe
+def find(request: HttpRequest) -> HttpResponse:
+    """What has the words `q` in its name or value, as a narrowed tree; `at`, `level` and `stimuli` as in the API."""
+    words = request.GET.get("q", "").strip()
+    if not 0 < len(words) <= MAX_WORDS:
+        return tree_past.refused(f"q is a text of 1 to {MAX_WORDS} characters to look for")
+    try:
+        level = views.level_of({name: request.GET[name] for name in ("level", "stimuli") if name in request.GET})
+        found, revision = tree_past.at_moment(request)
+    except (UnknownParameter, levels.BadLevel, history.UnknownMoment) as error:
+        return tree_past.refused(str(error))
+    except history.Gone as error:
+        return tree_past.refused(str(error), 410)
+    response = HttpResponse(finder.find(texts.joined(found), words, level), content_type="application/json")
+    response["Nola-Revision"] = str(revision)
+    response["Cache-Control"] = "no-store"
+    return response

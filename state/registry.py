@@ -1,0 +1,101 @@
+"""The kinds of memory that one history spans: keys of the state, and what the apps above keep beside them.
+
+Each app registers its kinds in its `ready()`: how planned changes are written, and how changes are taken back.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+from state.jsondoc import pointer as paths
+from state.jsondoc.node_tree import Seen
+from state.models import Change
+from state.revisions import Recorder
+
+Prefer = Literal["mine", "theirs"] | None  # mine: the writer wins; theirs: what came later stays
+
+
+class Planned(Protocol):
+    """What a write is to do to one thing. Nothing in `forward`: it changes nothing."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def forward(self) -> Any: ...
+
+
+P = TypeVar("P", bound=Planned)
+
+
+class Met(NamedTuple):
+    """A later change in the way of a write: where, what the writer started from, what is there, what it would put.
+
+    `by` is the revision of the later change, `undoing` the one that was to be undone; None where there is none.
+    """
+
+    kind: str
+    key: str
+    pointer: str
+    base: Seen
+    theirs: Seen
+    yours: Seen
+    by: int | None
+    undoing: int | None = None
+
+
+class Conflicts(Exception):
+    """Later changes are in the way of a write; nothing was changed. `met` has every place."""
+
+    def __init__(self, what: str, met: Sequence[Met], way_out: str) -> None:
+        places = ", ".join(f"/{paths.escape(one.key)}{one.pointer}" for one in met[:5])
+        more = f" and {len(met) - 5} more" if len(met) > 5 else ""
+        super().__init__(f"{what} at {places}{more}; {way_out}")
+        self.met = met
+
+
+class Undoing(NamedTuple):
+    """The changes of one key that are to be taken back, newest first, and all revisions that are undone with them."""
+
+    key: str
+    changes: Sequence[Change]
+    revisions: Sequence[int]
+    prefer: Prefer
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What can be done with the changes of one kind."""
+
+    is_current: Callable[[Sequence[Any]], bool]  # asked under the lock: nothing that was planned from has moved
+    write: Callable[[Sequence[Any], Recorder], None]
+    undo: Callable[[Undoing], tuple[Planned, list[Met]]]
+
+
+_KINDS: dict[str, Kind] = {}
+
+
+def names() -> list[str]:
+    """All registered kinds."""
+    return list(_KINDS)
+
+
+def register(name: str, kind: Kind) -> None:
+    """Make a kind known; `name` is what `Change.kind` says."""
+    _KINDS[name] = kind
+
+
+def of(name: str) -> Kind:
+    """A registered kind. Raises KeyError."""
+    return _KINDS[name]
+
+
+def by_kind(planned: Iterable[P]) -> list[tuple[Kind, list[P]]]:
+    """The planned changes of each kind, in the order in which kinds were registered."""
+    found: dict[str, list[P]] = {}
+    for one in planned:
+        found.setdefault(one.kind, []).append(one)
+    return [(kind, found[name]) for name, kind in _KINDS.items() if name in found]

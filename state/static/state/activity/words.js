@@ -1,0 +1,119 @@
+// What happened, in words: nodes to put into a row, names of actors and doors, times and days.
+
+import { chat } from "../changes/kinds.js";
+import { href } from "../changes/changes.js";
+import { count, h, person } from "../../nola/lib/dom.js";
+
+export const DOORS = {
+  api: "the API",
+  admin: "the admin",
+  mcp: "MCP",
+  cli: "the command line",
+  import: "an import",
+  restore: "a restore",
+  undo: "an undo",
+  sync: "a sync",
+  loaddata: "a fixture",
+  seed: "the first start",
+  forget: "forgetting",
+};
+const NAMED = 3; // keys and conversations that are named
+
+/** Who it was: {name, kind}. */
+export function who(actor, me) {
+  const { name, kind } = person(actor, me);
+  return { name: kind === "nola" ? `Nola (${name})` : name, kind };
+}
+
+/** A name in the middle of a sentence. */
+export function within(name) {
+  return name === "You" ? "you" : name;
+}
+
+/** What some entries of one actor did, as nodes of a sentence that begins with the actor. */
+export function did(entries) {
+  const [newest] = entries;
+  const parts = [];
+  const places = sums(entries, "state");
+  const said = sums(entries, "talk");
+  const begin = verb(entries);
+  if (places.size) parts.push([...begin, ...of_state(entries, places, begin)]);
+  if (said.size) parts.push([...(places.size ? [] : begin), ...of_talk(entries, said, begin.length > 0)]);
+  if (!parts.length) parts.push(begin.length ? begin : [newest.reason ? "noted something" : "changed nothing else"]);
+  return parts.flatMap((part, number) => (number ? [", ", ...part] : part));
+}
+
+function verb(entries) {
+  const { source, info } = entries[0];
+  if (entries.length > 1) return [];
+  if (source === "undo") {
+    const undone = info.undoes ?? [];
+    return [undone.length === 1 ? `took back change ${undone[0]}: ` : `took back ${count(undone.length, "change", "changes")}: `];
+  }
+  if (source === "restore") {
+    const what = info.checkpoint ?? info.backup;
+    return [what ? `restored ${what}: ` : "restored "];
+  }
+  return source === "import" ? ["imported "] : source === "seed" ? ["began with "] : [];
+}
+
+function of_state(entries, places, begin) {
+  const total = [...places.values()].reduce((sum, some) => sum + some, 0);
+  const { whole, total: of_all, source } = entries[0];
+  if (entries.length === 1 && whole && !begin.length)
+    return [{ add: "added ", remove: "removed " }[whole] ?? "replaced ", ...names(places, key)];
+  if (of_all && entries.length === 1) return ["changed much in ", ...names(places, key, of_all)];
+  if (begin.length && source !== "undo") return names(places, key);
+  if (entries.length === 1 && total === 1) return [begin.length ? "" : "changed ", ...names(places, key)];
+  return [`${begin.length ? "" : "changed "}${count(total, "place", "places")} in `, ...names(places, key)];
+}
+
+function of_talk(entries, said, has_verb) {
+  const total = [...said.values()].reduce((sum, some) => sum + some, 0);
+  const acts = new Set(entries.flatMap((entry) => [...entry.acts]));
+  const verb = acts.size === 1 ? { add: "added", remove: "deleted", set: "changed" }[[...acts][0]] : "changed";
+  const what = total ? `${count(total, "message", "messages")} in ` : "";
+  return [has_verb ? "" : `${verb} `, what, ...names(said, (session) => chat(session))];
+}
+
+function sums(entries, what) {
+  const found = new Map();
+  for (const entry of entries) for (const [name, some] of entry[what]) found.set(name, (found.get(name) ?? 0) + some);
+  return found;
+}
+
+/** The first of the names as links, and how many more there are. */
+function names(found, link, total = found.size) {
+  const some = [...found.keys()].slice(0, NAMED).flatMap((name, number) => (number ? [", ", link(name)] : [link(name)]));
+  return total > NAMED ? [...some, ` and ${(total - NAMED).toLocaleString("en")} more`] : some;
+}
+
+function key(name) {
+  return h("a.act-link", { href: href([name]), title: "Show in the tree" }, name || "(empty name)");
+}
+
+const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
+const YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+
+export function time(at) {
+  return TIME.format(at);
+}
+
+/** From the first to the last of some entries, which stand newest first. */
+export function span(entries) {
+  const [last, first] = [entries[0], entries.at(-1)].map((entry) => time(entry.at));
+  return first === last ? last : `${first}–${last}`;
+}
+
+/** The day of a moment, as a heading. */
+export function day(at) {
+  const days = Math.round((midnight(new Date()) - midnight(at)) / 86_400_000);
+  if (days === 0) return "Today";
+  if (days === 1) return "Yesterday";
+  return (new Date().getFullYear() === at.getFullYear() ? DAY : YEAR).format(at);
+}
+
+function midnight(at) {
+  return new Date(at.getFullYear(), at.getMonth(), at.getDate());
+}

@@ -1,0 +1,110 @@
+// Show only what has a word in its name or its value, and the way to it. The server looks, so all of the memory counts.
+
+import { call } from "../../nola/lib/api.js";
+import { announce, count } from "../../nola/lib/dom.js";
+
+const REST = 200; // milliseconds without a key before it looks
+const AGAIN = 500; // milliseconds after a change before it looks again
+
+export class Filter {
+  constructor(input, said, tree, memory, view, address) {
+    Object.assign(this, { input, said, tree, memory, view, address, words: "", marked: new Set() });
+    input.addEventListener("input", () => this.later(REST));
+    this.marks = globalThis.Highlight && new Highlight();
+    if (this.marks) CSS.highlights.set("tree-found", this.marks);
+  }
+
+  get isOn() {
+    return this.words !== "";
+  }
+
+  later(rest) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.look(), rest);
+  }
+
+  /** The memory has changed: look again, in a moment. */
+  changed() {
+    if (this.isOn) this.later(AGAIN);
+  }
+
+  clear() {
+    this.input.value = "";
+    this.look();
+  }
+
+  async look() {
+    const words = this.input.value.trim();
+    this.words = words;
+    if (!words) return this.show(() => (this.said.textContent = ""));
+    try {
+      await this.memory.read(
+        () => [],
+        () => this.ask(words),
+        (answer) => words === this.words && this.take(answer),
+      );
+    } catch (error) {
+      if (words === this.words) this.said.textContent = error.status ? error.message : "No answer from the server";
+    }
+    return undefined;
+  }
+
+  async ask(words) {
+    const { text, revision } = await call("GET", this.address, { query: { q: words, ...this.memory.lens?.query } });
+    return { ...JSON.parse(text), revision };
+  }
+
+  take({ found, more, tree }) {
+    this.show(() => this.tree.pin(this.tree.root, tree, (node, view) => this.mark(node, view)));
+    this.said.textContent = more ? `The first ${found}` : count(found, "match", "matches");
+    this.view.list.classList.toggle("tree-unmatched", found === 0);
+    announce(this.said.textContent);
+  }
+
+  mark(node, view) {
+    this.marked.add(node);
+    node.hit = view.hit;
+    if (view.part && !node.isRoot) node.open = true;
+    this.view.changed(node);
+  }
+
+  show(change) {
+    this.view.batch(() => {
+      for (const node of this.marked) node.el?.classList.remove("tree-hit", "tree-way");
+      this.marked.clear();
+      this.marks?.clear();
+      this.view.list.classList.toggle("tree-filtering", this.isOn);
+      this.view.list.classList.remove("tree-unmatched");
+      change();
+      this.view.afterwards(() => this.shown());
+    });
+  }
+
+  shown() {
+    for (const node of this.marked) node.el?.classList.add(node.hit ? "tree-hit" : "tree-way");
+    if (this.isOn) this.paint();
+    else this.view.focus(this.view.current, { take: false });
+  }
+
+  /** Colour the words where they stand. */
+  paint() {
+    const words = this.words.toLowerCase();
+    for (const node of this.marks ? this.marked : []) {
+      if (!node.hit || !node.el) continue;
+      for (const part of node.el.firstChild.querySelectorAll(
+        ".tree-name, .tree-string, .tree-number, .tree-boolean, .tree-null",
+      ))
+        this.paintIn(part.firstChild, words);
+    }
+  }
+
+  paintIn(text, words) {
+    if (text?.nodeType !== Node.TEXT_NODE) return;
+    const at = text.data.toLowerCase().indexOf(words);
+    if (at < 0 || at + words.length > text.data.length) return;
+    const range = new Range();
+    range.setStart(text, at);
+    range.setEnd(text, at + words.length);
+    this.marks.add(range);
+  }
+}

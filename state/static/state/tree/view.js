@@ -1,0 +1,397 @@
+// The tree on the page: one element a node, made when its parent is opened, and from then on only changed. A change
+// elsewhere never touches the element that somebody is typing in, and nothing that is seen moves by it.
+
+import { bytes, count, h, icon, moving } from "../../nola/lib/dom.js";
+
+const SHOWN = 300; // characters of a text in its row
+const FRESH = 6000; // milliseconds that a change by somebody else stays marked
+const LONG = 60;
+
+export class View {
+  /** `on.more(node)` loads the next page, `on.open(node)` is told what is opened, `on.focus(node)` what is focused,
+   *  `on.row(node)` which row was drawn; `on.keeps(element)` says whether somebody is typing. */
+  constructor(list, scroller, on) {
+    Object.assign(this, {
+      list,
+      scroller,
+      on,
+      depth: 0,
+      gone: new Map(),
+      kept: new Map(),
+      dirty: new Set(),
+      nodes: new Map(),
+      then: [],
+      current: null,
+    });
+    this.onscreen = new IntersectionObserver((entries) => this.reached(entries), {
+      root: scroller,
+      rootMargin: "400px",
+    });
+  }
+
+  /** Run what changes the tree, then bring the page up to date at once, leaving where it is what can be seen. */
+  batch(change) {
+    const anchor = this.depth === 0 ? this.anchor() : undefined;
+    this.depth += 1;
+    try {
+      return change();
+    } finally {
+      this.depth -= 1;
+      if (this.depth === 0) {
+        this.flush();
+        this.hold(anchor);
+      }
+    }
+  }
+
+  anchor() {
+    const focused = document.activeElement?.closest?.(".tree-row") ?? this.current?.el?.firstChild;
+    const { top, bottom } = this.scroller.getBoundingClientRect();
+    if (this.scroller.scrollTop === 0 && !focused) return undefined;
+    for (const row of [focused, ...this.rowsAt(top)]) {
+      const at = row?.isConnected ? row.getBoundingClientRect() : undefined;
+      if (at && at.bottom > top && at.top < bottom) return { row, top: at.top };
+    }
+    return undefined;
+  }
+
+  rowsAt(top) {
+    const { left, width } = this.scroller.getBoundingClientRect();
+    return [8, 40].map((down) => document.elementFromPoint(left + width / 2, top + down)?.closest(".tree-row"));
+  }
+
+  hold(anchor) {
+    if (!anchor?.row.isConnected) return;
+    const moved = anchor.row.getBoundingClientRect().top - anchor.top;
+    if (moved) this.scroller.scrollTop += moved;
+  }
+
+  // What the tree tells
+
+  inserted(node) {
+    if (!this.groupOf(node.parent)) return;
+    const element = node.el ?? this.make(node);
+    const { kids, more } = node.parent;
+    const next = kids.slice(kids.indexOf(node) + 1).find((kid) => kid.el?.isConnected)?.el;
+    place(this.groupOf(node.parent), element, next ?? more ?? null);
+  }
+
+  removed(node) {
+    if (node.el) this.gone.set(node, node.el);
+  }
+
+  changed(node) {
+    this.dirty.add(node);
+    if (this.depth === 0) this.flush();
+  }
+
+  flush() {
+    for (const [node, element] of this.gone) if (!node.isAttached) this.drop(node, element);
+    this.gone.clear();
+    for (const node of this.dirty) if (node.isRoot || node.el) this.update(node);
+    this.dirty.clear();
+    for (const act of this.then.splice(0)) act();
+  }
+
+  /** Do something with elements once they are there. */
+  afterwards(act) {
+    this.then.push(act);
+    if (this.depth === 0) this.flush();
+  }
+
+  /** Take a removed node off the page, unless somebody is typing in it: that is theirs to end. */
+  drop(node, element) {
+    if (this.on.keeps(element)) {
+      element.classList.add("tree-gone");
+      this.kept.set(node, element);
+      return;
+    }
+    const heir = this.current?.within(node) ? this.neighbour(element) : undefined;
+    const hadFocus = element.contains(document.activeElement);
+    element.remove();
+    this.forget(node);
+    if (heir) this.focus(heir, { take: hadFocus, scroll: false });
+  }
+
+  /** Nobody is typing any more in what was removed meanwhile. */
+  letGo() {
+    for (const [node, element] of this.kept) this.drop(node, element);
+    this.kept.clear();
+  }
+
+  forget(node) {
+    this.nodes.delete(node.id);
+    Object.assign(node, { el: null, group: null, more: null });
+    for (const kid of node.kids ?? []) if (kid.el) this.forget(kid);
+  }
+
+  neighbour(element) {
+    const other = after(element) ?? before(element) ?? element.parentElement.closest(".tree-node");
+    return this.nodes.get(other?.id);
+  }
+
+  // Elements
+
+  groupOf(node) {
+    return node.isRoot ? this.list : node.group;
+  }
+
+  make(node) {
+    const row = h(
+      "div.tree-row",
+      {},
+      h("span.tree-twist", { "aria-hidden": "true" }),
+      h("span.tree-name"),
+      h("span.tree-value"),
+    );
+    node.el = h("li.tree-node", { id: node.id, role: "treeitem", tabIndex: -1 }, row);
+    this.nodes.set(node.id, node);
+    this.update(node);
+    return node.el;
+  }
+
+  update(node) {
+    if (!node.isRoot) this.updateRow(node);
+    if (node.isContainer && node.open && node.kids) {
+      this.fillGroup(node);
+      if (node.type === "array") this.relabel(node);
+    } else if (node.group) {
+      node.group.remove();
+      for (const kid of node.kids ?? []) this.forget(kid);
+      Object.assign(node, { group: null, more: null });
+    }
+    if (node.isRoot) this.list.classList.toggle("tree-none", node.isWhole && !node.size);
+  }
+
+  updateRow(node) {
+    const [, name, value] = node.el.firstChild.children;
+    const shown = node.pending ?? node;
+    this.label(node, name);
+    value.className = `tree-value tree-${shown.type}`;
+    value.replaceChildren(...content(shown));
+    node.el.classList.toggle("tree-saving", Boolean(node.pending ?? node.pendingName ?? node.moving));
+    if (node.isContainer && node.size) node.el.setAttribute("aria-expanded", String(node.open));
+    else node.el.removeAttribute("aria-expanded");
+    this.describe(node);
+    this.on.row(node);
+  }
+
+  label(node, name, index = undefined) {
+    const label = node.pendingName ?? (node.parent?.type === "array" ? String(index ?? node.index) : node.name);
+    name.textContent = label === "" ? "(no name)" : label;
+    name.classList.toggle("tree-index", node.parent?.type === "array" || label === "");
+    node.shown = label;
+  }
+
+  describe(node) {
+    const shown = node.pending ?? node;
+    node.el.setAttribute("aria-label", `${node.shown || "no name"}: ${spoken(shown)}`);
+  }
+
+  relabel(node) {
+    node.kids.forEach((kid, at) => {
+      const index = at < node.prefix ? at : kid.at;
+      if (!kid.el || kid.shown === String(index)) return;
+      this.label(kid, kid.el.firstChild.children[1], index);
+      this.describe(kid);
+    });
+  }
+
+  fillGroup(node) {
+    if (!this.groupOf(node)) {
+      const kids = document.createDocumentFragment();
+      for (const kid of node.kids) kids.append(kid.el ?? this.make(kid));
+      node.group = h("ul.tree-group", { role: "group" }, kids);
+      node.el.append(node.group);
+    }
+    this.fillMore(node);
+  }
+
+  /** An empty group, to add the first one to. */
+  addGroup(node) {
+    node.group = h("ul.tree-group", { role: "group" });
+    node.el.append(node.group);
+    return node.group;
+  }
+
+  /** The row that says how much more there is; it loads the next page when it comes into sight. */
+  fillMore(node) {
+    const left = node.size - node.prefix;
+    if (left <= 0) {
+      node.more?.remove();
+      node.more = null;
+      return;
+    }
+    if (!node.more) {
+      node.more = h(
+        "li.tree-more",
+        { role: "treeitem", tabIndex: -1, onclick: () => this.on.more(node) },
+        h("div.tree-row"),
+      );
+      node.more.node = node;
+      this.onscreen.observe(node.more);
+    }
+    const group = this.groupOf(node);
+    const next = node.kids[node.prefix - 1]?.el.nextElementSibling ?? (node.prefix ? null : group.firstElementChild);
+    if (next !== node.more) group.insertBefore(node.more, next);
+    const text = `${left.toLocaleString("en")} more …`;
+    node.more.firstChild.textContent = text;
+    node.more.setAttribute("aria-label", text);
+  }
+
+  reached(entries) {
+    for (const { isIntersecting, target } of entries)
+      if (isIntersecting && target.isConnected) this.on.more(target.node);
+  }
+
+  /** Look again whether the end of a page is in sight. */
+  lookAgain(node) {
+    if (!node.more) return;
+    this.onscreen.unobserve(node.more);
+    this.onscreen.observe(node.more);
+  }
+
+  // Opening, and the one row that has the focus
+
+  setOpen(node, open) {
+    if (!node.isContainer || node.open === open || node.isRoot) return;
+    if (!open && this.current !== node && this.current?.within(node)) this.focus(node);
+    node.open = open;
+    this.changed(node);
+    if (open) this.on.open(node);
+  }
+
+  focus(node, { take = true, scroll = true } = {}) {
+    if (!node?.el) return;
+    this.current?.el?.setAttribute("tabindex", "-1");
+    this.current?.el?.removeAttribute("aria-selected");
+    this.current = node;
+    node.el.setAttribute("tabindex", "0");
+    node.el.setAttribute("aria-selected", "true");
+    if (take) node.el.focus({ preventScroll: true });
+    if (scroll) this.bringIntoSight(node.el.firstChild);
+    this.on.focus(node);
+  }
+
+  bringIntoSight(row) {
+    const at = row.getBoundingClientRect();
+    const { top, bottom } = this.scroller.getBoundingClientRect();
+    if (at.top < top + 4 || at.bottom > bottom - 4)
+      row.scrollIntoView({ block: at.top < top - 200 || at.bottom > bottom + 200 ? "center" : "nearest" });
+  }
+
+  /** The rows that can be seen, one step on (1) or back (-1) from a node. */
+  step(node, by) {
+    let element = node.el;
+    do element = by > 0 ? following(element) : preceding(element, this.list);
+    while (element && (!this.nodes.has(element.id) || !element.firstChild.checkVisibility()));
+    return this.nodes.get(element?.id);
+  }
+
+  nodeAt(element) {
+    return this.nodes.get(element?.closest?.(".tree-node")?.id);
+  }
+
+  // Marks
+
+  /** Mark what somebody else has changed; where it cannot be seen, the closed value it is in. */
+  mark(node, who, did) {
+    while (node && !node.el?.isConnected) node = node.parent;
+    if (!node?.el) return;
+    const row = node.el.firstChild;
+    node.el.classList.remove("tree-fresh");
+    void row.offsetWidth; // restart the animation
+    node.el.classList.add("tree-fresh");
+    row.querySelector(".tree-who")?.remove();
+    row.append(h("span.tree-who", { title: `${who} ${did} this just now` }, who, h("span.tree-when", {}, "now")));
+    clearTimeout(node.fading);
+    node.fading = setTimeout(() => {
+      row.querySelector(".tree-who")?.remove();
+      node.el?.classList.remove("tree-fresh");
+    }, FRESH);
+  }
+
+  /** A note below a row, such as why an edit was refused, with buttons [[label, act], …]. */
+  note(node, text, buttons = []) {
+    if (!node.el) return undefined;
+    node.el.querySelector(":scope > .tree-note")?.remove();
+    const note = h("div.tree-note", { role: "alert" }, icon("error"), h("span", {}, text));
+    for (const [label, act] of [...buttons, ["Dismiss", () => {}]])
+      note.append(h("button.tree-link", { type: "button", onclick: () => (note.remove(), act()) }, label));
+    node.el.firstChild.after(note);
+    return note;
+  }
+}
+
+/** What stands in a row for a value. */
+function content(value) {
+  if (value.type === "object" || value.type === "array")
+    return [h("span.tree-count", {}, value.size ?? (value.members ?? value.items).length)];
+  if (value.type !== "text") return [String(value.value ?? value.number ?? value.boolean ?? "null")];
+  const text = value.text ?? value.value;
+  const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+  const parts = [h("span.tree-string", {}, shown.replace(/\r?\n/g, " ↵ "))];
+  const lines = text.split("\n").length;
+  if (value.truncated) parts.push(h("span.tree-tag", {}, bytes(value.bytes)));
+  else if (lines > 1) parts.push(h("span.tree-tag", {}, count(lines, "line", "lines")));
+  return parts;
+}
+
+export function spoken(value) {
+  switch (value.type) {
+    case "object":
+      return `object, ${count(value.size ?? value.members.length, "member", "members")}`;
+    case "array":
+      return `list, ${count(value.size ?? value.items.length, "item", "items")}`;
+    case "text":
+      return `text ${short(value.text ?? value.value)}`;
+    default:
+      return String(value.value ?? value.number ?? value.boolean ?? "null");
+  }
+}
+
+export function short(text) {
+  return text.length > LONG ? `${text.slice(0, LONG)}…` : text || "(empty)";
+}
+
+/** Put an element somewhere, and leave focus, caret and scrolling in it as they are. */
+function place(parent, element, next) {
+  const typing = element.contains(document.activeElement) ? document.activeElement : undefined;
+  if (element.isConnected && parent.moveBefore) return parent.moveBefore(element, next);
+  if (!typing) return parent.insertBefore(element, next);
+  const { selectionStart, selectionEnd, scrollTop } = typing; // browsers that cannot move drop the focus
+  moving.now = true;
+  parent.insertBefore(element, next);
+  typing.focus({ preventScroll: true });
+  if (selectionStart !== undefined) typing.setSelectionRange(selectionStart, selectionEnd);
+  typing.scrollTop = scrollTop;
+  moving.now = false;
+  return undefined;
+}
+
+function after(element) {
+  let next = element.nextElementSibling;
+  while (next && !next.matches(".tree-node:not(.tree-leaving)")) next = next.nextElementSibling;
+  return next;
+}
+
+function before(element) {
+  let previous = element.previousElementSibling;
+  while (previous && !previous.matches(".tree-node:not(.tree-leaving)")) previous = previous.previousElementSibling;
+  return previous;
+}
+
+function following(element) {
+  const first = element.querySelector(":scope > ul > li");
+  if (first) return first;
+  for (let one = element; one?.matches("li"); one = one.parentElement.closest("li"))
+    if (one.nextElementSibling) return one.nextElementSibling;
+  return null;
+}
+
+function preceding(element, list) {
+  let previous = element.previousElementSibling;
+  if (!previous) return element.parentElement === list ? null : element.parentElement.closest("li");
+  for (let last; (last = previous.querySelector(":scope > ul > li:last-child"));) previous = last;
+  return previous;
+}

@@ -1,0 +1,296 @@
+"""A folder of JSON files, one for each key, and the memory: kept in step both ways, by merging what both changed.
+
+What they last had in common is known from the folder's notes (`syncnotes`) and the history. A run reads the files,
+decides for each (`mirrorplan`), writes to the memory as one revision, and then to the folder (`mirrorwrites`). Killed
+anywhere, it leaves whole files, and the next run goes on. What cannot be merged stays as it is on both sides.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
+from access.actors import cli_actor
+from state import atomic_files as files
+from state import chain, store
+from state.edits import Edit, Stored
+from state.json_files import NoFolder, Unreadable
+from state.models import Change, StateEntry
+from state.report import Category, Report, Unit, printable
+from state.revisions import Author, Source
+from state.sync import folder as mirrorfiles
+from state.sync import notes as syncnotes
+from state.sync.decide import decide
+from state.sync.notes import Notes
+from state.sync.scan import Looking
+from state.sync.step import Item, Side, Step, Terms
+from state.sync.write import Writing
+
+AT_ONCE = 500
+COLUMNS = [one for one in Category if one not in (Category.DUPLICATE, Category.NOTED)]
+
+
+class OtherMemory(Exception):
+    """The folder belongs to another memory, or holds something else than is asked for."""
+
+
+class NoDatabase(Exception):
+    """There is no memory yet to keep in step with."""
+
+
+def new_report() -> Report:
+    return Report(columns=COLUMNS, rows=[Unit.FILES, Unit.KEYS])
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One push, pull or sync of a folder.
+
+    `names` and `keys` pick files and keys, None for all; `links` has the keys of files that are named otherwise. `ask`
+    is asked, with how many keys and files would go, whether deletions are carried over; None for no. `spared` are files
+    that are being written just now, or were there a moment ago. A folder that is not there is made, if `makes`.
+    """
+
+    actor: str
+    folder: Path
+    pushes: bool = True
+    pulls: bool = True
+    makes: bool = True
+    names: Sequence[str] | None = None
+    keys: Sequence[str] | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    everything: bool = False
+    level: int | None = None
+    envelope: bool | None = None
+    prefer: Side | None = None
+    delete: bool = False
+    dry_run: bool = False
+    ask: Callable[[int, int], bool] | None = None
+    spared: frozenset[str] = frozenset()
+    progress: Callable[[str], None] = lambda text: None
+    report: Report = field(default_factory=new_report)
+
+
+class Memory(NamedTuple):
+    """The memory at one moment: who it is, and the revision of each key."""
+
+    store: str
+    epoch: str
+    keys: dict[str, int]
+
+
+def run(one: Run) -> Report:
+    """Keep a folder in step.
+
+    Raises NoFolder, OtherMemory, NoDatabase, syncnotes.BadNotes, mirrorfiles.BusyFolder, store.Overtaken, files.NoRoom
+    and files.CannotWrite.
+    """
+    check_database()
+    _check_folder(one)
+    with mirrorfiles.held(one.folder):
+        return _Sync(one).run()
+
+
+def push(paths: Sequence[Path], **options: Any) -> Report:
+    """Push files, and folders of them, as the one who runs this process; one report for all. Raises as `run` does."""
+    report = new_report()
+    for folder, names in by_folder(paths).items():
+        run(Run(cli_actor(), folder, pulls=False, names=names, report=report, **options))
+    return report
+
+
+def sync(folder: Path, **options: Any) -> Report:
+    """Keep a folder in step, as the one who runs this process. Raises as `run` does."""
+    return run(Run(cli_actor(), folder, **options))
+
+
+def check_database() -> None:
+    """Stop before a connection would make an empty database file. Raises NoDatabase."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and not name.startswith("file:") and not os.path.exists(name):
+        raise NoDatabase("there is no database yet; start Nola once (make run), and sync then")
+
+
+def _check_folder(one: Run) -> None:
+    folder = one.folder
+    if folder.exists() and not folder.is_dir():
+        raise NoFolder(f"the folder {printable(folder)} is a file")
+    if not folder.exists() and not (one.pulls and one.makes):
+        raise NoFolder(f"the folder {printable(folder)} is not there; nothing is deleted in Nola")
+    for kept in (settings.NOLA_DB_DIR, settings.NOLA_CHECKPOINT_DIR, settings.NOLA_BACKUP_DIR, settings.NOLA_SEED_DIR):
+        if folder.resolve().is_relative_to(Path(kept).resolve()):
+            raise NoFolder(f"in {printable(folder)} Nola keeps files of its own; choose another folder")
+    if folder.exists() and one.pulls and not one.dry_run and not os.access(folder, os.W_OK):
+        raise files.CannotWrite(f"{printable(folder)} cannot be written. Make it writable, or push: that only reads it")
+
+
+def memory() -> Memory:
+    """The memory now, read in one statement. Raises NoDatabase."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT m.store_id, m.epoch, s.key_name, s.revision FROM state_meta m LEFT JOIN state_storage s ON 1 = 1"
+            " ORDER BY s.key_name"
+        )
+        rows = cursor.fetchall()
+    if not rows:
+        raise NoDatabase("the database is empty; start Nola once (make run), and sync then")
+    return Memory(rows[0][0], rows[0][1], {key: revision for _, _, key, revision in rows if key is not None})
+
+
+class _Sync:
+    """One run over one folder, which nobody else syncs meanwhile."""
+
+    def __init__(self, one: Run) -> None:
+        self.one, self.report = one, one.report
+        self.memory = memory()
+        noted = syncnotes.load(one.folder)
+        self.before = noted.text() if noted else ""
+        self.notes = _notes_of(one, noted, self.memory)
+        self.terms = Terms(
+            pushes=one.pushes,
+            pulls=one.pulls,
+            prefer=one.prefer,
+            delete=one.delete,
+            level=self.notes.level,
+            envelope=one.envelope,
+            new_enveloped=self.notes.is_enveloped,
+        )
+        self.steps: list[Step] = []
+
+    def run(self) -> Report:
+        items = list(Looking(self.one, self.notes, self.memory.keys).items())
+        active = [item for item in items if item.is_active or self.one.envelope is not None]
+        self._ask(active)
+        revision = self._commit(active)
+        if self.one.dry_run:
+            return self.report
+        self.notes.epoch = self.memory.epoch
+        for item in items:
+            if item.note and item.seen:
+                self.notes.files[item.name] = item.note
+        mirrorfiles.clear_drafts(self.one.folder)
+        writing = Writing(self.one.folder, self.notes, self.report, self.one.progress, self.before)
+        writing.run(self.steps, revision, {item.name for item in items}, must=self.one.pulls)
+        return self.report
+
+    # What is to be done
+
+    def _plan(self, items: Sequence[Item]) -> list[Edit]:
+        self.steps = []
+        found = stored([item.key for item in items])
+        known = _known(items)
+        for number, item in enumerate(items, 1):
+            self.one.progress(f"comparing {number:,} of {len(items):,}")
+            was = found.get(item.key)
+            try:
+                self.steps.append(decide(item, was, self.terms, item.name in known))
+            except Unreadable as error:
+                self.steps.append(Step(item, was).say(Category.FAILED, Unit.FILES, str(error)))
+        return [step.edit for step in self.steps if step.edit and step.edit.forward]
+
+    def _ask(self, items: Sequence[Item]) -> None:
+        """Let a person say whether what is gone on one side goes on the other."""
+        if self.one.ask is None or self.terms.delete or self.one.dry_run:
+            return
+        self._plan(items)
+        keys, gone = (sum(step.asks is unit for step in self.steps) for unit in (Unit.KEYS, Unit.FILES))
+        if (keys or gone) and self.one.ask(keys, gone):
+            self.terms = replace(self.terms, delete=True)
+
+    def _commit(self, items: Sequence[Item]) -> int:
+        """Write to the memory, as one revision; which, or 0 for none."""
+        changed: dict[str, str] = {}
+
+        def plan() -> list[Edit]:
+            planned = self._plan(items)
+            names = {step.item.key: step.item.name for step in self.steps}
+            changed.clear()
+            changed.update({edit.key: names[edit.key] for edit in planned})
+            return planned
+
+        revision = 0
+        if self.one.dry_run or not self.one.pushes:
+            plan()
+        elif items:
+            info = {"folder": printable(self.one.folder.name), "files": changed}
+            written = store.commit(plan, Author(self.one.actor, Source.SYNC, info=info))
+            if written.changed:
+                self.report.revisions += 1
+                revision = written.revision
+        for step in self.steps:
+            for category, unit, text in step.says:
+                self.report.add(category, unit, step.item.name, text)
+        return revision
+
+
+def _notes_of(one: Run, noted: Notes | None, now: Memory) -> Notes:
+    """The notes to go on from. Raises OtherMemory."""
+    whole = one.everything or one.keys is None if one.pulls else None
+    where = printable(one.folder)
+    if noted is None:
+        return Notes(now.store, now.epoch, one.level, whole, bool(one.envelope))
+    if noted.store != now.store:
+        raise OtherMemory(
+            f"{where} is kept in step with another memory ({noted.store}; this one is {now.store}). Choose another"
+            f" folder. If it is to belong to this one from now on, remove {syncnotes.NAME} in it: then nothing is"
+            " overwritten, and each file that differs is a conflict for you to decide"
+        )
+    if one.pushes and noted.level is not None:
+        raise OtherMemory(
+            f"the files in {where} hold only level {noted.level} of each key; to push them would drop the rest for"
+            " everybody. Change the memory itself, or pull all of it into another folder and change it there"
+        )
+    if one.level not in (None, noted.level):
+        holds = f"level {noted.level}" if noted.level else "all"
+        raise OtherMemory(f"the files in {where} hold {holds} of each key; pull level {one.level} into another folder")
+    return replace(
+        noted,
+        files=dict(noted.files),
+        shown=dict(noted.shown),
+        is_whole=one.everything or (whole if noted.is_whole is None else noted.is_whole),
+        is_enveloped=noted.is_enveloped if one.envelope is None else one.envelope,
+    )
+
+
+def stored(keys: Sequence[str]) -> dict[str, Stored]:
+    """What is stored under those of the keys that are there."""
+    found: dict[str, Stored] = {}
+    for start in range(0, len(keys), AT_ONCE):
+        entries = StateEntry.objects.filter(pk__in=keys[start : start + AT_ONCE]).order_by()
+        rows = entries.values_list("key_name", Cast("value_json", TextField()), "revision")
+        found.update((key, Stored(text, revision)) for key, text, revision in rows)
+    return found
+
+
+def _known(items: Sequence[Item]) -> set[str]:
+    """The names of those files for which the history still has what they and their keys had in common."""
+    noted = [(item, item.note) for item in items if item.note]
+    found: set[str] = set()
+    for start in range(0, len(noted), AT_ONCE):
+        some = noted[start : start + AT_ONCE]
+        keys, revisions = {note.key for _, note in some}, {note.revision for _, note in some}
+        changes = Change.objects.filter(kind="state", key__in=keys, revision_id__in=revisions).order_by()
+        hashes = {(key, seq): kept for key, seq, kept in changes.values_list("key", "revision_id", "result_hash")}
+        for item, note in some:
+            kept = hashes.get((note.key, note.revision))
+            if kept and chain.same(kept, note.text):
+                found.add(item.name)
+    return found
+
+
+def by_folder(paths: Sequence[Path]) -> dict[Path, list[str] | None]:
+    """The folders of these files, with the names of the files; None for a folder that is named itself."""
+    found: dict[Path, list[str] | None] = {}
+    for path in paths:
+        path = path.expanduser().absolute()
+        if path.is_dir():
+            found[path] = None
+        elif (names := found.setdefault(path.parent, [])) is not None:
+            names.append(path.name)
+    return found

@@ -1,0 +1,106 @@
+"""The keys and files that a sync is about: each file that is there with its key, and what of either is missing."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from state import store
+from state.json_files import Unreadable
+from state.report import Category, Unit
+from state.sync import filenames
+from state.sync import folder as mirrorfiles
+from state.sync.filenames import BadName
+from state.sync.notes import Note, Notes
+from state.sync.step import Item
+
+if TYPE_CHECKING:
+    from state.sync.run import Run
+
+
+class Looking:
+    """One look at a folder. `keys` has the revision of each key of the memory. What cannot be read is reported."""
+
+    def __init__(self, one: "Run", notes: Notes, keys: Mapping[str, int]) -> None:
+        self.one, self.report, self.notes, self.keys = one, one.report, notes, keys
+        self.wanted = one.keys if one.keys is None else frozenset(one.keys)
+        self.listed = mirrorfiles.listed(one.folder)
+        # of the files, by key: a file that is noted comes before one that somebody has put beside it
+        self.names = {note.key: name for name, note in notes.files.items() if name in self.listed}
+
+    def items(self) -> Iterator[Item]:
+        """The keys and files that a run is about."""
+        for name in [name for name, note in self.notes.files.items() if not note.revision and name not in self.listed]:
+            del self.notes.files[name]  # a file that a sync was about to write when it was killed
+        for number, (name, (path, obstacle)) in enumerate(self.listed.items(), 1):
+            self.one.progress(f"reading {number:,} of {len(self.listed):,} files")
+            if item := self._file(name, path, obstacle):
+                yield item
+        for name, note in self.notes.files.items():
+            if name not in self.listed and note.key not in self.names:
+                self.names[note.key] = name
+                if self._is_wanted(name, note.key) and name not in self.one.spared:
+                    yield Item(note.key, name, self.one.folder / name, note, None, self.keys.get(note.key))
+        for name in self.one.names or []:
+            if name not in self.listed and name not in self.notes.files:
+                self._fail(name, "is not there, or does not end in .json")
+        yield from self._keys_without_file()
+
+    def _file(self, name: str, path: Path, obstacle: str) -> Item | None:
+        """A file that is there; None if it is not to be looked at, or cannot be."""
+        note = self.notes.files.get(name)
+        try:
+            key = self._key_of(name, note)
+            other = self.names.setdefault(key, name)
+            if not self._is_wanted(name, key) or name in self.one.spared:
+                return None
+            if other != name:
+                raise Unreadable(f"is a second file for the key {key}, beside {other}; remove one of them")
+            store.check_key(key)
+            if obstacle:
+                raise Unreadable(obstacle)
+            seen = mirrorfiles.read(path)
+        except FileNotFoundError:  # it went in this very moment; the next run sees more
+            return None
+        except (Unreadable, BadName, store.BadKey) as error:
+            self._fail(name, error)
+            return None
+        self.report.add(Category.READ, Unit.FILES, name)
+        if key in self.keys:
+            self.report.add(Category.READ, Unit.KEYS, name)
+        return Item(key, name, path, note.of(seen.hash) if note else None, seen, self.keys.get(key))
+
+    def _key_of(self, name: str, note: Note | None) -> str:
+        asked = self.one.links.get(name)
+        if note and asked not in (None, note.key):
+            raise BadName(f"is in step with the key {note.key} already, and not with {asked}")
+        if asked and self.names.get(asked, name) != name:
+            raise BadName(f"cannot be the file of {asked}: that is {self.names[asked]}")
+        key = asked or (note.key if note else filenames.key_of(name))
+        if key is None:
+            key = next((one for one in self.keys if filenames.is_cut(name, one)), None)
+        if key is None:
+            raise BadName("has a name that was cut, and no key in Nola goes with it; give it a name of its own")
+        return key
+
+    def _is_wanted(self, name: str, key: str) -> bool:
+        if self.one.names is not None and name not in self.one.names:
+            return False
+        return self.wanted is None or key in self.wanted
+
+    def _keys_without_file(self) -> Iterator[Item]:
+        for key in self.one.keys or []:
+            if key not in self.keys and key not in self.names:
+                self.report.add(Category.FAILED, Unit.KEYS, key, "there is no such key, and no file for it")
+        if not self.one.pulls:
+            return
+        taken = {filenames.folded(name) for name in (*self.listed, *self.notes.files)}
+        for key, revision in self.keys.items():
+            if key in self.names or not (self.notes.is_whole if self.wanted is None else key in self.wanted):
+                continue
+            name = filenames.name_of(key, taken.__contains__)
+            taken.add(filenames.folded(name))
+            self.report.add(Category.READ, Unit.KEYS, name)
+            yield Item(key, name, self.one.folder / name, None, None, revision)
+
+    def _fail(self, name: str, why: object) -> None:
+        self.report.add(Category.FAILED, Unit.FILES, name, str(why))

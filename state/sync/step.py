@@ -1,0 +1,136 @@
+"""The steps of a sync: a key with its file, what becomes of both, and what to say where they do not go together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from state.edits import Edit, Stored
+from state.jsondoc import pointer as paths
+from state.jsondoc import text as jsontext
+from state.jsondoc.patch import NOTHING, Nothing
+from state.jsondoc.text import JSONValue
+from state.registry import Met
+from state.report import Category, Unit
+from state.sync.folder import Seen
+from state.sync.notes import Note
+
+Side = Literal["file", "db"]
+MOST_PLACES = 5  # of a conflict that are listed
+MOST_SHOWN = 60  # characters of a value in a list
+
+
+class Common(Enum):
+    """What a file and its key have in common once a step is done."""
+
+    AS_BEFORE = "as before"
+    ALL = "all"  # the file has what is stored
+    STORED = "stored"  # the file has what is stored, and edits of its own
+    FILE = "file"  # the key has what is in the file, and edits of its own
+    NOTHING = "nothing"  # one of them is gone, or both
+
+
+class Target(Enum):
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How two sides are brought together, and in which direction."""
+
+    pushes: bool
+    pulls: bool
+    prefer: Side | None = None
+    delete: bool = False
+    level: int | None = None
+    envelope: bool | None = None  # None: as the file is, or as the folder's new files are
+    new_enveloped: bool = False
+
+
+@dataclass(slots=True)
+class Item:
+    """A key and its file, either of which may be missing. `last` is the revision of the key when it was looked at."""
+
+    key: str
+    name: str
+    path: Path
+    note: Note | None
+    seen: Seen | None
+    last: int | None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the file is as it was when both were last in step."""
+        return bool(self.note and self.seen and self.seen.hash == self.note.file)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anything is to be decided: not where both are as they were."""
+        return not (self.is_same and self.is_stored(self.last))
+
+    def is_stored(self, revision: int | None) -> bool:
+        """Whether the key is as it was then."""
+        return bool(self.note and isinstance(self.note.base, Nothing) and self.note.revision == revision)
+
+
+@dataclass(slots=True)
+class Step:
+    """What is to be done, and said, about one file and its key."""
+
+    item: Item
+    was: Stored | None = None
+    common: Common = Common.AS_BEFORE
+    edit: Edit | None = None
+    target: str | Target = Target.KEEP  # the text of the value that the file is to have
+    opened: str | None = None  # the text of the value that it has
+    is_enveloped: bool = False
+    says: list[tuple[Category, Unit, str]] = field(default_factory=list)
+    met: list[Met] = field(default_factory=list)
+    is_overruled: bool = False  # what the file has of its own is to be replaced
+    asks: Unit | None = None  # which of the two is still there, so that only a person can say whether it goes too
+
+    def say(self, category: Category, unit: Unit, text: str) -> "Step":
+        self.says.append((category, unit, text))
+        return self
+
+
+def conflict(step: Step, met: Sequence[Met], why: str) -> Step:
+    step = Step(step.item, step.was, is_enveloped=step.is_enveloped, met=[*met])
+    lines = [f"{why}; both stay as they are:", *(_place(one) for one in met[:MOST_PLACES])]
+    if len(met) > MOST_PLACES:
+        lines.append(f"and {len(met) - MOST_PLACES} more places")
+    return step.say(Category.CONFLICTING, Unit.KEYS, " ".join(lines))
+
+
+def _place(one: Met) -> str:
+    by = f" (revision {one.by})" if one.by else ""
+    return f"[{one.pointer or 'all of it'}: Nola has {_short(one.theirs)}{by}, the file {_short(one.yours)}]"
+
+
+def _short(value: JSONValue | Nothing) -> str:
+    if isinstance(value, Nothing):
+        return "nothing"
+    text = jsontext.dump(value)
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
+
+
+def apart(key: str, pointer: str, theirs: JSONValue, yours: JSONValue, by: int) -> list[Met]:
+    """The smallest members in which two values differ; arrays as a whole, and nothing for another order of members."""
+    if not isinstance(theirs, dict) or not isinstance(yours, dict):
+        differs = jsontext.dump(theirs) != jsontext.dump(yours)
+        return [Met("state", key, pointer, NOTHING, theirs, yours, by)] if differs else []
+    found: list[Met] = []
+    for name in dict.fromkeys([*theirs, *yours]):
+        at = f"{pointer}/{paths.escape(name)}"
+        if name in theirs and name in yours:
+            found += apart(key, at, theirs[name], yours[name], by)
+        else:
+            found.append(Met("state", key, at, NOTHING, theirs.get(name, NOTHING), yours.get(name, NOTHING), by))
+    return found
+
+
+def changes(edit: Edit) -> str:
+    count = len(edit.forward)
+    return f"{count} change{'s' if count != 1 else ''} brought into {edit.key}"

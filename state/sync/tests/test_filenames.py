@@ -1,0 +1,73 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state.sync import filenames
+from state.sync.filenames import folded, key_of, name_of
+
+keys = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("Identity", "Identity.json"),
+        ("my notes", "my notes.json"),
+        ("a/b", "a%2Fb.json"),
+        ("../x", "%2E.%2Fx.json"),
+        ("..", "%2E%2E.json"),
+        (".nola-sync", "%2Enola-sync.json"),
+        (" ", "%20.json"),
+        ("Úkoly", "Úkoly.json"),
+        ("😀", "%F0%9F%98%80.json"),
+        ("100%", "100%25.json"),
+        ("con", "%63on.json"),
+        ("NUL.txt", "%4EUL.txt.json"),
+        ("console", "console.json"),
+        ("a\\b:c*?", "a%5Cb%3Ac%2A%3F.json"),
+        ("e\u0301", "%65%CC%81.json"),
+        ("a\n", "a%0A.json"),
+    ],
+)
+def test_a_key_has_a_name_that_every_file_system_takes(key, name):
+    assert name_of(key) == name
+    assert key_of(name) == key
+
+
+@given(keys)
+def test_a_name_that_was_not_cut_tells_its_key(key):
+    name = name_of(key)
+
+    assert key_of(name) in (key, None)
+    assert "/" not in name and len(name.encode()) <= 125 and not name.startswith(".")
+
+
+@given(st.lists(keys | st.sampled_from(["Ab", "aB", "AB", "ab", "é", "É", "e\u0301", "ß", "SS"]), unique=True))
+def test_no_two_keys_have_names_that_differ_only_in_case(wanted):
+    taken = {}
+    for key in wanted:
+        name = name_of(key, taken.__contains__)
+        taken[folded(name)] = (key, name)
+
+    assert len(taken) == len(wanted)
+    assert all(key_of(name) == key or filenames.is_cut(name, key) for key, name in taken.values())
+
+
+def test_a_key_of_512_bytes_is_cut_and_recognized():
+    long, other = "😀" * 128, "😀" * 127 + "abcd"
+
+    name = name_of(long)
+
+    assert len(name.encode()) <= 125
+    assert key_of(name) is None
+    assert filenames.is_cut(name, long) and not filenames.is_cut(name, other)
+
+
+def test_names_that_a_person_gave_stand_for_keys_too():
+    assert key_of("my file (1).json") == "my file (1)"
+    assert key_of("100%.json") == "100%"
+
+
+def test_bytes_that_are_no_text_stand_for_no_key():
+    with pytest.raises(filenames.BadName, match="not UTF-8"):
+        key_of("%FF.json")

@@ -1,0 +1,13 @@
+"""A tenth of what `make soak` does to the memory: sudden deaths, and damaged bytes."""
+
+import random
+
+from tests.soak import safety as soak_safety
+
+
+def test_sudden_deaths_lose_nothing_that_was_acknowledged(tmp_path):
+    soak_safety.sudden_deaths(tmp_path, soak_safety.KILLS // 10, random.Random(1), str)
+
+
+def test_damaged_files_are_noticed_or_hold_the_same_memory(tmp_path):
+    soak_safety.damaged_bytes(tmp_path, soak_safety.FLIPS // 10, random.Random(2), str)
