@@ -26,11 +26,10 @@ from conversations.models import Conversation, Message
 from conversations.search import messages as search
 from conversations.search import state_leaves as leaves
 from conversations.search import tokenize as words
-from state import registry as kinds
-from state import store, undo
+from state import registry, store, undo
 from state.admin import ReadOnlyAdmin, author_of
 from state.api.addresses import UnknownParameter
-from state.jsondoc import pointer as paths
+from state.jsondoc.pointer import escape_token
 from state.revisions import Author, Source
 
 FIRST = 100  # messages that come with the page
@@ -130,9 +129,9 @@ class ConversationAdmin(ReadOnlyAdmin):
         if request.method != "POST" or not self.has_remove_permission(request):
             raise PermissionDenied
         try:
-            store.commit(undo.plan(undo.of_revision(revision)), _undoing(request, revision))
+            store.commit(undo.plan(undo.find_revision(revision)), _undoing(request, revision))
             messages.success(request, "It is back.")
-        except (undo.CannotUndo, kinds.Conflicts) as error:
+        except (undo.CannotUndo, registry.ConflictError) as error:
             messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:conversations_conversation_changelist"))
 
@@ -164,7 +163,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             return super().change_view(request, object_id, form_url, extra_context)
         wanted = request.GET.get("message", "")
         page = _page(row, int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None)
-        session = quote(paths.escape(row.session_id), safe="~")
+        session = quote(escape_token(row.session_id), safe="~")
         data = {
             "conversation": shapes.of_conversation(row, reading.numbers([row])[row.pk]),
             "page": api.of_page(row, page, branch=True),

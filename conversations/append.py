@@ -9,10 +9,10 @@ from conversations import log
 from conversations.drafts import NewConversation, NewMessage, Part, Writing
 from conversations.models import Conversation, Message
 from state import store
-from state import write_lock as turns
 from state.models import Change
 from state.revisions import Author
 from state.store import Written
+from state.write_lock import write_transaction
 
 MOST = 1000  # messages at once
 
@@ -36,7 +36,7 @@ class Appended:
 
 def create(new: NewConversation, sent: Sequence[NewMessage], author: Author) -> Conversation:
     """A new conversation with its first messages, as one revision. Raises log.AlreadyThere, and what `append` does."""
-    with turns.writing():
+    with write_transaction():
         log.check_new(new.session_id)
         append(new.session_id, sent, author, fields=new)
         return Conversation.objects.get(session_id=new.session_id)
@@ -56,7 +56,7 @@ def append(session_id: str, sent: Sequence[NewMessage], author: Author, *, field
     A message whose client id is there already is left as it is. `parent` of a message is a ref: the client id of
     another one, or `#` and an id. Raises log.Deleted, OtherMessage and NoParent; then nothing was added.
     """
-    with turns.writing():
+    with write_transaction():
         writing = _writing(session_id, sent, fields)
         changes: list[Change] = []
         if not writing.is_idle:

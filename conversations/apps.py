@@ -15,5 +15,5 @@ class ConversationsConfig(AppConfig):
 
         undoing.register()
         keeping.register()
-        audit.ADDED.append(conversations_audit.flaws)
+        audit.MORE_CHECKS.append(conversations_audit.flaws)
         post_migrate.connect(index.ensure, sender=self)

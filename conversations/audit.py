@@ -9,10 +9,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from conversations import log
-from state.checkpoints.rows import fetched
-from state.clock import iso
-from state.history.audit import same
-from state.jsondoc import text as jsontext
+from state.checkpoints.rows import fetch_rows
+from state.clock import format_time
+from state.history.audit import is_same_hash
+from state.jsondoc.text import dump_json
 
 FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
 CHANGES = (
@@ -32,15 +32,19 @@ def message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], Non
     """The first portion of messages whose text, speaker or time has not the hash that was written with it."""
     known: set[int] = set()
     retimed = _retimed(connection)
-    for revision, session, forward, result in fetched(connection, CHANGES.format(kind="message")):
+    for revision, session, forward, result in fetch_rows(connection, CHANGES.format(kind="message")):
         change = json.loads(forward)
         ids = [] if "set" in change else change.get("add", [])
         known.update(ids)
         progress(f"checking {len(known):,} messages")
-        if ids and not retimed.intersection(ids) and not any(same(result, one) for one in _hashes(connection, ids)):
+        if (
+            ids
+            and not retimed.intersection(ids)
+            and not any(is_same_hash(result, one) for one in _hashes(connection, ids))
+        ):
             yield f"messages that revision {revision} added to {session!r} are not as they were written"
             return
-    for (number,) in fetched(connection, "SELECT id FROM conversation_history"):
+    for (number,) in fetch_rows(connection, "SELECT id FROM conversation_history"):
         if number not in known:
             yield f"message {number} is stored, and the history knows nothing of it"
             return
@@ -49,7 +53,7 @@ def message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], Non
 def _retimed(connection: BaseDatabaseWrapper) -> set[int]:
     """Messages whose time was set later, so that the hash they were added with does not tell of it any more."""
     found: set[int] = set()
-    for _, _, forward, _ in fetched(connection, CHANGES.format(kind="message")):
+    for _, _, forward, _ in fetch_rows(connection, CHANGES.format(kind="message")):
         if '"timestamp":' in forward:
             found.update(int(pk) for pk, fields in json.loads(forward).get("set", {}).items() if "timestamp" in fields)
     return found
@@ -74,18 +78,18 @@ def _zones() -> list[tzinfo]:
 
 
 def _spelt(time: Any, zone: tzinfo) -> str:
-    return datetime.fromisoformat(iso(time)).astimezone(zone).isoformat()
+    return datetime.fromisoformat(format_time(time)).astimezone(zone).isoformat()
 
 
 def conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
     """The conversations, ten at most, whose fields are not those that their changes set."""
     columns = ", ".join(FIELDS)
     made: dict[str, dict[str, Any]] = {}
-    for _, session, forward, _ in fetched(connection, CHANGES.format(kind="conversation")):
+    for _, session, forward, _ in fetch_rows(connection, CHANGES.format(kind="conversation")):
         change = json.loads(forward)
         made.setdefault(session, {}).update(change.get("add") or change.get("set") or {})
     found = 0
-    for session, *values in fetched(connection, f"SELECT session_id, {columns} FROM conversation"):
+    for session, *values in fetch_rows(connection, f"SELECT session_id, {columns} FROM conversation"):
         now = dict(zip(FIELDS, values, strict=True))
         wrong = [name for name in FIELDS if name in made.get(session, {}) and not _same(now[name], made[session][name])]
         if session not in made:
@@ -99,7 +103,7 @@ def conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
 
 def _same(stored: Any, written: Any) -> bool:
     if isinstance(written, str) and not isinstance(stored, str):
-        return stored is not None and datetime.fromisoformat(iso(stored)) == datetime.fromisoformat(written)
+        return stored is not None and datetime.fromisoformat(format_time(stored)) == datetime.fromisoformat(written)
     if isinstance(written, dict | list):
-        return jsontext.dump(written) == stored
+        return dump_json(written) == stored
     return bool(stored == written)

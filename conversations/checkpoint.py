@@ -10,11 +10,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from conversations import log
 from conversations.drafts import STORED, NewConversation, NewMessage, Writing
 from conversations.models import Conversation, Message
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import rows as dumps
-from state.checkpoints.rows import Part, fetched
-from state.clock import iso
-from state.jsondoc import text as jsontext
+from state.checkpoints.files import forget_rows
+from state.checkpoints.rows import PARTS, CheckpointPart, fetch_rows
+from state.clock import format_time
+from state.jsondoc.text import dump_json, parse_json
 from state.revisions import Author
 
 CONVERSATION, MESSAGE = "conversations.conversation", "conversations.message"
@@ -36,7 +35,7 @@ Row = Mapping[str, Any]
 def register() -> None:
     """Let checkpoints have conversations."""
     models = frozenset({CONVERSATION, MESSAGE})
-    dumps.PARTS["conversations"] = Part(models, rows, check, restore, view=VIEW, change=CHANGE)
+    PARTS["conversations"] = CheckpointPart(models, rows, check, restore, view=VIEW, change=CHANGE)
 
 
 # Out
@@ -78,16 +77,16 @@ def _wanted(names: Sequence[str]) -> str:
 def _rows(
     connection: BaseDatabaseWrapper, model: str, columns: Sequence[str], rest: str, names: Sequence[str]
 ) -> Iterator[str]:
-    for number, *values in fetched(connection, f"SELECT id, {', '.join(columns)} {rest}", names):
+    for number, *values in fetch_rows(connection, f"SELECT id, {', '.join(columns)} {rest}", names):
         fields = {LINKS.get(name, name): _plain(name, value) for name, value in zip(columns, values, strict=True)}
-        yield jsontext.dump({"model": model, "pk": number, "fields": fields})
+        yield dump_json({"model": model, "pk": number, "fields": fields})
 
 
 def _plain(name: str, value: Any) -> Any:
     if name in DOCUMENTS:
-        return jsontext.load(value).value
+        return parse_json(value).value
     if name in TIMES and value is not None:
-        return iso(value)
+        return format_time(value)
     return bool(value) if name == "archived" else value
 
 
@@ -100,7 +99,7 @@ def forget(session_id: str) -> None:
             gone.add(row["pk"])
         return row["pk"] in gone if row["model"].lower() == CONVERSATION else row["fields"]["conversation"] in gone
 
-    checkpoint_files.forget("conversations", is_gone)
+    forget_rows("conversations", is_gone)
 
 
 # In

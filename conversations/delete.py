@@ -10,12 +10,13 @@ from conversations import log
 from conversations import read as reading
 from conversations.models import Conversation, Message
 from conversations.search import index
-from state import receipts, revisions
-from state import write_lock as turns
-from state.checkpoints import files as checkpoint_files
+from state import revisions
+from state.checkpoints.files import create_before_deletion
+from state.context import receipts
 from state.models import Change
 from state.revisions import Author, Recorder
 from state.store import Written
+from state.write_lock import write_transaction
 
 AT_ONCE = 500
 FEW = 10  # messages; before more go, a checkpoint of their conversations is taken
@@ -37,14 +38,14 @@ class Purged(NamedTuple):
 def remove(session_ids: Sequence[str], author: Author) -> Written:
     """Delete conversations with their messages in one revision, all or none. Undo brings them back.
 
-    Raises log.NotFound, log.Deleted, files.NoRoom and files.CannotWrite.
+    Raises log.NotFound, log.Deleted, NoRoom and CannotWrite.
     """
     rows = Conversation.objects.filter(session_id__in=session_ids, deleted_revision=None)
     if rows.count() == len(session_ids):
         messages = Message.objects.filter(conversation__in=rows, deleted_revision=None)
         if messages.order_by()[: FEW + 1].count() > FEW:
             _keep(session_ids)
-    with revisions.revision(author) as recorder:
+    with revisions.open_revision(author) as recorder:
         going = [log.locked(session_id) for session_id in session_ids]
         for row in going:
             fields = log.stored_fields(row, log.FIELDS)
@@ -57,12 +58,12 @@ def remove(session_ids: Sequence[str], author: Author) -> Written:
 def remove_messages(session_id: str, ids: Sequence[int], author: Author) -> Written:
     """Delete messages of a conversation in one revision, all or none. Undo brings them back.
 
-    Raises log.NotFound, log.Deleted, files.NoRoom and files.CannotWrite.
+    Raises log.NotFound, log.Deleted, NoRoom and CannotWrite.
     """
     if len(ids) > FEW:
         log.messages_of(reading.find(session_id), ids)
         _keep([session_id])
-    with revisions.revision(author) as recorder:
+    with revisions.open_revision(author) as recorder:
         row = log.locked(session_id)
         log.messages_of(row, ids)
         seq = recorder.seq
@@ -75,7 +76,7 @@ def remove_messages(session_id: str, ids: Sequence[int], author: Author) -> Writ
 
 def _keep(session_ids: Sequence[str]) -> None:
     """A checkpoint of the conversations from which more than a few messages are about to go."""
-    checkpoint_files.before_deletion("conversations", session_ids)
+    create_before_deletion("conversations", session_ids)
 
 
 def _written(recorder: Recorder, author: Author) -> Written:
@@ -94,7 +95,7 @@ def purge(session_id: str, confirm: str, author: Author) -> Purged:
     if confirm != session_id:
         raise Unconfirmed(f'a purge is final; say so with {{"confirm": "{session_id}"}}')
     _overwrite_freed_pages()
-    with revisions.revision(author) as recorder:
+    with revisions.open_revision(author) as recorder:
         row = Conversation.objects.select_for_update().filter(session_id=session_id).first()
         if row is None:
             raise log.NotFound(f"there is no conversation {session_id!r}")
@@ -105,7 +106,7 @@ def purge(session_id: str, confirm: str, author: Author) -> Purged:
         seq = _written(recorder, author).revision
     keeping.forget(session_id)
     if connection.vendor == "sqlite" and Message.objects.order_by().values("pk")[:SQUEEZED].count() < SQUEEZED:
-        with turns.writing():
+        with write_transaction():
             index.squeeze()
     return Purged(count, seq)
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from conversations.api import schemas as shapes
 from conversations.models import Conversation, Message
 from conversations.read import TAGS
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import dump_json
 
 AT_ONCE = 500  # rows read in one go
 MOST_MESSAGES, MOST_CHARACTERS = 2000, 8_000_000  # in one piece of a long conversation
@@ -81,7 +81,7 @@ def as_json(rows: QuerySet[Conversation]) -> Iterator[str]:
     between = "\n"
     for row in conversations(rows):
         for piece in pieces(row):
-            yield between + jsontext.dump(piece)
+            yield between + dump_json(piece)
             between = ",\n"
     yield "\n]}\n"
 
@@ -90,7 +90,7 @@ def as_lines(rows: QuerySet[Conversation]) -> Iterator[str]:
     """A line for each conversation, or piece of a long one."""
     for row in conversations(rows):
         for piece in pieces(row):
-            yield jsontext.dump(piece) + "\n"
+            yield dump_json(piece) + "\n"
 
 
 def as_markdown(rows: QuerySet[Conversation]) -> Iterator[str]:

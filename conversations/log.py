@@ -13,12 +13,11 @@ from conversations.drafts import STORED, NewConversation, NewMessage, Part, Writ
 from conversations.models import Conversation, Message
 from conversations.search import index
 from state import chain, revisions, store
-from state import write_lock as turns
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.jsondoc.text import JSONValue, dump_json
 from state.models import Change, StoreMeta
 from state.revisions import Author, Recorder
 from state.store import Written
+from state.write_lock import write_transaction
 
 FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
 MESSAGE_FIELDS = ("context_level", "stimuli_type", "status", "metadata", "timestamp")  # that can be set later
@@ -38,7 +37,7 @@ class Deleted(NotFound):
 
 def create(new: NewConversation, author: Author, messages: Sequence[NewMessage] = ()) -> Conversation:
     """A new conversation, with its first messages. Raises AlreadyThere."""
-    with turns.writing():
+    with write_transaction():
         check_new(new.session_id)
         writing = Writing(new, messages=messages)
         write([writing], author)
@@ -55,7 +54,7 @@ def check_new(session_id: str) -> None:
 
 def append(session_id: str, messages: Sequence[NewMessage], author: Author) -> None:
     """Add messages to a conversation. Raises NotFound."""
-    with turns.writing():
+    with write_transaction():
         write([Writing(locked(session_id), messages=messages)], author)
 
 
@@ -66,13 +65,13 @@ def change(session_id: str, fields: Mapping[str, Any], author: Author) -> Writte
 
 def change_all(session_ids: Sequence[str], fields: Mapping[str, Any], author: Author) -> Written:
     """The same fields of several conversations, all or none. Raises NotFound."""
-    with turns.writing():
+    with write_transaction():
         return write([Writing(row, fields=_new(row, fields)) for row in map(locked, session_ids)], author)
 
 
 def change_message(session_id: str, pk: int, fields: Mapping[str, Any], author: Author) -> Written:
     """Set fields of a message, as MESSAGE_FIELDS has them; its text and author stay. Raises NotFound."""
-    with turns.writing():
+    with write_transaction():
         row = locked(session_id)
         [message] = messages_of(row, [pk])
         new = _new(message, fields)
@@ -95,7 +94,7 @@ def write(writings: Iterable[Writing], author: Author) -> Written:
 
     A claim to do it once is kept in the same transaction.
     """
-    with turns.writing():
+    with write_transaction():
         changes = [change for batch in portions(writings) for change in write_portion(batch, author)]
         written = Written(changes[-1].revision_id if changes else store.head(), changes)
         if author.claim:
@@ -105,7 +104,7 @@ def write(writings: Iterable[Writing], author: Author) -> Written:
 
 def write_portion(parts: Sequence[Part], author: Author) -> list[Change]:
     """Write one portion as one revision; the changes it made, none if there was nothing to do."""
-    with revisions.revision(author) as recorder:
+    with revisions.open_revision(author) as recorder:
         _create(parts, recorder)
         _revive(parts, recorder)
         _set(parts, recorder)
@@ -123,7 +122,7 @@ def _new(row: Conversation | Message, fields: Mapping[str, Any]) -> dict[str, An
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values of a field are equal as stored: 1 is not true, and the order of members counts."""
-    return jsontext.dump(_stored(one)) == jsontext.dump(_stored(other))
+    return dump_json(_stored(one)) == dump_json(_stored(other))
 
 
 def _create(parts: Sequence[Part], recorder: Recorder) -> None:
@@ -285,4 +284,4 @@ def _stored(value: Any) -> Any:
 
 def digest(value: Any) -> str:
     """The SHA-256 of a value's JSON text, as the result hash of a change has it."""
-    return chain.hash_of(jsontext.dump(value))
+    return chain.hash_text(dump_json(value))

@@ -10,11 +10,10 @@ from typing import Any
 
 from conversations import log
 from conversations.models import Conversation, Message
-from state import registry as kinds
-from state import store
+from state import registry, store
 from state.jsondoc.patch import NOTHING
 from state.models import Change
-from state.registry import Met, Undoing
+from state.registry import Conflict, UndoRequest
 from state.revisions import Recorder
 from state.undo import CannotUndo
 
@@ -46,7 +45,7 @@ class Planned:
 def register() -> None:
     """Make the kinds of this app known to the history."""
     for kind in ("conversation", "message"):
-        kinds.register(kind, kinds.Kind(_is_current, _write, _undo))
+        registry.register(kind, registry.Kind(_is_current, _write, _undo))
 
 
 def _is_current(planned: Sequence[Planned]) -> bool:
@@ -56,7 +55,7 @@ def _is_current(planned: Sequence[Planned]) -> bool:
 # Planning
 
 
-def _undo(undoing: Undoing) -> tuple[Planned, list[Met]]:
+def _undo(undoing: UndoRequest) -> tuple[Planned, list[Conflict]]:
     """What takes the changes of one conversation, or of its messages, back, or where it cannot. Raises CannotUndo."""
     seen, kind = store.head(), undoing.changes[0].kind
     for change in undoing.changes:
@@ -65,7 +64,7 @@ def _undo(undoing: Undoing) -> tuple[Planned, list[Met]]:
     rows = _rows(kind, undoing)
     later = _set_later(kind, undoing)
     new: dict[int, Traits] = {}
-    met: list[Met] = []
+    met: list[Conflict] = []
     for change in undoing.changes:
         for pk, trait, after, before in _steps(change, rows):
             row = rows[pk]
@@ -74,7 +73,7 @@ def _undo(undoing: Undoing) -> tuple[Planned, list[Met]]:
             if by is not None and undoing.prefer is None:
                 there = NOTHING if trait == THERE and not now else now
                 pointer = f"/{trait}" if kind == "conversation" else f"/{pk}/{trait}"
-                met.append(Met(kind, undoing.key, pointer, after, there, before, by, change.revision_id))
+                met.append(Conflict(kind, undoing.key, pointer, after, there, before, by, change.revision_id))
             elif by is None or undoing.prefer == "mine":
                 new.setdefault(pk, {})[trait] = before
     if kind == "conversation":
@@ -83,7 +82,7 @@ def _undo(undoing: Undoing) -> tuple[Planned, list[Met]]:
     return Planned(kind, undoing.key, seen, rows, {pk: traits for pk, traits in changed.items() if traits}), met
 
 
-def _rows(kind: str, undoing: Undoing) -> dict[int, Row]:
+def _rows(kind: str, undoing: UndoRequest) -> dict[int, Row]:
     if kind == "conversation":
         return {row.pk: row for row in Conversation.objects.filter(session_id=undoing.key)}
     ids = {int(pk) for change in undoing.changes for pk in _touched(change)}
@@ -114,7 +113,7 @@ def _steps(change: Change, rows: Mapping[int, Row]) -> Iterator[tuple[int, str, 
     yield from ((pk, THERE, False, True) for pk in removed)
 
 
-def _set_later(kind: str, undoing: Undoing) -> dict[int | str, int]:
+def _set_later(kind: str, undoing: UndoRequest) -> dict[int | str, int]:
     """The last revision that set fields of each message, or of the conversation under its key, and is not undone."""
     first = undoing.changes[-1].revision_id
     changes = Change.objects.filter(kind=kind, key=undoing.key, revision__gt=first).exclude(
@@ -135,7 +134,7 @@ def _in_the_way(row: Row, trait: str, now: Any, after: Any, before: Any, later: 
     return None if log.same(now, after) or log.same(now, before) else by or row.revision
 
 
-def _still_used(rows: Mapping[int, Row], new: Mapping[int, Traits], undoing: Undoing) -> list[Met]:
+def _still_used(rows: Mapping[int, Row], new: Mapping[int, Traits], undoing: UndoRequest) -> list[Conflict]:
     """A conversation that is to go must not take messages with it that somebody else has added since it was there.
 
     Messages that are older lay in it while it was deleted, and do so again.
@@ -152,7 +151,7 @@ def _still_used(rows: Mapping[int, Row], new: Mapping[int, Traits], undoing: Und
     if others and undoing.prefer == "theirs":
         new[going[0]].pop(THERE)
         return []
-    return [Met("conversation", undoing.key, f"/{THERE}", True, True, NOTHING, max(others), seq)] if others else []
+    return [Conflict("conversation", undoing.key, f"/{THERE}", True, True, NOTHING, max(others), seq)] if others else []
 
 
 def _traits(row: Row, names: Mapping[str, Any] | Sequence[str]) -> Traits:

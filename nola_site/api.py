@@ -23,50 +23,40 @@ from conversations.api.search import router as search_router
 from conversations.imports import legacy_chats as importing
 from conversations.search import tokenize as words
 from nola_site.serving.problems import problem, unwritable
-from state import atomic_files as files
-from state import conditions, edits, receipts, store, transactions, undo
-from state import registry as kinds
-from state.api import addresses, idempotency
+from state import conditions, edits, registry, store, transactions, undo
+from state.api.addresses import BadAddress, EmptySegment, UnknownParameter, WholeState
 from state.api.changes import NoStreams
 from state.api.changes import router as changes_router
 from state.api.checkpoints import router as checkpoints_router
 from state.api.deleted import router as deleted_router
 from state.api.history import router as history_router
+from state.api.idempotency import BadIdempotencyKey, OtherRequest
 from state.api.query import router as query_router
 from state.api.transactions import router as transactions_router
 from state.api.undo import router as undo_router
 from state.api.values import JSON_PATCH, MERGE_PATCH, UnknownPatch
 from state.api.values import router as state_router
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import header, serializers
-from state.checkpoints import restore as checkpoints
-from state.history import events, feed, journal
-from state.history import replay as history
-from state.jsondoc import (
-    jsonpath as queries,
-)
-from state.jsondoc import (
-    levels,
-)
-from state.jsondoc import (
-    pages as trees,
-)
-from state.jsondoc import (
-    patch as patches,
-)
-from state.jsondoc import (
-    pointer as paths,
-)
-from state.jsondoc import (
-    text as jsontext,
-)
+from state.checkpoints.files import BadCheckpointName, UnknownCheckpoint
+from state.checkpoints.header import EditedHeader
+from state.checkpoints.restore import BadCheckpoint
+from state.checkpoints.serializers import ENVELOPE
+from state.checkpoints.verify import DamagedCheckpoint, EditedCheckpoint
+from state.context import receipts
+from state.files.atomic import CannotWrite, NoRoom
+from state.history import events, feed, journal, replay
+from state.jsondoc.jsonpath import BadQuery
+from state.jsondoc.levels import BadLevel
+from state.jsondoc.pages import BadPage
+from state.jsondoc.patch import BadPatch, Nothing, PatchFailed, UnknownOp
+from state.jsondoc.pointer import BadPointer, Blocked, Missing
+from state.jsondoc.text import MAX_DEPTH, NotAcceptable, parse_json
 
 
 class StrictParser(Parser):
     """Bodies that ninja parses for us go through the same strict codec as all others."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return jsontext.load(request.body, serializers.ENVELOPE + jsontext.MAX_DEPTH).value
+        return parse_json(request.body, ENVELOPE + MAX_DEPTH).value
 
 
 api = NinjaAPI(
@@ -92,45 +82,45 @@ api.add_router("", query_router)
 api.add_router("", changes_router)
 
 STATUS: dict[type[Exception], int] = {
-    addresses.BadAddress: 400,
-    paths.BadPointer: 400,
-    queries.BadQuery: 400,
-    idempotency.BadIdempotencyKey: 400,
-    idempotency.OtherRequest: 422,
-    paths.Missing: 404,
+    BadAddress: 400,
+    BadPointer: 400,
+    BadQuery: 400,
+    BadIdempotencyKey: 400,
+    OtherRequest: 422,
+    Missing: 404,
     transactions.BadTransaction: 400,
-    addresses.EmptySegment: 404,
+    EmptySegment: 404,
     conditions.BadCondition: 400,
-    patches.BadPatch: 400,
+    BadPatch: 400,
     NoStreams: 406,
     edits.NotFound: 404,
-    paths.Blocked: 409,
+    Blocked: 409,
     store.Stale: 409,
     edits.TooLarge: 413,
-    addresses.UnknownParameter: 422,
-    history.UnknownMoment: 422,
-    history.Gone: 410,
+    UnknownParameter: 422,
+    replay.UnknownMoment: 422,
+    replay.GoneRevision: 410,
     undo.CannotUndo: 422,
-    levels.BadLevel: 422,
-    feed.BadCursor: 422,
+    BadLevel: 422,
+    feed.BadFeedCursor: 422,
     journal.UnknownName: 422,
     journal.TooManyValues: 422,
     events.TooManyAddresses: 422,
-    trees.BadPage: 422,
-    patches.UnknownOp: 422,
+    BadPage: 422,
+    UnknownOp: 422,
     store.BadKey: 422,
     edits.TooDeep: 422,
-    checkpoint_files.UnknownCheckpoint: 422,
-    checkpoint_files.BadName: 422,
-    checkpoint_files.Damaged: 422,
-    checkpoint_files.Edited: 422,
-    header.Edited: 422,
-    files.NoRoom: 507,
-    files.CannotWrite: 503,
-    checkpoints.BadCheckpoint: 422,
+    UnknownCheckpoint: 422,
+    BadCheckpointName: 422,
+    DamagedCheckpoint: 422,
+    EditedCheckpoint: 422,
+    EditedHeader: 422,
+    NoRoom: 507,
+    CannotWrite: 503,
+    BadCheckpoint: 422,
     DeserializationError: 422,
-    receipts.NotKept: 404,
-    receipts.Erased: 410,
+    receipts.UnknownReceipt: 404,
+    receipts.ErasedReceipt: 410,
     reading.BadCursor: 400,
     log.NotFound: 404,
     log.AlreadyThere: 409,
@@ -151,13 +141,13 @@ for kind in STATUS:
     api.exception_handler(kind)(domain_error)
 
 
-@api.exception_handler(jsontext.NotAcceptable)
-def not_acceptable(request: HttpRequest, error: jsontext.NotAcceptable) -> HttpResponse:
+@api.exception_handler(NotAcceptable)
+def not_acceptable(request: HttpRequest, error: NotAcceptable) -> HttpResponse:
     return problem(400, str(error), line=error.line, column=error.column, pointer=error.pointer)
 
 
-@api.exception_handler(addresses.WholeState)
-def whole_state(request: HttpRequest, error: addresses.WholeState) -> HttpResponse:
+@api.exception_handler(WholeState)
+def whole_state(request: HttpRequest, error: WholeState) -> HttpResponse:
     return problem(405, str(error), {"Allow": "GET, HEAD"})
 
 
@@ -168,7 +158,7 @@ def unknown_patch(request: HttpRequest, error: UnknownPatch) -> HttpResponse:
 
 @api.exception_handler(transactions.OperationFailed)
 def operation_failed(request: HttpRequest, error: transactions.OperationFailed) -> HttpResponse:
-    status = {patches.Failed: 409, conditions.PreconditionFailed: 412, **STATUS}[type(error.cause)]
+    status = {PatchFailed: 409, conditions.PreconditionFailed: 412, **STATUS}[type(error.cause)]
     members = {name: getattr(error.cause, name, None) for name in ("pointer", "etag", "revision")}
     return problem(status, str(error), op_index=error.index, **members)
 
@@ -179,26 +169,26 @@ def too_many_writes(request: HttpRequest, error: TooManyWrites | receipts.TooMan
     return problem(429, str(error), {"Retry-After": str(error.seconds)})
 
 
-@api.exception_handler(feed.Lost)
-def lost_cursor(request: HttpRequest, error: feed.Lost) -> HttpResponse:
+@api.exception_handler(feed.LostCursor)
+def lost_cursor(request: HttpRequest, error: feed.LostCursor) -> HttpResponse:
     """The reader starts over: reads what it needs, and goes on from the cursor given here."""
     return problem(410, f"{error}. Read the state anew and go on from {error.head}", cursor=str(error.head))
 
 
-@api.exception_handler(kinds.Conflicts)
-def conflicts(request: HttpRequest, error: kinds.Conflicts) -> HttpResponse:
+@api.exception_handler(registry.ConflictError)
+def conflicts(request: HttpRequest, error: registry.ConflictError) -> HttpResponse:
     return problem(409, str(error), conflicts=[described(one) for one in error.met[:100]])
 
 
-def described(one: kinds.Met) -> dict[str, Any]:
+def described(one: registry.Conflict) -> dict[str, Any]:
     """A conflict as the API shows it; what is not there is left out."""
-    absent = [name for name, value in one._asdict().items() if isinstance(value, patches.Nothing)]
+    absent = [name for name, value in one._asdict().items() if isinstance(value, Nothing)]
     absent += [name for name in ("by", "undoing") if getattr(one, name) is None]
     return {name: value for name, value in one._asdict().items() if name not in absent}
 
 
-@api.exception_handler(patches.Failed)
-def patch_failed(request: HttpRequest, error: patches.Failed) -> HttpResponse:
+@api.exception_handler(PatchFailed)
+def patch_failed(request: HttpRequest, error: PatchFailed) -> HttpResponse:
     return problem(409, str(error), op_index=error.index, pointer=error.pointer)
 
 
@@ -229,7 +219,7 @@ def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpRes
 
 @api.exception_handler(HttpError)
 def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    if isinstance(error.__cause__, jsontext.NotAcceptable):  # ninja wraps what the parser raises
+    if isinstance(error.__cause__, NotAcceptable):  # ninja wraps what the parser raises
         return not_acceptable(request, error.__cause__)
     return problem(error.status_code, str(error))
 

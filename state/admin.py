@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from state import store
 from state.edits import Address
 from state.forms import StateForm
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import JSONValue, format_json, json_type
 from state.models import Change, Revision, StateEntry
 from state.revisions import Author, Source
 
@@ -86,7 +86,7 @@ class StateAdmin(ModelAdmin):
 
     @admin.display(description="Kind")
     def kind(self, entry: Any) -> str:
-        return jsontext.kind(entry.first)
+        return json_type(entry.first)
 
     @admin.display(description="Size", ordering="bytes")
     def size(self, entry: Any) -> str:
@@ -152,8 +152,8 @@ class RevisionAdmin(ReadOnlyAdmin):
         )
 
 
-def shown(patch: jsontext.JSONValue) -> str:
-    text = jsontext.pretty(patch)
+def shown(patch: JSONValue) -> str:
+    text = format_json(patch)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}\n… {len(text) - MAX_SHOWN:,} more characters"
 
 

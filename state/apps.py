@@ -7,9 +7,8 @@ class StateConfig(AppConfig):
     verbose_name = "Memory"
 
     def ready(self) -> None:
-        from state import registry as kinds
-        from state import store, undo
+        from state import registry, store, undo
         from state.guards import ensure_guards
 
-        kinds.register("state", kinds.Kind(store.are_current, store.write, undo.of_key))
+        registry.register("state", registry.Kind(store.are_current, store.write_edits, undo.undo_key))
         post_migrate.connect(ensure_guards, sender=self)

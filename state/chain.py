@@ -10,17 +10,16 @@ import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.jsondoc.text import JSONValue, dump_json
 from state.models import Revision
 
 
-def digest(salt: str, kind: str, key: str, forward: str, inverse: str, result_hash: str) -> str:
+def digest_change(salt: str, kind: str, key: str, forward: str, inverse: str, result_hash: str) -> str:
     """The digest of a change, its patches as stored text, as history keeps it."""
     return _hash([salt, kind, key, forward, inverse, result_hash])
 
 
-def link(previous: str, revision: Revision, digests: Sequence[str]) -> str:
+def link_revision(previous: str, revision: Revision, digests: Sequence[str]) -> str:
     """The chain value of a revision, from the one before it ("" before the first)."""
     at = revision.at.isoformat(timespec="microseconds")
     row: list[JSONValue] = [
@@ -29,20 +28,20 @@ def link(previous: str, revision: Revision, digests: Sequence[str]) -> str:
         revision.actor,
         revision.source,
         revision.reason,
-        jsontext.dump(revision.info),
+        dump_json(revision.info),
     ]
     return _hash([previous, row, list(digests)])
 
 
-def hash_of(text: str) -> str:
+def hash_text(text: str) -> str:
     """The SHA-256 of a text, as history keeps it."""
     return urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
 
 
-def same(kept: str, computed: str) -> bool:
+def is_same(kept: str, computed: str) -> bool:
     """Whether a hash of the history, old or new, is the one that was computed."""
     return bytes.fromhex(kept) == urlsafe_b64decode(computed + "=") if len(kept) == 64 else kept == computed
 
 
 def _hash(parts: list[JSONValue]) -> str:
-    return hash_of(jsontext.dump(parts))
+    return hash_text(dump_json(parts))

@@ -15,8 +15,8 @@ from django.db import connection as live
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from state import atomic_files as files
 from state import revisions
+from state.files.atomic import write_atomically
 from state.models import StoreMeta, new_epoch
 from state.revisions import Author
 
@@ -32,7 +32,7 @@ class Clock:
     at: str
 
 
-def of(connection: BaseDatabaseWrapper = live) -> Clock | None:
+def read(connection: BaseDatabaseWrapper = live) -> Clock | None:
     """The clock of a database; None where nothing was ever written."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT store_id, epoch, last_seq, last_chain, last_at FROM state_meta")
@@ -40,10 +40,10 @@ def of(connection: BaseDatabaseWrapper = live) -> Clock | None:
     if row is None:
         return None
     store, epoch, seq, chain, at = row
-    return Clock(store, epoch, seq, chain, iso(at))
+    return Clock(store, epoch, seq, chain, format_time(at))
 
 
-def iso(time: Any) -> str:
+def format_time(time: Any) -> str:
     """A time as SQL gives it, to the microsecond, with its zone."""
     found = datetime.fromisoformat(time) if isinstance(time, str) else time
     aware = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
@@ -54,7 +54,7 @@ def head_file() -> Path:
     return Path(settings.NOLA_DB_DIR) / "head"
 
 
-def remembered() -> Clock | None:
+def read_head_file() -> Clock | None:
     """What db/head says; None where it is missing or cannot be read."""
     try:
         return Clock(**json.loads(head_file().read_text()))
@@ -62,17 +62,17 @@ def remembered() -> Clock | None:
         return None
 
 
-def remember(*, anew: bool = False) -> None:
-    """Note in db/head where the clock stands; where it was rewound only `anew`. Raises files.NoRoom and CannotWrite."""
-    now, head = of(), remembered()
+def note_head(*, anew: bool = False) -> None:
+    """Note in db/head where the clock stands; where it was rewound only `anew`. Raises NoRoom and CannotWrite."""
+    now, head = read(), read_head_file()
     goes_on = now and head and (now.store, now.epoch) == (head.store, head.epoch) and now.seq > head.seq
     if now and (anew or head is None or goes_on):
-        write(now)
+        write_head_file(now)
 
 
-def write(clock: Clock) -> None:
-    """Put a clock into db/head. Raises files.NoRoom and files.CannotWrite."""
-    with files.written(head_file()) as file:
+def write_head_file(clock: Clock) -> None:
+    """Put a clock into db/head. Raises NoRoom and CannotWrite."""
+    with write_atomically(head_file()) as file:
         file.write(json.dumps(asdict(clock)).encode())
 
 
@@ -82,10 +82,10 @@ def is_rewound(now: Clock | None, head: Clock | None, connection: BaseDatabaseWr
         return False
     if now.store != head.store or now.epoch != head.epoch or now.seq < head.seq:
         return True
-    return chain_at(head.seq, connection) != head.chain
+    return read_chain(head.seq, connection) != head.chain
 
 
-def chain_at(seq: int, connection: BaseDatabaseWrapper = live) -> str:
+def read_chain(seq: int, connection: BaseDatabaseWrapper = live) -> str:
     """The link of the chain of a revision, "" where there is none."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT chain FROM state_revision WHERE seq = %s", [seq])
@@ -93,12 +93,12 @@ def chain_at(seq: int, connection: BaseDatabaseWrapper = live) -> str:
     return row[0] if row else ""
 
 
-def go_on_above(seq: int, author: Author) -> int:
+def continue_above(seq: int, author: Author) -> int:
     """Begin a new epoch with a revision above `seq`, for an older database that was put back. Returns the revision."""
     with transaction.atomic():
         meta = StoreMeta.objects.select_for_update().first() or StoreMeta.objects.create()
         StoreMeta.objects.filter(pk=meta.pk).update(epoch=new_epoch(), last_seq=max(seq, meta.last_seq))
-        with revisions.revision(author) as recorder:
+        with revisions.open_revision(author) as recorder:
             recorder.is_event = True
             made = recorder.seq
     return made

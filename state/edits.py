@@ -8,13 +8,31 @@ from typing import ClassVar, NamedTuple
 
 from django.conf import settings
 
-from state.jsondoc import diff as diffs
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.diff import Op
-from state.jsondoc.pointer import Tokens
-from state.jsondoc.text import Document, JSONValue
+from state.jsondoc.diff import Op, diff_values
+from state.jsondoc.patch import (
+    NOTHING,
+    AppliedOp,
+    Nothing,
+    apply_merge_patch,
+    apply_steps,
+    count_names,
+    guard_ops,
+    merge_patch_ops,
+    replay_ops,
+)
+from state.jsondoc.pointer import (
+    Missing,
+    Tokens,
+    add_child,
+    find_nearest,
+    format_pointer,
+    get_node,
+    is_array,
+    parse_pointer,
+    remove_node,
+    splice_bytes,
+)
+from state.jsondoc.text import MAX_DEPTH, Document, JSONValue, count_bytes, dump_json, make_document, measure_depth
 
 FEW_OPS = 64  # up to so many are applied one by one to the text, more of the history's own to the parsed document
 MOST_WORK = 500_000_000  # characters that the operations of one patch may go through
@@ -41,7 +59,7 @@ class Address(NamedTuple):
 
     @property
     def pointer(self) -> str:
-        return paths.format_pointer((self.key, *self.tokens))
+        return format_pointer((self.key, *self.tokens))
 
 
 class Stored(NamedTuple):
@@ -69,10 +87,10 @@ class Edit:
 
 
 def put(address: Address, was: Stored | None, document: Document) -> Edit:
-    """Put a document at an address; missing object parents are made. Raises paths.Blocked, TooLarge and TooDeep."""
+    """Put a document at an address; missing object parents are made. Raises Blocked, TooLarge and TooDeep."""
     _check_depth(document.value, address)
     edit = _put(address, was, document)
-    _check_size(address.key, jsontext.size(edit.text or ""), was)
+    _check_size(address.key, count_bytes(edit.text or ""), was)
     return edit
 
 
@@ -80,56 +98,56 @@ def _put(address: Address, was: Stored | None, document: Document) -> Edit:
     key, tokens = address
     if was is None:
         value = _nested(tokens, document.value)
-        text = jsontext.dump(value) if tokens else document.text
+        text = dump_json(value) if tokens else document.text
         return Edit(key, None, text, [_add_op("", value)], [_remove_op("")], creates=True)
     if tokens:
         return _put_inside(address, was, document)
     same = was.text == document.text
-    forward, inverse = ([], []) if same else diffs.diff(json.loads(was.text), document.value)
-    return Edit(key, was, document.text, forward, inverse, meant=patches.guard("", forward, document.value))
+    forward, inverse = ([], []) if same else diff_values(json.loads(was.text), document.value)
+    return Edit(key, was, document.text, forward, inverse, meant=guard_ops("", forward, document.value))
 
 
 def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
     key, tokens = address
     data = was.text.encode()
-    known, start, end = paths.nearest(data, tokens)
-    path = paths.format_pointer(tokens[: known + 1])
+    known, start, end = find_nearest(data, tokens)
+    path = format_pointer(tokens[: known + 1])
     if known == len(tokens):
-        forward, inverse = diffs.diff(json.loads(data[start:end]), document.value, path)
-        new = paths.splice(data, start, end, document.text.encode())
-        meant = patches.guard(path, forward, document.value)
+        forward, inverse = diff_values(json.loads(data[start:end]), document.value, path)
+        new = splice_bytes(data, start, end, document.text.encode())
+        meant = guard_ops(path, forward, document.value)
         return Edit(key, was, new.decode(), forward, inverse, meant=meant)
     value = _nested(tokens[known + 1 :], document.value)
-    new = paths.add(data, start, end, tokens[known], jsontext.dump(value).encode())
+    new = add_child(data, start, end, tokens[known], dump_json(value).encode())
     return Edit(key, was, new.decode(), [_add_op(path, value)], [_remove_op(path)], creates=True)
 
 
 def merge(address: Address, was: Stored | None, patch: JSONValue) -> Edit:
     """Apply a JSON Merge Patch (RFC 7396) to a node, which is made if it is not there. Raises as `put` does."""
     node = node_or_none(address, was)
-    if was and node and node.startswith("{") and isinstance(patch, dict) and patches.names(patch) <= FEW_NAMES:
-        return _patched(address, was, list(patches.merge_ops(node.encode(), patch)))
-    value = patches.merge(None if node is None else json.loads(node), patch)
-    return put(address, was, jsontext.document(value))
+    if was and node and node.startswith("{") and isinstance(patch, dict) and count_names(patch) <= FEW_NAMES:
+        return _patched(address, was, list(merge_patch_ops(node.encode(), patch)))
+    value = apply_merge_patch(None if node is None else json.loads(node), patch)
+    return put(address, was, make_document(value))
 
 
 def remove(address: Address, was: Stored) -> Edit:
     """Remove the key, or a node inside its document. Raises NotFound."""
     key, tokens = address
-    path = paths.format_pointer(tokens)
+    path = format_pointer(tokens)
     if not tokens:
         return Edit(key, was, None, [_remove_op("")], [_add_op("", json.loads(was.text))])
     data = was.text.encode()
     old = json.loads(_node(address, data))
-    rest, place = paths.remove(data, tokens)
+    rest, place = remove_node(data, tokens)
     back = _add_op(path, old)
-    if not place.is_last and not paths.is_array(data, tokens[:-1]):
+    if not place.is_last and not is_array(data, tokens[:-1]):
         back["position"] = place.position
     return Edit(key, was, rest.decode(), [_remove_op(path)], [back])
 
 
 def patch(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
-    """Apply checked operations to the node at an address. Raises NotFound, patches.Failed, TooLarge and TooDeep."""
+    """Apply checked operations to the node at an address. Raises NotFound, PatchFailed, TooLarge and TooDeep."""
     _node(address, was.text.encode())
     size = len(was.text)
     most = max(FEW_OPS, MOST_WORK // size)
@@ -143,8 +161,8 @@ def patch(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
 
 def _patched(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
     data = was.text.encode()
-    done: list[patches.Step] = []
-    for step in patches.steps(data, ops, address.tokens):
+    done: list[AppliedOp] = []
+    for step in apply_steps(data, ops, address.tokens):
         data = step.data
         for op in step.forward:
             _check_step(address.key, op, data)
@@ -163,10 +181,10 @@ def apply(key: str, was: Stored | None, ops: Sequence[Op]) -> Edit:
     at_root = any(op["path"] == "" and op["op"] != "replace" for op in ops)
     if was and not at_root and len(ops) <= FEW_OPS and not any(map(_moves_inside, ops)):
         return _patched(Address(key), was, ops)
-    new = patches.replay(json.loads(was.text) if was else patches.NOTHING, copy.deepcopy(ops))
-    if isinstance(new, patches.Nothing):
+    new = replay_ops(json.loads(was.text) if was else NOTHING, copy.deepcopy(ops))
+    if isinstance(new, Nothing):
         return remove(Address(key), was) if was else Edit(key, None, None, [], [])
-    edit = put(Address(key), was, jsontext.document(new))
+    edit = put(Address(key), was, make_document(new))
     return edit if at_root or not edit.forward else replace(edit, forward=[*ops])  # they know what has moved
 
 
@@ -190,22 +208,22 @@ def _remove_op(path: str) -> Op:
 
 
 def _check_step(key: str, op: Op, data: bytes) -> None:
-    tokens = paths.parse_pointer(op["path"])
+    tokens = parse_pointer(op["path"])
     if op["op"] == "move":
-        _check_depth(json.loads(paths.get(data, tokens)), Address(key, tokens))
+        _check_depth(json.loads(get_node(data, tokens)), Address(key, tokens))
     elif op["op"] != "remove":
         _check_depth(op["value"], Address(key, tokens))
 
 
 def _check_depth(value: JSONValue, address: Address) -> None:
-    if jsontext.depth(value) + len(address.tokens) > jsontext.MAX_DEPTH:
-        raise TooDeep(f"{address.pointer} would nest deeper than {jsontext.MAX_DEPTH} levels")
+    if measure_depth(value) + len(address.tokens) > MAX_DEPTH:
+        raise TooDeep(f"{address.pointer} would nest deeper than {MAX_DEPTH} levels")
 
 
 def _check_size(key: str, size: int, was: Stored | None) -> None:
     """Refuse a document that outgrows the limit; one that is over it already may still shrink."""
     limit = settings.NOLA_MAX_BODY_MB * 1024 * 1024
-    if size > limit and (was is None or size > jsontext.size(was.text)):
+    if size > limit and (was is None or size > count_bytes(was.text)):
         raise TooLarge(f"{key!r} would have {size:,} bytes; the limit (NOLA_MAX_BODY_MB) is {limit:,}")
 
 
@@ -216,8 +234,8 @@ def node(address: Address, text: str) -> str:
 
 def _node(address: Address, data: bytes) -> bytes:
     try:
-        return paths.get(data, address.tokens)
-    except paths.Missing as error:
+        return get_node(data, address.tokens)
+    except Missing as error:
         raise NotFound(f"nothing is stored at {address.pointer}: {error}") from None
 
 
@@ -226,6 +244,6 @@ def node_or_none(address: Address, was: Stored | None) -> str | None:
     if was is None or not address.tokens:
         return was and was.text
     try:
-        return paths.get(was.text.encode(), address.tokens).decode()
-    except paths.Missing:
+        return get_node(was.text.encode(), address.tokens).decode()
+    except Missing:
         return None

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import models
 
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import dump_json
 
 
 class JSONText(str):
@@ -30,7 +30,7 @@ class JSONTextField(models.TextField):
         return value
 
     def get_prep_value(self, value: Any) -> str | None:
-        return str(value) if isinstance(value, JSONText) else jsontext.dump(value)
+        return str(value) if isinstance(value, JSONText) else dump_json(value)
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         pass

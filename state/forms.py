@@ -7,7 +7,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from state import edits, store
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import Document, NotAcceptable, format_json, parse_json
 from state.models import StateEntry
 
 
@@ -20,11 +20,11 @@ class JSONFormField(forms.CharField):
         attrs = {"class": "nola-json", "rows": 24, "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
         super().__init__(strip=False, widget=UnfoldAdminTextareaWidget(attrs=attrs), **kwargs)
 
-    def clean(self, value: Any) -> jsontext.Document:
+    def clean(self, value: Any) -> Document:
         text = super().clean(value)
         try:
-            return jsontext.load(text.encode())
-        except (jsontext.NotAcceptable, UnicodeEncodeError) as error:
+            return parse_json(text.encode())
+        except (NotAcceptable, UnicodeEncodeError) as error:
             raise forms.ValidationError(f"Not acceptable JSON: {error}.", code="json") from None
 
 
@@ -48,7 +48,7 @@ class StateForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.initial["value"] = jsontext.pretty(self.instance.value_json)
+            self.initial["value"] = format_json(self.instance.value_json)
             self.initial["seen"] = self.instance.revision
             self.fields.pop("key_name", None)
         else:

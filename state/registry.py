@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
-from state.jsondoc import pointer as paths
-from state.jsondoc.node_tree import Seen
+from state.jsondoc.node_tree import NodeValue
+from state.jsondoc.pointer import escape_token
 from state.models import Change
 from state.revisions import Recorder
 
@@ -31,7 +31,7 @@ class Planned(Protocol):
 P = TypeVar("P", bound=Planned)
 
 
-class Met(NamedTuple):
+class Conflict(NamedTuple):
     """A later change in the way of a write: where, what the writer started from, what is there, what it would put.
 
     `by` is the revision of the later change, `undoing` the one that was to be undone; None where there is none.
@@ -40,24 +40,24 @@ class Met(NamedTuple):
     kind: str
     key: str
     pointer: str
-    base: Seen
-    theirs: Seen
-    yours: Seen
+    base: NodeValue
+    theirs: NodeValue
+    yours: NodeValue
     by: int | None
     undoing: int | None = None
 
 
-class Conflicts(Exception):
+class ConflictError(Exception):
     """Later changes are in the way of a write; nothing was changed. `met` has every place."""
 
-    def __init__(self, what: str, met: Sequence[Met], way_out: str) -> None:
-        places = ", ".join(f"/{paths.escape(one.key)}{one.pointer}" for one in met[:5])
+    def __init__(self, what: str, met: Sequence[Conflict], way_out: str) -> None:
+        places = ", ".join(f"/{escape_token(one.key)}{one.pointer}" for one in met[:5])
         more = f" and {len(met) - 5} more" if len(met) > 5 else ""
         super().__init__(f"{what} at {places}{more}; {way_out}")
         self.met = met
 
 
-class Undoing(NamedTuple):
+class UndoRequest(NamedTuple):
     """The changes of one key that are to be taken back, newest first, and all revisions that are undone with them."""
 
     key: str
@@ -72,7 +72,7 @@ class Kind:
 
     is_current: Callable[[Sequence[Any]], bool]  # asked under the lock: nothing that was planned from has moved
     write: Callable[[Sequence[Any], Recorder], None]
-    undo: Callable[[Undoing], tuple[Planned, list[Met]]]
+    undo: Callable[[UndoRequest], tuple[Planned, list[Conflict]]]
 
 
 _KINDS: dict[str, Kind] = {}
@@ -88,12 +88,12 @@ def register(name: str, kind: Kind) -> None:
     _KINDS[name] = kind
 
 
-def of(name: str) -> Kind:
+def get(name: str) -> Kind:
     """A registered kind. Raises KeyError."""
     return _KINDS[name]
 
 
-def by_kind(planned: Iterable[P]) -> list[tuple[Kind, list[P]]]:
+def group(planned: Iterable[P]) -> list[tuple[Kind, list[P]]]:
     """The planned changes of each kind, in the order in which kinds were registered."""
     found: dict[str, list[P]] = {}
     for one in planned:

@@ -12,12 +12,11 @@ from typing import Any, Protocol
 from django.utils import timezone
 
 from state import chain
-from state import write_lock as turns
 from state.fields import JSONText
-from state.jsondoc import text as jsontext
 from state.jsondoc.diff import Op
-from state.jsondoc.text import JSONValue
+from state.jsondoc.text import JSONValue, dump_json
 from state.models import Change, Revision, StoreMeta
+from state.write_lock import write_transaction
 
 Payload = JSONValue | list[Op]
 
@@ -56,9 +55,9 @@ class Author:
 
 
 @contextmanager
-def revision(author: Author) -> Iterator["Recorder"]:
+def open_revision(author: Author) -> Iterator["Recorder"]:
     """One revision in one transaction, when it is our turn; on SQLite it holds the write lock to its end."""
-    with turns.writing():
+    with write_transaction():
         recorder = Recorder(author)
         yield recorder
         recorder.close()
@@ -89,7 +88,7 @@ class Recorder:
 
     def record(self, kind: str, key: str, forward: Payload, inverse: Payload, result_hash: str) -> Change:
         """Add a change: what was done, what takes it back, and the SHA-256 of what it made ("" where it removed)."""
-        texts = JSONText(jsontext.dump(forward)), JSONText(jsontext.dump(inverse))
+        texts = JSONText(dump_json(forward)), JSONText(dump_json(inverse))
         salt = secrets.token_urlsafe(16)
         change = Change(
             revision_id=self.seq,
@@ -99,7 +98,7 @@ class Recorder:
             inverse=texts[1],
             result_hash=result_hash,
             salt=salt,
-            digest=chain.digest(salt, kind, key, *texts, result_hash),
+            digest=chain.digest_change(salt, kind, key, *texts, result_hash),
         )
         self.changes.append(change)
         return change
@@ -116,7 +115,7 @@ class Recorder:
             reason=self.author.reason,
             info=dict(self.author.info),
         )
-        row.chain = chain.link(self._meta.last_chain, row, [change.digest for change in self.changes])
+        row.chain = chain.link_revision(self._meta.last_chain, row, [change.digest for change in self.changes])
         Revision.objects.bulk_create([row])
         Change.objects.bulk_create(self.changes)
         StoreMeta.objects.filter(pk=self._meta.pk).update(last_seq=row.seq, last_at=row.at, last_chain=row.chain)

@@ -4,33 +4,27 @@ Reads hand out the stored text. Writes compute what to do before they take the w
 nothing moved meanwhile, and start over if it did.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import TextField, Value
 from django.db.models.functions import Cast
 
-from state import chain, edits
-from state import merging as merges
-from state import registry as kinds
-from state.checkpoints import files as checkpoint_files
+from state import chain, edits, merging, registry
+from state.checkpoints.files import create_automatic
 from state.edits import Address, Edit, NotFound, Stored
 from state.fields import JSONText
-from state.history import replay as history
-from state.jsondoc import levels
-from state.jsondoc import text as jsontext
+from state.history import replay
 from state.jsondoc.diff import Op
-from state.jsondoc.text import Document, JSONValue
+from state.jsondoc.text import Document, JSONValue, dump_json
 from state.models import Revision, StateEntry, StoreMeta
 from state.registry import Planned
-from state.revisions import Author, Recorder, revision
+from state.revisions import Author, Recorder, open_revision
 
 if TYPE_CHECKING:
-    from state.report import Report
+    pass
 
 Check = Callable[[str | None, int], None]  # sees what is stored at the address and when the key last changed; may raise
 MAX_KEY_BYTES = 512
@@ -95,7 +89,7 @@ def read_all() -> Reading:
             " ORDER BY s.key_name"
         )
         rows = cursor.fetchall()
-    members = (f"{jsontext.dump(key)}:{text}" for _, key, text in rows if key is not None)
+    members = (f"{dump_json(key)}:{text}" for _, key, text in rows if key is not None)
     return Reading("{" + ",".join(members) + "}", rows[0][0] if rows else 0)
 
 
@@ -127,33 +121,7 @@ def read_keys(keys: Sequence[str]) -> tuple[dict[str, str], int]:
     return {key: text for _, key, text in rows if key is not None}, rows[0][0] if rows else 0
 
 
-def pull(key: str, level: int | None = None) -> JSONValue:
-    """The value of a key, all of it or what of it shows at a level. Raises NotFound and levels.BadLevel."""
-    value = json.loads(read(Address(key)).text)
-    shown = value if level is None else levels.view(value, level)
-    if shown is levels.ABSENT:
-        raise NotFound(f"nothing shows at {Address(key).pointer} at level {level}")
-    return shown
-
-
 # Writing
-
-
-def push(*paths: str | Path, **options: Any) -> "Report":
-    """Bring what changed in JSON files, or folders of them, into the memory, one revision for each folder.
-
-    `options` are those of `mirror.Run`: prefer, delete, dry_run. What could not be brought is in the report.
-    """
-    from state.sync import run as mirror
-
-    return mirror.push([Path(path) for path in paths], **options)
-
-
-def sync(folder: str | Path, **options: Any) -> "Report":
-    """Keep a folder of JSON files and the memory in step, both ways; `options` as for `push`, and keys."""
-    from state.sync import run as mirror
-
-    return mirror.sync(Path(folder), **options)
 
 
 def put(
@@ -169,7 +137,7 @@ def put(
 
     `seen` is the revision in which the writer saw the key, 0 for "no such key": Stale if it has changed since. `base`
     is the revision the write was made for: changes to other leaves since then stay; those to the same leaf raise
-    MergeConflict. Raises BadKey, paths.Blocked, TooLarge and TooDeep too.
+    MergeConflict. Raises BadKey, Blocked, TooLarge and TooDeep too.
     """
     return commit(lambda: [plan_put(address, document, seen, check, base)], author)
 
@@ -183,18 +151,18 @@ def plan_put(
 ) -> Edit:
     """What `put` would do."""
     check_key(address.key)
-    was = stored(address.key, seen)
+    was = read_entry(address.key, seen)
     _check(check, address, was)
-    return merges.onto(address, was, base, lambda then: edits.put(address, then, document))
+    return merging.rebase_edit(address, was, base, lambda then: edits.put(address, then, document))
 
 
 def patch(
     address: Address, ops: Sequence[Op], author: Author, *, check: Check | None = None, base: int | None = None
 ) -> Written:
-    """Apply JSON Patch operations, checked by `patches.check`, to the node at an address; all of them or none.
+    """Apply JSON Patch operations, checked by `check_patch`, to the node at an address; all of them or none.
 
     With `base`, they apply to what was there in that revision, and what they test must not have changed since.
-    Raises NotFound, patches.Failed, MergeConflict, TooLarge and TooDeep.
+    Raises NotFound, PatchFailed, MergeConflict, TooLarge and TooDeep.
     """
     return _change(address, author, check, base, lambda then: edits.patch(address, then, ops))
 
@@ -209,9 +177,9 @@ def merge(
     check_key(address.key)
 
     def plan() -> list[Edit]:
-        was = stored(address.key)
+        was = read_entry(address.key)
         _check(check, address, was)
-        return [merges.onto(address, was, base, lambda then: edits.merge(address, then, patch))]
+        return [merging.rebase_edit(address, was, base, lambda then: edits.merge(address, then, patch))]
 
     return commit(plan, author)
 
@@ -232,9 +200,9 @@ def _change(
         return edit(then)
 
     def plan() -> list[Edit]:
-        was = stored(address.key)
+        was = read_entry(address.key)
         _check(check, address, was)
-        return [merges.onto(address, was, base, meant)]
+        return [merging.rebase_edit(address, was, base, meant)]
 
     return commit(plan, author)
 
@@ -248,7 +216,7 @@ def plan_keys(documents: Mapping[str, Document]) -> list[Edit]:
     """What `put_keys` would do."""
     for key in documents:
         check_key(key)
-    was = stored_keys(documents)
+    was = read_entries(documents)
     return [edits.put(Address(key), was.get(key), document) for key, document in sorted(documents.items())]
 
 
@@ -260,7 +228,7 @@ def remove_keys(keys: Iterable[str], author: Author) -> Written:
 
 def plan_removals(keys: Iterable[str]) -> list[Edit]:
     """What `remove_keys` would do."""
-    return [edits.remove(Address(key), was) for key, was in sorted(stored_keys(keys).items())]
+    return [edits.remove(Address(key), was) for key, was in sorted(read_entries(keys).items())]
 
 
 def check_key(key: str) -> None:
@@ -290,20 +258,20 @@ def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
         if not author.claim and not any(one.forward for one in planned):
             return Written(head(), planned)
         _keep_before_bulk_delete(planned)
-        with revision(author) as recorder:
-            if all(kind.is_current(some) for kind, some in kinds.by_kind(planned)):
+        with open_revision(author) as recorder:
+            if all(kind.is_current(some) for kind, some in registry.group(planned)):
                 return _write(planned, recorder)
     if took > LONGEST_PLAN:
         raise Overtaken(
             "others keep changing what this write is about, faster than it can be worked out; nothing was done"
         )
-    with revision(author) as recorder:
+    with open_revision(author) as recorder:
         return _write(plan(), recorder)
 
 
 def _write(planned: Sequence[Planned], recorder: Recorder) -> Written:
     changed = [one for one in planned if one.forward]
-    for kind, some in kinds.by_kind(changed):
+    for kind, some in registry.group(changed):
         kind.write(some, recorder)
     written = Written(recorder.seq if changed else head(), planned)
     if recorder.author.claim:
@@ -318,12 +286,12 @@ def are_current(planned: Sequence[Edit]) -> bool:
 
 
 def _keep_before_bulk_delete(planned: Sequence[Planned]) -> None:
-    """A checkpoint before more than one key goes. Raises files.NoRoom and files.CannotWrite."""
+    """A checkpoint before more than one key goes. Raises NoRoom and CannotWrite."""
     if sum(isinstance(one, Edit) and one.text is None and bool(one.forward) for one in planned) > 1:
-        checkpoint_files.automatic("before bulk delete")
+        create_automatic("before bulk delete")
 
 
-def stored(key: str, seen: int | None = None) -> Stored | None:
+def read_entry(key: str, seen: int | None = None) -> Stored | None:
     """The entry of a key, to plan an edit from. Raises Stale if it is not the one that was `seen`."""
     row = StateEntry.objects.filter(pk=key).values_list(Cast("value_json", TextField()), "revision").first()
     found = Stored(*row) if row else None
@@ -332,7 +300,7 @@ def stored(key: str, seen: int | None = None) -> Stored | None:
     return found
 
 
-def stored_keys(keys: Iterable[str]) -> dict[str, Stored]:
+def read_entries(keys: Iterable[str]) -> dict[str, Stored]:
     """The entries of those of the keys that are there."""
     found: dict[str, Stored] = {}
     names = list(keys)
@@ -368,11 +336,11 @@ def _revisions(keys: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def write(changed: Sequence[Edit], recorder: Recorder) -> None:
+def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:
     """Write planned edits into a revision in the making."""
     for edit in changed:
         _write_entry(edit, recorder)
-        result = chain.hash_of(edit.text) if edit.text is not None else ""
+        result = chain.hash_text(edit.text) if edit.text is not None else ""
         change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)
         if edit.text is not None:
             _remember_later(edit.key, len(edit.text), len(change.forward))
@@ -380,7 +348,7 @@ def write(changed: Sequence[Edit], recorder: Recorder) -> None:
 
 def _remember_later(key: str, document_bytes: int, patch_bytes: int) -> None:
     """Let the history keep a snapshot if one is due, once the write is done; if that fails, the write stands."""
-    transaction.on_commit(lambda: history.remember(key, document_bytes, patch_bytes), robust=True)
+    transaction.on_commit(lambda: replay.keep_snapshot(key, document_bytes, patch_bytes), robust=True)
 
 
 def _write_entry(edit: Edit, recorder: Recorder) -> None:

@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 
 from state import conditions, edits, store
 from state.edits import Address, Edit, Stored
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
 from state.jsondoc.diff import Op
-from state.jsondoc.text import JSONValue
+from state.jsondoc.patch import PatchFailed, check_patch
+from state.jsondoc.pointer import Blocked, parse_pointer
+from state.jsondoc.text import JSONValue, make_document
 
 MOST = 128  # operations
 
@@ -35,7 +34,7 @@ class Operation(NamedTuple):
 
 
 def check(operations: JSONValue) -> list[Operation]:
-    """The operations of a request. Raises BadTransaction, paths.BadPointer, patches.BadPatch and patches.UnknownOp."""
+    """The operations of a request. Raises BadTransaction, BadPointer, BadPatch and UnknownOp."""
     if not isinstance(operations, list):
         raise BadTransaction('"operations" must be an array')
     if len(operations) > MOST:
@@ -51,11 +50,11 @@ def _checked(number: int, operation: JSONValue) -> Operation:
     if set(operation) != {"op", "pointer", *([needed] if needed else [])}:
         raise BadTransaction(f"operation {number} ({name}) takes pointer{f' and {needed}' if needed else ''}, no more")
     pointer = operation["pointer"]
-    tokens = paths.parse_pointer(pointer) if isinstance(pointer, str) else ()
+    tokens = parse_pointer(pointer) if isinstance(pointer, str) else ()
     if not tokens:
         raise BadTransaction(f'operation {number} ({name}): "pointer" must name a key, such as /Tasks/0')
     argument = operation[needed] if needed else None
-    return Operation(name, Address(tokens[0], tokens[1:]), patches.check(argument) if name == "patch" else argument)
+    return Operation(name, Address(tokens[0], tokens[1:]), check_patch(argument) if name == "patch" else argument)
 
 
 def plan(operations: Sequence[Operation]) -> Callable[[], list[Edit]]:
@@ -63,7 +62,7 @@ def plan(operations: Sequence[Operation]) -> Callable[[], list[Edit]]:
 
     def planned() -> list[Edit]:
         keys = sorted({operation.address.key for operation in operations})
-        at_first = {key: store.stored(key) for key in keys}
+        at_first = {key: store.read_entry(key) for key in keys}
         now = dict(at_first)
         done: dict[str, list[Edit]] = {key: [] for key in keys}
         for number, operation in enumerate(operations):
@@ -96,7 +95,7 @@ def _joined(key: str, was: Stored | None, steps: Sequence[Edit]) -> Edit:
 
 def _put(operation: Operation, was: Stored | None) -> Edit:
     store.check_key(operation.address.key)
-    return edits.put(operation.address, was, jsontext.document(operation.argument))
+    return edits.put(operation.address, was, make_document(operation.argument))
 
 
 def _delete(operation: Operation, was: Stored | None) -> Edit:
@@ -143,8 +142,8 @@ REASONS = (
     edits.NotFound,
     edits.TooLarge,
     edits.TooDeep,
-    paths.Blocked,
-    patches.Failed,
+    Blocked,
+    PatchFailed,
     store.BadKey,
     conditions.BadCondition,
     conditions.PreconditionFailed,

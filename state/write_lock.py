@@ -21,7 +21,7 @@ _files: dict[tuple[int, str], int] = {}  # the open lock file, by process and da
 
 
 @contextmanager
-def writing() -> Iterator[None]:
+def write_transaction() -> Iterator[None]:
     """A transaction that may write, when it is our turn. Inside another one, a part of that."""
     with nullcontext() if connection.in_atomic_block else _turn(), transaction.atomic():
         yield

@@ -7,7 +7,7 @@ from django.utils import timezone
 from access import auth
 from access.models import ApiKey
 from conftest import KEY
-from state.checkpoints import restore as checkpoints
+from state.checkpoints.restore import seed_store
 from state.models import Revision
 
 JSON = "application/json"
@@ -28,7 +28,7 @@ def forget_stamps():
 
 @pytest.fixture
 def seeded(db):
-    checkpoints.seed()
+    seed_store()
 
 
 @pytest.mark.parametrize(("method", "address"), CALLS)

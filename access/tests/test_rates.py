@@ -5,7 +5,7 @@ import pytest
 from access import rates
 from state import store
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import parse_json
 from state.revisions import Author, Source
 
 
@@ -27,7 +27,7 @@ def clock(db, monkeypatch, settings) -> Clock:
 def write(count: int, actor: str = "key:wild") -> None:
     before = store.head()
     for number in range(count):
-        store.put(Address("N"), jsontext.load(str(before + number)), Author(actor, Source.API))
+        store.put(Address("N"), parse_json(str(before + number)), Author(actor, Source.API))
     rates.note(before, store.head())
 
 

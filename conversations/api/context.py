@@ -12,18 +12,18 @@ from conversations.api import schemas as shapes
 from conversations.api.conversations import answer
 from conversations.context import assemble as prompting
 from conversations.context.assemble import Asked
-from state import conditions, receipts, store
-from state.api import views
-from state.api.addresses import MOST_POINTERS, BadAddress, UnknownParameter, one, query_of, whole
-from state.api.history import parameters
-from state.api.idempotency import once
-from state.api.values import author_of
-from state.clock import iso
+from state import conditions, store
+from state.api.addresses import MOST_POINTERS, BadAddress, UnknownParameter, read_number, read_one, read_query
+from state.api.history import describe_parameters
+from state.api.idempotency import idempotent
+from state.api.values import request_author
+from state.api.views import parse_level
+from state.clock import format_time
 from state.conditions import Conditions
+from state.context import receipts
 from state.edits import Address
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.jsondoc.pointer import parse_pointer
+from state.jsondoc.text import JSONValue, dump_json, parse_json
 from state.models import Idempotency, Receipt
 
 BUDGET, MOST_BUDGET = 2000, 1_000_000
@@ -62,7 +62,7 @@ class ContextIn(Schema):
 
 def read_context(request: HttpRequest) -> HttpResponse:
     """What a model should know, within `budget` tokens: sections of the state, last messages, what `q` finds."""
-    body = _of_query(query_of(request, ASKED))
+    body = _of_query(read_query(request, ASKED))
     report = prompting.assemble(asked(request, body)).report
     media_type = _media_type(request, body.format, cast(str, report["format"]))
     text, revision = _shown(report, media_type), cast(int, report["revision"])
@@ -74,30 +74,32 @@ def read_context(request: HttpRequest) -> HttpResponse:
 
 
 def _of_query(query: dict[str, list[str]]) -> ContextIn:
-    """What query parameters ask for. Raises BadAddress, UnknownParameter and levels.BadLevel."""
-    given: dict[str, Any] = {name: one(query, name) for name in ("conversation", "q", "format", "at") if name in query}
-    given |= {name: whole(query, name, 1, most) for name, most in NUMBERS.items() if name in query}
+    """What query parameters ask for. Raises BadAddress, UnknownParameter and BadLevel."""
+    given: dict[str, Any] = {
+        name: read_one(query, name) for name in ("conversation", "q", "format", "at") if name in query
+    }
+    given |= {name: read_number(query, name, 1, most) for name, most in NUMBERS.items() if name in query}
     if "talk" in query:
-        given["talk"] = 0 if one(query, "talk") == "0" else whole(query, "talk", 1, MOST_BUDGET)
+        given["talk"] = 0 if read_one(query, "talk") == "0" else read_number(query, "talk", 1, MOST_BUDGET)
     if given.get("format", "json") not in ("json", "markdown"):
         raise UnknownParameter("format is json or markdown")
-    levelled: dict[str, str] = {name: one(query, name) or "" for name in ("level", "stimuli") if name in query}
-    level = cast(Any, views.level_of(levelled))
+    levelled: dict[str, str] = {name: read_one(query, name) or "" for name in ("level", "stimuli") if name in query}
+    level = cast(Any, parse_level(levelled))
     return ContextIn(keys=query.get("key", []), pointers=query.get("pointer", []), level=level, **given)
 
 
 def _shown(report: dict[str, Any], media_type: str) -> str:
-    return cast(str, report["text"]) if media_type == MARKDOWN else jsontext.dump(report)
+    return cast(str, report["text"]) if media_type == MARKDOWN else dump_json(report)
 
 
 def keep_context(request: HttpRequest) -> HttpResponse:
     """The same, and a receipt of it is kept: `GET /api/context/{receipt}` gives it again, whatever changes."""
-    query_of(request, ())
-    body = shapes.read(ContextIn, jsontext.load(request.body).value if request.body else {})
+    read_query(request, ())
+    body = shapes.read(ContextIn, parse_json(request.body).value if request.body else {})
     found = prompting.assemble(asked(request, body))
     media_type = _media_type(request, body.format, cast(str, found.report["format"]))
     wanted: dict[str, JSONValue] = body.model_dump(exclude_none=True, exclude_defaults=True)
-    kept = receipts.keep({"asked": wanted, **found.report}, found.sessions, media_type, author_of(request))
+    kept = receipts.keep({"asked": wanted, **found.report}, found.sessions, media_type, request_author(request))
     return _kept(kept, media_type, 201)
 
 
@@ -107,7 +109,7 @@ def _kept_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
 
 
 def asked(request: HttpRequest, body: ContextIn) -> Asked:
-    """What a request asks for. Raises BadAddress, UnknownParameter, levels.BadLevel and paths.BadPointer."""
+    """What a request asks for. Raises BadAddress, UnknownParameter, BadLevel and BadPointer."""
     conversation, q = body.conversation, body.q
     for name, needs, value in (("messages", "conversation", conversation), ("hits", "q", q)):
         if getattr(body, name) is not None and value is None:
@@ -132,10 +134,10 @@ def asked(request: HttpRequest, body: ContextIn) -> Asked:
 
 
 def addresses(body: ContextIn) -> list[Address]:
-    """The sections: keys first, then pointers, each once. Raises BadAddress and paths.BadPointer."""
+    """The sections: keys first, then pointers, each once. Raises BadAddress and BadPointer."""
     found = [Address(key) for key in body.keys]
     for pointer in body.pointers:
-        tokens = paths.parse_pointer(pointer)
+        tokens = parse_pointer(pointer)
         if not tokens:
             raise BadAddress("an empty pointer stands for the whole state; leave keys and pointers out for all keys")
         found.append(Address(tokens[0], tokens[1:]))
@@ -148,7 +150,7 @@ def addresses(body: ContextIn) -> list[Address]:
 
 def _level(body: ContextIn) -> int:
     given = {name: str(value) for name in ("level", "stimuli") if (value := getattr(body, name)) is not None}
-    return views.level_of(given) or 3
+    return parse_level(given) or 3
 
 
 def _accepts(request: HttpRequest, media_type: str) -> bool:
@@ -172,7 +174,7 @@ def _answer(text: str, media_type: str, revision: int, tokens: int, status: int 
 
 def read_receipt(request: HttpRequest, receipt: str) -> HttpResponse:
     """What was given then, to the byte; as `Accept` asks, the report or its text."""
-    query_of(request, ())
+    read_query(request, ())
     kept = receipts.read(receipt)
     if _accepts(request, JSON):
         return _kept(kept, JSON)
@@ -181,11 +183,11 @@ def read_receipt(request: HttpRequest, receipt: str) -> HttpResponse:
     return _kept(kept, kept.row.media_type)
 
 
-def _kept(kept: receipts.Kept, media_type: str, status: int = 200) -> HttpResponse:
+def _kept(kept: receipts.KeptReceipt, media_type: str, status: int = 200) -> HttpResponse:
     row = kept.row
     text = kept.report if media_type == JSON else json.loads(kept.report)["text"]
     response = _answer(text, media_type, row.revision, row.tokens, status)
-    response["Nola-Receipt"], response["Nola-Actor"], response["Nola-At"] = row.receipt, row.actor, iso(row.at)
+    response["Nola-Receipt"], response["Nola-Actor"], response["Nola-At"] = row.receipt, row.actor, format_time(row.at)
     if status == 201:
         response["Location"] = f"/api/context/{row.receipt}"
     return response
@@ -193,10 +195,10 @@ def _kept(kept: receipts.Kept, media_type: str, status: int = 200) -> HttpRespon
 
 def list_receipts(request: HttpRequest) -> HttpResponse:
     """The receipts, newest first."""
-    query = query_of(request, ("limit", "cursor"))
-    limit = whole(query, "limit", 100, 1000)
-    before = whole(query, "cursor", 1, 2**62) if "cursor" in query else None
-    rows, more = receipts.page(limit, before)
+    query = read_query(request, ("limit", "cursor"))
+    limit = read_number(query, "limit", 100, 1000)
+    before = read_number(query, "cursor", 1, 2**62) if "cursor" in query else None
+    rows, more = receipts.read_page(limit, before)
     response = answer({"receipts": [of_receipt(row) for row in rows], "next": None if more is None else str(more)})
     if more is not None:
         response["Link"] = f'<{request.path}?{urlencode({"limit": limit, "cursor": more})}>; rel="next"'
@@ -207,7 +209,7 @@ def of_receipt(row: Receipt) -> dict[str, JSONValue]:
     """A receipt in a list."""
     return {
         "receipt": row.receipt,
-        "at": iso(row.at),
+        "at": format_time(row.at),
         "actor": row.actor,
         "revision": row.revision,
         "tokens": row.tokens,
@@ -218,11 +220,11 @@ def of_receipt(row: Receipt) -> dict[str, JSONValue]:
 
 def remove_receipts(request: HttpRequest) -> HttpResponse:
     """Remove the receipts that were kept before a time."""
-    query = query_of(request, ("before",))
-    text = one(query, "before")
+    query = read_query(request, ("before",))
+    text = read_one(query, "before")
     if text is None:
         raise UnknownParameter("say before when, such as before=2026-01-31T12:00:00Z")
-    count, revision = receipts.remove(shapes.instant(text.replace(" ", "+"), "before"), author_of(request))
+    count, revision = receipts.remove(shapes.instant(text.replace(" ", "+"), "before"), request_author(request))
     return answer({"removed": count}, revision)
 
 
@@ -231,10 +233,10 @@ def _get(path: str, view: Any, summary: str, extra: dict[str, Any] | None = None
     router.api_operation(["HEAD"], path, include_in_schema=False)(view)
 
 
-_get("", read_context, "The context of a prompt", parameters(*ASKED))
+_get("", read_context, "The context of a prompt", describe_parameters(*ASKED))
 router.post("", summary="The context of a prompt, with a receipt", openapi_extra=shapes.body(ContextIn))(
-    once(keep_context, _kept_again)
+    idempotent(keep_context, _kept_again)
 )
-_get("/receipts", list_receipts, "List receipts", parameters("limit", "cursor"))
-router.delete("/receipts", summary="Remove old receipts", openapi_extra=parameters("before"))(remove_receipts)
+_get("/receipts", list_receipts, "List receipts", describe_parameters("limit", "cursor"))
+router.delete("/receipts", summary="Remove old receipts", openapi_extra=describe_parameters("before"))(remove_receipts)
 _get("/{receipt}", read_receipt, "A context that was given")

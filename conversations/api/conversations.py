@@ -20,13 +20,12 @@ from conversations.append import Appended
 from conversations.drafts import NewConversation
 from conversations.models import Conversation
 from state import store
-from state.api.addresses import UnknownParameter, one, query_of, whole
-from state.api.history import parameters
-from state.api.idempotency import once
-from state.api.values import author_of
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.api.addresses import UnknownParameter, read_number, read_one, read_query
+from state.api.history import describe_parameters
+from state.api.idempotency import idempotent
+from state.api.values import request_author
+from state.jsondoc.pointer import unescape_token
+from state.jsondoc.text import JSONValue, dump_json, parse_json
 from state.models import Idempotency
 from state.revisions import Source
 
@@ -37,8 +36,8 @@ router = Router(tags=["conversations"])
 
 
 def session_of(segment: str) -> str:
-    """The session id that a path segment names: `~1` stands for a slash in it. Raises paths.BadPointer."""
-    return paths.unescape(segment)
+    """The session id that a path segment names: `~1` stands for a slash in it. Raises BadPointer."""
+    return unescape_token(segment)
 
 
 def _in_path(request: HttpRequest) -> dict[str, Any]:
@@ -51,11 +50,11 @@ def _in_path(request: HttpRequest) -> dict[str, Any]:
 
 def list_conversations(request: HttpRequest) -> HttpResponse:
     """The conversations, newest first; with `format`, all of them whole, as JSON, JSON lines or Markdown."""
-    query = query_of(request, LIST)
+    query = read_query(request, LIST)
     rows = reading.conversations(wanted(query))
     if "format" in query:
         return _exported(query, rows, "conversations")
-    found, more = reading.page_of(rows, whole(query, "limit", 100, 1000), one(query, "cursor"))
+    found, more = reading.page_of(rows, read_number(query, "limit", 100, 1000), read_one(query, "cursor"))
     numbers = reading.numbers(found)
     response = answer({"conversations": [shapes.of_conversation(row, numbers[row.pk]) for row in found], "next": more})
     return _linked(response, request, query, {"next": more})
@@ -63,8 +62,8 @@ def list_conversations(request: HttpRequest) -> HttpResponse:
 
 def wanted(query: dict[str, list[str]]) -> dict[str, Any]:
     """Which conversations are asked for. Raises UnknownParameter."""
-    asked: dict[str, Any] = {name: text for name in LIST[4:] if (text := one(query, name)) is not None}
-    if (text := one(query, "archived")) is not None:
+    asked: dict[str, Any] = {name: text for name in LIST[4:] if (text := read_one(query, name)) is not None}
+    if (text := read_one(query, "archived")) is not None:
         if text not in ("true", "false"):
             raise UnknownParameter("archived must be true or false")
         asked["archived"] = text == "true"
@@ -73,10 +72,10 @@ def wanted(query: dict[str, list[str]]) -> dict[str, Any]:
 
 def create_conversation(request: HttpRequest) -> HttpResponse:
     """A new conversation, with its first messages if there are any."""
-    query_of(request, ())
-    body = shapes.read(shapes.ConversationIn, jsontext.load(request.body).value)
+    read_query(request, ())
+    body = shapes.read(shapes.ConversationIn, parse_json(request.body).value)
     new = shapes.new_conversation(body, secrets.token_urlsafe(12) if body.session_id is None else body.session_id)
-    row = appending.create(new, shapes.new_messages(cast(JSONValue, body.messages)), author_of(request))
+    row = appending.create(new, shapes.new_messages(cast(JSONValue, body.messages)), request_author(request))
     return _one(row, row.revision, 201)
 
 
@@ -86,7 +85,7 @@ def _created_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
 
 def read_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
     """A conversation, with the number of its messages; with `format`, whole, as JSON, JSON lines or Markdown."""
-    query = query_of(request, ("format",))
+    query = read_query(request, ("format",))
     row = reading.find(session_of(session_id))
     if "format" in query:
         return _exported(query, Conversation.objects.filter(pk=row.pk), row.session_id)
@@ -95,13 +94,13 @@ def read_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
 
 def change_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
     """Rename, archive, tag; metadata member by member."""
-    query_of(request, ())
+    read_query(request, ())
     row = reading.find(session_of(session_id))
-    fields = shapes.changed_conversation(shapes.read(shapes.ConversationChange, jsontext.load(request.body).value), row)
+    fields = shapes.changed_conversation(shapes.read(shapes.ConversationChange, parse_json(request.body).value), row)
     if fields.get("current_leaf_id") is not None:
         log.messages_of(row, [fields["current_leaf_id"]])
         fields["current_leaf_id"] = reading.leaf_below(row, fields["current_leaf_id"])
-    written = log.change(row.session_id, fields, author_of(request))
+    written = log.change(row.session_id, fields, request_author(request))
     return _one(reading.find(row.session_id), written.revision)
 
 
@@ -112,8 +111,8 @@ def _changed_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
 
 def delete_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
     """Delete a conversation with its messages. Undo of that revision brings it back, until it is purged."""
-    query_of(request, ())
-    return _nothing(removing.remove([session_of(session_id)], author_of(request)).revision)
+    read_query(request, ())
+    return _nothing(removing.remove([session_of(session_id)], request_author(request)).revision)
 
 
 def _deleted_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
@@ -122,9 +121,9 @@ def _deleted_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
 
 def purge_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
     """Erase a conversation, deleted or not, for good: messages, title and metadata, in the history too. Final."""
-    query_of(request, ())
-    body = shapes.read(shapes.Purge, jsontext.load(request.body).value)
-    purged = removing.purge(session_of(session_id), body.confirm, author_of(request, Source.FORGET))
+    read_query(request, ())
+    body = shapes.read(shapes.Purge, parse_json(request.body).value)
+    purged = removing.purge(session_of(session_id), body.confirm, request_author(request, Source.FORGET))
     return _gone(session_of(session_id), purged.messages, purged.revision)
 
 
@@ -142,20 +141,20 @@ def _gone(session_id: str, messages: int, revision: int) -> HttpResponse:
 
 def read_messages(request: HttpRequest, session_id: str) -> HttpResponse:
     """The messages from the first (`order=oldest`) or from the last (`newest`) on, or those `around` one of them."""
-    query = query_of(request, PAGE)
+    query = read_query(request, PAGE)
     row = reading.find(session_of(session_id))
     limit, order, branch = (
-        whole(query, "limit", 100, 1000),
-        one(query, "order") or "oldest",
-        one(query, "branch") or "all",
+        read_number(query, "limit", 100, 1000),
+        read_one(query, "order") or "oldest",
+        read_one(query, "branch") or "all",
     )
     if order not in ("oldest", "newest") or branch not in ("all", "current"):
         raise UnknownParameter("order is oldest or newest, branch is all or current")
     is_current = branch == "current"
     if "around" in query:
-        page = reading.around(row, whole(query, "around", 1, 2**62), limit, branch=is_current)
+        page = reading.around(row, read_number(query, "around", 1, 2**62), limit, branch=is_current)
     else:
-        page = reading.page(row, cast(reading.Order, order), limit, one(query, "cursor"), branch=is_current)
+        page = reading.page(row, cast(reading.Order, order), limit, read_one(query, "cursor"), branch=is_current)
     response = answer(of_page(row, page, branch=is_current))
     links = {} if "around" in query else {"next": page.older if order == "newest" else page.newer}
     return _linked(response, request, query, links)
@@ -173,10 +172,10 @@ def of_page(row: Conversation, page: reading.Page, *, branch: bool) -> dict[str,
 
 def append_messages(request: HttpRequest, session_id: str) -> HttpResponse:
     """Add one message, or up to 1,000 in an array, as one revision. The conversation is made if there is none."""
-    query_of(request, ())
+    read_query(request, ())
     name, sent = session_of(session_id), _sent(request)
     shapes.check_session_id(name)
-    return _appended(name, appending.append(name, sent, author_of(request), fields=NewConversation(name)))
+    return _appended(name, appending.append(name, sent, request_author(request), fields=NewConversation(name)))
 
 
 def _appended_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
@@ -186,7 +185,7 @@ def _appended_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
 
 
 def _sent(request: HttpRequest) -> list[Any]:
-    sent = shapes.new_messages(jsontext.load(request.body).value)
+    sent = shapes.new_messages(parse_json(request.body).value)
     if len(sent) > appending.MOST:
         raise Unusable(f"{len(sent):,} messages are too many; {appending.MOST:,} are taken at once")
     return sent
@@ -200,18 +199,18 @@ def _appended(session_id: str, appended: Appended) -> HttpResponse:
 
 def read_message(request: HttpRequest, session_id: str, message_id: int) -> HttpResponse:
     """One message."""
-    query_of(request, ())
+    read_query(request, ())
     [message] = log.messages_of(reading.find(session_of(session_id)), [message_id])
     return answer(shapes.of_message(message))
 
 
 def change_message(request: HttpRequest, session_id: str, message_id: int) -> HttpResponse:
     """Set the status of a message, or what else is known of it by now. Its text stays."""
-    query_of(request, ())
+    read_query(request, ())
     row = reading.find(session_of(session_id))
     [message] = log.messages_of(row, [message_id])
-    fields = shapes.changed_message(shapes.read(shapes.MessageChange, jsontext.load(request.body).value), message)
-    written = log.change_message(row.session_id, message_id, fields, author_of(request))
+    fields = shapes.changed_message(shapes.read(shapes.MessageChange, parse_json(request.body).value), message)
+    written = log.change_message(row.session_id, message_id, fields, request_author(request))
     return answer(shapes.of_message(log.messages_of(row, [message_id])[0]), written.revision)
 
 
@@ -223,19 +222,19 @@ def _message_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
 
 def delete_message(request: HttpRequest, session_id: str, message_id: int) -> HttpResponse:
     """Delete one message. Undo of that revision brings it back."""
-    query_of(request, ())
-    return _nothing(removing.remove_messages(session_of(session_id), [message_id], author_of(request)).revision)
+    read_query(request, ())
+    return _nothing(removing.remove_messages(session_of(session_id), [message_id], request_author(request)).revision)
 
 
 def delete_messages(request: HttpRequest, session_id: str) -> HttpResponse:
     """Delete the messages that `id` names, which may be repeated, as one revision. Undo brings them back."""
-    ids = query_of(request, ("id",)).get("id", [])
+    ids = read_query(request, ("id",)).get("id", [])
     if not 0 < len(ids) <= appending.MOST or not all(
         text.isascii() and text.isdigit() and len(text) < 19 for text in ids
     ):
         raise UnknownParameter(f"name 1 to {appending.MOST:,} messages, as id=12&id=13")
     wanted = [int(text) for text in dict.fromkeys(ids)]
-    return _nothing(removing.remove_messages(session_of(session_id), wanted, author_of(request)).revision)
+    return _nothing(removing.remove_messages(session_of(session_id), wanted, request_author(request)).revision)
 
 
 # Answers
@@ -243,14 +242,14 @@ def delete_messages(request: HttpRequest, session_id: str) -> HttpResponse:
 
 def answer(body: JSONValue, revision: int | None = None, status: int = 200) -> HttpResponse:
     """A JSON answer; after a write with the revision it made, else with the newest one."""
-    response = HttpResponse(jsontext.dump(body), status=status, content_type="application/json")
+    response = HttpResponse(dump_json(body), status=status, content_type="application/json")
     response["Nola-Revision"] = str(store.head() if revision is None else revision)
     return response
 
 
 def _exported(query: dict[str, list[str]], rows: QuerySet[Conversation], name: str) -> HttpResponse:
     """A download of conversations, sent as it is read."""
-    kind = one(query, "format") or ""
+    kind = read_one(query, "format") or ""
     if kind not in exporting.FORMATS:
         raise UnknownParameter(f"format is one of {', '.join(exporting.FORMATS)}")
     return cast(HttpResponse, exported(exporting.FORMATS[kind], rows, name))
@@ -294,31 +293,41 @@ def _route(method: str, path: str, view: Any, summary: str, extra: dict[str, Any
 
 ONE, MESSAGES = "/{session_id}", "/{session_id}/messages"
 MESSAGE = "/{session_id}/messages/{int:message_id}"
-_route("GET", "", list_conversations, "List conversations", parameters(*LIST))
+_route("GET", "", list_conversations, "List conversations", describe_parameters(*LIST))
 _route(
-    "POST", "", once(create_conversation, _created_again), "Begin a conversation", shapes.body(shapes.ConversationIn)
+    "POST",
+    "",
+    idempotent(create_conversation, _created_again),
+    "Begin a conversation",
+    shapes.body(shapes.ConversationIn),
 )
-_route("GET", ONE, read_conversation, "Read a conversation", parameters("format"))
+_route("GET", ONE, read_conversation, "Read a conversation", describe_parameters("format"))
 _route(
     "PATCH",
     ONE,
-    once(change_conversation, _changed_again),
+    idempotent(change_conversation, _changed_again),
     "Rename, archive or tag a conversation",
     shapes.body(shapes.ConversationChange),
 )
-_route("DELETE", ONE, once(delete_conversation, _deleted_again), "Delete a conversation")
+_route("DELETE", ONE, idempotent(delete_conversation, _deleted_again), "Delete a conversation")
 _route(
     "POST",
     "/{session_id}/purge",
-    once(purge_conversation, _purged_again),
+    idempotent(purge_conversation, _purged_again),
     "Erase a conversation for good",
     shapes.body(shapes.Purge),
 )
-_route("GET", MESSAGES, read_messages, "Read messages", parameters(*PAGE))
+_route("GET", MESSAGES, read_messages, "Read messages", describe_parameters(*PAGE))
 _route(
-    "POST", MESSAGES, once(append_messages, _appended_again), "Add messages", shapes.body(shapes.MessageIn, many=True)
+    "POST",
+    MESSAGES,
+    idempotent(append_messages, _appended_again),
+    "Add messages",
+    shapes.body(shapes.MessageIn, many=True),
 )
-_route("DELETE", MESSAGES, once(delete_messages, _deleted_again), "Delete messages", parameters("id"))
+_route("DELETE", MESSAGES, idempotent(delete_messages, _deleted_again), "Delete messages", describe_parameters("id"))
 _route("GET", MESSAGE, read_message, "Read a message")
-_route("PATCH", MESSAGE, once(change_message, _message_again), "Change a message", shapes.body(shapes.MessageChange))
-_route("DELETE", MESSAGE, once(delete_message, _deleted_again), "Delete a message")
+_route(
+    "PATCH", MESSAGE, idempotent(change_message, _message_again), "Change a message", shapes.body(shapes.MessageChange)
+)
+_route("DELETE", MESSAGE, idempotent(delete_message, _deleted_again), "Delete a message")

@@ -10,8 +10,8 @@ from ninja import Router
 from conversations.api.conversations import answer, change_conversation, delete_conversation, read_conversation
 from conversations.imports import chats as bringing
 from conversations.imports.chats import Bringing
-from state.api.addresses import UnknownParameter, one, query_of
-from state.api.history import parameters
+from state.api.addresses import UnknownParameter, read_one, read_query
+from state.api.history import describe_parameters
 from state.jsondoc.text import JSONValue
 from state.report import Category, Report, Unit
 
@@ -27,19 +27,19 @@ def import_conversations(request: HttpRequest) -> HttpResponse:
     What is there already is not added twice. `dry_run=true` reports what would happen; `all_or_nothing=true` writes
     nothing if anything is wrong; `replace=true` lets the file win over what was changed or deleted in Nola.
     """
-    query = query_of(request, ASKED)
+    query = read_query(request, ASKED)
     dry_run, replace, whole = (_flag(query, name) for name in ASKED[:3])
     with tempfile.NamedTemporaryFile(prefix="nola-import-") as file:
         file.write(request.body)
         file.flush()
         actor: str = request.auth  # type: ignore[attr-defined]
-        name = (one(query, "name") or "upload")[:200]
+        name = (read_one(query, "name") or "upload")[:200]
         report = bringing.bring_file(Bringing(actor, Path(file.name), replace, dry_run, whole, name=name))
     return answer(of_report(report))
 
 
 def _flag(query: dict[str, list[str]], name: str) -> bool:
-    text = one(query, name) or "false"
+    text = read_one(query, name) or "false"
     if text not in ("true", "false"):
         raise UnknownParameter(f"{name} must be true or false")
     return text == "true"
@@ -68,7 +68,7 @@ def of_report(report: Report) -> dict[str, JSONValue]:
 
 FILES = ("application/json", "application/x-ndjson", "application/zip")
 BODY = {"requestBody": {"required": True, "content": {kind: {"schema": {}} for kind in FILES}}}
-router.post("/import", summary="Import chats", openapi_extra=parameters(*ASKED) | BODY)(import_conversations)
+router.post("/import", summary="Import chats", openapi_extra=describe_parameters(*ASKED) | BODY)(import_conversations)
 
 
 def as_session(view: Callable[[HttpRequest, str], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

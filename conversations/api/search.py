@@ -18,9 +18,9 @@ from conversations.search import state_leaves as leaves
 from conversations.search import tokenize as words
 from conversations.search.messages import Hit
 from conversations.search.state_leaves import Leaf
-from state.api import views
-from state.api.addresses import UnknownParameter, one, query_of, whole
-from state.api.history import parameters
+from state.api.addresses import UnknownParameter, read_number, read_one, read_query
+from state.api.history import describe_parameters
+from state.api.views import parse_level
 from state.jsondoc.text import JSONValue
 
 ASKED = (
@@ -48,9 +48,9 @@ def search_all(request: HttpRequest) -> HttpResponse:
     `"two words"` is a phrase, `begin*` the beginning of a word. Any text can be searched for. Of the state, `level` or
     `stimuli` finds only what shows there.
     """
-    query = query_of(request, ASKED)
-    asked = words.terms(one(query, "q") or "")
-    limit, kinds = whole(query, "limit", 20, 100), one(query, "in") or "all"
+    query = read_query(request, ASKED)
+    asked = words.terms(read_one(query, "q") or "")
+    limit, kinds = read_number(query, "limit", 20, 100), read_one(query, "in") or "all"
     if kinds not in ("all", "messages", "state"):
         raise UnknownParameter("in is messages, state, or all")
     filters, level = filters_of(query), level_of(query)
@@ -59,7 +59,7 @@ def search_all(request: HttpRequest) -> HttpResponse:
     body: dict[str, JSONValue] = {}
     links = {}
     if kinds != "state":
-        skip = skipped(one(query, "cursor"))
+        skip = skipped(read_one(query, "cursor"))
         found = search.find(asked, filters, limit, skip=skip, newest_first=_is_newest(query))
         body["messages"] = [of_hit(hit) for hit in found.hits]
         body["found"], body["ranked"] = found.total, "all" if found.is_whole else f"the newest {search.RANKED:,}"
@@ -75,9 +75,9 @@ def search_all(request: HttpRequest) -> HttpResponse:
 
 
 def level_of(query: dict[str, list[str]]) -> int | None:
-    """The level at which the state is to be searched. Raises UnknownParameter and levels.BadLevel."""
-    given = {name: one(query, name) for name in ("level", "stimuli")}
-    return views.level_of({name: text for name, text in given.items() if text is not None})
+    """The level at which the state is to be searched. Raises UnknownParameter and BadLevel."""
+    given = {name: read_one(query, name) for name in ("level", "stimuli")}
+    return parse_level({name: text for name, text in given.items() if text is not None})
 
 
 def skipped(cursor: str | None) -> int:
@@ -88,7 +88,7 @@ def skipped(cursor: str | None) -> int:
 
 
 def _is_newest(query: dict[str, list[str]]) -> bool:
-    order = one(query, "order") or "best"
+    order = read_one(query, "order") or "best"
     if order not in ("best", "newest"):
         raise UnknownParameter("order is best or newest")
     return order == "newest"
@@ -97,10 +97,10 @@ def _is_newest(query: dict[str, list[str]]) -> bool:
 def filters_of(query: dict[str, list[str]]) -> dict[str, Any]:
     """What the messages are to be narrowed to. Raises UnknownParameter."""
     found: dict[str, Any] = {
-        name: text for name in ("session", "speaker", "user", "channel") if (text := one(query, name)) is not None
+        name: text for name in ("session", "speaker", "user", "channel") if (text := read_one(query, name)) is not None
     }
     for name in ("since", "until"):
-        if (text := one(query, name)) is not None:
+        if (text := read_one(query, name)) is not None:
             found[name] = _moment(text, name)
     return found
 
@@ -138,5 +138,5 @@ def of_leaf(leaf: Leaf) -> dict[str, JSONValue]:
     return {"key": leaf.key, "pointer": leaf.pointer, "snippet": leaf.snippet.text, "matches": matches}
 
 
-router.get("", summary="Search messages and state", openapi_extra=parameters(*ASKED))(search_all)
+router.get("", summary="Search messages and state", openapi_extra=describe_parameters(*ASKED))(search_all)
 router.api_operation(["HEAD"], "", include_in_schema=False)(search_all)

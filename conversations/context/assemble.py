@@ -13,16 +13,14 @@ from conversations.models import Message
 from conversations.search import state_leaves as leaves
 from conversations.search import tokenize as words
 from conversations.search.state_leaves import Leaf
-from state.context import budget as context
-from state.context import sections, weights
-from state.context.sections import Form, Moment
-from state.context.tokens import CHARACTERS, of_size, tokens
-from state.context.weights import WEIGHTS
+from state.context.budget import BudgetForm, Section, list_forms, pick_forms
+from state.context.sections import Moment, Renderings, SectionForm, read_moment, read_section_text, render_forms
+from state.context.tokens import CHARACTERS, count_tokens, estimate_tokens
+from state.context.weights import WEIGHTS, parse_weights
 from state.edits import Address
-from state.history import past as texts
-from state.jsondoc import markdown
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.history import past
+from state.jsondoc.markdown import render_heading, render_item
+from state.jsondoc.text import JSONValue, dump_json
 
 MOST_TOLD = 200  # sections that a report names as left out
 
@@ -35,7 +33,7 @@ class Asked:
     level: int
     budget: int
     talk: int
-    form: Form
+    form: SectionForm
     conversation: str | None = None
     messages: int = 0
     q: str | None = None
@@ -69,10 +67,10 @@ class _Room(NamedTuple):
 def assemble(asked: Asked) -> Context:
     """The context at one revision. The same revision and the same request give the same report, to the byte.
 
-    Raises log.NotFound, log.Deleted, words.BadSearch, history.UnknownMoment and history.Gone.
+    Raises log.NotFound, log.Deleted, words.BadSearch, replay.UnknownMoment and replay.GoneRevision.
     """
     terms = None if asked.q is None else words.terms(asked.q)
-    now = sections.moment(asked.at, [one.key for one in asked.addresses] + [WEIGHTS] if asked.addresses else None)
+    now = read_moment(asked.at, [one.key for one in asked.addresses] + [WEIGHTS] if asked.addresses else None)
     room = _room(asked)
     state = _state(asked, now, room.state)
     said = _said(asked, asked.conversation, now, room.messages) if asked.conversation is not None else None
@@ -84,7 +82,7 @@ def assemble(asked: Asked) -> Context:
         "format": asked.form,
         "level": asked.level,
         "budget": asked.budget,
-        "tokens": tokens(text),
+        "tokens": count_tokens(text),
         **state.report,
     }
     report |= {name: part.report for name, part in (("messages", said), ("found", found)) if part}
@@ -103,11 +101,11 @@ def _room(asked: Asked) -> _Room:
 
 def _state(asked: Asked, now: Moment, room: int) -> _Part:
     addresses = asked.addresses or [Address(key) for key in now.keys if key != WEIGHTS]
-    weighed = weights.weights(now)
-    rendered = sections.renderings(now, addresses, asked.form)
+    weighed = parse_weights(now)
+    rendered = render_forms(now, addresses, asked.form)
     there = [one for one in addresses if min(rendered[one], default=4) <= asked.level]
-    offered = [context.Section(weighed.of(one), _forms(rendered[one], asked.level)) for one in there]
-    picked = context.pick(offered, room)
+    offered = [Section(weighed.of(one), _forms(rendered[one], asked.level)) for one in there]
+    picked = pick_forms(offered, room)
     blocks: list[str] = []
     shown: list[JSONValue] = []
     chosen = list(zip(there, offered, picked.forms, strict=True))
@@ -115,11 +113,11 @@ def _state(asked: Asked, now: Moment, room: int) -> _Part:
         if form is not None:
             level, size = section.forms[form]
             kept = rendered[address][level].text
-            blocks.append(sections.text_of(now, address, level, asked.form) if kept is None else kept)
-            shown.append(_told(address, section) | {"level": level, "tokens": of_size(size)})
+            blocks.append(read_section_text(now, address, level, asked.form) if kept is None else kept)
+            shown.append(_told(address, section) | {"level": level, "tokens": estimate_tokens(size)})
     missed = [(address, section) for address, section, form in chosen if form is None]
     stop = None if picked.stopped_at is None else there[picked.stopped_at].pointer
-    left = f"{of_size(picked.left):,} were left{' for the state' if asked.talk else ''}"
+    left = f"{estimate_tokens(picked.left):,} were left{' for the state' if asked.talk else ''}"
     report = {
         "sections": shown,
         **_out(asked, addresses, there, missed, lambda *pair: _left_out(pair[0], pair[1], stop, left)),
@@ -131,8 +129,8 @@ def _out(
     asked: Asked,
     addresses: Sequence[Address],
     there: Sequence[Address],
-    missed: Sequence[tuple[Address, context.Section]],
-    told: Callable[[Address, context.Section], JSONValue],
+    missed: Sequence[tuple[Address, Section]],
+    told: Callable[[Address, Section], JSONValue],
 ) -> dict[str, JSONValue]:
     """The sections that are left out, first those that are not there; no more than MOST_TOLD of them by name."""
     known = set(there)
@@ -143,12 +141,12 @@ def _out(
     return {"left_out": out, **({"left_out_in_all": count} if count > MOST_TOLD else {})}
 
 
-def _forms(rendered: sections.Renderings, deepest: int) -> Sequence[context.Form]:
-    return context.forms_of([(level, one.size) for level, one in rendered.items() if level <= deepest])
+def _forms(rendered: Renderings, deepest: int) -> Sequence[BudgetForm]:
+    return list_forms([(level, one.size) for level, one in rendered.items() if level <= deepest])
 
 
-def _told(address: Address, section: context.Section) -> dict[str, JSONValue]:
-    levels: dict[str, JSONValue] = {str(form.level): of_size(form.size) for form in section.forms}
+def _told(address: Address, section: Section) -> dict[str, JSONValue]:
+    levels: dict[str, JSONValue] = {str(form.level): estimate_tokens(form.size) for form in section.forms}
     weight = int(section.weight) if section.weight.is_integer() else section.weight
     return {"section": address.pointer, "weight": weight, "levels": levels}
 
@@ -157,8 +155,8 @@ def _absent(address: Address, level: int) -> JSONValue:
     return {"section": address.pointer, "why": "absent", "detail": f"nothing shows there at level {level}"}
 
 
-def _left_out(address: Address, section: context.Section, stop: str | None, left: str) -> JSONValue:
-    needs = of_size(section.forms[0].size)
+def _left_out(address: Address, section: Section, stop: str | None, left: str) -> JSONValue:
+    needs = estimate_tokens(section.forms[0].size)
     if not section.weight:
         why, detail = "weight", f"its weight in {WEIGHTS} is 0"
     elif stop == address.pointer:
@@ -173,24 +171,28 @@ def _left_out(address: Address, section: context.Section, stop: str | None, left
 
 def _said(asked: Asked, session_id: str, now: Moment, room: int) -> _Part:
     rows = recall.messages(session_id, asked.messages, now.revision)
-    opening = markdown.heading(f"Conversation {session_id}") if asked.form == "markdown" else ',"messages":['
+    opening = render_heading(f"Conversation {session_id}") if asked.form == "markdown" else ',"messages":['
     entries = [_message(asked.form, row) for row in rows]
     text, count = _fitted(asked.form, opening, entries, room, turned=True)
     report: dict[str, JSONValue] = {"conversation": session_id, "asked": asked.messages, "shown": count}
-    report |= {"tokens": tokens(text), "ids": [row.pk for row in reversed(rows[:count])], "left_out": len(rows) - count}
+    report |= {
+        "tokens": count_tokens(text),
+        "ids": [row.pk for row in reversed(rows[:count])],
+        "left_out": len(rows) - count,
+    }
     return _Part(text, report | _why(len(rows) - count), [session_id] if count else [])
 
 
 def _found(asked: Asked, terms: Sequence[words.Term], now: Moment, room: int) -> _Part:
-    documents = {one.name.key: one.text for one in texts.at(now.revision) if one.name.key != WEIGHTS}
+    documents = {one.name.key: one.text for one in past.texts_at(now.revision) if one.name.key != WEIGHTS}
     some, _ = leaves.find(terms, asked.hits, asked.level, documents)
     hits = recall.hits(terms, asked.hits, now.revision)
-    opening = markdown.heading(f"Found for {asked.q}") if asked.form == "markdown" else ',"found":['
+    opening = render_heading(f"Found for {asked.q}") if asked.form == "markdown" else ',"found":['
     entries = [_leaf(asked.form, leaf) for leaf in some]
     entries += [_message(asked.form, hit.message, hit.snippet.text, with_session=True) for hit in hits]
     text, count = _fitted(asked.form, opening, entries, room)
     used = recall.sessions(hit.message for hit in hits[: max(0, count - len(some))])
-    report: dict[str, JSONValue] = {"q": asked.q, "shown": count, "tokens": tokens(text)}
+    report: dict[str, JSONValue] = {"q": asked.q, "shown": count, "tokens": count_tokens(text)}
     return _Part(text, report | {"left_out": len(entries) - count} | _why(len(entries) - count), used)
 
 
@@ -198,7 +200,9 @@ def _why(left_out: int) -> dict[str, JSONValue]:
     return {"why": "budget"} if left_out else {}
 
 
-def _fitted(form: Form, opening: str, entries: Sequence[str], room: int, turned: bool = False) -> tuple[str, int]:
+def _fitted(
+    form: SectionForm, opening: str, entries: Sequence[str], room: int, turned: bool = False
+) -> tuple[str, int]:
     """As many of the entries, from the first on, as fit with what goes around them; `turned`: shown last to first."""
     closing = "\n" if form == "markdown" else "]"
     room -= len(opening) + len(closing)
@@ -211,22 +215,22 @@ def _fitted(form: Form, opening: str, entries: Sequence[str], room: int, turned:
     return (opening + (body.removesuffix(",") if form == "json" else body) + closing if count else ""), count
 
 
-def _message(form: Form, row: Message, text: str | None = None, with_session: bool = False) -> str:
+def _message(form: SectionForm, row: Message, text: str | None = None, with_session: bool = False) -> str:
     text = row.message if text is None else text
     session = row.conversation.session_id
     if form == "markdown":
         who = f"{session}, {row.speaker}" if with_session else row.speaker
-        return markdown.item(f"{who}, {row.timestamp:%Y-%m-%d %H:%M}: {text}") + "\n"
+        return render_item(f"{who}, {row.timestamp:%Y-%m-%d %H:%M}: {text}") + "\n"
     told: dict[str, Any] = {"conversation": session} if with_session else {}
     told |= {"speaker": row.speaker, "at": f"{row.timestamp:%Y-%m-%dT%H:%M:%SZ}", "message": text}
-    return jsontext.dump(told) + ","
+    return dump_json(told) + ","
 
 
-def _leaf(form: Form, leaf: Leaf) -> str:
+def _leaf(form: SectionForm, leaf: Leaf) -> str:
     pointer = Address(leaf.key).pointer + leaf.pointer
     if form == "markdown":
-        return markdown.item(f"{pointer[1:]}: {leaf.snippet.text}") + "\n"
-    return jsontext.dump({"pointer": pointer, "text": leaf.snippet.text}) + ","
+        return render_item(f"{pointer[1:]}: {leaf.snippet.text}") + "\n"
+    return dump_json({"pointer": pointer, "text": leaf.snippet.text}) + ","
 
 
 # The text
@@ -234,7 +238,7 @@ def _leaf(form: Form, leaf: Leaf) -> str:
 EMPTY_JSON = '{"state":{}}'
 
 
-def _joined(form: Form, state: str, parts: Sequence[str]) -> str:
+def _joined(form: SectionForm, state: str, parts: Sequence[str]) -> str:
     """The whole text; nothing at all where nothing fits."""
     if not state and not any(parts):
         return ""

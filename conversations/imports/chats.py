@@ -18,8 +18,8 @@ from conversations.imports.legacy_chat_files import Chat, NotAChat
 from conversations.imports.legacy_state import Run
 from conversations.imports.messages import Reading
 from state import store
-from state.checkpoints import files as checkpoint_files
-from state.json_files import File
+from state.checkpoints.files import create_automatic
+from state.files.sources import SourceFile
 from state.report import Category, Report, Unit, printable
 
 SERVICES = ("ChatGPT", "Claude", "Nola")
@@ -66,7 +66,7 @@ def bring_file(bringing: Bringing) -> Report:
             report.add(Category.NOTED, Unit.FILES, bringing.label, "nothing was imported, since something is wrong")
             return report
     if not bringing.dry_run and store.head():
-        checkpoint_files.automatic("before import")
+        create_automatic("before import")
     batch: dict[str, Chat] = {}
     rows, last = 0, ""
     sizes: Counter[str] = Counter()
@@ -122,7 +122,7 @@ def _label(bringing: Bringing, member: Member) -> str:
 def _of_member(bringing: Bringing, member: Member, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
     counted = _Counted(member.stream)
     label = _label(bringing, member)
-    file = File(bringing.path, label, (), 0)
+    file = SourceFile(bringing.path, label, (), 0)
     for item in streams.items(counted):  # type: ignore[arg-type]
         bringing.progress(_bar(verb, counted.done, member.size, item.number))
         if item.problem:

@@ -25,8 +25,7 @@ from conversations.imports.messages import (
     tell,
     text_of,
 )
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.jsondoc.text import JSONValue, dump_json
 
 SESSION = ("session_id", "conversation_id", "convo_id", "thread_id", "session")
 SPEAKER = ("speaker", "role", "sender", "author")
@@ -134,11 +133,11 @@ def _line(value: dict[str, Any], session_id: str, number: int) -> Told:
     if isinstance(text, list):
         text, files = parts({"parts": text})
         rest |= {"attachments": files} if files else {}
-    said = text if isinstance(text, str) else jsontext.dump(text)
+    said = text if isinstance(text, str) else dump_json(text)
     moment_of, time_text = moment(time)
     given = rest.pop("id", None)
     place = given if given is not None else "" if time_text else number
-    base = jsontext.dump([session_id, place, text_of(speaker), time_text, said])
+    base = dump_json([session_id, place, text_of(speaker), time_text, said])
     ref = hashlib.sha256(base.encode()).hexdigest()[:32]
     return tell(ref, speaker, said, moment_of, time_text, "", rest | ({"id": given} if given is not None else {}))
 

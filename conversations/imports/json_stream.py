@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue, NotAcceptable
+from state.jsondoc.text import JSONValue, NotAcceptable, dump_json, parse_json
 
 CHUNK = 1 << 20
 MOST = 256 << 20  # characters of one value
@@ -64,13 +63,13 @@ def items(stream: BinaryIO) -> Iterator[Item]:
 def read(number: int, raw: str) -> Item:
     """One value, parsed strictly, except that half surrogate pairs, as some exports have them, are replaced."""
     try:
-        return Item(number, jsontext.load(raw).value)
+        return Item(number, parse_json(raw).value)
     except NotAcceptable as error:
         if "surrogate" not in error.reason:
             return Item(number, problem=str(error))
     cleaned, count = _whole(json.loads(raw))
     try:
-        return Item(number, jsontext.load(jsontext.dump(cleaned)).value, halves=count)
+        return Item(number, parse_json(dump_json(cleaned)).value, halves=count)
     except ValueError as error:
         return Item(number, problem=str(error))
 

@@ -17,10 +17,8 @@ from django.conf import settings
 
 from conversations.drafts import NewMessage
 from conversations.imports.local_paths import made_relative
-from state import json_files as folder
-from state.json_files import File
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue, NotAcceptable
+from state.files.sources import SourceFile, explain_error
+from state.jsondoc.text import JSONValue, NotAcceptable, dump_json, parse_json
 from state.report import Category, Report, Unit, printable
 
 TALK = {"stimuli", "feeds"}  # the folders that conversations lie in
@@ -63,7 +61,7 @@ class Chat:
     """
 
     session_id: str
-    file: File
+    file: SourceFile
     title: str = ""
     channel: str = ""
     started: datetime | None = None
@@ -76,17 +74,17 @@ class Chat:
     leaf: str = ""  # of branches, the name of the message that ends the current one
 
 
-def is_talk(file: File) -> bool:
+def is_talk(file: SourceFile) -> bool:
     """Whether text files here may be chats."""
     return bool(TALK.intersection(file.folders))
 
 
-def is_chat_folder(file: File) -> bool:
+def is_chat_folder(file: SourceFile) -> bool:
     """Whether JSON files here must be chats."""
     return is_talk(file) and "conversations" in file.folders
 
 
-def is_chat(file: File, value: JSONValue) -> bool:
+def is_chat(file: SourceFile, value: JSONValue) -> bool:
     """Whether a JSON document is a conversation, by its shape. Raises NotAChat where it has to be one."""
     if isinstance(value, dict) and isinstance(value.get("turns"), list):
         if "session_id" in value or is_chat_folder(file):
@@ -97,7 +95,7 @@ def is_chat(file: File, value: JSONValue) -> bool:
     return False
 
 
-def from_turns(file: File, value: dict[str, Any], report: Report, known: AbstractSet[str] = frozenset()) -> Chat:
+def from_turns(file: SourceFile, value: dict[str, Any], report: Report, known: AbstractSet[str] = frozenset()) -> Chat:
     """The conversation of a JSON file; `known` are the files there are. Raises NotAChat."""
     rest = made_relative(value, known)
     turns = rest.pop("turns")
@@ -113,7 +111,7 @@ def from_turns(file: File, value: dict[str, Any], report: Report, known: Abstrac
     return chat
 
 
-def from_lines(file: File, raw: bytes, report: Report, known: AbstractSet[str] = frozenset()) -> list[Chat]:
+def from_lines(file: SourceFile, raw: bytes, report: Report, known: AbstractSet[str] = frozenset()) -> list[Chat]:
     """The sessions of a text file, none if it is no chat. A line that cannot be read is reported. Raises NotAChat."""
     lines, bad = _lines(raw)
     if not any("entry" in line for line in lines.values()):
@@ -130,7 +128,7 @@ def from_lines(file: File, raw: bytes, report: Report, known: AbstractSet[str] =
                 sessions.take(lines[number])
         except NotAChat as error:
             report.add(Category.FAILED, Unit.MESSAGES, f"{file.name}:{number}", str(error))
-            sessions.pass_over(number, jsontext.dump(lines[number]).encode())
+            sessions.pass_over(number, dump_json(lines[number]).encode())
     for number, count in sessions.held.items():
         report.add(Category.READ, Unit.MESSAGES, file.name, "", count)
         report.add(Category.FAILED, Unit.MESSAGES, f"{file.name}:{number}", f"{count} messages after it {HELD}", count)
@@ -141,7 +139,7 @@ def from_lines(file: File, raw: bytes, report: Report, known: AbstractSet[str] =
 
 def moment(value: JSONValue) -> tuple[datetime | None, str]:
     """A time and its text as it came. Without a zone it is local time, in NOLA_TIME_ZONE; None if unreadable."""
-    text = value if isinstance(value, str) else "" if value is None else jsontext.dump(value)
+    text = value if isinstance(value, str) else "" if value is None else dump_json(value)
     try:
         time = _instant(value, text)
     except (ValueError, OverflowError, OSError):
@@ -160,7 +158,7 @@ def _instant(value: JSONValue, text: str) -> datetime:
 
 def identity(speaker: str, time_text: str, text: str, number: int) -> str:
     """By what an import knows a message again, even if somebody edits it; `number` tells repeats apart."""
-    whole = jsontext.dump([speaker, time_text, text, number])
+    whole = dump_json([speaker, time_text, text, number])
     return f"{IMPORTED}{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
 
 
@@ -223,7 +221,7 @@ def _times(chat: Chat) -> Iterator[datetime]:
         yield last
 
 
-def _turn(file: File, number: int, turn: Any, report: Report) -> list[Said]:
+def _turn(file: SourceFile, number: int, turn: Any, report: Report) -> list[Said]:
     """A turn as the message of the user and the answer; an empty half is left out."""
     rest = dict(turn) if isinstance(turn, dict) else {"turn": turn}
     time, text = moment(rest.pop("timestamp", None))
@@ -235,7 +233,7 @@ def _turn(file: File, number: int, turn: Any, report: Report) -> list[Said]:
         said = [("system", turn)]
     if not said:
         report.add(Category.SKIPPED, Unit.MESSAGES, file.name, f"turn {number + 1} is empty")
-    whole = jsontext.dump(turn)
+    whole = dump_json(turn)
     return [Said(speaker, _text(half), time, text, level, kind, dict(rest), whole) for speaker, half in said]
 
 
@@ -256,7 +254,7 @@ def _taken(rest: dict[str, Any], name: str, kind: type, default: Any) -> Any:
 
 
 def _text(value: JSONValue) -> str:
-    return value if isinstance(value, str) else jsontext.dump(value)
+    return value if isinstance(value, str) else dump_json(value)
 
 
 def without_nul(value: Any) -> Any:
@@ -283,9 +281,9 @@ def _lines(raw: bytes) -> tuple[dict[int, dict[str, Any]], dict[int, _BadLine]]:
         if not line.strip():
             continue
         try:
-            value = jsontext.load(line).value
+            value = parse_json(line).value
         except NotAcceptable as error:
-            bad[number] = _BadLine(line, folder.advice(error).removeprefix("line 1, "))
+            bad[number] = _BadLine(line, explain_error(error).removeprefix("line 1, "))
             continue
         if isinstance(value, dict) and "entry" in value:
             lines[number] = value
@@ -294,7 +292,7 @@ def _lines(raw: bytes) -> tuple[dict[int, dict[str, Any]], dict[int, _BadLine]]:
     return lines, bad
 
 
-def _report_no_chat(file: File, raw: bytes, bad: dict[int, _BadLine], report: Report) -> None:
+def _report_no_chat(file: SourceFile, raw: bytes, bad: dict[int, _BadLine], report: Report) -> None:
     """A text without a chat is none of ours, unless it looks like a broken one. Raises NotAChat."""
     if raw.lstrip().startswith(b"{"):
         first = min(bad)
@@ -305,7 +303,7 @@ def _report_no_chat(file: File, raw: bytes, bad: dict[int, _BadLine], report: Re
 class _Sessions:
     """The sessions of a text file, as its lines come in: it has several, and not every line says where it belongs."""
 
-    def __init__(self, file: File, known: AbstractSet[str]) -> None:
+    def __init__(self, file: SourceFile, known: AbstractSet[str]) -> None:
         self.file, self.known = file, known
         self.chats: dict[str, Chat] = {}
         self.started: set[str] = set()
@@ -335,7 +333,7 @@ class _Sessions:
             chat.started, chat.started_text = time, without_nul(text)
             chat.title = without_nul(start["name"] or "")
             chat.metadata |= rest
-        whole = jsontext.dump([text, line["entry"], rest])
+        whole = dump_json([text, line["entry"], rest])
         chat.said += [Said(who, words, time, text, metadata=more | rest, whole=whole) for who, words, more in said]
 
     def _session(self, convo_id: JSONValue, time: str, *, is_start: bool) -> str:
@@ -366,6 +364,6 @@ def _status(entry: str) -> dict[str, Any]:
     if not entry.startswith(_STATUS):
         return {}
     try:
-        return {"agent_status": jsontext.load(entry.removeprefix(_STATUS).strip()).value}
+        return {"agent_status": parse_json(entry.removeprefix(_STATUS).strip()).value}
     except NotAcceptable:
         return {}

@@ -20,14 +20,13 @@ from conversations.imports.legacy_chat_files import Chat, NotAChat
 from conversations.imports.legacy_state import Run
 from conversations.imports.match import BESIDE, Here, Joined, fields_of, gaps_and_differences, known, traits
 from conversations.models import Conversation, Message
-from state import json_files as folder
 from state import store
-from state import write_lock as turns
-from state.checkpoints import files as checkpoint_files
-from state.json_files import File, Unreadable
+from state.checkpoints.files import create_automatic
+from state.files.sources import SourceFile, Unreadable, find_files, load_file, read_bytes
 from state.jsondoc.text import Document
 from state.models import Change, Revision
 from state.report import Category, Report, Unit
+from state.write_lock import write_transaction
 
 ATTEMPTS = 10
 EDITED = (Category.CONFLICTING, "edited in Nola, kept as they are there; --replace adds the file's beside them")
@@ -54,18 +53,18 @@ def bring_folder(
     run = Run(actor, path.resolve(), report, replace, dry_run, progress)
     documents, chats = read(path, run)
     if not dry_run and store.head():
-        checkpoint_files.automatic("before import")
+        create_automatic("before import")
     imports.bring(state_legacy.documents(documents, report), run)
     bring(chats, run)
     return report
 
 
-def read(path: Path, run: Run) -> tuple[dict[File, Document | None], list[Chat]]:
-    """The state files with their documents, None for one that failed, and the chats. Raises folder.NoFolder."""
-    documents: dict[File, Document | None] = {}
+def read(path: Path, run: Run) -> tuple[dict[SourceFile, Document | None], list[Chat]]:
+    """The state files with their documents, None for one that failed, and the chats. Raises NoFolder."""
+    documents: dict[SourceFile, Document | None] = {}
     chats: list[Chat] = []
     report = run.report
-    files = folder.files(path, report)
+    files = find_files(path, report)
     names = {file.name for file in files}
     for number, file in enumerate(files, 1):
         run.progress(f"reading file {number} of {len(files)}")
@@ -81,13 +80,15 @@ def read(path: Path, run: Run) -> tuple[dict[File, Document | None], list[Chat]]
     return documents, chats
 
 
-def _read(file: File, documents: dict[File, Document | None], report: Report, names: AbstractSet[str]) -> list[Chat]:
+def _read(
+    file: SourceFile, documents: dict[SourceFile, Document | None], report: Report, names: AbstractSet[str]
+) -> list[Chat]:
     """The chats in a file; a state file goes to `documents`."""
     if file.suffix == ".txt":
-        return legacy.from_lines(file, folder.read(file), report, names)
+        return legacy.from_lines(file, read_bytes(file), report, names)
     if not legacy.is_chat_folder(file):
         documents[file] = None
-    document = folder.load(file)
+    document = load_file(file)
     if legacy.is_chat(file, document.value) and isinstance(document.value, dict):
         documents.pop(file, None)
         return [legacy.from_turns(file, document.value, report, names)]
@@ -147,7 +148,7 @@ def _write(writings: Sequence[Writing], files: Mapping[str, str], seen: int, run
             run.take_turn()
         firsts = [part.of.conversation.session_id for part in parts if part.is_first]
         author = run.author({name: files[name] for name in firsts})
-        with turns.writing():
+        with write_transaction():
             if not number and log.moved(names, seen):
                 return False
             made = log.write_portion([_missing(part) for part in parts] if number else parts, author)

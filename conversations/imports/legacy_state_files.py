@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from conversations.imports import local_paths
-from state.json_files import File, plain
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import Document, JSONValue
+from state.files.sources import SourceFile, escape_name
+from state.jsondoc.text import Document, JSONValue, make_document
 from state.report import Category, Report, Unit
 
 Object = dict[str, JSONValue]
@@ -28,7 +27,7 @@ class Copy:
 
     module: str
     data: Object
-    file: File
+    file: SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +46,18 @@ class Found:
 
     key: str
     document: Document
-    file: File
+    file: SourceFile
     parts: tuple[Part, ...] = ()
     copies: tuple[Copy, ...] = ()
 
 
-def documents(read: Mapping[File, Document | None], report: Report) -> dict[str, Found]:
+def documents(read: Mapping[SourceFile, Document | None], report: Report) -> dict[str, Found]:
     """The documents of all state files by key; None stands for a file that could not be read."""
     raw = raw_keys(read)
     found, copies = _sort(read, raw, report)
     named = _named(found, raw, report)
-    winners = {plain(key): key for key, one in named.items() if _is_winner(one, raw)}
-    failed = {plain(raw.get(file, file.stem)): file for file, document in read.items() if document is None}
+    winners = {escape_name(key): key for key, one in named.items() if _is_winner(one, raw)}
+    failed = {escape_name(raw.get(file, file.stem)): file for file, document in read.items() if document is None}
     for module, group in _by_module(copies, report).items():
         if module in winners:
             key = winners[module]
@@ -70,35 +69,35 @@ def documents(read: Mapping[File, Document | None], report: Report) -> dict[str,
     return named
 
 
-def _is_winner(one: Found, raw: Mapping[File, str]) -> bool:
+def _is_winner(one: Found, raw: Mapping[SourceFile, str]) -> bool:
     """Whether copies of this key give way to it: it has its own name, and is no rest of an aggregate."""
-    return one.key == raw.get(one.file, one.file.stem) and (one.file in raw or plain(one.key) not in AGGREGATES)
+    return one.key == raw.get(one.file, one.file.stem) and (one.file in raw or escape_name(one.key) not in AGGREGATES)
 
 
 def _by_module(copies: Iterable[Copy], report: Report) -> dict[str, list[Copy]]:
     """The copies of each module, the best first."""
     modules: dict[str, list[Copy]] = {}
-    for copy in sorted(copies, key=lambda one: AGGREGATES[plain(one.file.stem)]):
+    for copy in sorted(copies, key=lambda one: AGGREGATES[escape_name(one.file.stem)]):
         if copy.data:
-            modules.setdefault(plain(copy.module), []).append(copy)
+            modules.setdefault(escape_name(copy.module), []).append(copy)
         else:
             report.add(Category.SKIPPED, Unit.SECTIONS, copy.file.name, f"the copy of {copy.module} is empty")
     return modules
 
 
-def raw_keys(files: Iterable[File]) -> dict[File, str]:
+def raw_keys(files: Iterable[SourceFile]) -> dict[SourceFile, str]:
     """Which files are the raw file of a key, and of which: it is named by its folder."""
-    folders: dict[str, list[File]] = {}
+    folders: dict[str, list[SourceFile]] = {}
     for file in files:
         if file.suffix == ".json" and _is_raw_folder(file.folders):
             folders.setdefault(str(file.path.parent), []).append(file)
-    keys: dict[File, str] = {}
+    keys: dict[SourceFile, str] = {}
     spellings: dict[str, str] = {}
     for group in folders.values():
         primary = _primary(group)
         if primary:
             name = primary.around[-1].strip()
-            keys[primary] = spellings.setdefault(plain(name), name)
+            keys[primary] = spellings.setdefault(escape_name(name), name)
     return keys
 
 
@@ -106,37 +105,37 @@ def _is_raw_folder(folders: Sequence[str]) -> bool:
     return bool(folders) and (folders[-1] in MODULES or folders[-2:-1] == ("identity_thread",))
 
 
-def _primary(group: Sequence[File]) -> File | None:
+def _primary(group: Sequence[SourceFile]) -> SourceFile | None:
     """Of the files in a raw folder the one with the folder's name, else `user` for `userID`, else the only one."""
     name = group[0].folders[-1]
     for stem in (name, name.removesuffix("id")):
         for file in group:
-            if plain(file.stem) == stem:
+            if escape_name(file.stem) == stem:
                 return file
     return group[0] if len(group) == 1 else None
 
 
 def _sort(
-    read: Mapping[File, Document | None], raw: Mapping[File, str], report: Report
+    read: Mapping[SourceFile, Document | None], raw: Mapping[SourceFile, str], report: Report
 ) -> tuple[list[Found], list[Copy]]:
     """Documents that are brought over, raw ones first, and the copies taken out of the aggregates."""
-    modules = MODULES | {plain(key) for key in raw.values()}
+    modules = MODULES | {escape_name(key) for key in raw.values()}
     known = {file.name for file in read}
     found, copies = [], []
     for file, document in read.items():
         if document is None:
             continue
-        if file not in raw and plain(file.stem) in AGGREGATES and isinstance(document.value, dict):
+        if file not in raw and escape_name(file.stem) in AGGREGATES and isinstance(document.value, dict):
             parts, rest = _taken_apart(file, local_paths.made_relative(document.value, known), modules)
             copies += parts
             if parts and not rest:
                 continue
-            document = jsontext.document(rest)
+            document = make_document(rest)
         found.append(Found(raw.get(file, file.stem), document, file))
     return sorted(found, key=lambda one: one.file not in raw), copies
 
 
-def _taken_apart(file: File, value: Any, modules: set[str]) -> tuple[list[Copy], Object]:
+def _taken_apart(file: SourceFile, value: Any, modules: set[str]) -> tuple[list[Copy], Object]:
     """The modules in an aggregate, and what is left without them."""
     modules = modules | _listed_modules(value.get("metadata"))
     copies: list[Copy] = []
@@ -145,7 +144,7 @@ def _taken_apart(file: File, value: Any, modules: set[str]) -> tuple[list[Copy],
         if name == "IdentityConfig" and isinstance(member, dict):
             parts, left = _identity_config(file, member)
         else:
-            parts, left = _module(file, name, member, known=plain(name) in modules)
+            parts, left = _module(file, name, member, known=escape_name(name) in modules)
         copies += parts
         if left is not _ABSENT:
             rest[name] = left
@@ -154,10 +153,10 @@ def _taken_apart(file: File, value: Any, modules: set[str]) -> tuple[list[Copy],
 
 def _listed_modules(metadata: JSONValue) -> set[str]:
     names = metadata.get("modules") if isinstance(metadata, dict) else None
-    return {plain(name) for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+    return {escape_name(name) for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
-def _identity_config(file: File, member: Object) -> tuple[list[Copy], JSONValue]:
+def _identity_config(file: SourceFile, member: Object) -> tuple[list[Copy], JSONValue]:
     """`IdentityConfig` of Nola.json: modules under `data`, or next to its metadata where the wrapper is missing."""
     data = member.get("data")
     inner = data if isinstance(data, dict) else member
@@ -176,7 +175,7 @@ def _identity_config(file: File, member: Object) -> tuple[list[Copy], JSONValue]
     return copies, rest or _ABSENT
 
 
-def _module(file: File, name: str, member: JSONValue, *, known: bool) -> tuple[list[Copy], JSONValue]:
+def _module(file: SourceFile, name: str, member: JSONValue, *, known: bool) -> tuple[list[Copy], JSONValue]:
     """A member of an aggregate as a copy of a module and what is left of it, or as it is if it is none."""
     if name == "metadata" or not isinstance(member, dict):
         return [], member
@@ -191,7 +190,7 @@ def _module(file: File, name: str, member: JSONValue, *, known: bool) -> tuple[l
     return [Copy(name, data, file)], left or _ABSENT
 
 
-def _leave_out(copies: Sequence[Copy], failed: File, report: Report) -> None:
+def _leave_out(copies: Sequence[Copy], failed: SourceFile, report: Report) -> None:
     for copy in copies:
         text = f"the copy of {copy.module} is not used, because its raw file {failed.name} failed"
         report.add(Category.SKIPPED, Unit.SECTIONS, copy.file.name, text, len(copy.data))
@@ -203,7 +202,7 @@ def _made(copies: Sequence[Copy]) -> Found:
     text = f"{best.module} is made from this copy, possibly filtered to one level; there is no raw file"
     parts = [Part(Category.NOTED, best.file.name, text)]
     parts += [Part(Category.ADDED, best.file.name, f"{best.module}.{name}", (name,)) for name in best.data]
-    document = jsontext.document(dict(best.data))
+    document = make_document(dict(best.data))
     return _filled(Found(best.module, document, best.file, tuple(parts), tuple(copies)), copies[1:])
 
 
@@ -222,7 +221,7 @@ def fill(value: JSONValue, winner: str, copies: Iterable[Copy]) -> tuple[Documen
         else:
             text = f"{copy.module} is not used: {winner} wins, and it is not an object"
             parts += [Part(Category.SKIPPED, copy.file.name, text)] * len(copy.data)
-    return jsontext.document(value), parts
+    return make_document(value), parts
 
 
 def _fill(value: Object, copy: Copy, winner: str, parts: list[Part]) -> Object:
@@ -257,7 +256,7 @@ def _missing_levels(name: str, there: Object, section: Object, copy: Copy, winne
     return missing
 
 
-def _differing(what: str, file: File, winner: str) -> Part:
+def _differing(what: str, file: SourceFile, winner: str) -> Part:
     return Part(Category.SKIPPED, file.name, f"{what} differs and is not used: {winner} wins")
 
 
@@ -296,7 +295,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _named(
-    found: Iterable[Found], raw: Mapping[File, str], report: Report, taken: Mapping[str, Found] | None = None
+    found: Iterable[Found], raw: Mapping[SourceFile, str], report: Report, taken: Mapping[str, Found] | None = None
 ) -> dict[str, Found]:
     """Each document under a key of its own: of two for one key the first keeps it, an equal one is left out."""
     named: dict[str, Found] = {}

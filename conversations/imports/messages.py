@@ -10,8 +10,8 @@ from conversations.api.schemas import SPEAKERS
 from conversations.drafts import NewMessage
 from conversations.imports import legacy_chat_files as legacy
 from conversations.imports.legacy_chat_files import IMPORTED, Chat, NotAChat, moment, without_nul
-from state.json_files import File
-from state.jsondoc import text as jsontext
+from state.files.sources import SourceFile
+from state.jsondoc.text import dump_json
 from state.report import Category, Report, Unit
 
 SPOKEN = {
@@ -24,7 +24,7 @@ SPOKEN = {
 class Reading:
     """The file that is read, where in it, and what is to be said of it."""
 
-    file: File
+    file: SourceFile
     number: int
     report: Report
 
@@ -56,7 +56,7 @@ def chat_of(
 
 
 def session_id_of(value: Any, reading: Reading) -> str:
-    text = value if isinstance(value, str) else "" if value is None else jsontext.dump(value)
+    text = value if isinstance(value, str) else "" if value is None else dump_json(value)
     if len(text.encode()) > legacy.MAX_ID_BYTES:
         raise NotAChat(f"the session id {text[:20]}... is longer than {legacy.MAX_ID_BYTES} bytes")
     return str(without_nul(text)) or f"{reading.file.stem}-{reading.number}"
@@ -116,7 +116,7 @@ def members(value: Any) -> dict[str, Any]:
 
 
 def text_of(value: Any) -> str:
-    return str(without_nul(value)) if isinstance(value, str) else "" if value is None else jsontext.dump(value)
+    return str(without_nul(value)) if isinstance(value, str) else "" if value is None else dump_json(value)
 
 
 def settle_tree(chat: Chat, told: Mapping[str, Told], leaf: str, reading: Reading) -> None:
@@ -157,4 +157,4 @@ def parts(content: Mapping[str, Any]) -> tuple[str, list[str]]:
         if isinstance(content.get(name), str):
             return str(content[name]), []
     rest = {name: value for name, value in content.items() if name != "content_type"}
-    return (jsontext.dump(rest) if any(rest.values()) else ""), []
+    return (dump_json(rest) if any(rest.values()) else ""), []

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError, connection
 
 from conversations.imports import legacy_chats as importing
-from state import atomic_files as files
-from state.checkpoints import files as checkpoint_files
+from state.checkpoints.verify import DamagedCheckpoint
+from state.files.atomic import CannotWrite, NoRoom
 from state.report import Category, Report, printable
 
 BUSY = "the database is busy: others are writing to it. Try again; the import goes on from where it stopped."
@@ -45,7 +45,7 @@ class ImportCommand(BaseCommand):
             bring(report, progress)
         except (OperationalError, ProgrammingError, importing.Busy) as error:
             problem = _problem(error)
-        except (files.NoRoom, files.CannotWrite, checkpoint_files.Damaged) as error:
+        except (NoRoom, CannotWrite, DamagedCheckpoint) as error:
             problem = f"{error}; before an import a checkpoint is taken."
         finally:
             end()

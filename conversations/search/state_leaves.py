@@ -9,11 +9,9 @@ from django.db import connection
 
 from conversations.search import tokenize as words
 from conversations.search.tokenize import Snippet, Term
-from state.jsondoc import levels
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.levels import ABSENT
-from state.jsondoc.text import JSONValue
+from state.jsondoc.levels import ABSENT, find_stored, show_at_level
+from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
+from state.jsondoc.text import JSONValue, dump_json
 
 
 class Leaf(NamedTuple):
@@ -58,11 +56,11 @@ def _at_level(
 ) -> Iterator[Leaf]:
     if level is None:
         yield from _leaves(key, document, asked, wanted)
-    elif (seen := levels.view(document, level)) is not ABSENT:
+    elif (seen := show_at_level(document, level)) is not ABSENT:
         memo: dict[int, list[int]] = {}
         for leaf in _leaves(key, seen, asked, wanted):
-            tokens = levels.stored_at(document, paths.parse_pointer(leaf.pointer), level, memo)
-            yield leaf._replace(pointer=paths.format_pointer(tokens))
+            tokens = find_stored(document, parse_pointer(leaf.pointer), level, memo)
+            yield leaf._replace(pointer=format_pointer(tokens))
 
 
 def _may_match(text: str, wanted: set[str]) -> bool:
@@ -76,14 +74,10 @@ def _leaves(key: str, document: JSONValue, asked: Sequence[Term], wanted: set[st
         near = tokens[-1] if text is None else f"{tokens[-1]}\n{text}"
         far = "\n".join(tokens[:-1])
         if all(_has(near, term) or _has(far, term) for term in asked) and any(_has(near, term) for term in asked):
-            yield Leaf(
-                key, paths.format_pointer(tokens[1:]), words.snippet(tokens[-1] if text is None else text, asked)
-            )
+            yield Leaf(key, format_pointer(tokens[1:]), words.snippet(tokens[-1] if text is None else text, asked))
 
 
-def _walk(
-    way: paths.Tokens, name: str, value: JSONValue, wanted: set[str]
-) -> Iterator[tuple[paths.Tokens, str | None]]:
+def _walk(way: Tokens, name: str, value: JSONValue, wanted: set[str]) -> Iterator[tuple[Tokens, str | None]]:
     """The leaves that have one of the words in their name or value, and the objects and arrays that have it in their
     name, in order: the way to each, and the text of a leaf. Most have none, so this looks before it makes anything.
     """
@@ -95,12 +89,10 @@ def _walk(
         for inner, kid in kids:
             if isinstance(kid, dict | list) and kid:
                 yield from _walk(here, inner, kid, wanted)
-            elif _has_any(text := kid if isinstance(kid, str) else jsontext.dump(kid), wanted) or _has_any(
-                inner, wanted
-            ):
+            elif _has_any(text := kid if isinstance(kid, str) else dump_json(kid), wanted) or _has_any(inner, wanted):
                 yield (*here, inner), text
     elif not way:
-        yield (name,), value if isinstance(value, str) else jsontext.dump(value)
+        yield (name,), value if isinstance(value, str) else dump_json(value)
 
 
 def _has_any(text: str, wanted: set[str]) -> bool:

@@ -11,6 +11,7 @@ from conversations import log
 from conversations.log import NewConversation, NewMessage
 from conversations.models import Conversation, Message
 from state.checkpoints import files as checkpoint_files
+from state.checkpoints.files import create_automatic, find_checkpoint, read_checkpoints
 from state.history import audit
 from state.models import Revision
 from state.revisions import Author, Source
@@ -104,7 +105,7 @@ def test_a_key_alone_brings_no_conversation_back(kept):
 def test_a_checkpoint_without_them_has_none(kept):
     kept.post("/api/checkpoints", {"name": "state-only"}, content_type=JSON)
 
-    assert '"conversations.' not in checkpoint_files.find("state-only").path.read_text()
+    assert '"conversations.' not in find_checkpoint("state-only").path.read_text()
 
 
 def test_the_command_takes_and_restores_them(kept, capsys):
@@ -134,7 +135,7 @@ def test_loaddata_says_which_command_takes_conversations(kept):
     ],
 )
 def test_rows_that_cannot_be_restored_are_found(kept, change):
-    path = checkpoint_files.find("mine").path
+    path = find_checkpoint("mine").path
     rows = json.loads(path.read_text())
     change(rows[-1])
     path.write_text(json.dumps(rows))
@@ -151,7 +152,7 @@ def test_the_history_of_what_came_back_verifies(kept):
     Conversation.objects.all().delete()
     restore(kept)
 
-    found = [flaw for check in audit.ADDED for flaw in check(connection, audit.quiet)]
+    found = [flaw for check in audit.MORE_CHECKS for flaw in check(connection, audit.show_nothing)]
     assert [flaw for flaw in found if "revision 2" in flaw] == []
 
 
@@ -184,7 +185,7 @@ def delete_messages(agent, name, ids):
 
 
 def before_deletion():
-    return [one for one in checkpoint_files.kept() if one.name.endswith("before-bulk-delete")]
+    return [one for one in read_checkpoints() if one.name.endswith("before-bulk-delete")]
 
 
 def test_before_more_than_ten_messages_go_their_conversation_is_kept_in_a_checkpoint(agent):
@@ -230,7 +231,7 @@ def test_a_deletion_that_is_refused_keeps_nothing(agent):
 def test_checkpoints_of_deletions_do_not_push_out_those_of_the_state(agent, monkeypatch):
     monkeypatch.setattr(checkpoint_files, "KEPT_NEWEST", 2)
     agent.put("/api/state/A", "1", content_type=JSON)
-    whole = checkpoint_files.automatic("hourly")
+    whole = create_automatic("hourly")
 
     for number in range(4):
         talk_of(f"talk{number}", 11)

@@ -32,7 +32,7 @@ def test_a_change_holds_ids_and_a_hash_and_never_the_text():
     change = Change.objects.get(kind="message")
     pk = Message.objects.get().pk
     assert (change.key, change.forward, change.inverse) == ("s", {"add": [pk]}, {"remove": [pk]})
-    assert change.result_hash == chain.hash_of(f'[[{pk},"user","secret","noon"]]')
+    assert change.result_hash == chain.hash_text(f'[[{pk},"user","secret","noon"]]')
 
 
 def test_a_new_conversation_is_recorded_with_its_fields():

@@ -24,9 +24,9 @@ from nola_site.safety import growth, recovery, schedule
 from nola_site.serving import stream_slots as slots
 from state import store
 from state.admin import ByteLength
-from state.backups import files as backups
-from state.checkpoints import files as checkpoint_files
-from state.jsondoc import pointer as paths
+from state.backups.files import list_backups
+from state.checkpoints.files import list_whole
+from state.jsondoc.pointer import escape_token
 from state.models import Revision, StateEntry
 
 KEYS, AGENTS = 8, 6  # that are listed
@@ -75,7 +75,7 @@ def _keys() -> dict[str, Any]:
     names = list(StateEntry.objects.order_by("-revision").values_list("pk", flat=True)[:KEYS])
     rows = StateEntry.objects.filter(pk__in=names).order_by("-revision")
     found = rows.annotate(size=ByteLength("value_json")).values("pk", "size", "updated_at")
-    keys = [row | {"place": quote(paths.escape(row["pk"]), safe="~")} for row in found]
+    keys = [row | {"place": quote(escape_token(row["pk"]), safe="~")} for row in found]
     return {"keys": keys, "more_keys": StateEntry.objects.count() - len(keys)}
 
 
@@ -110,14 +110,14 @@ def _safety(head: int) -> dict[str, Any]:
 
 
 def _checkpoint(head: int) -> Copy:
-    newest = next(iter(checkpoint_files.whole_ones()), None)
+    newest = next(iter(list_whole()), None)
     revision = newest.header.revision if newest and newest.header else 0
     every = timedelta(minutes=settings.NOLA_CHECKPOINT_MINUTES)
     return _copy("checkpoint", newest.at if newest else None, revision, head, every)
 
 
 def _backup(head: int) -> Copy:
-    newest = next(iter(backups.kept()), None)
+    newest = next(iter(list_backups()), None)
     every = timedelta(hours=settings.NOLA_BACKUP_HOURS)
     return _copy("backup", newest.at if newest else None, newest.revision if newest else 0, head, every)
 

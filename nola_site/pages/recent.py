@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
-from state.jsondoc import pointer as paths
+from state.jsondoc.pointer import escape_token, parse_pointer
 from state.models import Revision
 
 EVENTS, PARTS = 10, 3  # that are told, and how many things of each
@@ -70,14 +70,14 @@ def _key(key: str, ops: Any) -> dict[str, str]:
         count = f" in {len(ops)} places" if ops else ""
         return {"verb": "changed", "place": key, "rest": count}
     [op] = ops
-    place = " › ".join([key, *paths.parse_pointer(op["path"])])
+    place = " › ".join([key, *parse_pointer(op["path"])])
     verbs = {"add": "added", "remove": "removed", "replace": "set", "move": "moved"}
     rest = f" to {_short(op['value'])}" if op["op"] == "replace" else ""
     return {"verb": verbs.get(op["op"], "changed"), "place": place, "rest": rest, "pointer": _pointer(key, op)}
 
 
 def _pointer(key: str, op: Any) -> str:
-    return "" if op["op"] == "remove" and not op["path"] else quote(f"/{paths.escape(key)}{op['path']}", safe="/~")
+    return "" if op["op"] == "remove" and not op["path"] else quote(f"/{escape_token(key)}{op['path']}", safe="/~")
 
 
 def _short(value: Any) -> str:

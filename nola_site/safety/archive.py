@@ -23,15 +23,15 @@ from django.db import DatabaseError, connection, connections, models, transactio
 from conversations.models import Conversation, Message
 from conversations.search import index
 from nola_site.safety import recovery
-from state import atomic_files as files
 from state import clock
-from state.backups import files as backups
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import rows as dumps
-from state.checkpoints import serializers
+from state.backups.files import database_path, verify_database
+from state.checkpoints.files import write_draft
+from state.checkpoints.rows import read_at_once
+from state.checkpoints.serializers import parse_rows
 from state.clock import Clock
-from state.history.audit import Progress, quiet
-from state.jsondoc import text as jsontext
+from state.files.atomic import check_room, draft_file, place_file, write_atomically
+from state.history.audit import OnProgress, show_nothing
+from state.jsondoc.text import dump_json
 from state.models import Change, Receipt, Revision, StateEntry, StoreMeta
 
 FORMAT = 2
@@ -61,16 +61,16 @@ class NotEmpty(Exception):
 # Out
 
 
-def write(path: Path, progress: Progress = quiet) -> Clock:
-    """Write everything to a zip file, as it is in one moment. Raises files.NoRoom and files.CannotWrite."""
-    with files.written(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        with dumps.one_moment(connection):
-            now = clock.of()
+def write(path: Path, progress: OnProgress = show_nothing) -> Clock:
+    """Write everything to a zip file, as it is in one moment. Raises NoRoom and CannotWrite."""
+    with write_atomically(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with read_at_once(connection):
+            now = clock.read()
             if now is None:
                 raise BadArchive("nothing has been written yet")
             counts = {name: _write_table(archive, name, model, progress) for name, model in TABLES.items()}
             with tempfile.TemporaryDirectory() as folder:
-                state = checkpoint_files.draft(Path(folder) / STATE, "export")
+                state = write_draft(Path(folder) / STATE, "export")
                 archive.write(state, STATE)
         about = {"format": FORMAT, "store": now.store, "seq": now.seq, "chain": now.chain, "at": now.at, "rows": counts}
         hashes = {name: _sha256(archive, name) for name in archive.namelist()}
@@ -78,11 +78,11 @@ def write(path: Path, progress: Progress = quiet) -> Clock:
     return now
 
 
-def _write_table(archive: zipfile.ZipFile, name: str, model: type[models.Model], progress: Progress) -> int:
+def _write_table(archive: zipfile.ZipFile, name: str, model: type[models.Model], progress: OnProgress) -> int:
     count = 0
     with archive.open(name, "w", force_zip64=True) as member:
         for row in model._default_manager.order_by("pk").iterator(chunk_size=BATCH):
-            member.write(jsontext.dump(_fields(row)).encode() + b"\n")
+            member.write(dump_json(_fields(row)).encode() + b"\n")
             count += 1
             progress(f"{name}: {count:,} rows")
     return count
@@ -111,26 +111,26 @@ def _sha256(archive: zipfile.ZipFile, name: str) -> str:
 # In
 
 
-def read(path: Path, progress: Progress = quiet) -> Clock:
+def read(path: Path, progress: OnProgress = show_nothing) -> Clock:
     """Make the database of this data directory from an archive, whole or not at all.
 
-    Raises NotEmpty, BadArchive, backups.Damaged (its history does not verify), files.NoRoom and files.CannotWrite.
+    Raises NotEmpty, BadArchive, DamagedDatabase (its history does not verify), NoRoom and CannotWrite.
     """
-    database = backups.database()
+    database = database_path()
     if not recovery.is_empty(database):
         raise NotEmpty(f"{database} holds a memory already. Set NOLA_DATA_DIR to a directory that is empty or new")
-    with _opened(path) as archive, files.drafted(database.parent, "import.sqlite3") as draft:
+    with _opened(path) as archive, draft_file(database.parent, "import.sqlite3") as draft:
         now = _check(archive, progress)
         try:
             with _new_database(draft):
                 _fill(archive, now, progress)
         except (DatabaseError, ValueError, TypeError, KeyError) as error:
-            files.check_room(draft, error)
+            check_room(draft, error)
             raise BadArchive(f"{path.name} does not fit together: {error}") from error
-        if backups.verify(draft, progress=progress).chain != now.chain:
+        if verify_database(draft, progress=progress).chain != now.chain:
             raise BadArchive(f"{path.name} does not hold the history that its {ABOUT} names")
-        files.place(draft, database)
-    clock.remember(anew=True)
+        place_file(draft, database)
+    clock.note_head(anew=True)
     return now
 
 
@@ -145,7 +145,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         raise BadArchive(f"there is no file {path}") from None
 
 
-def _check(archive: zipfile.ZipFile, progress: Progress) -> Clock:
+def _check(archive: zipfile.ZipFile, progress: OnProgress) -> Clock:
     """What an archive says it holds, once all of it has proved to be as it was written. Raises BadArchive."""
     try:
         about = json.loads(archive.read(ABOUT))
@@ -175,8 +175,8 @@ def _new_database(path: Path) -> Iterator[None]:
         del connections[ALIAS], connections.settings[ALIAS]
 
 
-def _fill(archive: zipfile.ZipFile, now: Clock, progress: Progress) -> None:
-    documents = {row["pk"]: row["fields"]["value_json"] for row in serializers.rows(archive.read(STATE))}
+def _fill(archive: zipfile.ZipFile, now: Clock, progress: OnProgress) -> None:
+    documents = {row["pk"]: row["fields"]["value_json"] for row in parse_rows(archive.read(STATE))}
     for name, model in TABLES.items():
         rows = _rows(archive, name, model, documents)
         count = 0

@@ -14,17 +14,26 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from nola_site.safety import schedule
-from state import atomic_files as files
-from state import clock, guards, receipts
-from state.backups import files as backups
-from state.backups import restore_backup as putback
-from state.backups import wal
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import rows as dumps
+from state import clock, guards
+from state.backups.files import (
+    Backup,
+    DamagedDatabase,
+    NewerDatabase,
+    database_path,
+    list_backups,
+    verify_database,
+)
+from state.backups.restore_backup import check_no_server, find_free_folder, set_aside
+from state.backups.wal import unreplayed_transactions
+from state.checkpoints.files import find_newest_sound, read_checkpoints
+from state.checkpoints.rows import fetch_rows, read_at_once
+from state.checkpoints.verify import find_problem
 from state.clock import Clock
+from state.context import receipts
+from state.files.atomic import PARTIAL
 from state.history import audit
-from state.history.audit import Progress, quiet
-from state.jsondoc import text as jsontext
+from state.history.audit import OnProgress, show_nothing
+from state.jsondoc.text import NotAcceptable, parse_json
 from state.models import Snapshot
 
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
@@ -47,9 +56,9 @@ class Finding:
     fixed: str = ""
 
 
-def examine(progress: Progress = quiet) -> Iterator[Finding]:
+def examine(progress: OnProgress = show_nothing) -> Iterator[Finding]:
     """All findings, the database first; what cannot be looked at in a damaged one is left out."""
-    database = backups.database()
+    database = database_path()
     broken = list(_file(database))
     yield from broken
     if all(one.check == "wal" for one in broken):
@@ -74,18 +83,18 @@ def _file(database: Path) -> Iterator[Finding]:
         return
     yield from _wal(database)
     try:
-        backups.verify(database, thorough=False)
-    except backups.Newer as error:
+        verify_database(database, thorough=False)
+    except NewerDatabase as error:
         yield Finding("database", ERROR, str(error), "the database was left as it is")
-    except backups.Damaged as error:
+    except DamagedDatabase as error:
         yield Finding("database", ERROR, str(error), way_back(database), lambda: _set_aside(database))
 
 
 def _wal(database: Path) -> Iterator[Finding]:
     """Whether what a server that died left is good."""
-    copy = putback.free_folder(database).with_suffix(".wal")
+    copy = find_free_folder(database).with_suffix(".wal")
     with suppress(sqlite3.Error, OSError):
-        count = wal.lost(database, copy)
+        count = unreplayed_transactions(database, copy)
         if count:
             text = f"{database.name}-wal was damaged: {count} transactions in it cannot be read; it is kept as {copy}"
             do = "compare with the newest checkpoint: manage.py checkpoint diff NAME"
@@ -96,7 +105,7 @@ def way_back(database: Path) -> str:
     """What to do with a damaged database."""
     ways = []
     backup = newest_backup()
-    checkpoint = checkpoint_files.newest_sound()
+    checkpoint = find_newest_sound()
     if backup:
         ways.append(f"with all conversations and history: manage.py restorebackup {backup.name}")
     if checkpoint:
@@ -109,22 +118,22 @@ def way_back(database: Path) -> str:
     )
 
 
-def newest_backup() -> backups.Backup | None:
+def newest_backup() -> Backup | None:
     """The newest backup that is sound."""
-    for one in backups.kept():
-        with suppress(backups.Damaged):
-            backups.verify(one.path, thorough=False)
+    for one in list_backups():
+        with suppress(DamagedDatabase):
+            verify_database(one.path, thorough=False)
             return one
     return None
 
 
 def _set_aside(database: Path) -> str:
-    putback.check_no_server()
-    folder = putback.set_aside(database)
+    check_no_server()
+    folder = set_aside(database)
     return f"set aside in {folder}; the next start restores the newest checkpoint"
 
 
-def _database(database: Path, progress: Progress) -> Iterator[Finding]:
+def _database(database: Path, progress: OnProgress) -> Iterator[Finding]:
     yield Finding("database", OK, f"{database.name} is whole, {database.stat().st_size:,} bytes")
     waiting = MigrationExecutor(connection)
     plan = waiting.migration_plan(waiting.loader.graph.leaf_nodes())
@@ -134,8 +143,8 @@ def _database(database: Path, progress: Progress) -> Iterator[Finding]:
         )
         return
     yield from _guards()
-    head = clock.remembered()  # first: the server writes it on meanwhile
-    with dumps.one_moment(connection):
+    head = clock.read_head_file()  # first: the server writes it on meanwhile
+    with read_at_once(connection):
         yield from _history(progress)
         yield from _texts()
         yield from _head(head)
@@ -157,8 +166,8 @@ def _guards() -> Iterator[Finding]:
     yield Finding("guards", ERROR, text, "manage.py doctor --fix makes the guards anew; read the findings below", fix)
 
 
-def _history(progress: Progress) -> Iterator[Finding]:
-    chain = list(audit.chain_flaws(connection, progress))
+def _history(progress: OnProgress) -> Iterator[Finding]:
+    chain = list(audit.find_chain_flaws(connection, progress))
     for flaw in chain:
         do = "somebody altered the file: compare with a backup (manage.py backup says whether it verifies), put it back"
         yield Finding("chain", ERROR, flaw, do)
@@ -166,7 +175,7 @@ def _history(progress: Progress) -> Iterator[Finding]:
         yield Finding("chain", OK, "every row of the history is as it was written")
     flaws = [
         flaw
-        for check in (audit.reference_flaws, audit.state_flaws, *audit.ADDED)
+        for check in (audit.find_reference_flaws, audit.find_state_flaws, *audit.MORE_CHECKS)
         for flaw in check(connection, progress)
     ]
     for flaw in flaws:
@@ -188,10 +197,10 @@ def _replayed(flaw: str) -> Finding:
 
 
 def _texts() -> Iterator[Finding]:
-    for key, text in dumps.fetched(connection, "SELECT key_name, value_json FROM state_storage"):
+    for key, text in fetch_rows(connection, "SELECT key_name, value_json FROM state_storage"):
         try:
-            good = jsontext.load(text).text == text
-        except jsontext.NotAcceptable:
+            good = parse_json(text).text == text
+        except NotAcceptable:
             good = False
         if not good:
             do = f"write it anew: PUT /api/state/{key}, or manage.py checkpoint restore NAME --keys {key}"
@@ -199,7 +208,7 @@ def _texts() -> Iterator[Finding]:
 
 
 def _head(head: Clock | None) -> Iterator[Finding]:
-    now = clock.of()
+    now = clock.read()
     if clock.is_rewound(now, head) and now and head:
         text = f"db/head knows revision {head.seq}; the database is another one, or older: it stands at {now.seq}"
         yield Finding("clock", ERROR, text, "restart the server: it begins a new epoch above both")
@@ -230,7 +239,7 @@ def _growth() -> Iterator[Finding]:
 
 def _receipts() -> Iterator[Finding]:
     """How much room the receipts of contexts take, which nothing removes by itself."""
-    count, size, lately = receipts.growth()
+    count, size, lately = receipts.measure_growth()
     if not count:
         return
     text = f"receipts: {count:,} with {size:,} bytes; {lately / 7:,.0f} bytes a day in the last 7 days"
@@ -244,23 +253,23 @@ def _receipts() -> Iterator[Finding]:
 # What is kept beside it
 
 
-def _checkpoints(progress: Progress) -> Iterator[Finding]:
-    found = checkpoint_files.kept()
+def _checkpoints(progress: OnProgress) -> Iterator[Finding]:
+    found = read_checkpoints()
     for number, one in enumerate(found, 1):
         progress(f"verifying checkpoint {number} of {len(found)}")
-        problem = checkpoint_files.problem_of(one.path)
+        problem = find_problem(one.path)
         if problem:
             yield Finding("checkpoints", ERROR, f"{one.name}: {problem}", f"delete {one.path}, or accept it")
     yield from _age("checkpoints", [one.at for one in found], "checkpoint create")
 
 
-def _backups(progress: Progress) -> Iterator[Finding]:
-    found = backups.kept()
+def _backups(progress: OnProgress) -> Iterator[Finding]:
+    found = list_backups()
     for number, one in enumerate(found, 1):
         progress(f"verifying backup {number} of {len(found)}")
         try:
-            backups.verify(one.path, thorough=number == 1)
-        except backups.Damaged as error:
+            verify_database(one.path, thorough=number == 1)
+        except DamagedDatabase as error:
             yield Finding("backups", ERROR, str(error), f"move {one.path} away, and run: manage.py backup")
     yield from _age("backups", [one.at for one in found], "backup")
 
@@ -294,7 +303,7 @@ def _strays(database: Path) -> Iterator[Finding]:
 
 
 def _stray(path: Path, database: Path) -> Iterator[Finding]:
-    if path.name.endswith(files.PARTIAL):
+    if path.name.endswith(PARTIAL):
 
         def fix() -> str:
             path.unlink(missing_ok=True)

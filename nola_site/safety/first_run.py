@@ -19,7 +19,7 @@ from django.db import DatabaseError, connections
 from access.models import SCOPES, ApiKey, hash_key, new_key
 from nola_site.safety import recovery
 from nola_site.safety.recovery import CannotStart
-from state import atomic_files as files
+from state.files.atomic import CannotWrite, NoRoom
 
 
 @dataclass
@@ -45,7 +45,7 @@ def prepare() -> Welcome:
             return Welcome(ensure_admin(), ensure_api_key())
         except DatabaseError as error:
             raise CannotStart(f"the database {database()} cannot be used: {error}. It was left as it is.") from error
-        except (files.NoRoom, files.CannotWrite) as error:
+        except (NoRoom, CannotWrite) as error:
             raise CannotStart(f"{error}.") from error
         finally:
             connections.close_all()  # the server forks next; a connection must not be shared

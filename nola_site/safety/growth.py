@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from state import atomic_files as files
 from state import clock
+from state.files.atomic import write_atomically
 
 DAYS = 7  # that are remembered
 KEYS = 200  # of a day that are remembered
@@ -74,8 +74,8 @@ def known() -> Growth:
 
 
 def weigh(most: int = AT_ONCE) -> bool:
-    """Weigh what is new. Returns whether there may be more. Raises files.NoRoom and files.CannotWrite."""
-    now, growth = clock.of(), known()
+    """Weigh what is new. Returns whether there may be more. Raises NoRoom and CannotWrite."""
+    now, growth = clock.read(), known()
     if now is None:
         return False
     if growth.epoch != now.epoch:  # another file was put back: its changes have other numbers
@@ -84,11 +84,11 @@ def weigh(most: int = AT_ONCE) -> bool:
         cursor.execute(WEIGH, [growth.last, most])
         rows = cursor.fetchall()
     for number, kind, key, at, size in rows:
-        _add(growth, clock.iso(at)[:10], key if kind == "state" else "", size)
+        _add(growth, clock.format_time(at)[:10], key if kind == "state" else "", size)
         growth.last = number
     if rows or not growth.first_day:
         _trim(growth)
-        with files.written(_file()) as file:
+        with write_atomically(_file()) as file:
             file.write(json.dumps(asdict(growth)).encode())
     return len(rows) == most
 

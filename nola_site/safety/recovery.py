@@ -18,14 +18,23 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from nola_site.safety import doctor
-from state import atomic_files as files
 from state import clock, store
-from state.backups import files as backups
-from state.backups import restore_backup as putback
-from state.backups import wal
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import restore as checkpoints
+from state.backups.files import (
+    DamagedDatabase,
+    ForeignDatabase,
+    NewerDatabase,
+    create_backup,
+    list_backups,
+    open_database,
+    verify_database,
+)
+from state.backups.restore_backup import find_free_folder, set_aside
+from state.backups.wal import unreplayed_transactions
+from state.checkpoints.files import create_automatic, find_newest_sound
+from state.checkpoints.restore import read_fixture, read_seeds, restore_parts, seed_store
+from state.checkpoints.verify import DamagedCheckpoint
 from state.clock import Clock
+from state.files.atomic import CannotWrite, NoRoom, write_atomically
 from state.models import StoreMeta
 from state.revisions import Author, Source
 
@@ -49,28 +58,28 @@ def was_used() -> bool:
     marks = [settings.NOLA_DB_DIR / name for name in ("secret-key", "head")]
     if any(path.exists() for path in marks) or any(settings.NOLA_DB_DIR.glob("set-aside-*")):
         return True
-    return bool(backups.kept() or checkpoint_files.newest_sound())
+    return bool(list_backups() or find_newest_sound())
 
 
 def examine(database: Path) -> bool:
     """Look at the file before anything is done to it. Returns whether there is a database. Raises CannotStart."""
     if is_empty(database):
-        folder = putback.set_aside(database)  # a -wal without its database must not meet the next one
+        folder = set_aside(database)  # a -wal without its database must not meet the next one
         if folder and any(path.stat().st_size for path in folder.iterdir()):
             tell(f"The database was gone, and a -wal file was left of it; that is kept in {folder}.")
         return False
     set_stale_wal_aside(database)
     check_wal(database)
     try:
-        backups.verify(database, thorough=False)
-    except backups.Newer as error:
+        verify_database(database, thorough=False)
+    except NewerDatabase as error:
         raise CannotStart(f"{error}. The database was left as it is.") from None
-    except backups.Foreign as error:
+    except ForeignDatabase as error:
         raise CannotStart(
             f"{error}. It was left as it is: move {database} away, or set NOLA_DATA_DIR to another directory. If it was"
             f" Nola's: {doctor.way_back(database)}."
         ) from None
-    except backups.Damaged as error:
+    except DamagedDatabase as error:
         raise CannotStart(f"{error}. It was left as it is. To go on: {doctor.way_back(database)}.") from None
     return True
 
@@ -80,7 +89,7 @@ def is_empty(database: Path) -> bool:
     if not database.exists() or not database.stat().st_size:
         return True
     try:
-        with backups.opened(database) as connection:
+        with open_database(database) as connection:
             return not connection.introspection.table_names()
     except DatabaseError:
         return False
@@ -93,7 +102,7 @@ def set_stale_wal_aside(database: Path) -> None:
         mode = file.read(19)[18:19]
     if mode == bytes([WAL_MODE]) or not left.exists() or not left.stat().st_size:
         return
-    folder = putback.set_aside(database, ("-wal", "-shm"))
+    folder = set_aside(database, ("-wal", "-shm"))
     tell(f"{left.name} belonged to another database than the one that is there now; it is kept in {folder}.")
 
 
@@ -102,21 +111,21 @@ def check_wal(database: Path) -> None:
 
     A revision number that one of them may have had is not used again: db/head gets to know of as many.
     """
-    folder = putback.free_folder(database)
+    folder = find_free_folder(database)
     copy = folder.with_suffix(".wal")
     try:
-        count = wal.lost(database, copy)
+        count = unreplayed_transactions(database, copy)
     except (sqlite3.Error, OSError):
         return  # the file is damaged itself, which is noticed next
     if not count:
         return
     folder.mkdir(mode=0o700)
     copy.rename(folder / f"{database.name}-wal")
-    with backups.opened(database) as connection:
-        now = clock.of(connection)
-    head = clock.remembered()
+    with open_database(database) as connection:
+        now = clock.read(connection)
+    head = clock.read_head_file()
     if now and (head is None or head.seq < now.seq + count):
-        clock.write(Clock(now.store, now.epoch, now.seq + count, "", now.at))
+        clock.write_head_file(Clock(now.store, now.epoch, now.seq + count, "", now.at))
     tell(
         f"{database.name}-wal is damaged: the last {count} transactions that were written to it, after revision"
         f" {now.seq if now else 0}, cannot be read. It is kept in {folder}."
@@ -129,10 +138,10 @@ def keep_before_migrations() -> None:
     if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return
     try:
-        made = backups.create(why="before migration", thorough=False)
-        if clock.of():
-            checkpoint_files.automatic("before migration")
-    except (files.NoRoom, files.CannotWrite, backups.Damaged, checkpoint_files.Damaged) as error:
+        made = create_backup(why="before migration", thorough=False)
+        if clock.read():
+            create_automatic("before migration")
+    except (NoRoom, CannotWrite, DamagedDatabase, DamagedCheckpoint) as error:
         raise CannotStart(f"before a database is migrated it is backed up, and that failed: {error}.") from None
     log.info("The database is brought up to date; as it was it is in %s", made.path)
 
@@ -141,46 +150,46 @@ def keep_before_migrations() -> None:
 
 
 def fill_or_go_on(was_there: bool, used_before: bool) -> None:
-    """Fill a store that has no revision, and notice one that was rewound. Raises files.NoRoom and files.CannotWrite."""
-    head = clock.remembered()  # first: another process may write it on meanwhile
-    now = clock.of()
+    """Fill a store that has no revision, and notice one that was rewound. Raises NoRoom and CannotWrite."""
+    head = clock.read_head_file()  # first: another process may write it on meanwhile
+    now = clock.read()
     if store.head():
         if clock.is_rewound(now, head) and head:
             _go_on(head.seq)
     elif was_there or not used_before:
-        checkpoints.seed()
+        seed_store()
     else:
         _begin_again(head.seq if head else 0)
-    clock.remember(anew=True)
+    clock.note_head(anew=True)
 
 
 def _go_on(seq: int) -> None:
     now = store.head()
     reason = f"A database was put here that stands at revision {now}; the one before it had {seq}"
-    made = clock.go_on_above(seq, Author(ACTOR, Source.RESTORE, reason, {"rewound_from": seq}))
+    made = clock.continue_above(seq, Author(ACTOR, Source.RESTORE, reason, {"rewound_from": seq}))
     tell(f"{reason}. Its history goes on at revision {made}; revisions in between are gone, and answer 410.")
 
 
 def _begin_again(above: int) -> None:
     """The database is lost: the newest checkpoint is what is left, or nothing is."""
     StoreMeta.objects.get_or_create(defaults={"last_seq": above})
-    newest = checkpoint_files.newest_sound()
+    newest = find_newest_sound()
     backup = doctor.newest_backup()
     more = f" A backup has conversations and history too: manage.py restorebackup {backup.name}" if backup else ""
     if newest and newest.header:
         about = {"checkpoint": newest.name, "checkpoint_at": newest.header.at, "lost_database": True}
         reason = f"The database was gone; this is the checkpoint {newest.name} of {newest.header.at}"
         author = Author(ACTOR, Source.RESTORE, reason, about)
-        contents = checkpoints.read(newest.path)
+        contents = read_fixture(newest.path)
         with transaction.atomic():
             if not store.put_keys(contents.documents, author).changed:
-                clock.go_on_above(above, author)
-            checkpoints.restore_parts(contents, author)
+                clock.continue_above(above, author)
+            restore_parts(contents, author)
         lacks = "Its history is" if contents.parts else "Conversations and history are"
         tell(f"{reason}. {lacks} not in it.{more}")
         return
     reason = "The database is gone, and there is no checkpoint: a new memory has begun from the seeds"
-    store.put_keys(checkpoints.seeds(), Author(ACTOR, Source.SEED, reason, {"lost_database": True}))
+    store.put_keys(read_seeds(), Author(ACTOR, Source.SEED, reason, {"lost_database": True}))
     tell(
         f"{settings.NOLA_DB_DIR} was in use before, but its database is gone. {reason}. If that is not what you want,"
         f" stop now and put your copy of the folder back.{more}"
@@ -196,7 +205,7 @@ def tell(text: str) -> None:
     before = told()
     if before and timezone.now() - datetime.fromisoformat(before["at"]) < SAME_START:
         text = f"{before['text']} {text}"
-    with files.written(_note()) as file:
+    with write_atomically(_note()) as file:
         file.write(json.dumps({"at": timezone.now().isoformat(timespec="seconds"), "text": text}).encode())
 
 

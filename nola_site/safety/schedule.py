@@ -23,18 +23,19 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from nola_site.safety import growth
-from state import atomic_files as files
 from state import clock
-from state.backups import files as backups
-from state.checkpoints import files as checkpoint_files
+from state.backups.files import DamagedDatabase, create_backup, database_path, prune_backups
+from state.checkpoints.files import create_automatic
+from state.checkpoints.verify import DamagedCheckpoint
 from state.clock import Clock
+from state.files.atomic import CannotWrite, NoRoom, write_atomically
 
 TICK = 2.0  # seconds
 NOTED = 10.0  # seconds between two looks at whether db/head is up to date
 WEIGHED = 60.0  # seconds between two looks at how much the history has grown
 WAL_MODE = b"\x02"
 RETRY = 300.0  # seconds after a failure
-FAILURES = (files.NoRoom, files.CannotWrite, backups.Damaged, checkpoint_files.Damaged, DatabaseError, OSError)
+FAILURES = (NoRoom, CannotWrite, DamagedDatabase, DamagedCheckpoint, DatabaseError, OSError)
 
 log = logging.getLogger("nola")
 
@@ -82,13 +83,13 @@ class Schedule:
         if not self.seen or not self.leads():
             return
         if time.monotonic() - self.noted > NOTED:
-            clock.remember()
+            clock.note_head()
             self.noted = time.monotonic()
         if time.monotonic() > self.weigh_at:
             self.weigh_at = time.monotonic() + (0 if growth.weigh() else WEIGHED)
         if settings.NOLA_CHECKPOINT_MINUTES:
             every = timedelta(minutes=settings.NOLA_CHECKPOINT_MINUTES)
-            self.attempt("checkpoint", every, lambda: checkpoint_files.automatic("scheduled"))
+            self.attempt("checkpoint", every, lambda: create_automatic("scheduled"))
         if settings.NOLA_BACKUP_HOURS:
             self.attempt("backup", timedelta(hours=settings.NOLA_BACKUP_HOURS), _back_up)
 
@@ -129,8 +130,8 @@ class Schedule:
         """Raises Replaced if the database was replaced under the server: what it would write would be lost."""
         self.file.check()
         try:
-            now = clock.of()
-            there = clock.chain_at(self.seen.seq) if self.seen else ""
+            now = clock.read()
+            there = clock.read_chain(self.seen.seq) if self.seen else ""
         except DatabaseError as error:
             if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in (
                 sqlite3.SQLITE_CORRUPT,
@@ -171,7 +172,7 @@ class Watched:
     """
 
     def __init__(self) -> None:
-        self.path = backups.database()
+        self.path = database_path()
         self.file = os.open(self.path, os.O_RDONLY)
         self.changes = 0
 
@@ -201,8 +202,8 @@ def is_due(last: dict[str, Any], every: timedelta) -> bool:
 
 
 def _back_up() -> None:
-    backups.create(why="scheduled", thorough=False)
-    backups.prune()
+    create_backup(why="scheduled", thorough=False)
+    prune_backups()
 
 
 # The record
@@ -219,7 +220,7 @@ def record() -> dict[str, dict[str, Any]]:
 
 def note(what: str, last: dict[str, Any], **more: Any) -> None:
     """Keep the last success of one of them, and a failure that came after."""
-    with files.written(_record()) as file:
+    with write_atomically(_record()) as file:
         file.write(json.dumps({**record(), what: {**last, **more}}).encode())
 
 

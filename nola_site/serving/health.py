@@ -11,8 +11,8 @@ from django.http import HttpRequest, JsonResponse
 
 from nola_site.safety import recovery, schedule
 from state import store
-from state.backups import files as backups
-from state.checkpoints import files as checkpoint_files
+from state.backups.files import list_backups
+from state.checkpoints.files import list_whole
 
 LEAST_FREE = 10 * 1024 * 1024  # bytes
 
@@ -23,7 +23,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 def safety() -> dict[str, Any]:
     """When a checkpoint and a backup were last made, and what the last start had to do about the database."""
-    checkpoint, backup = next(iter(checkpoint_files.whole_ones()), None), next(iter(backups.kept()), None)
+    checkpoint, backup = next(iter(list_whole()), None), next(iter(list_backups()), None)
     failed = {f"{what}_failed": last["failed"] for what, last in schedule.record().items() if "failed" in last}
     said = {"recovered": recovered} if (recovered := recovery.told()) else {}
     return {

@@ -99,7 +99,7 @@ class Hub:
         if version is not None and version == self._version:
             return
         self._seen = time.monotonic()
-        self._read(feed.head())
+        self._read(feed.read_head())
         self._version = version  # only now: what could not be read is looked at again
 
     def _read(self, newest: Cursor) -> None:
@@ -111,7 +111,7 @@ class Hub:
         else:
             rates.note(known.seq, newest.seq)
         after = max(known.seq, newest.seq - AHEAD)
-        news = News(after, newest, list(feed.between(after, newest.seq)))
+        news = News(after, newest, list(feed.read_events(after, newest.seq)))
         self.head = newest
         self.on_news(news)
 

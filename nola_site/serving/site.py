@@ -14,7 +14,7 @@ from nola_site.serving import stream_slots as slots
 from nola_site.serving.bridge import Answer, Receive, Scope, Send
 from nola_site.serving.sse import Streams
 from state.api.changes import LIVE
-from state.history.events import Filter
+from state.history.events import FeedFilter
 from state.history.feed import Cursor, Follow
 
 HEALTHY = Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"16")], b'{"status": "ok"}')
@@ -26,9 +26,9 @@ class Handoff:
 
     def __init__(self) -> None:
         self.stream: Follow | None = None
-        self.waiting: tuple[Filter, Cursor, int, Credential] | None = None
+        self.waiting: tuple[FeedFilter, Cursor, int, Credential] | None = None
 
-    def wait(self, wanted: Filter, after: Cursor, seconds: int, credential: Any) -> bool:
+    def wait(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: Any) -> bool:
         self.waiting = wanted, after, seconds, credential
         return False
 
@@ -113,7 +113,7 @@ class Site:
     async def wait(
         self,
         streams: Streams,
-        waiting: tuple[Filter, Cursor, int, Credential],
+        waiting: tuple[FeedFilter, Cursor, int, Credential],
         scope: Scope,
         receive: Receive,
         send: Send,

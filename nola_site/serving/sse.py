@@ -19,8 +19,8 @@ from access.auth import Credential
 from nola_site.serving.bridge import STALLED, Receive, Send
 from nola_site.serving.hub import News
 from state.history import feed
-from state.history.events import Event, Filter
-from state.history.feed import Cursor, Follow, Page
+from state.history.events import Event, FeedFilter
+from state.history.feed import Cursor, FeedPage, Follow
 
 RING = 1024  # events
 RING_BYTES = 8 * 1024 * 1024
@@ -47,7 +47,7 @@ class Streams:
         self.open: Counter[Credential] = Counter()
         self.ended: set[Credential] = set()
         self.closing = ""
-        self._batches: dict[tuple[int, Filter], tuple[bytes, int]] = {}
+        self._batches: dict[tuple[int, FeedFilter], tuple[bytes, int]] = {}
         self._readers = asyncio.Semaphore(readers)  # of pages of the log at a time
 
     # What the hub tells
@@ -113,7 +113,7 @@ class Streams:
             if not self.open[credential]:
                 del self.open[credential]
 
-    async def news(self, wanted: Filter, after: Cursor, seconds: int, credential: Credential) -> None:
+    async def news(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: Credential) -> None:
         """Return when there may be something after the cursor, when time is up, or when the door is closed."""
         ends = time.monotonic() + seconds
         at = after.seq
@@ -136,25 +136,25 @@ class Streams:
         with suppress(TimeoutError):  # the client takes nothing any more
             await Stream(self, stream, send).run()
 
-    async def batch(self, at: Cursor, wanted: Filter) -> tuple[bytes, Cursor] | None:
+    async def batch(self, at: Cursor, wanted: FeedFilter) -> tuple[bytes, Cursor] | None:
         """The next events after `at`, as they are sent, and the cursor behind them; None where there is nothing new."""
         if self.head is None or self.head.epoch != at.epoch or at.seq >= self.head.seq:
             return None
         if at.seq < self.start:
             async with self._readers:
-                page: Page = await self.in_pool(feed.page, wanted, at, self.head, CATCH_UP)
+                page: FeedPage = await self.in_pool(feed.read_page, wanted, at, self.head, CATCH_UP)
             return b"".join(_event(at.epoch, seq, text) for seq, text in page.events), page.cursor
         text, seq = self._batch(at.seq, wanted)
         return text, Cursor(at.epoch, seq)
 
-    def _batch(self, after: int, wanted: Filter) -> tuple[bytes, int]:
+    def _batch(self, after: int, wanted: FeedFilter) -> tuple[bytes, int]:
         """The next events in the ring; made once for all streams at the same place."""
         made = self._batches.get((after, wanted))
         if made is None:
             made = self._batches[after, wanted] = self._make(after, wanted)
         return made
 
-    def _make(self, after: int, wanted: Filter) -> tuple[bytes, int]:
+    def _make(self, after: int, wanted: FeedFilter) -> tuple[bytes, int]:
         assert self.head is not None
         parts: list[bytes] = []
         size = 0
@@ -223,7 +223,7 @@ class Stream:
 
     async def start_over(self) -> None:
         """The history is another one than the cursor's: say so once, and go on from the newest revision."""
-        newest: Cursor = await self.streams.in_pool(feed.head)
+        newest: Cursor = await self.streams.in_pool(feed.read_head)
         if newest.epoch != self.at.epoch:
             self.at, self.marked, self.marked_at = newest, -1, time.monotonic()
             await self.say(self.greeting("reset", "the history is another one now: an older file was put back"))

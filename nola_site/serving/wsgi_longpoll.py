@@ -14,7 +14,7 @@ from nola_site.serving import hub, problems
 from nola_site.serving.hub import Hub, News
 from state.api.changes import LIVE, NoStreams
 from state.history import feed
-from state.history.events import Filter
+from state.history.events import FeedFilter
 from state.history.feed import Cursor, Follow
 
 
@@ -56,7 +56,7 @@ class Waiting:
         self.halted = reason
         hub.halt(reason)
 
-    def wait(self, wanted: Filter, after: Cursor, seconds: int, credential: Any) -> bool:
+    def wait(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: Any) -> bool:
         """Wait for a change that is wanted; at once False where too many wait already."""
         if not self.places.acquire(blocking=False):
             return False
@@ -65,12 +65,12 @@ class Waiting:
         finally:
             self.places.release()
 
-    def _wait(self, wanted: Filter, after: Cursor, ends: float) -> bool:
+    def _wait(self, wanted: FeedFilter, after: Cursor, ends: float) -> bool:
         while (left := ends - time.monotonic()) > 0:
-            newest = feed.head()
+            newest = feed.read_head()
             if newest.epoch != after.epoch:
                 return True
-            page = feed.page(wanted, after, newest, 1)
+            page = feed.read_page(wanted, after, newest, 1)
             if page.events or page.has_more:
                 return True
             after = page.cursor
@@ -85,7 +85,7 @@ class Waiting:
 class NoWaiting:
     """Of a server that does one request at a time."""
 
-    def wait(self, wanted: Filter, after: Cursor, seconds: int, credential: Any) -> bool:
+    def wait(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: Any) -> bool:
         return False
 
     def follow(self, stream: Follow) -> None:

@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from state.api.addresses import UnknownParameter, one, query_of, whole
-from state.api.history import parameters
+from state.api.addresses import UnknownParameter, read_number, read_one, read_query
+from state.api.history import describe_parameters
 from state.history import events, feed
-from state.history.events import Filter
-from state.history.feed import Cursor, Follow, Page
-from state.jsondoc import text as jsontext
+from state.history.events import FeedFilter
+from state.history.feed import Cursor, FeedPage, Follow
+from state.jsondoc.text import dump_json
 
 MAX_WAIT = 60  # seconds
 JSON, STREAM = "application/json", "text/event-stream"
@@ -31,7 +31,7 @@ class NoStreams(Exception):
 class Live(Protocol):
     """What the server can do for a caller of the feed."""
 
-    def wait(self, wanted: Filter, after: Cursor, seconds: int, credential: object) -> bool:
+    def wait(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: object) -> bool:
         """Wait for a change, and say whether to look again now; False also where the server itself will ask again."""
 
     def follow(self, stream: Follow) -> None:
@@ -44,29 +44,29 @@ def read_changes(request: HttpRequest) -> HttpResponse:
     With `Accept: text/event-stream` it goes on as server-sent events; with `wait` (seconds, up to 60) an empty page is
     held back until there is something to say. `key` and `pointer` pick what to follow and may be repeated.
     """
-    query = query_of(request, ("since", "limit", "key", "pointer", "wait"))
-    wanted = events.filter_of(query.get("key", []), query.get("pointer", []))
-    since = request.headers.get("Last-Event-ID") or one(query, "since")
-    newest = feed.head()
+    query = read_query(request, ("since", "limit", "key", "pointer", "wait"))
+    wanted = events.make_filter(query.get("key", []), query.get("pointer", []))
+    since = request.headers.get("Last-Event-ID") or read_one(query, "since")
+    newest = feed.read_head()
     if request.get_preferred_type([JSON, STREAM]) == STREAM:
         return _stream(request, query, _from(since, newest, wanted, request))
     after = feed.parse_cursor(since, newest) if since else Cursor(newest.epoch, 0)
-    limit, seconds = whole(query, "limit", 100, 1000), _seconds(query)
-    page = feed.page(wanted, after, newest, limit)
+    limit, seconds = read_number(query, "limit", 100, 1000), _seconds(query)
+    page = feed.read_page(wanted, after, newest, limit)
     if seconds and not page.events and not page.has_more and _wait(request, wanted, page.cursor, seconds):
-        newest = feed.head()
-        page = feed.page(wanted, feed.parse_cursor(str(page.cursor), newest), newest, limit)
+        newest = feed.read_head()
+        page = feed.read_page(wanted, feed.parse_cursor(str(page.cursor), newest), newest, limit)
     return _answer(request, page, newest, limit, query)
 
 
-def _from(since: str | None, newest: Cursor, wanted: Filter, request: HttpRequest) -> Follow:
+def _from(since: str | None, newest: Cursor, wanted: FeedFilter, request: HttpRequest) -> Follow:
     """The stream to open: from the cursor on, from now on without one, and after a reset where the cursor is lost."""
     credential = getattr(request, "credential", None)
     if not since:
         return Follow(wanted, newest, credential, "hello")
     try:
         return Follow(wanted, feed.parse_cursor(since, newest), credential)
-    except feed.Lost as error:
+    except feed.LostCursor as error:
         return Follow(wanted, newest, credential, "reset", str(error))
 
 
@@ -84,18 +84,26 @@ def _stream(request: HttpRequest, query: dict[str, list[str]], stream: Follow) -
 
 def _seconds(query: dict[str, list[str]]) -> int:
     """How long to wait. Raises UnknownParameter."""
-    return 0 if one(query, "wait") == "0" else whole(query, "wait", MAX_WAIT, MAX_WAIT) if "wait" in query else 0
+    return (
+        0
+        if read_one(query, "wait") == "0"
+        else read_number(query, "wait", MAX_WAIT, MAX_WAIT)
+        if "wait" in query
+        else 0
+    )
 
 
-def _wait(request: HttpRequest, wanted: Filter, after: Cursor, seconds: int) -> bool:
+def _wait(request: HttpRequest, wanted: FeedFilter, after: Cursor, seconds: int) -> bool:
     live: Live | None = request.META.get(LIVE)
     if live is None or request.method == "HEAD":
         return False
     return live.wait(wanted, after, seconds, getattr(request, "credential", None))
 
 
-def _answer(request: HttpRequest, page: Page, newest: Cursor, limit: int, query: dict[str, list[str]]) -> HttpResponse:
-    cursor, more = jsontext.dump(str(page.cursor)), jsontext.dump(page.has_more)
+def _answer(
+    request: HttpRequest, page: FeedPage, newest: Cursor, limit: int, query: dict[str, list[str]]
+) -> HttpResponse:
+    cursor, more = dump_json(str(page.cursor)), dump_json(page.has_more)
     revisions = ",".join(text for _, text in page.events)
     text = f'{{"revisions":[{revisions}],"cursor":{cursor},"more":{more}}}'
     response = HttpResponse(text, content_type=JSON)
@@ -111,6 +119,6 @@ def _answer(request: HttpRequest, page: Page, newest: Cursor, limit: int, query:
 router.get(
     "/changes",
     summary="Follow what changes",
-    openapi_extra=parameters("since", "limit", "key", "pointer", "wait"),
+    openapi_extra=describe_parameters("since", "limit", "key", "pointer", "wait"),
 )(read_changes)
 router.api_operation(["HEAD"], "/changes", include_in_schema=False)(read_changes)

@@ -7,11 +7,20 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import store
-from state.api.addresses import one, query_of
-from state.api.history import answer, parameters
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import restore as checkpoints
-from state.checkpoints.files import Checkpoint, UnknownCheckpoint
+from state.api.addresses import read_one, read_query
+from state.api.history import answer_json, describe_parameters
+from state.checkpoints.files import (
+    Checkpoint,
+    UnknownCheckpoint,
+    find_checkpoint,
+    judge_checkpoints,
+    list_seeds,
+    read_checkpoints,
+    remove_checkpoint,
+    save_checkpoint,
+)
+from state.checkpoints.restore import compare_documents, diff_since, read_fixture
+from state.checkpoints.verify import find_problem
 from state.edits import Address, NotFound
 
 router = Router(tags=["checkpoints"])
@@ -32,21 +41,21 @@ class NewCheckpoint(Schema):
 @router.get("", summary="List checkpoints")
 def list_checkpoints(request: HttpRequest) -> HttpResponse:
     """All checkpoints, newest first, and the seeds. `sound` is null where there was no time to read the file."""
-    query_of(request, ())
-    found = [*checkpoint_files.kept(), *checkpoint_files.seeds()]
-    verdicts = checkpoint_files.judge(found, PATIENCE)
-    return answer({"checkpoints": [described(each, verdicts.get(each.path)) for each in found]})
+    read_query(request, ())
+    found = [*read_checkpoints(), *list_seeds()]
+    verdicts = judge_checkpoints(found, PATIENCE)
+    return answer_json({"checkpoints": [described(each, verdicts.get(each.path)) for each in found]})
 
 
 @router.post("", summary="Take a checkpoint")
 def create_checkpoint(request: HttpRequest, body: NewCheckpoint) -> HttpResponse:
     """Write the state as it is now to a file, and verify it by loading it into a scratch database."""
-    query_of(request, ())
+    read_query(request, ())
     for key in body.keys or []:
         store.read(Address(key))
     contents = ("state", "conversations") if body.conversations else ("state",)
-    made = checkpoint_files.create(body.name, why=body.why, keys=body.keys, contents=contents)
-    response = answer(described(made, ""))
+    made = save_checkpoint(body.name, why=body.why, keys=body.keys, contents=contents)
+    response = answer_json(described(made, ""))
     response.status_code = 201
     response["Location"] = f"{request.path.rstrip('/')}/{made.name}"
     return response
@@ -55,7 +64,7 @@ def create_checkpoint(request: HttpRequest, body: NewCheckpoint) -> HttpResponse
 @router.get("/{name}", summary="Fetch a checkpoint")
 def read_checkpoint(request: HttpRequest, name: str) -> FileResponse:
     """The file, a Django fixture with a header in front."""
-    query_of(request, ())
+    read_query(request, ())
     found = _named(name)
     return FileResponse(found.path.open("rb"), as_attachment=True, filename=found.path.name)
 
@@ -63,28 +72,28 @@ def read_checkpoint(request: HttpRequest, name: str) -> FileResponse:
 @router.delete("/{name}", summary="Delete a checkpoint")
 def delete_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
     """Remove the file. Seeds belong to the program and stay."""
-    query_of(request, ())
-    checkpoint_files.delete(_named(name))
+    read_query(request, ())
+    remove_checkpoint(_named(name))
     return HttpResponse(status=204)
 
 
 @router.get("/{name}/verify", summary="Verify a checkpoint")
 def verify_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
     """Load it into a scratch database, now, and say whether the same comes out, and what is wrong if not."""
-    query_of(request, ())
+    read_query(request, ())
     found = _named(name)
-    return answer(described(found, checkpoint_files.problem_of(found.path)))
+    return answer_json(described(found, find_problem(found.path)))
 
 
-@router.get("/{name}/diff", summary="Compare a checkpoint", openapi_extra=parameters("to"))
+@router.get("/{name}/diff", summary="Compare a checkpoint", openapi_extra=describe_parameters("to"))
 def diff_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
     """For each key that differs, the JSON Patch from the checkpoint to what is stored now, or to another checkpoint."""
-    other = one(query_of(request, ("to",)), "to")
-    contents = checkpoints.read(_named(name).path)
+    other = read_one(read_query(request, ("to",)), "to")
+    contents = read_fixture(_named(name).path)
     if other is None:
-        return answer({"from": name, "to": None, "patches": checkpoints.since(contents)})
-    there = checkpoints.read(checkpoint_files.find(other).path)
-    return answer({"from": name, "to": other, "patches": checkpoints.compare(contents.documents, there.documents)})
+        return answer_json({"from": name, "to": None, "patches": diff_since(contents)})
+    there = read_fixture(find_checkpoint(other).path)
+    return answer_json({"from": name, "to": other, "patches": compare_documents(contents.documents, there.documents)})
 
 
 def described(found: Checkpoint, problem: str | None) -> dict[str, Any]:
@@ -104,6 +113,6 @@ def described(found: Checkpoint, problem: str | None) -> dict[str, Any]:
 
 def _named(name: str) -> Checkpoint:
     try:
-        return checkpoint_files.find(name)
+        return find_checkpoint(name)
     except UnknownCheckpoint as error:
         raise NotFound(str(error)) from None

@@ -8,26 +8,28 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from state.api.addresses import UnknownParameter, address_of, one, query_of, whole
-from state.api.history import answer, described, parameters
+from state.api.addresses import UnknownParameter, read_address, read_number, read_one, read_query
+from state.api.history import answer_json, describe_change, describe_parameters
 from state.history import deleted
-from state.history.deleted import Gone, Mark
-from state.jsondoc import pages as trees
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
+from state.history.deleted import Mark, Removed
+from state.jsondoc.pages import TreePage, render_tree
+from state.jsondoc.pointer import format_pointer
+from state.jsondoc.text import parse_json
 
 router = Router(tags=["history"])
 KNOWN = ("limit", "cursor")
 
 
-@router.get("/deleted", summary="Read the keys that are gone", openapi_extra=parameters(*KNOWN))
+@router.get("/deleted", summary="Read the keys that are gone", openapi_extra=describe_parameters(*KNOWN))
 def read_deleted_keys(request: HttpRequest) -> HttpResponse:
     """The keys that were deleted and have not come back, the last first, each as it was before."""
     return _page(request)
 
 
 @router.get(
-    "/deleted/{path:address}", summary="Read what is gone from a node", openapi_extra=parameters(*KNOWN, "pointer")
+    "/deleted/{path:address}",
+    summary="Read what is gone from a node",
+    openapi_extra=describe_parameters(*KNOWN, "pointer"),
 )
 def read_deleted_parts(request: HttpRequest, address: str) -> HttpResponse:
     """The members of an object, or items of an array, that were removed and have not come back, the last first.
@@ -39,11 +41,11 @@ def read_deleted_parts(request: HttpRequest, address: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest) -> HttpResponse:
-    query = query_of(request, (*KNOWN, "pointer"))
-    limit, mark = whole(query, "limit", 100, 1000), _mark(one(query, "cursor"))
-    address = address_of(request, "/api/deleted", KNOWN)
-    page = deleted.parts(address, limit, mark) if address else deleted.keys(limit, mark)
-    response = answer({"deleted": [_told(gone) for gone in page.found]})
+    query = read_query(request, (*KNOWN, "pointer"))
+    limit, mark = read_number(query, "limit", 100, 1000), _mark(read_one(query, "cursor"))
+    address = read_address(request, "/api/deleted", KNOWN)
+    page = deleted.find_parts(address, limit, mark) if address else deleted.find_keys(limit, mark)
+    response = answer_json({"deleted": [_told(gone) for gone in page.found]})
     if page.rest:
         kept = [("pointer", pointer) for pointer in query.get("pointer", [])]
         rest = urlencode([("limit", limit), ("cursor", _cursor(page.rest)), *kept])
@@ -51,13 +53,13 @@ def _page(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _told(gone: Gone) -> dict[str, Any]:
+def _told(gone: Removed) -> dict[str, Any]:
     optional = {"position": gone.position, "renamed": gone.renamed}
     return {
-        **described(gone.revision),
-        "pointer": paths.format_pointer(gone.place),
-        "was": {"pointer": paths.format_pointer(gone.was), "at": gone.at},
-        "node": jsontext.load(trees.tree(gone.text.encode(), trees.Page(depth=0))).value,
+        **describe_change(gone.revision),
+        "pointer": format_pointer(gone.place),
+        "was": {"pointer": format_pointer(gone.was), "at": gone.at},
+        "node": parse_json(render_tree(gone.text.encode(), TreePage(depth=0))).value,
         **{name: value for name, value in optional.items() if value is not None},
     }
 

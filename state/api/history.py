@@ -9,23 +9,19 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from state import store
-from state.api.addresses import UnknownParameter, address_of, flag, one, query_of, whole
+from state.api.addresses import UnknownParameter, read_address, read_flag, read_number, read_one, read_query
 from state.edits import Address
-from state.history import blame as authors
-from state.history import journal, timeline
-from state.history import replay as history
+from state.history import blame, journal, replay, timeline
 from state.history.events import MAX_EVENT
-from state.history.journal import Wanted
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.pointer import Tokens
-from state.jsondoc.text import JSONValue
+from state.history.journal import JournalFilter
+from state.jsondoc.pointer import Tokens, format_pointer
+from state.jsondoc.text import JSONValue, dump_json
 from state.models import Revision
 
 router = Router(tags=["history"])
 
 
-def parameters(*names: str) -> dict[str, Any]:
+def describe_parameters(*names: str) -> dict[str, Any]:
     """Query parameters, as the API reference describes them."""
     return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
@@ -33,23 +29,23 @@ def parameters(*names: str) -> dict[str, Any]:
 FILTERS = ("actor", "source", "kind", "key", "batch", "since", "until")
 
 
-@router.get("/history", openapi_extra=parameters("limit", "cursor", "was", *FILTERS))
+@router.get("/history", openapi_extra=describe_parameters("limit", "cursor", "was", *FILTERS))
 def read_journal(request: HttpRequest) -> HttpResponse:
     """All revisions, newest first, with author and patches; those only that have what is asked for.
 
     `actor`, `source`, `kind` and `key` may be repeated; `since` and `until` are revisions or times. A page may be
     short, or empty, where matches are rare: go on while there is a Link.
     """
-    query = query_of(request, ("limit", "cursor", "was", *FILTERS))
-    limit, head = whole(query, "limit", 100, 1000), store.head()
+    query = read_query(request, ("limit", "cursor", "was", *FILTERS))
+    limit, head = read_number(query, "limit", 100, 1000), store.head()
     actors, sources, kinds, keys = (query.get(name, []) for name in FILTERS[:4])
-    wanted = Wanted(actors, sources, kinds, keys, one(query, "batch"))
+    wanted = JournalFilter(actors, sources, kinds, keys, read_one(query, "batch"))
     wanted.check()
-    after = history.moment(one(query, "since") or "0")
-    until = one(query, "until")
-    before, _ = _place(one(query, "cursor"), Address(""))
-    before = min(head if until is None else history.moment(until), head if before is None else before - 1) + 1
-    page = journal.page(wanted, after, before, limit, with_was=flag(query, "was"))
+    after = replay.revision_at(read_one(query, "since") or "0")
+    until = read_one(query, "until")
+    before, _ = _place(read_one(query, "cursor"), Address(""))
+    before = min(head if until is None else replay.revision_at(until), head if before is None else before - 1) + 1
+    page = journal.read_page(wanted, after, before, limit, with_was=read_flag(query, "was"))
     response = HttpResponse(f'{{"revisions":[{",".join(page.items)}]}}', content_type="application/json")
     response["Nola-Revision"] = str(head)
     if page.before is not None:
@@ -59,7 +55,9 @@ def read_journal(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@router.get("/history/{path:address}", openapi_extra=parameters("limit", "cursor", "pointer", "was", "brief", "at"))
+@router.get(
+    "/history/{path:address}", openapi_extra=describe_parameters("limit", "cursor", "pointer", "was", "brief", "at")
+)
 def read_history(request: HttpRequest, address: str) -> HttpResponse:
     """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too.
 
@@ -68,18 +66,18 @@ def read_history(request: HttpRequest, address: str) -> HttpResponse:
     page looks through 2,000 changes of the key, so that it may be short or empty while there is a Link. With
     `at` the address is one of that moment, and the history ends there.
     """
-    wanted = address_of(request, "/api/history", ("limit", "cursor", "was", "brief", "at")) or Address("")
-    query = query_of(request, ("limit", "cursor", "pointer", "was", "brief", "at"))
-    limit, at = whole(query, "limit", 100, 1000), one(query, "at")
-    before, tokens = _place(one(query, "cursor"), wanted)
+    wanted = read_address(request, "/api/history", ("limit", "cursor", "was", "brief", "at")) or Address("")
+    query = read_query(request, ("limit", "cursor", "pointer", "was", "brief", "at"))
+    limit, at = read_number(query, "limit", 100, 1000), read_one(query, "at")
+    before, tokens = _place(read_one(query, "cursor"), wanted)
     if before is None and at is not None:
-        before = history.moment(at) + 1
-    brief = flag(query, "brief")
-    found = timeline.events(wanted.key, tokens, before, with_was=flag(query, "was"), brief=brief)
-    events, last = timeline.page(found, limit)
+        before = replay.revision_at(at) + 1
+    brief = read_flag(query, "brief")
+    found = timeline.find_events(wanted.key, tokens, before, with_was=read_flag(query, "was"), brief=brief)
+    events, last = timeline.read_page(found, limit)
     if not events:
         timeline.check_known(wanted.key)
-    response = answer({"revisions": [_event(event, brief) for event in events]})
+    response = answer_json({"revisions": [_event(event, brief) for event in events]})
     if last:
         rest = urlencode({"limit": limit, "cursor": _cursor(last.revision.seq, last.before or ())})
         kept = urlencode([(name, value) for name in ("pointer", "was", "brief") for value in query.get(name, [])])
@@ -87,10 +85,10 @@ def read_history(request: HttpRequest, address: str) -> HttpResponse:
     return response
 
 
-def _event(event: timeline.Event, brief: bool) -> dict[str, Any]:
-    place = {"pointer": paths.format_pointer(event.after)} if event.after else {}
-    about = {**described(event.revision), **place}
-    if brief and len(jsontext.dump(event.patch).encode()) > MAX_EVENT:
+def _event(event: timeline.NodeEvent, brief: bool) -> dict[str, Any]:
+    place = {"pointer": format_pointer(event.after)} if event.after else {}
+    about = {**describe_change(event.revision), **place}
+    if brief and len(dump_json(event.patch).encode()) > MAX_EVENT:
         return {**about, "truncated": True, "total": len(event.patch)}
     return {**about, "patch": event.patch}
 
@@ -113,46 +111,53 @@ def _place(cursor: str | None, wanted: Address) -> tuple[int | None, Tokens]:
     raise UnknownParameter(f"cursor={cursor[:40]!r} is none of ours; take it from the Link of the page before")
 
 
-@router.get("/diff", openapi_extra=parameters("from", "to", "key", "was"))
+@router.get("/diff", openapi_extra=describe_parameters("from", "to", "key", "was"))
 def read_diff(request: HttpRequest) -> HttpResponse:
     """For each key that differs between two moments, the JSON Patch that leads from the one to the other."""
-    query = query_of(request, ("from", "to", "key", "was"))
-    first = history.moment(one(query, "from") or "0")
-    last = history.moment(one(query, "to") or history.now())
-    changed = history.diff(first, last, query.get("key"), with_was=flag(query, "was"))
-    return answer({"from": first, "to": last, "patches": changed})
+    query = read_query(request, ("from", "to", "key", "was"))
+    first = replay.revision_at(read_one(query, "from") or "0")
+    last = replay.revision_at(read_one(query, "to") or replay.newest_text())
+    changed = replay.diff_revisions(first, last, query.get("key"), with_was=read_flag(query, "was"))
+    return answer_json({"from": first, "to": last, "patches": changed})
 
 
-@router.get("/blame/{path:address}", openapi_extra=parameters("pointer", "by", "at"))
+@router.get("/blame/{path:address}", openapi_extra=describe_parameters("pointer", "by", "at"))
 def read_blame(request: HttpRequest, address: str) -> HttpResponse:
     """For each leaf of a key, or of a node inside it, the revision that last set it, with author, time and reason.
 
     With `by=author` for each author how many leaves are theirs, the last change, and where their newest leaves are.
     """
-    wanted = address_of(request, "/api/blame", ("by", "at")) or Address("")
-    query = query_of(request, ("by", "at", "pointer"))
-    by, at = one(query, "by"), one(query, "at")
+    wanted = read_address(request, "/api/blame", ("by", "at")) or Address("")
+    query = read_query(request, ("by", "at", "pointer"))
+    by, at = read_one(query, "by"), read_one(query, "at")
     if by not in (None, "author"):
         raise UnknownParameter(f"by={by[:40]!r} is not known; it can be author")
-    blamed = history.blame_of(wanted.key, None if at is None else history.moment(at))
-    leaves = history.leaves_under(blamed, wanted)
+    blamed = replay.read_blame(wanted.key, None if at is None else replay.revision_at(at))
+    leaves = replay.blame_leaves(blamed, wanted)
     if by == "author":
-        return answer({"revision": blamed.revision, "authors": [_author(one) for one in authors.of(leaves)]})
+        return answer_json(
+            {"revision": blamed.revision, "authors": [_author(one) for one in blame.count_leaves(leaves)]}
+        )
     revisions = Revision.objects.in_bulk({seq for _, seq in leaves})
-    return answer(
+    return answer_json(
         {
             "revision": blamed.revision,
             "leaves": [{"pointer": pointer, "revision": seq} for pointer, seq in leaves],
-            "revisions": {str(seq): described(revisions[seq]) for seq in sorted(revisions)},
+            "revisions": {str(seq): describe_change(revisions[seq]) for seq in sorted(revisions)},
         }
     )
 
 
-def _author(author: authors.Writer) -> dict[str, Any]:
-    return {"actor": author.actor, "leaves": author.leaves, "last": described(author.last), "newest": author.newest}
+def _author(author: blame.Writer) -> dict[str, Any]:
+    return {
+        "actor": author.actor,
+        "leaves": author.leaves,
+        "last": describe_change(author.last),
+        "newest": author.newest,
+    }
 
 
-def described(revision: Revision) -> dict[str, JSONValue]:
+def describe_change(revision: Revision) -> dict[str, JSONValue]:
     """A revision as the API shows it."""
     return {
         "revision": revision.seq,
@@ -164,5 +169,5 @@ def described(revision: Revision) -> dict[str, JSONValue]:
     }
 
 
-def answer(value: Any) -> HttpResponse:
-    return HttpResponse(jsontext.dump(value), content_type="application/json")
+def answer_json(value: Any) -> HttpResponse:
+    return HttpResponse(dump_json(value), content_type="application/json")

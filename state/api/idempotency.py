@@ -17,14 +17,14 @@ from django.utils import timezone
 
 from state.conditions import PreconditionFailed
 from state.edits import Address, NotFound
-from state.jsondoc.patch import Failed
+from state.jsondoc.patch import PatchFailed
 from state.jsondoc.pointer import Blocked
 from state.models import Idempotency
-from state.registry import Conflicts
+from state.registry import ConflictError
 from state.store import Written
 from state.transactions import OperationFailed
 
-REFUSALS = (NotFound, Blocked, Failed, PreconditionFailed, Conflicts, OperationFailed)
+REFUSALS = (NotFound, Blocked, PatchFailed, PreconditionFailed, ConflictError, OperationFailed)
 Write = Callable[..., HttpResponse]
 
 KEPT = timedelta(hours=24)
@@ -80,7 +80,7 @@ class Claim:
             raise Done from None
 
 
-def once(write: Write, again: Callable[[HttpRequest, Idempotency], HttpResponse]) -> Write:
+def idempotent(write: Write, again: Callable[[HttpRequest, Idempotency], HttpResponse]) -> Write:
     """The write, done once for each Idempotency-Key; `again` makes the answer to a request that was done before.
 
     The claim goes along with the request, to the author of the write, and is kept by the store.
@@ -88,7 +88,7 @@ def once(write: Write, again: Callable[[HttpRequest, Idempotency], HttpResponse]
 
     @wraps(write)
     def done_once(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        claim = claim_of(request, request.auth)  # type: ignore[attr-defined]
+        claim = read_claim(request, request.auth)  # type: ignore[attr-defined]
         if claim is None:
             return write(request, *args, **kwargs)
         earlier = claim.earlier()
@@ -105,7 +105,7 @@ def once(write: Write, again: Callable[[HttpRequest, Idempotency], HttpResponse]
     return done_once
 
 
-def claim_of(request: HttpRequest, credential: str) -> Claim | None:
+def read_claim(request: HttpRequest, credential: str) -> Claim | None:
     """The claim a request makes with the header Idempotency-Key. Raises BadIdempotencyKey."""
     key = request.headers.get("Idempotency-Key")
     if key is None:

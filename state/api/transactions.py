@@ -7,9 +7,9 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import transactions
-from state.api.addresses import flag, query_of
-from state.api.idempotency import once
-from state.api.values import WAS, author_of, run, summary_again
+from state.api.addresses import read_flag, read_query
+from state.api.idempotency import idempotent
+from state.api.values import WAS, commit_or_preview, repeat_summary, request_author
 
 router = Router(tags=["state"])
 
@@ -25,9 +25,9 @@ class Transaction(Schema):
 
 def run_transaction(request: HttpRequest, body: Transaction) -> HttpResponse:
     """Up to 128 checks and writes over several keys: one revision, all or nothing."""
-    with_was = flag(query_of(request, ("was",)), "was")
+    with_was = read_flag(read_query(request, ("was",)), "was")
     plan = transactions.plan(transactions.check(body.operations))
-    return run(plan, author_of(request), body.dry_run, with_was=with_was)
+    return commit_or_preview(plan, request_author(request), body.dry_run, with_was=with_was)
 
 
-router.post("", summary="Write several keys at once", openapi_extra=WAS)(once(run_transaction, summary_again))
+router.post("", summary="Write several keys at once", openapi_extra=WAS)(idempotent(run_transaction, repeat_summary))

@@ -7,10 +7,10 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import undo
-from state.api.addresses import flag, query_of
-from state.api.idempotency import once
-from state.api.values import WAS, author_of, run, summary_again
-from state.history import replay as history
+from state.api.addresses import read_flag, read_query
+from state.api.idempotency import idempotent
+from state.api.values import WAS, commit_or_preview, repeat_summary, request_author
+from state.history import replay
 from state.revisions import Source
 
 router = Router(tags=["history"])
@@ -35,10 +35,10 @@ class Undo(Schema):
 
 def undo_revisions(request: HttpRequest, body: Undo) -> HttpResponse:
     """Take back what revisions did, as a new revision; later unrelated changes stay. Undo of an undo is a redo."""
-    with_was = flag(query_of(request, ("was",)), "was")
+    with_was = read_flag(read_query(request, ("was",)), "was")
     revisions = chosen(body)
-    author = author_of(request, Source.UNDO, undoes=revisions)
-    return run(undo.plan(revisions, body.prefer), author, body.dry_run, with_was=with_was)
+    author = request_author(request, Source.UNDO, undoes=revisions)
+    return commit_or_preview(undo.plan(revisions, body.prefer), author, body.dry_run, with_was=with_was)
 
 
 def chosen(body: Undo) -> list[int]:
@@ -48,12 +48,14 @@ def chosen(body: Undo) -> list[int]:
     if body.actor is None and (body.since != "0" or body.until is not None):
         raise undo.CannotUndo("since and until go with an actor; a revision and a batch stand for themselves")
     if body.revision is not None:
-        return undo.of_revision(body.revision)
+        return undo.find_revision(body.revision)
     if body.revisions is not None:
-        return undo.of_revisions(body.revisions)
+        return undo.find_revisions(body.revisions)
     if body.batch is not None:
-        return undo.of_batch(body.batch)
-    return undo.of_actor(body.actor or "", history.moment(body.since), history.moment(body.until or history.now()))
+        return undo.find_batch(body.batch)
+    return undo.find_by_actor(
+        body.actor or "", replay.revision_at(body.since), replay.revision_at(body.until or replay.newest_text())
+    )
 
 
-router.post("", summary="Take revisions back", openapi_extra=WAS)(once(undo_revisions, summary_again))
+router.post("", summary="Take revisions back", openapi_extra=WAS)(idempotent(undo_revisions, repeat_summary))

@@ -13,21 +13,36 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import conditions, edits, store
-from state.api import views
-from state.api.addresses import BadAddress, UnknownParameter, addresses_of, flag, href, node_of, one, query_of
-from state.api.idempotency import once
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import restore as checkpoints
-from state.checkpoints.restore import Choice, Contents
+from state.api.addresses import (
+    BadAddress,
+    UnknownParameter,
+    format_href,
+    read_addresses,
+    read_flag,
+    read_one,
+    read_query,
+    read_target,
+)
+from state.api.idempotency import idempotent
+from state.api.views import JSON, PARAMETERS, parse_view, read_several, read_view, render_view, wrap_envelope
+from state.checkpoints.files import find_checkpoint
+from state.checkpoints.restore import (
+    FixtureContents,
+    RestoreChoice,
+    keep_before_restore,
+    parse_fixture,
+    plan_restore,
+    read_fixture,
+    restore_keys,
+    restore_parts,
+)
 from state.conditions import Conditions
 from state.edits import Address
-from state.history import past as texts
-from state.history import replay as history
-from state.jsondoc import old_values as was
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.history import past, replay
+from state.jsondoc.old_values import with_old_values
+from state.jsondoc.patch import check_patch
+from state.jsondoc.pointer import parse_pointer
+from state.jsondoc.text import JSONValue, dump_json, parse_json
 from state.models import Idempotency
 from state.registry import Planned
 from state.revisions import Author, Source
@@ -94,36 +109,36 @@ class Restore(Schema):
 
 def read_state(request: HttpRequest) -> HttpResponse:
     """A stored value, exactly as it is: the whole state, a key, or any node inside one; several pointers, several."""
-    view = views.asked(query_of(request, ("pointer", *views.PARAMETERS)))
-    wanted = addresses_of(request, known=views.PARAMETERS)
+    view = parse_view(read_query(request, ("pointer", *PARAMETERS)))
+    wanted = read_addresses(request, known=PARAMETERS)
     if len(wanted) > 1:
-        return _view(request, views.several(wanted, view), views.JSON)
+        return _view(request, read_several(wanted, view), JSON)
     [address] = wanted.values()
-    reading = views.read(address, view)
+    reading = read_view(address, view)
     if not view:
         return _answer(reading, _conditions(request).check_read(*reading))
-    text, media_type = views.show(reading.text, view)
-    shown = views.wrap(store.Reading(text, reading.revision), [address.key] if address else None, view)
+    text, media_type = render_view(reading.text, view)
+    shown = wrap_envelope(store.Reading(text, reading.revision), [address.key] if address else None, view)
     return _view(request, shown, media_type)
 
 
 def put_state(request: HttpRequest) -> HttpResponse:
     """Create (201) or replace (200) a value. Missing object parents are created, arrays never."""
-    address = node_of(request)
-    document = jsontext.load(request.body)
-    written = store.put(address, document, author_of(request), **_terms(request, address))
+    address = read_target(request)
+    document = parse_json(request.body)
+    written = store.put(address, document, request_author(request), **_terms(request, address))
     return _written(request, address, written, document.text)
 
 
 def patch_state(request: HttpRequest) -> HttpResponse:
     """Change a value by a JSON Merge Patch (RFC 7396) or a JSON Patch (RFC 6902), all of it or nothing."""
-    address = node_of(request)
+    address = read_target(request)
     if request.content_type == MERGE_PATCH:
-        patch = jsontext.load(request.body).value
-        written = store.merge(address, patch, author_of(request), **_terms(request, address))
+        patch = parse_json(request.body).value
+        written = store.merge(address, patch, request_author(request), **_terms(request, address))
     elif request.content_type == JSON_PATCH:
-        ops = patches.check(jsontext.load(request.body).value)
-        written = store.patch(address, ops, author_of(request), **_terms(request, address))
+        ops = check_patch(parse_json(request.body).value)
+        written = store.patch(address, ops, request_author(request), **_terms(request, address))
     else:
         raise UnknownPatch(f"a patch is sent as {MERGE_PATCH} or {JSON_PATCH}, not as {request.content_type!r}")
     return _written(request, address, written)
@@ -131,33 +146,33 @@ def patch_state(request: HttpRequest) -> HttpResponse:
 
 def delete_state(request: HttpRequest) -> HttpResponse:
     """Remove a key, or a node inside one."""
-    address = node_of(request)
-    written = store.remove(address, author_of(request), **_terms(request, address))
+    address = read_target(request)
+    written = store.remove(address, request_author(request), **_terms(request, address))
     return _answer(store.Reading("", written.revision), status=204)
 
 
 def restore_state(request: HttpRequest, body: Restore | list[Any]) -> HttpResponse:
     """Bring keys back from a checkpoint, as one revision."""
-    with_was = flag(query_of(request, ("was",)), "was")
+    with_was = read_flag(read_query(request, ("was",)), "was")
     wanted = body if isinstance(body, Restore) else Restore(checkpoint=body)
     contents = _contents(wanted)
-    plan = checkpoints.plan(contents, Choice(wanted.mode, wanted.keys, wanted.pointer))
-    author = author_of(request, Source.RESTORE, checkpoint=_name(wanted))
+    plan = plan_restore(contents, RestoreChoice(wanted.mode, wanted.keys, wanted.pointer))
+    author = request_author(request, Source.RESTORE, checkpoint=_name(wanted))
     if not contents.parts or wanted.keys is not None or wanted.pointer is not None:
-        return run(plan, author, wanted.dry_run, checkpoints.restore, with_was=with_was)
+        return commit_or_preview(plan, author, wanted.dry_run, restore_keys, with_was=with_was)
     author = replace(author, info={**author.info, "batch": uuid.uuid4().hex})
     if not wanted.dry_run:
-        checkpoints.keep_before(plan)
+        keep_before_restore(plan)
     with transaction.atomic():
-        response = run(plan, author, wanted.dry_run, checkpoints.restore, with_was=with_was)
-        counts: dict[str, JSONValue] = {**checkpoints.restore_parts(contents, None if wanted.dry_run else author)}
-        return with_members(response, store.head(), brought_back=counts, batch=author.info["batch"])
+        response = commit_or_preview(plan, author, wanted.dry_run, restore_keys, with_was=with_was)
+        counts: dict[str, JSONValue] = {**restore_parts(contents, None if wanted.dry_run else author)}
+        return add_members(response, store.head(), brought_back=counts, batch=author.info["batch"])
 
 
-put_once = once(put_state, lambda *again: _value_again(*again))
-patch_once = once(patch_state, lambda *again: _value_again(*again))
-delete_once = once(delete_state, lambda *again: _nothing_again(*again))
-restore_once = once(restore_state, lambda *again: summary_again(*again))
+put_once = idempotent(put_state, lambda *again: _value_again(*again))
+patch_once = idempotent(patch_state, lambda *again: _value_again(*again))
+delete_once = idempotent(delete_state, lambda *again: _nothing_again(*again))
+restore_once = idempotent(restore_state, lambda *again: repeat_summary(*again))
 
 
 def read_node(request: HttpRequest, address: str) -> HttpResponse:
@@ -180,7 +195,7 @@ def delete_node(request: HttpRequest, address: str) -> HttpResponse:
     return delete_once(request)
 
 
-def run(
+def commit_or_preview(
     plan: Plan, author: Author, dry_run: bool, commit: Commit = store.commit, *, with_was: bool = False
 ) -> HttpResponse:
     """Commit a plan, or only show what it would do."""
@@ -189,7 +204,9 @@ def run(
     if not dry_run:
         return _summary(written.revision, touched)
     state: dict[str, JSONValue] = {
-        edit.key: was.told(edit.forward, edit.inverse if with_was else None) for edit in written.edits if edit.forward
+        edit.key: with_old_values(edit.forward, edit.inverse if with_was else None)
+        for edit in written.edits
+        if edit.forward
     }
     others: list[JSONValue] = [
         {"kind": one.kind, "key": one.key, "patch": one.forward} for one in written.changed if one.kind != "state"
@@ -197,10 +214,10 @@ def run(
     return _summary(written.revision, touched, patches=state, **({"changes": others} if others else {}))
 
 
-def with_members(response: HttpResponse, revision: int, **more: JSONValue) -> HttpResponse:
-    """An answer of `run` with more members, after more was written."""
-    body: Any = jsontext.load(response.content).value
-    response.content = jsontext.dump({**body, "revision": revision, **more}).encode()
+def add_members(response: HttpResponse, revision: int, **more: JSONValue) -> HttpResponse:
+    """An answer of `commit_or_preview` with more members, after more was written."""
+    body: Any = parse_json(response.content).value
+    response.content = dump_json({**body, "revision": revision, **more}).encode()
     response["Nola-Revision"] = str(revision)
     return response
 
@@ -221,17 +238,17 @@ add_routes("/restore", read_state, put_once, patch_once, delete_once, include_in
 add_routes("/{path:address}", read_node, put_node, patch_node, delete_node)
 
 
-def _contents(wanted: Restore) -> Contents:
+def _contents(wanted: Restore) -> FixtureContents:
     if isinstance(wanted.checkpoint, str):
-        return checkpoints.read(checkpoint_files.find(wanted.checkpoint).path)
-    return checkpoints.given(wanted.checkpoint)
+        return read_fixture(find_checkpoint(wanted.checkpoint).path)
+    return parse_fixture(wanted.checkpoint)
 
 
 def _name(wanted: Restore) -> str:
     return wanted.checkpoint if isinstance(wanted.checkpoint, str) else "a document in the request"
 
 
-def author_of(request: HttpRequest, source: Source | None = None, **info: Any) -> Author:
+def request_author(request: HttpRequest, source: Source | None = None, **info: Any) -> Author:
     """Who writes, from the credential; why, from the percent-encoded header Nola-Reason."""
     actor: str = request.auth  # type: ignore[attr-defined]
     source = source or (Source.ADMIN if actor.startswith("user:") else Source.API)
@@ -262,12 +279,12 @@ class Terms(TypedDict):
 def _terms(request: HttpRequest, address: Address) -> Terms:
     """Where there is a condition there is no merge: it says exactly what must be there."""
     asked = _conditions(request)
-    text = one(query_of(request, ("pointer", "base")), "base")
-    base = None if text is None else history.revision_of(text)
+    text = read_one(read_query(request, ("pointer", "base")), "base")
+    base = None if text is None else replay.parse_revision(text)
     if not asked:
         return Terms(check=None, base=base)
     if base is not None:
-        asked = replace(asked, since=lambda: history.between(address, base, store.head()))
+        asked = replace(asked, since=lambda: replay.diff_node(address, base, store.head()))
     return Terms(check=asked.check_write, base=None)
 
 
@@ -294,17 +311,17 @@ def _represent(request: HttpRequest, reading: store.Reading, status: int, place:
     else:
         response = _answer(reading, tag, status)
     if place:
-        response["Content-Location"] = href(place)
+        response["Content-Location"] = format_href(place)
     return response
 
 
 def _value_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     """The answer to a PUT or PATCH that was done before, made anew from the history."""
-    address = place = node_of(request)
+    address = place = read_target(request)
     if earlier.place:
-        key, *tokens = paths.parse_pointer(earlier.place)
+        key, *tokens = parse_pointer(earlier.place)
         place = Address(key, tuple(tokens))
-    reading = store.Reading(texts.read_at(place, earlier.revision), earlier.revision)
+    reading = store.Reading(past.read_value_at(place, earlier.revision), earlier.revision)
     return _represent(request, reading, 201 if earlier.status == 201 else 200, place if place != address else None)
 
 
@@ -312,9 +329,9 @@ def _nothing_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     return _answer(store.Reading("", earlier.revision), status=204)
 
 
-def summary_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
+def repeat_summary(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     """The answer to a write of several keys that was done before."""
-    return _summary(earlier.revision, history.touched(earlier.revision) if earlier.changed else [])
+    return _summary(earlier.revision, replay.list_touched(earlier.revision) if earlier.changed else [])
 
 
 def _summary(revision: int, touched: Sequence[tuple[str, str]], **more: JSONValue) -> HttpResponse:
@@ -322,7 +339,7 @@ def _summary(revision: int, touched: Sequence[tuple[str, str]], **more: JSONValu
     keys: list[JSONValue] = [key for kind, key in touched if kind == "state"]
     others: list[JSONValue] = [*dict.fromkeys(key for kind, key in touched if kind != "state")]
     body = {"revision": revision, "changed": keys, **({"conversations": others} if others else {}), **more}
-    return _answer(store.Reading(jsontext.dump(body), revision))
+    return _answer(store.Reading(dump_json(body), revision))
 
 
 def _view(request: HttpRequest, reading: store.Reading, media_type: str) -> HttpResponse:

@@ -13,12 +13,11 @@ from django.db import connection as live
 from django.db import connections, transaction
 from django.utils import timezone
 
-from state import atomic_files as files
 from state import clock
-from state.backups import files as backups
-from state.backups.files import Damaged
+from state.backups.files import DamagedDatabase, create_backup, database_path, verify_database
+from state.files.atomic import draft_file, place_file, sync_path
 from state.guards import drop_guards, ensure_guards
-from state.history.audit import Progress, quiet
+from state.history.audit import OnProgress, show_nothing
 from state.revisions import Author, Source
 
 # Who may come in stays as it is now, unless it is asked for: a key that was revoked since must not come back to life.
@@ -26,15 +25,15 @@ ACCESS = ("access_", "auth_", "django_")
 ALIAS = "putback"
 
 
-def put_back(path: Path, actor: str, progress: Progress = quiet, *, with_access: bool = False) -> int:
+def restore_backup(path: Path, actor: str, progress: OnProgress = show_nothing, *, with_access: bool = False) -> int:
     """Make a backup the database again, brought up to date. Returns the revision that is made for it.
 
     People and API keys stay as they are now, unless it is `with_access`, or the database in use cannot be read.
     What was there is backed up or set aside before. The clock goes on above both, in a new epoch. Raises Damaged,
-    Unsupported, files.NoRoom and files.CannotWrite; then nothing has changed.
+    Unsupported, NoRoom and CannotWrite; then nothing has changed.
     """
-    database = backups.database()
-    was = backups.verify(path, progress=progress)
+    database = database_path()
+    was = verify_database(path, progress=progress)
     author = Author(actor, Source.RESTORE, info={"backup": path.name, "backup_revision": was.seq})
     with _prepared(path, database.parent, progress) as draft:
         if is_usable(database):
@@ -42,18 +41,18 @@ def put_back(path: Path, actor: str, progress: Progress = quiet, *, with_access:
             return _replace_rows(draft, was.seq, author, with_access)
         check_no_server()
         set_aside(database)
-        files.place(draft, database)
-    head = clock.remembered()
-    made = clock.go_on_above(max(was.seq, head.seq if head else 0), author)
-    clock.remember(anew=True)
+        place_file(draft, database)
+    head = clock.read_head_file()
+    made = clock.continue_above(max(was.seq, head.seq if head else 0), author)
+    clock.note_head(anew=True)
     return made
 
 
 def is_usable(database: Path) -> bool:
     """Whether there is a database that can be read to its end, and written."""
     try:
-        backups.verify(database, thorough=False)
-    except Damaged:
+        verify_database(database, thorough=False)
+    except DamagedDatabase:
         return False
     return True
 
@@ -64,15 +63,15 @@ def check_no_server() -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Damaged(
+            raise DamagedDatabase(
                 "the database in use is damaged, and a server is running on it; stop the server first"
             ) from None
 
 
 @contextmanager
-def _prepared(path: Path, folder: Path, progress: Progress) -> Iterator[Path]:
+def _prepared(path: Path, folder: Path, progress: OnProgress) -> Iterator[Path]:
     """A copy of a backup with all migrations applied."""
-    with files.drafted(folder, "putback.sqlite3") as draft:
+    with draft_file(folder, "putback.sqlite3") as draft:
         progress("preparing a copy of the backup")
         shutil.copyfile(path, draft)
         connections.settings[ALIAS] = {**live.settings_dict, "NAME": str(draft), "OPTIONS": {}}
@@ -91,17 +90,17 @@ def _replace_rows(draft: Path, seq: int, author: Author, with_access: bool) -> i
         cursor.execute("ATTACH DATABASE %s AS backup", [str(draft)])
         try:
             with transaction.atomic():
-                backups.create(why="before restorebackup", thorough=False)
-                now, head = clock.of(), clock.remembered()
+                create_backup(why="before restorebackup", thorough=False)
+                now, head = clock.read(), clock.read_head_file()
                 drop_guards()
                 for table in _tables(cursor):
                     if with_access or not table.startswith(ACCESS):
                         _replace_table(cursor, table)
                 ensure_guards()
-                made = clock.go_on_above(max(seq, now.seq if now else 0, head.seq if head else 0), author)
+                made = clock.continue_above(max(seq, now.seq if now else 0, head.seq if head else 0), author)
         finally:
             cursor.execute("DETACH DATABASE backup")
-    clock.remember(anew=True)
+    clock.note_head(anew=True)
     return made
 
 
@@ -130,16 +129,16 @@ def set_aside(database: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm", "
     if not found:
         return None
     live.close()
-    folder = free_folder(database)
+    folder = find_free_folder(database)
     folder.mkdir(mode=0o700)
     for path in found:
         path.rename(folder / path.name)
-    files.sync(folder)
-    files.sync(database.parent)
+    sync_path(folder)
+    sync_path(database.parent)
     return folder
 
 
-def free_folder(database: Path) -> Path:
+def find_free_folder(database: Path) -> Path:
     """A directory, not yet there, for what is set aside now."""
     stem = f"set-aside-{timezone.now():%Y%m%dT%H%M%SZ}"
     names = (stem, *(f"{stem}-{n}" for n in range(2, 1000)))

@@ -14,7 +14,7 @@ HEADER, FRAME_HEADER = 32, 24  # bytes
 TAKEN = slice(16, 20)  # where -shm says how many frames SQLite takes, in this machine's order of bytes
 
 
-def lost(database: Path, keep: Path) -> int:
+def unreplayed_transactions(database: Path, keep: Path) -> int:
     """How many transactions of the -wal SQLite does not take although they were written; 0 if it is good.
 
     A copy of a damaged -wal goes to `keep`. Raises sqlite3.Error and OSError where database or -wal cannot be read.

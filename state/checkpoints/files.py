@@ -20,17 +20,14 @@ from django.db import connection as live
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from state import atomic_files as files
 from state import clock
-from state.checkpoints import header, serializers
-from state.checkpoints import rows as dumps
-from state.checkpoints.header import Header
-from state.checkpoints.verify import Damaged as Damaged
-from state.checkpoints.verify import Edited as Edited
-from state.checkpoints.verify import problem_of as problem_of
-from state.checkpoints.verify import verify
-from state.clock import iso
-from state.jsondoc import text as jsontext
+from state.checkpoints.header import ALL, SOME, Header, read_header
+from state.checkpoints.rows import PARTS, entry_rows, read_at_once, read_store_clock
+from state.checkpoints.serializers import ENVELOPE, check_rows, open_fixture
+from state.checkpoints.verify import DamagedCheckpoint, find_problem, verify_checkpoint
+from state.clock import format_time
+from state.files.atomic import Taken, draft_file, place_draft_file, place_new_file
+from state.jsondoc.text import MAX_DEPTH, NotAcceptable, dump_json, parse_json
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 KEPT_NEWEST = 48  # automatic ones that stay, whatever their age
@@ -41,7 +38,7 @@ class UnknownCheckpoint(LookupError):
     """No checkpoint or seed has that name."""
 
 
-class BadName(ValueError):
+class BadCheckpointName(ValueError):
     """Not a name a new checkpoint can have."""
 
 
@@ -74,14 +71,14 @@ class Checkpoint:
             text = file.read(OPENING).decode(errors="replace").lstrip()
         try:
             row, _ = json.JSONDecoder().raw_decode(text[1:].lstrip() if text.startswith("[") else "")
-            return header.read(row)
+            return read_header(row)
         except (ValueError, DeserializationError):
             return None
 
     @property
     def is_whole(self) -> bool:
         """Whether it says that it holds every key of the state."""
-        return self.header is not None and self.header.scope == header.ALL
+        return self.header is not None and self.header.scope == ALL
 
     @cached_property
     def at(self) -> datetime:
@@ -97,7 +94,7 @@ class Checkpoint:
         stat = self.path.stat()
         known = (str(self.path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if known not in _verdicts:
-            _verdicts[known] = problem_of(self.path)
+            _verdicts[known] = find_problem(self.path)
         return _verdicts[known]
 
 
@@ -107,7 +104,7 @@ _verdicts: dict[tuple[str, int, int, int], str] = {}  # of files that have not c
 # Finding
 
 
-def find(name: str) -> Checkpoint:
+def find_checkpoint(name: str) -> Checkpoint:
     """A checkpoint by name: in checkpoints/ first, then among the seeds. Raises UnknownCheckpoint."""
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", name):
         raise UnknownCheckpoint(
@@ -117,39 +114,39 @@ def find(name: str) -> Checkpoint:
         path = folder / f"{name}.json"
         if path.is_file():
             return Checkpoint(path)
-    known = [one.name for one in [*seeds(), *kept()]]
+    known = [one.name for one in [*list_seeds(), *read_checkpoints()]]
     more = f" and {len(known) - 20} more" if len(known) > 20 else ""
     raise UnknownCheckpoint(f"there is no checkpoint {name!r}; there are: {', '.join(known[:20]) or 'none'}{more}")
 
 
-def kept() -> list[Checkpoint]:
+def read_checkpoints() -> list[Checkpoint]:
     """All in checkpoints/, newest first."""
-    return sorted(map(Checkpoint, settings.NOLA_CHECKPOINT_DIR.glob("[!.]*.json")), key=age, reverse=True)
+    return sorted(map(Checkpoint, settings.NOLA_CHECKPOINT_DIR.glob("[!.]*.json")), key=sort_age, reverse=True)
 
 
-def age(one: Checkpoint) -> tuple[datetime, int, int]:
+def sort_age(one: Checkpoint) -> tuple[datetime, int, int]:
     """What orders checkpoints by age, also where the clock was set back."""
     return one.at, one.header.revision if one.header else 0, one.path.stat().st_mtime_ns
 
 
-def seeds() -> list[Checkpoint]:
+def list_seeds() -> list[Checkpoint]:
     """The seeds of a new store, by name."""
     return [Checkpoint(path) for path in sorted(settings.NOLA_SEED_DIR.glob("*.json"))]
 
 
-def whole_ones() -> list[Checkpoint]:
+def list_whole() -> list[Checkpoint]:
     """Those of a whole state, the newest first; those of other memories, which somebody brought here, last."""
-    ours = clock.remembered()
-    found = [one for one in kept() if one.is_whole]
+    ours = clock.read_head_file()
+    found = [one for one in read_checkpoints() if one.is_whole]
     return sorted(found, key=lambda one: bool(ours and one.header and one.header.store != ours.store))
 
 
-def newest_sound() -> Checkpoint | None:
+def find_newest_sound() -> Checkpoint | None:
     """The newest checkpoint of a whole state that can be restored from."""
-    return next((one for one in whole_ones() if not one.problem), None)
+    return next((one for one in list_whole() if not one.problem), None)
 
 
-def judge(found: Sequence[Checkpoint], seconds: float) -> dict[Path, str]:
+def judge_checkpoints(found: Sequence[Checkpoint], seconds: float) -> dict[Path, str]:
     """The problem of each, "" if it is sound, for as many as can be read in that time."""
     until = time.monotonic() + seconds
     return {one.path: one.problem for one in found if time.monotonic() < until}
@@ -158,7 +155,7 @@ def judge(found: Sequence[Checkpoint], seconds: float) -> dict[Path, str]:
 # Writing
 
 
-def create(
+def save_checkpoint(
     name: str | None = None,
     *,
     why: str = "",
@@ -169,91 +166,91 @@ def create(
 ) -> Checkpoint:
     """Write the state as it is now to checkpoints/, and verify the file by loading it into a scratch database.
 
-    `keys` are all that it has of the state, `names` of what else is in it, None for everything. Raises BadName,
-    files.NoRoom, files.CannotWrite and Damaged (what is stored cannot be written as JSON).
+    `keys` are all that it has of the state, `names` of what else is in it, None for everything. Raises
+    BadCheckpointName, NoRoom, CannotWrite and DamagedCheckpoint (what is stored cannot be written as JSON).
     """
     if name is not None:
-        check_name(name)
-    with dumps.one_moment(connection):
-        made = _header(why, header.ALL if keys is None else header.SOME, contents, connection)
+        check_checkpoint_name(name)
+    with read_at_once(connection):
+        made = _header(why, ALL if keys is None else SOME, contents, connection)
         stem = name or _name(datetime.fromisoformat(made.at), made.revision, why)
         path = settings.NOLA_CHECKPOINT_DIR / f"{stem}.json"
-        with files.drafted(path.parent, path.name) as draft:
-            write(draft, made, rows(connection, contents, keys, names))
-            verify(draft)
-            return place(draft, path) if name else place_beside(draft, path)
+        with draft_file(path.parent, path.name) as draft:
+            write_checkpoint(draft, made, list_rows(connection, contents, keys, names))
+            verify_checkpoint(draft)
+            return place_draft(draft, path) if name else place_draft_beside(draft, path)
 
 
-def place(draft: Path, path: Path) -> Checkpoint:
-    """Give a draft the name of a new checkpoint. Raises BadName if another has got it meanwhile."""
+def place_draft(draft: Path, path: Path) -> Checkpoint:
+    """Give a draft the name of a new checkpoint. Raises BadCheckpointName if another has got it meanwhile."""
     try:
-        files.place_new(draft, path)
-    except files.Taken:
+        place_new_file(draft, path)
+    except Taken:
         raise _taken(path.stem) from None
     return Checkpoint(path)
 
 
-def place_beside(draft: Path, path: Path) -> Checkpoint:
+def place_draft_beside(draft: Path, path: Path) -> Checkpoint:
     """Give a draft that name, or one with a number behind it."""
     numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
     for free in itertools.chain([path], numbered):
-        with suppress(files.Taken):
-            files.place_new(draft, free)
+        with suppress(Taken):
+            place_new_file(draft, free)
             return Checkpoint(free)
     raise AssertionError
 
 
-def _taken(name: str) -> BadName:
-    return BadName(f"there is a checkpoint {name!r} already; choose another name, or delete it first")
+def _taken(name: str) -> BadCheckpointName:
+    return BadCheckpointName(f"there is a checkpoint {name!r} already; choose another name, or delete it first")
 
 
-def draft(path: Path, why: str, connection: BaseDatabaseWrapper = live) -> Path:
+def write_draft(path: Path, why: str, connection: BaseDatabaseWrapper = live) -> Path:
     """Write a checkpoint of the whole state to a path of the caller's, who sees to one moment and to verifying."""
-    write(path, _header(why, header.ALL, ("state",), connection), rows(connection, ("state",)))
+    write_checkpoint(path, _header(why, ALL, ("state",), connection), list_rows(connection, ("state",)))
     return path
 
 
 def _header(why: str, scope: str, contents: Sequence[str], connection: BaseDatabaseWrapper) -> Header:
-    store, revision, last = dumps.clock(connection)
-    at = max(timezone.now(), datetime.fromisoformat(iso(last)))
+    store, revision, last = read_store_clock(connection)
+    at = max(timezone.now(), datetime.fromisoformat(format_time(last)))
     return Header(store, scope, list(contents), revision, at.isoformat(timespec="seconds"), why)
 
 
-def automatic(why: str, connection: BaseDatabaseWrapper = live) -> Checkpoint:
+def create_automatic(why: str, connection: BaseDatabaseWrapper = live) -> Checkpoint:
     """A checkpoint of the whole state as it is now: the newest, if nothing has changed since then, or a new one.
 
-    `why` ends its name. Raises as `create` does.
+    `why` ends its name. Raises as `save_checkpoint` does.
     """
-    store, revision, _ = dumps.clock(connection)
-    newest = newest_sound()
+    store, revision, _ = read_store_clock(connection)
+    newest = find_newest_sound()
     if newest and newest.header and (newest.header.store, newest.header.revision) == (store, revision):
         return newest
-    made = create(why=why, connection=connection)
-    prune()
+    made = save_checkpoint(why=why, connection=connection)
+    prune_checkpoints()
     return made
 
 
-def before_deletion(part: str, names: Sequence[str]) -> Checkpoint:
-    """A checkpoint of what is about to be deleted from a part beside the state. Raises as `create` does."""
-    made = create(why="before bulk delete", keys=[], contents=[part], names=names)
-    prune()
+def create_before_deletion(part: str, names: Sequence[str]) -> Checkpoint:
+    """A checkpoint of what is about to be deleted from a part beside the state. Raises as `save_checkpoint` does."""
+    made = save_checkpoint(why="before bulk delete", keys=[], contents=[part], names=names)
+    prune_checkpoints()
     return made
 
 
-def rows(
+def list_rows(
     connection: BaseDatabaseWrapper,
     contents: Sequence[str],
     keys: list[str] | None = None,
     names: Sequence[str] | None = None,
 ) -> Iterator[str]:
     """What a checkpoint holds, as compact rows."""
-    yield from dumps.entries(connection, keys) if keys != [] else ()
+    yield from entry_rows(connection, keys) if keys != [] else ()
     for part in contents:
         if part != "state":
-            yield from dumps.PARTS[part].rows(connection, names)
+            yield from PARTS[part].rows(connection, names)
 
 
-def write(path: Path, made: Header, compact_rows: Iterator[str]) -> None:
+def write_checkpoint(path: Path, made: Header, compact_rows: Iterator[str]) -> None:
     """Write a checkpoint, a row at a time; the hash goes into its place in the header at the end."""
     hashed = sha256(made.opening.encode())
     with path.open("xb") as file:
@@ -272,14 +269,18 @@ def _pretty(compact: str) -> bytes:
     return msgspec.json.format(compact.encode(), indent=2)
 
 
-def check_name(name: str) -> None:
-    """Raises BadName unless a new checkpoint can have that name."""
+def check_checkpoint_name(name: str) -> None:
+    """Raises BadCheckpointName unless a new checkpoint can have that name."""
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", name):
-        raise BadName(f"{name[:80]!r} is no checkpoint's name: 1 to 100 letters, digits, dots, dashes and underscores")
+        raise BadCheckpointName(
+            f"{name[:80]!r} is no checkpoint's name: 1 to 100 letters, digits, dots, dashes and underscores"
+        )
     if name.startswith(AUTOMATIC):
-        raise BadName(f"names that begin with {AUTOMATIC} are for checkpoints that are made, and pruned, by themselves")
-    if any(one.name == name for one in seeds()):
-        raise BadName(f"{name!r} is the name of a seed; choose another")
+        raise BadCheckpointName(
+            f"names that begin with {AUTOMATIC} are for checkpoints that are made, and pruned, by themselves"
+        )
+    if any(one.name == name for one in list_seeds()):
+        raise BadCheckpointName(f"{name!r} is the name of a seed; choose another")
     if (settings.NOLA_CHECKPOINT_DIR / f"{name}.json").exists():
         raise _taken(name)
 
@@ -289,57 +290,57 @@ def _name(at: datetime, revision: int, why: str) -> str:
     return f"{AUTOMATIC}{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-r{revision}" + (f"-{words}" if words else "")
 
 
-def accept(path: Path) -> Header:
+def accept_edit(path: Path) -> Header:
     """Let a file that somebody edited on purpose count as it stands now: its header is made anew. Raises Damaged.
 
     A plain fixture gets a header that says it holds some keys.
     """
     try:
-        fixture = jsontext.load(path.read_bytes(), serializers.ENVELOPE + jsontext.MAX_DEPTH).value
+        fixture = parse_json(path.read_bytes(), ENVELOPE + MAX_DEPTH).value
         if not isinstance(fixture, list):
-            raise Damaged("a fixture is a JSON array of rows")
-        old = header.read(fixture[0]) if fixture else None
-        serializers.check_rows(fixture[1:] if old else fixture)
-    except (jsontext.NotAcceptable, DeserializationError) as error:
-        raise Damaged(str(error)) from None
+            raise DamagedCheckpoint("a fixture is a JSON array of rows")
+        old = read_header(fixture[0]) if fixture else None
+        check_rows(fixture[1:] if old else fixture)
+    except (NotAcceptable, DeserializationError) as error:
+        raise DamagedCheckpoint(str(error)) from None
     at = timezone.now().isoformat(timespec="seconds")
-    made = old or Header("", header.SOME, ["state"], 0, at, "accepted")
-    with files.placed(path) as draft:
-        write(draft, made, map(jsontext.dump, fixture[1:] if old else fixture))
-        verify(draft)
+    made = old or Header("", SOME, ["state"], 0, at, "accepted")
+    with place_draft_file(path) as draft:
+        write_checkpoint(draft, made, map(dump_json, fixture[1:] if old else fixture))
+        verify_checkpoint(draft)
     return made
 
 
 # Removing
 
 
-def forget(part: str, is_gone: Callable[[dict[str, Any]], bool]) -> None:
+def forget_rows(part: str, is_gone: Callable[[dict[str, Any]], bool]) -> None:
     """Take rows that are to be gone for good out of the checkpoints that deletions from a part have left."""
-    for one in kept():
+    for one in read_checkpoints():
         if not one.is_automatic or one.header is None or one.header.contents != [part] or one.problem:
             continue
-        found, read_rows = serializers.opened(one.path.read_bytes())
+        found, read_rows = open_fixture(one.path.read_bytes())
         wanted = [row for row in read_rows if not is_gone(row)]
         if found and wanted and len(wanted) < len(read_rows):
-            with files.placed(one.path) as draft:
-                write(draft, found, map(jsontext.dump, wanted))
+            with place_draft_file(one.path) as draft:
+                write_checkpoint(draft, found, map(dump_json, wanted))
         elif not wanted:
             one.path.unlink(missing_ok=True)
 
 
-def delete(one: Checkpoint) -> None:
-    """Remove a checkpoint. Raises BadName for a seed."""
+def remove_checkpoint(one: Checkpoint) -> None:
+    """Remove a checkpoint. Raises BadCheckpointName for a seed."""
     if one.is_seed:
-        raise BadName(f"{one.name!r} is a seed, which belongs to the program and stays")
+        raise BadCheckpointName(f"{one.name!r} is a seed, which belongs to the program and stays")
     one.path.unlink(missing_ok=True)
 
 
-def prune() -> list[Checkpoint]:
+def prune_checkpoints() -> list[Checkpoint]:
     """Remove automatic checkpoints that are neither among the newest nor the last of a day. Returns what went.
 
     Those of the whole state and those of a part of the memory each have places of their own.
     """
-    found = [one for one in kept() if one.is_automatic]
+    found = [one for one in read_checkpoints() if one.is_automatic]
     whole = [one for one in found if one.is_whole]
     gone = [*_too_old(whole), *_too_old([one for one in found if one not in whole])]
     for one in gone:

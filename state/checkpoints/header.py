@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.serializers.base import DeserializationError
 
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import dump_json
 
 MODEL = "nola.checkpoint"
 ALL, SOME = "all", "keys"  # the scopes: every key of the state, or some of them
@@ -30,7 +30,7 @@ MEMBERS = {
 }
 
 
-class Edited(DeserializationError):
+class EditedHeader(DeserializationError):
     """A checkpoint that is not as it was written."""
 
 
@@ -53,34 +53,34 @@ class Header:
     @property
     def text(self) -> str:
         """The row as compact JSON."""
-        return jsontext.dump({"model": MODEL, "fields": self.fields})
+        return dump_json({"model": MODEL, "fields": self.fields})
 
     @property
     def opening(self) -> str:
         """What the hash begins with."""
-        return jsontext.dump({name: value for name, value in self.fields.items() if name != "sha256"})
+        return dump_json({name: value for name, value in self.fields.items() if name != "sha256"})
 
 
-def take(text: str, fixture: list[Any]) -> tuple[Header | None, list[Any]]:
+def take_header(text: str, fixture: list[Any]) -> tuple[Header | None, list[Any]]:
     """Header and rows of a fixture, of which `text` is the compact JSON; no header for a plain fixture.
 
-    Raises Edited unless the file is as it was written.
+    Raises EditedHeader unless the file is as it was written.
     """
-    found = read(fixture[0]) if fixture else None
+    found = read_header(fixture[0]) if fixture else None
     if found is None:
         return None, fixture
-    rest = text[1 + len(jsontext.dump(fixture[0])) :]
-    if digest(found, rest) != found.sha256:
-        raise Edited(EDITED)
+    rest = text[1 + len(dump_json(fixture[0])) :]
+    if digest_rows(found, rest) != found.sha256:
+        raise EditedHeader(EDITED)
     return found, fixture[1:]
 
 
-def digest(header: Header, rest: str) -> str:
+def digest_rows(header: Header, rest: str) -> str:
     """The SHA-256 of a checkpoint; `rest` is the compact text after the header's row, from its comma on."""
     return hashlib.sha256((header.opening + rest).encode()).hexdigest()
 
 
-def read(row: Any) -> Header | None:
+def read_header(row: Any) -> Header | None:
     """The header in the first row of a file, None if it is another row. Raises DeserializationError."""
     if not isinstance(row, dict) or row.get("model") != MODEL:
         return None

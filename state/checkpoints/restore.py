@@ -12,17 +12,15 @@ from django.core.serializers.base import DeserializationError
 from django.db import transaction
 
 from state import store
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import header, serializers
-from state.checkpoints import rows as dumps
-from state.checkpoints import verify as verifying
-from state.checkpoints.header import Header
+from state.checkpoints.files import create_automatic
+from state.checkpoints.header import ALL, Header
+from state.checkpoints.rows import PARTS
+from state.checkpoints.serializers import ENTRY, check_fixture, open_fixture
+from state.checkpoints.verify import group_by_part
 from state.edits import Address, Edit
-from state.jsondoc import diff as diffs
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.diff import Op
-from state.jsondoc.text import Document
+from state.jsondoc.diff import Op, diff_values
+from state.jsondoc.pointer import Missing, get_node, parse_pointer
+from state.jsondoc.text import MAX_DEPTH, Document, make_document, parse_json
 from state.models import StateEntry
 from state.registry import Planned
 from state.revisions import Author, Source
@@ -36,7 +34,7 @@ class BadCheckpoint(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class FixtureContents:
     """What a fixture holds: documents by key, and its header if it is a checkpoint."""
 
     header: Header | None
@@ -46,11 +44,11 @@ class Contents:
     @property
     def is_whole(self) -> bool:
         """Whether it holds every key there was, so that a key it lacks was not there."""
-        return self.header is not None and self.header.scope == header.ALL
+        return self.header is not None and self.header.scope == ALL
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RestoreChoice:
     """What of a checkpoint to restore, and how. Without a mode it is replace for a whole state, else merge."""
 
     mode: Mode | None = None
@@ -66,52 +64,52 @@ class Restored(NamedTuple):
     batch: str
 
 
-def read(path: Path) -> Contents:
+def read_fixture(path: Path) -> FixtureContents:
     """What a fixture file holds. Raises BadCheckpoint."""
     try:
-        return _contents(*serializers.opened(path.read_bytes()))
+        return _contents(*open_fixture(path.read_bytes()))
     except (DeserializationError, BadCheckpoint, OSError) as error:
         raise BadCheckpoint(f"the checkpoint {path.stem!r} cannot be read: {error}") from None
 
 
-def given(fixture: list[Any]) -> Contents:
+def parse_fixture(fixture: list[Any]) -> FixtureContents:
     """What a fixture holds that came as a value. Raises BadCheckpoint and DeserializationError."""
-    return _contents(*serializers.checked(jsontext.document(fixture)))
+    return _contents(*check_fixture(make_document(fixture)))
 
 
-def _contents(found: Header | None, rows: list[dict[str, Any]]) -> Contents:
+def _contents(found: Header | None, rows: list[dict[str, Any]]) -> FixtureContents:
     """Raises BadCheckpoint for a row that cannot be restored."""
     try:
-        parts = verifying.by_part(rows)
+        parts = group_by_part(rows)
         for name, some in parts.items():
-            dumps.PARTS[name].check(some)
+            PARTS[name].check(some)
     except ValueError as error:
         raise BadCheckpoint(str(error)) from None
-    entries = (row for row in rows if row["model"].lower() == serializers.ENTRY)
-    documents = {row["pk"]: jsontext.document(row["fields"]["value_json"]) for row in entries}
-    return Contents(found, documents, parts)
+    entries = (row for row in rows if row["model"].lower() == ENTRY)
+    documents = {row["pk"]: make_document(row["fields"]["value_json"]) for row in entries}
+    return FixtureContents(found, documents, parts)
 
 
-def plan(contents: Contents, choice: Choice) -> Callable[[], list[Edit]]:
-    """What restoring would do. Raises BadCheckpoint and paths.BadPointer, the plan what `store.plan_keys` raises."""
+def plan_restore(contents: FixtureContents, choice: RestoreChoice) -> Callable[[], list[Edit]]:
+    """What restoring would do. Raises BadCheckpoint and BadPointer, the plan what `store.plan_keys` raises."""
     if choice.pointer is not None:
         return _plan_node(contents, choice)
     if choice.mode == "replace" and not contents.is_whole:
         raise BadCheckpoint(
             "mode replace removes the keys that a checkpoint lacks, so it takes a checkpoint of the whole state"
-            f" (scope: {header.ALL}); with this one use merge"
+            f" (scope: {ALL}); with this one use merge"
         )
     if choice.keys is not None:
         wanted = list(choice.keys)
         lacking = [key for key in wanted if key not in contents.documents] if choice.mode == "replace" else []
-        chosen = select(contents.documents, [key for key in wanted if key not in lacking])
+        chosen = select_keys(contents.documents, [key for key in wanted if key not in lacking])
         return lambda: [*store.plan_keys(chosen), *store.plan_removals(lacking)]
     if choice.mode == "merge" or not contents.is_whole:
         return partial(store.plan_keys, contents.documents)
     return lambda: [*store.plan_keys(contents.documents), *store.plan_removals(_keys() - contents.documents.keys())]
 
 
-def select(available: Mapping[str, Document], keys: Iterable[str]) -> dict[str, Document]:
+def select_keys(available: Mapping[str, Document], keys: Iterable[str]) -> dict[str, Document]:
     """Only these keys. Raises BadCheckpoint for one that the checkpoint lacks."""
     wanted = list(keys)
     for key in wanted:
@@ -120,54 +118,54 @@ def select(available: Mapping[str, Document], keys: Iterable[str]) -> dict[str, 
     return {key: available[key] for key in wanted}
 
 
-def _plan_node(contents: Contents, choice: Choice) -> Callable[[], list[Edit]]:
+def _plan_node(contents: FixtureContents, choice: RestoreChoice) -> Callable[[], list[Edit]]:
     """Only the node at a pointer, whose first token is the key."""
     if choice.mode == "replace" or choice.keys is not None:
         raise BadCheckpoint("a pointer restores one node and nothing else: leave out mode replace, and keys")
-    key, *tokens = paths.parse_pointer(choice.pointer or "") or [""]
-    document = select(contents.documents, [key])[key]
+    key, *tokens = parse_pointer(choice.pointer or "") or [""]
+    document = select_keys(contents.documents, [key])[key]
     try:
-        node = paths.get(document.text.encode(), tokens)
-    except paths.Missing as error:
+        node = get_node(document.text.encode(), tokens)
+    except Missing as error:
         raise BadCheckpoint(f"the checkpoint has nothing at {choice.pointer}: {error}") from None
-    return lambda: [store.plan_put(Address(key, tuple(tokens)), jsontext.load(node))]
+    return lambda: [store.plan_put(Address(key, tuple(tokens)), parse_json(node))]
 
 
 def _keys() -> set[str]:
     return set(StateEntry.objects.values_list("pk", flat=True))
 
 
-def keep_before(planned: Callable[[], Sequence[Planned]]) -> None:
+def keep_before_restore(planned: Callable[[], Sequence[Planned]]) -> None:
     """An automatic checkpoint, if something would change. Outside of a transaction: in one all writers would wait."""
     if store.head() and any(one.forward for one in planned()):
-        checkpoint_files.automatic("before restore")
+        create_automatic("before restore")
 
 
-def restore(planned: Callable[[], Sequence[Planned]], author: Author) -> Written:
+def restore_keys(planned: Callable[[], Sequence[Planned]], author: Author) -> Written:
     """Do what was planned, as one revision, after an automatic checkpoint; neither, if nothing would change."""
-    keep_before(planned)
+    keep_before_restore(planned)
     return store.commit(planned, author)
 
 
-def restore_all(contents: Contents, planned: Callable[[], Sequence[Planned]], author: Author) -> Restored:
+def restore_all(contents: FixtureContents, planned: Callable[[], Sequence[Planned]], author: Author) -> Restored:
     """The same, and bring back what is missing of conversations: in revisions of their own that share a batch."""
-    keep_before(planned)
+    keep_before_restore(planned)
     batch = uuid.uuid4().hex
     author = replace(author, info={**author.info, "batch": batch})
     with transaction.atomic():
-        written = restore(planned, author)
+        written = restore_keys(planned, author)
         return Restored(written, restore_parts(contents, author), batch)
 
 
-def restore_parts(contents: Contents, author: Author | None) -> dict[str, int]:
+def restore_parts(contents: FixtureContents, author: Author | None) -> dict[str, int]:
     """Bring back what is missing of conversations, in revisions of their own; without an author only say how many."""
     counts: dict[str, int] = {}
     for name, rows in contents.parts.items():
-        counts |= dumps.PARTS[name].restore(rows, author)
+        counts |= PARTS[name].restore(rows, author)
     return counts
 
 
-def compare(old: Mapping[str, Document], new: Mapping[str, Document]) -> dict[str, list[Op]]:
+def compare_documents(old: Mapping[str, Document], new: Mapping[str, Document]) -> dict[str, list[Op]]:
     """For each key that differs, the JSON Patch from the one to the other; the path "" adds or removes the key."""
     patches: dict[str, list[Op]] = {}
     for key in sorted(old.keys() | new.keys(), key=str.encode):
@@ -176,34 +174,34 @@ def compare(old: Mapping[str, Document], new: Mapping[str, Document]) -> dict[st
         elif key not in old:
             patches[key] = [{"op": "add", "path": "", "value": new[key].value}]
         elif old[key].text != new[key].text:
-            patches[key] = diffs.diff(old[key].value, new[key].value)[0]
+            patches[key] = diff_values(old[key].value, new[key].value)[0]
     return patches
 
 
-def current() -> dict[str, Document]:
+def read_documents() -> dict[str, Document]:
     """The documents of all keys as they are now."""
-    state: Any = jsontext.load(store.read_all().text, jsontext.MAX_DEPTH + 1).value
-    return {key: jsontext.document(value) for key, value in state.items()}
+    state: Any = parse_json(store.read_all().text, MAX_DEPTH + 1).value
+    return {key: make_document(value) for key, value in state.items()}
 
 
-def since(contents: Contents) -> dict[str, list[Op]]:
+def diff_since(contents: FixtureContents) -> dict[str, list[Op]]:
     """What has changed since a checkpoint was taken; where it holds some keys only, of those."""
-    now = current()
+    now = read_documents()
     if not contents.is_whole:
         now = {key: document for key, document in now.items() if key in contents.documents}
-    return compare(contents.documents, now)
+    return compare_documents(contents.documents, now)
 
 
-def seeds() -> dict[str, Document]:
+def read_seeds() -> dict[str, Document]:
     """The documents of a new store."""
     found: dict[str, Document] = {}
     for path in sorted(settings.NOLA_SEED_DIR.glob("*.json")):
-        found |= read(path).documents
+        found |= read_fixture(path).documents
     return found
 
 
-def seed() -> Written:
+def seed_store() -> Written:
     """Fill a new store, as its first revision. A store that has a history is left alone."""
     if store.head():
         return Written(store.head())
-    return store.put_keys(seeds(), Author("system:first-run", Source.SEED, "A new store begins with its seeds"))
+    return store.put_keys(read_seeds(), Author("system:first-run", Source.SEED, "A new store begins with its seeds"))

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import dump_json
 from state.revisions import Author
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CheckpointPart:
     """What an app can add to a checkpoint: its rows, whether rows are good (else ValueError), and bringing them back.
 
     `rows` takes names to keep to, None for all. `restore` takes an author, or None to only count; it returns how many
@@ -27,12 +27,12 @@ class Part:
     change: Sequence[str]
 
 
-PARTS: dict[str, Part] = {}  # by the name that a header's contents have
+PARTS: dict[str, CheckpointPart] = {}  # by the name that a header's contents have
 FETCHED = 500  # rows at once
 
 
 @contextmanager
-def one_moment(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def read_at_once(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """All reads inside see the database as it was at the first of them; writers are not kept waiting."""
     if connection.in_atomic_block:
         yield
@@ -46,22 +46,22 @@ def one_moment(connection: BaseDatabaseWrapper) -> Iterator[None]:
             cursor.execute("ROLLBACK")
 
 
-def entries(connection: BaseDatabaseWrapper, keys: list[str] | None = None) -> Iterator[str]:
+def entry_rows(connection: BaseDatabaseWrapper, keys: list[str] | None = None) -> Iterator[str]:
     """The keys of the state as compact rows of a fixture, in byte order; all of them, or some."""
-    for key, text in fetched(connection, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
+    for key, text in fetch_rows(connection, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
         if keys is None or key in keys:
-            name = jsontext.dump(key)
+            name = dump_json(key)
             yield f'{{"model":"state.stateentry","pk":{name},"fields":{{"value_json":{text}}}}}'
 
 
-def clock(connection: BaseDatabaseWrapper) -> tuple[str, int, Any]:
+def read_store_clock(connection: BaseDatabaseWrapper) -> tuple[str, int, Any]:
     """Store id, newest revision and its time; raises LookupError in a database that has never been written."""
-    for row in fetched(connection, "SELECT store_id, last_seq, last_at FROM state_meta"):
+    for row in fetch_rows(connection, "SELECT store_id, last_seq, last_at FROM state_meta"):
         return row
     raise LookupError("nothing has been written yet")
 
 
-def fetched(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+def fetch_rows(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
     """The rows of a query, some at a time."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

@@ -9,10 +9,8 @@ from django.core.serializers.base import DeserializationError
 from django.core.serializers.json import Serializer
 from django.core.serializers.python import Deserializer as PythonDeserializer
 
-from state.checkpoints import header
-from state.checkpoints.header import Header
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import Document, JSONValue
+from state.checkpoints.header import Header, take_header
+from state.jsondoc.text import MAX_DEPTH, Document, JSONValue, NotAcceptable, parse_json
 
 ENTRY = "state.stateentry"
 ENVELOPE = 4  # levels that a fixture, or a request with one, puts around a document
@@ -25,27 +23,27 @@ class Deserializer(PythonDeserializer):
 
     def __init__(self, stream_or_string: IO[Any] | bytes | str, **options: Any) -> None:
         raw = stream_or_string if isinstance(stream_or_string, (bytes, str)) else stream_or_string.read()
-        super().__init__(rows(raw), **options)
+        super().__init__(parse_rows(raw), **options)
 
 
-def rows(raw: bytes | str) -> list[dict[str, Any]]:
+def parse_rows(raw: bytes | str) -> list[dict[str, Any]]:
     """The rows of a fixture document. Raises DeserializationError, naming line or row."""
-    return opened(raw)[1]
+    return open_fixture(raw)[1]
 
 
-def opened(raw: bytes | str) -> tuple[Header | None, list[dict[str, Any]]]:
+def open_fixture(raw: bytes | str) -> tuple[Header | None, list[dict[str, Any]]]:
     """Header (None for a plain fixture) and rows of a fixture document. Raises DeserializationError."""
     try:
-        return checked(jsontext.load(raw, ENVELOPE + jsontext.MAX_DEPTH))
-    except jsontext.NotAcceptable as error:
+        return check_fixture(parse_json(raw, ENVELOPE + MAX_DEPTH))
+    except NotAcceptable as error:
         raise DeserializationError(f"not acceptable JSON: {error}") from None
 
 
-def checked(fixture: Document) -> tuple[Header | None, list[dict[str, Any]]]:
+def check_fixture(fixture: Document) -> tuple[Header | None, list[dict[str, Any]]]:
     """Header and rows of a fixture, if that is what it is, and whole. Raises DeserializationError."""
     if not isinstance(fixture.value, list):
         raise DeserializationError("a fixture is a JSON array of rows")
-    found, bare = header.take(fixture.text, fixture.value)
+    found, bare = take_header(fixture.text, fixture.value)
     return found, check_rows(bare)
 
 

@@ -5,13 +5,12 @@ from pathlib import PurePath
 
 from django.conf import settings
 
-from state import atomic_files as files
 from state import store
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import serializers
-from state.checkpoints import verify as verifying
-from state.checkpoints.files import AUTOMATIC, Checkpoint, Damaged
-from state.jsondoc import text as jsontext
+from state.checkpoints.files import AUTOMATIC, Checkpoint, accept_edit, check_checkpoint_name, place_draft
+from state.checkpoints.serializers import ENTRY, parse_rows
+from state.checkpoints.verify import DamagedCheckpoint, verify_checkpoint
+from state.files.atomic import draft_file
+from state.jsondoc.text import BOM
 
 OTHER = (
     "this is neither a checkpoint nor a fixture, which are lists of rows. An ordinary JSON document becomes a key in"
@@ -19,31 +18,31 @@ OTHER = (
 )
 
 
-def name_of(filename: str) -> str:
+def suggest_name(filename: str) -> str:
     """A name for a file, after what it is called where it comes from."""
     stem = re.sub(r"\.json$", "", PurePath(filename.replace("\\", "/")).name, flags=re.IGNORECASE)
     cleaned = re.sub("[^A-Za-z0-9._-]+", "-", stem.removeprefix(AUTOMATIC)).strip("-.")
     return cleaned[:100] or "uploaded"
 
 
-def keep(name: str, raw: bytes, *, as_it_stands: bool = False) -> Checkpoint:
+def keep_upload(name: str, raw: bytes, *, as_it_stands: bool = False) -> Checkpoint:
     """Add a file to the checkpoints. `as_it_stands`: its owner edited it on purpose, so its header is made anew.
 
-    Raises Edited, Damaged, BadName, store.BadKey, files.NoRoom and files.CannotWrite; then nothing is kept.
+    Raises Edited, Damaged, BadName, store.BadKey, NoRoom and CannotWrite; then nothing is kept.
     """
-    checkpoint_files.check_name(name)
-    text = raw.removeprefix(jsontext.BOM)
+    check_checkpoint_name(name)
+    text = raw.removeprefix(BOM)
     if not text.lstrip().startswith(b"["):
-        raise Damaged(OTHER)
+        raise DamagedCheckpoint(OTHER)
     path = settings.NOLA_CHECKPOINT_DIR / f"{name}.json"
-    with files.drafted(path.parent, path.name) as draft:
+    with draft_file(path.parent, path.name) as draft:
         draft.write_bytes(text)
         if as_it_stands:
-            checkpoint_files.accept(draft)
-        found = verifying.verify(draft)
-        keys = [row["pk"] for row in serializers.rows(draft.read_bytes()) if row["model"].lower() == serializers.ENTRY]
+            accept_edit(draft)
+        found = verify_checkpoint(draft)
+        keys = [row["pk"] for row in parse_rows(draft.read_bytes()) if row["model"].lower() == ENTRY]
         if not found and not keys:
-            raise Damaged("it holds no key, so there is nothing in it to restore")
+            raise DamagedCheckpoint("it holds no key, so there is nothing in it to restore")
         for key in keys:
             store.check_key(key)
-        return checkpoint_files.place(draft, path)
+        return place_draft(draft, path)

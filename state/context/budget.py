@@ -17,7 +17,7 @@ from typing import NamedTuple
 LARGE = 8000  # characters: more than the budget that is usual, 2,000 tokens
 
 
-class Form(NamedTuple):
+class BudgetForm(NamedTuple):
     """One way to show a section: the level at which it shows so, and how many characters that takes."""
 
     level: int
@@ -28,7 +28,7 @@ class Section(NamedTuple):
     """What may be taken. Each form is deeper and longer than the one before it; there is at least one."""
 
     weight: float
-    forms: Sequence[Form]
+    forms: Sequence[BudgetForm]
 
 
 class Picked(NamedTuple):
@@ -50,19 +50,19 @@ class _Step(NamedTuple):
     size: int
 
 
-def forms_of(sizes: Sequence[tuple[int, int | None]]) -> list[Form]:
+def list_forms(sizes: Sequence[tuple[int, int | None]]) -> list[BudgetForm]:
     """The forms of a section from its size at each level, None where nothing shows there.
 
     Where a deeper one takes no more room, a shallower one is of no use.
     """
-    forms: list[Form] = []
+    forms: list[BudgetForm] = []
     for level, size in sorted(sizes, reverse=True):
         if size is not None and (not forms or size < forms[-1].size):
-            forms.append(Form(level, size))
+            forms.append(BudgetForm(level, size))
     return forms[::-1]
 
 
-def pick(sections: Sequence[Section], room: int) -> Picked:
+def pick_forms(sections: Sequence[Section], room: int) -> Picked:
     """What of the sections is taken within so many characters. Those of weight 0 are not."""
     picked: list[int | None] = [None] * len(sections)
     for step in sorted(step for number, one in enumerate(sections) if one.weight > 0 for step in _steps(number, one)):

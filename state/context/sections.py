@@ -14,14 +14,14 @@ from django.db import connection
 
 from state import edits
 from state.edits import Address
-from state.history import past as texts
-from state.history import replay as history
-from state.jsondoc import levels, markdown
-from state.jsondoc import levels_text as excerpts
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
+from state.history import past, replay
+from state.jsondoc.levels import check_way
+from state.jsondoc.levels_text import show_text_at_level
+from state.jsondoc.markdown import render_section
+from state.jsondoc.pointer import Missing
+from state.jsondoc.text import dump_json
 
-Form = Literal["markdown", "json"]
+SectionForm = Literal["markdown", "json"]
 LEVELS = (1, 2, 3)
 KEPT_TEXT = 32_768  # characters of a rendering that are kept; of longer ones only how many they are
 MOST_KEPT = 32 * 1024 * 1024  # characters in all
@@ -51,17 +51,17 @@ class _Cache:
     """The last used renderings, up to MOST_KEPT characters."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, Address, int, Form], Renderings] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Address, int, SectionForm], Renderings] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
-    def get(self, name: tuple[str, Address, int, Form]) -> Renderings | None:
+    def get(self, name: tuple[str, Address, int, SectionForm]) -> Renderings | None:
         with self._lock:
             if name in self._kept:
                 self._kept.move_to_end(name)
             return self._kept.get(name)
 
-    def put(self, name: tuple[str, Address, int, Form], found: Renderings) -> None:
+    def put(self, name: tuple[str, Address, int, SectionForm], found: Renderings) -> None:
         with self._lock:
             if name not in self._kept:
                 self._kept[name] = found
@@ -75,7 +75,7 @@ class _Cache:
             self._size = 0
 
 
-cache = _Cache()
+rendering_cache = _Cache()
 
 
 def _weight(found: Renderings) -> int:
@@ -85,16 +85,16 @@ def _weight(found: Renderings) -> int:
 # Which revision
 
 
-def moment(at: str | None, keys: Sequence[str] | None) -> Moment:
+def read_moment(at: str | None, keys: Sequence[str] | None) -> Moment:
     """The state now, or at a revision or time: all keys, or those of the ones named that are or were there.
 
-    Raises history.UnknownMoment and history.Gone.
+    Raises replay.UnknownMoment and replay.GoneRevision.
     """
     epoch, head, revisions = _now(keys)
-    revision = head if at is None else history.moment(at)
+    revision = head if at is None else replay.revision_at(at)
     current: dict[str, int | None] = {key: last for key, last in revisions.items() if last <= revision}
     if at is not None and revision < head:
-        changed = history.keys_between(revision, head) if keys is None else keys
+        changed = replay.list_keys_between(revision, head) if keys is None else keys
         current.update((key, None) for key in changed if key not in current)
     return Moment(epoch, revision, dict(sorted(current.items(), key=lambda pair: pair[0].encode())))
 
@@ -112,12 +112,12 @@ def _now(keys: Sequence[str] | None) -> tuple[str, int, dict[str, int]]:
     return epoch, head, {key: revision for _, _, key, revision in rows if key is not None}
 
 
-def documents(now: Moment, keys: Iterable[str]) -> dict[str, str]:
+def read_section_documents(now: Moment, keys: Iterable[str]) -> dict[str, str]:
     """The texts of keys as they are at a moment; those that were not there are left out."""
     asked = [key for key in keys if key in now.keys]
     found = {key: text for key, text, last in _stored(asked) if last == now.keys[key]}
     for key in asked:
-        if key not in found and (then := texts.of(key, now.revision)):
+        if key not in found and (then := past.text_at(key, now.revision)):
             found[key] = then.text
     return found
 
@@ -136,24 +136,24 @@ def _stored(keys: Sequence[str]) -> Iterable[tuple[str, str, int]]:
 # What they look like
 
 
-def renderings(now: Moment, addresses: Sequence[Address], form: Form) -> dict[Address, Renderings]:
+def render_forms(now: Moment, addresses: Sequence[Address], form: SectionForm) -> dict[Address, Renderings]:
     """Each of the nodes at each level; a node at which nothing shows at any, or that is not there, has none."""
     found: dict[Address, Renderings] = {}
     for one in addresses:
         last = now.keys.get(one.key)
-        if last is not None and (kept := cache.get((now.epoch, one, last, form))) is not None:
+        if last is not None and (kept := rendering_cache.get((now.epoch, one, last, form))) is not None:
             found[one] = kept
     missing = [one for one in addresses if one not in found]
-    there = documents(now, dict.fromkeys(one.key for one in missing)) if missing else {}
+    there = read_section_documents(now, dict.fromkeys(one.key for one in missing)) if missing else {}
     for one in missing:
         found[one] = _rendered(one, there.get(one.key), form)
         last = now.keys.get(one.key)
         if last is not None:
-            cache.put((now.epoch, one, last, form), found[one])
+            rendering_cache.put((now.epoch, one, last, form), found[one])
     return found
 
 
-def _rendered(address: Address, document: str | None, form: Form) -> Renderings:
+def _rendered(address: Address, document: str | None, form: SectionForm) -> Renderings:
     node = edits.node_or_none(address, None if document is None else edits.Stored(document, 0))
     seen: dict[str, Rendering] = {}
     found: dict[int, Rendering] = {}
@@ -170,26 +170,26 @@ def _rendered(address: Address, document: str | None, form: Form) -> Renderings:
 def shown(address: Address, node: str, level: int) -> str | None:
     """What of a node, given as stored text, shows at a level, also for what its address goes through."""
     try:
-        levels.check_way(address.tokens, level)
-    except paths.Missing:
+        check_way(address.tokens, level)
+    except Missing:
         return None
-    return excerpts.excerpt(node, level)
+    return show_text_at_level(node, level)
 
 
-def text_of(now: Moment, address: Address, level: int, form: Form) -> str:
+def read_section_text(now: Moment, address: Address, level: int, form: SectionForm) -> str:
     """The text of a section whose rendering at that level is not kept."""
-    document = documents(now, [address.key])[address.key]
+    document = read_section_documents(now, [address.key])[address.key]
     text = shown(address, edits.node(address, document), level)
     assert text is not None  # it has a rendering at this level
     return BLOCKS[form](address, text)
 
 
 def _markdown(address: Address, text: str) -> str:
-    return markdown.section(address.pointer[1:], json.loads(text))
+    return render_section(address.pointer[1:], json.loads(text))
 
 
 def _json(address: Address, text: str) -> str:
-    return f"{jsontext.dump(address.pointer)}:{text},"
+    return f"{dump_json(address.pointer)}:{text},"
 
 
-BLOCKS: Mapping[Form, Callable[[Address, str], str]] = {"markdown": _markdown, "json": _json}
+BLOCKS: Mapping[SectionForm, Callable[[Address, str], str]] = {"markdown": _markdown, "json": _json}

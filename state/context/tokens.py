@@ -3,11 +3,11 @@
 CHARACTERS = 4  # code points to a token
 
 
-def tokens(text: str) -> int:
+def count_tokens(text: str) -> int:
     """The estimate for a text: a token for every four characters, the last one counted whole."""
-    return of_size(len(text))
+    return estimate_tokens(len(text))
 
 
-def of_size(characters: int) -> int:
+def estimate_tokens(characters: int) -> int:
     """The estimate for a text of so many characters."""
     return -(-characters // CHARACTERS)

@@ -4,10 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from state.context import sections
-from state.context.sections import Moment
+from state.context.sections import Moment, read_section_documents
 from state.edits import Address
-from state.jsondoc import pointer as paths
+from state.jsondoc.pointer import format_pointer
 from state.jsondoc.text import JSONValue
 
 WEIGHTS = "ContextWeights"
@@ -24,15 +23,15 @@ class Weights(NamedTuple):
         """The weight of the node itself, else of the nearest one that it lies in, else 1."""
         tokens = (address.key, *address.tokens)
         for depth in range(len(tokens), 0, -1):
-            pointer = paths.format_pointer(tokens[:depth])
+            pointer = format_pointer(tokens[:depth])
             if pointer in self.given:
                 return self.given[pointer]
         return self.given.get(address.key, 1.0)
 
 
-def weights(now: Moment) -> Weights:
+def parse_weights(now: Moment) -> Weights:
     """What the key ContextWeights says: a number from 0 to 1,000 for a key by its name, or a node by its pointer."""
-    text = sections.documents(now, [WEIGHTS]).get(WEIGHTS, "{}")
+    text = read_section_documents(now, [WEIGHTS]).get(WEIGHTS, "{}")
     document: JSONValue = json.loads(text)
     if not isinstance(document, dict):
         return Weights({}, [f"{WEIGHTS} is not an object of weights; all weights are taken as 1"])

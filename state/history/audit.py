@@ -11,39 +11,40 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from state import chain, clock
-from state.checkpoints.rows import fetched
-from state.jsondoc import patch as patches
-from state.jsondoc import text as jsontext
-from state.jsondoc.patch import NOTHING, Nothing
+from state.checkpoints.rows import fetch_rows
+from state.jsondoc.patch import NOTHING, Nothing, PatchFailed, replay_ops
+from state.jsondoc.text import dump_json
 from state.models import Revision
 
 REDACTED = "[redacted]"
 
-Progress = Callable[[str], None]
-ADDED: list[Callable[[BaseDatabaseWrapper, Progress], Iterator[str]]] = []  # checks of what apps keep beside the state
+OnProgress = Callable[[str], None]
+MORE_CHECKS: list[
+    Callable[[BaseDatabaseWrapper, OnProgress], Iterator[str]]
+] = []  # checks of what apps keep beside the state
 
 
-def quiet(text: str) -> None:
+def show_nothing(text: str) -> None:
     """Shows no progress."""
 
 
-def flaws(connection: BaseDatabaseWrapper, progress: Progress = quiet) -> Iterator[str]:
+def find_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """What does not fit, one sentence each, each part of the check naming the first rows it finds."""
-    for check in (reference_flaws, chain_flaws, state_flaws, *ADDED):
+    for check in (find_reference_flaws, find_chain_flaws, find_state_flaws, *MORE_CHECKS):
         yield from check(connection, progress)
 
 
-def reference_flaws(connection: BaseDatabaseWrapper, progress: Progress = quiet) -> Iterator[str]:
+def find_reference_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """The first row that refers to one that is not there."""
     if connection.vendor == "sqlite":  # others do not let it come to that
-        for table, _, other, _ in islice(fetched(connection, "PRAGMA foreign_key_check"), 1):
+        for table, _, other, _ in islice(fetch_rows(connection, "PRAGMA foreign_key_check"), 1):
             yield f"a row of {table} refers to one of {other} that is not there"
 
 
 # The chain
 
 
-def chain_flaws(connection: BaseDatabaseWrapper, progress: Progress = quiet) -> Iterator[str]:
+def find_chain_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """The first row of the history that is not as it was written, or where rows are missing."""
     link, last = "", 0
     changes = _grouped(_changes(connection))
@@ -58,49 +59,51 @@ def chain_flaws(connection: BaseDatabaseWrapper, progress: Progress = quiet) -> 
         if mine:
             waiting = next(changes, None)
         for change in mine:
-            if not change[-1] and not same(change[7], chain.digest(*change[1:7])):
+            if not change[-1] and not is_same_hash(change[7], chain.digest_change(*change[1:7])):
                 yield f"change {change[0]} of revision {seq} (key {change[3]!r}) is not as it was written"
                 return
-        row = Revision(seq=seq, at=datetime.fromisoformat(clock.iso(at)), actor=actor, source=source, reason=reason)
+        row = Revision(
+            seq=seq, at=datetime.fromisoformat(clock.format_time(at)), actor=actor, source=source, reason=reason
+        )
         row.info = json.loads(info)
-        link = chain.link(link, row, [change[7] for change in mine])
-        if not same(stored, link):
+        link = chain.link_revision(link, row, [change[7] for change in mine])
+        if not is_same_hash(stored, link):
             yield f"revision {seq} is not as it was written, or rows before it are missing"
             return
         last, link = seq, stored  # the next one covers it as it is kept
-    now = clock.of(connection)
+    now = clock.read(connection)
     if waiting:
         yield f"a change belongs to revision {waiting[0]}, which is not there"
     elif ((now.seq, now.chain) if now else (0, "")) != (last, link):
         yield f"the clock stands at revision {now.seq if now else 0}; the newest in the history is {last}"
 
 
-def same(kept: str, computed: str) -> bool:
+def is_same_hash(kept: str, computed: str) -> bool:
     """Whether a hash of the history is the one that was computed; one that is no hash is not."""
     try:
-        return chain.same(kept, computed)
+        return chain.is_same(kept, computed)
     except ValueError:
         return False
 
 
-def tail_flaws(connection: BaseDatabaseWrapper, progress: Progress = quiet) -> Iterator[str]:
+def find_tail_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """Whether the clock stands at the newest revision: all that there is time for at a start."""
-    rows = list(fetched(connection, "SELECT seq, chain FROM state_revision ORDER BY seq DESC LIMIT 1"))
+    rows = list(fetch_rows(connection, "SELECT seq, chain FROM state_revision ORDER BY seq DESC LIMIT 1"))
     last, link = rows[0] if rows else (0, "")
-    now = clock.of(connection)
+    now = clock.read(connection)
     if ((now.seq, now.chain) if now else (0, "")) != (last, link):
         yield f"the clock stands at revision {now.seq if now else 0}; the newest in the history is {last}"
 
 
 def _revisions(connection: BaseDatabaseWrapper) -> Iterator[Any]:
     columns = "seq, at, actor, source, reason, info, chain"
-    return fetched(connection, f"SELECT {columns} FROM state_revision ORDER BY seq")
+    return fetch_rows(connection, f"SELECT {columns} FROM state_revision ORDER BY seq")
 
 
 def _changes(connection: BaseDatabaseWrapper) -> Iterator[Any]:
     """Revision, then id, what the digest covers, digest, redacted_by."""
     columns = "revision, id, salt, kind, key, forward, inverse, result_hash, digest, redacted_by"
-    return fetched(connection, f"SELECT {columns} FROM state_change ORDER BY revision, id")
+    return fetch_rows(connection, f"SELECT {columns} FROM state_change ORDER BY revision, id")
 
 
 def _grouped(rows: Iterator[Any]) -> Iterator[tuple[int, list[Any]]]:
@@ -110,12 +113,12 @@ def _grouped(rows: Iterator[Any]) -> Iterator[tuple[int, list[Any]]]:
 # The documents
 
 
-def state_flaws(connection: BaseDatabaseWrapper, progress: Progress = quiet) -> Iterator[str]:
+def find_state_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """Keys whose document, times or snapshots are not what the history makes of them; ten at most."""
     found = 0
-    stored = {row[0]: row[1:] for row in fetched(connection, STORED)}
+    stored = {row[0]: row[1:] for row in fetch_rows(connection, STORED)}
     kept = _snapshots(connection)
-    for key, changes in groupby(fetched(connection, FORWARDS), itemgetter(0)):
+    for key, changes in groupby(fetch_rows(connection, FORWARDS), itemgetter(0)):
         progress(f"replaying {key[:40]!r}")
         for flaw in _key_flaws(key, changes, stored.pop(key, None), kept.get(key, {}), connection):
             yield flaw
@@ -147,8 +150,8 @@ def _key_flaws(
             return  # what was blanked cannot be replayed
         was_there = not isinstance(document, Nothing)
         try:
-            document = patches.replay(document, ops)
-        except (patches.Failed, LookupError, TypeError, ValueError):
+            document = replay_ops(document, ops)
+        except (PatchFailed, LookupError, TypeError, ValueError):
             yield f"the history of the key {key!r} cannot be replayed at revision {revision}"
             return
         created = created if was_there else at
@@ -165,9 +168,9 @@ def _entry_flaws(key: str, document: Any, entry: Any, last: Any, result: str) ->
             yield f"the key {key!r} is gone, and the history does not say why"
         return
     text, revision, created, updated = entry
-    if text != jsontext.dump(document):
+    if text != dump_json(document):
         yield f"the document of the key {key!r} is not what the history makes of it at revision {last[0]}"
-    elif result and not same(result, chain.hash_of(text)):
+    elif result and not is_same_hash(result, chain.hash_text(text)):
         yield f"the document of the key {key!r} has not the hash that revision {last[0]} wrote"
     elif (revision, created, updated) != last:
         yield f"revision or times of the key {key!r} are not those of its history"
@@ -177,14 +180,14 @@ def _snapshots(connection: BaseDatabaseWrapper) -> dict[str, dict[int, int]]:
     """Ids of the snapshots, by key and revision."""
     found: dict[str, dict[int, int]] = {}
     if "state_snapshot" in connection.introspection.table_names():  # the first release had none
-        for key, revision, number in fetched(connection, "SELECT key, revision, id FROM state_snapshot"):
+        for key, revision, number in fetch_rows(connection, "SELECT key, revision, id FROM state_snapshot"):
             found.setdefault(key, {})[revision] = number
     return found
 
 
 def _is_snapshot(connection: BaseDatabaseWrapper, number: int, document: Any) -> bool:
-    [(packed,)] = fetched(connection, f"SELECT document FROM state_snapshot WHERE id = {number:d}")
+    [(packed,)] = fetch_rows(connection, f"SELECT document FROM state_snapshot WHERE id = {number:d}")
     try:
-        return zlib.decompress(packed).decode() == jsontext.dump(document)
+        return zlib.decompress(packed).decode() == dump_json(document)
     except (zlib.error, UnicodeDecodeError):
         return False

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
 from state.jsondoc.diff import Op
-from state.jsondoc.patch import NOTHING
-from state.jsondoc.pointer import Tokens
+from state.jsondoc.patch import NOTHING, find_node, find_parent, place_node, take_node
+from state.jsondoc.pointer import Tokens, escape_token, parse_pointer
 from state.jsondoc.text import JSONValue
 from state.models import Revision
 
@@ -21,36 +19,36 @@ SHOWN = 20  # leaves of one author that are named
 Blame = Any  # int | dict[str, Blame] | list[Blame]
 
 
-def replay(document: Any, blame: Blame, ops: Sequence[Op], revision: int) -> tuple[Any, Blame]:
+def replay_blame(document: Any, blame: Blame, ops: Sequence[Op], revision: int) -> tuple[Any, Blame]:
     """Document and blame after the operations of a revision. What is passed in is changed."""
     for op in ops:
         document, blame = _replayed(document, blame, op, revision)
     return document, blame
 
 
-def leaves(document: JSONValue, blame: Blame, at: str = "") -> Iterator[tuple[str, int]]:
+def list_leaves(document: JSONValue, blame: Blame, at: str = "") -> Iterator[tuple[str, int]]:
     """Pointer and revision of each leaf: a scalar, or an empty object or array."""
     if isinstance(document, dict) and document:
         for name, value in document.items():
             inner = blame[name] if isinstance(blame, dict) else blame
-            yield from leaves(value, inner, f"{at}/{paths.escape(name)}")
+            yield from list_leaves(value, inner, f"{at}/{escape_token(name)}")
     elif isinstance(document, list) and document:
         for number, value in enumerate(document):
             inner = blame[number] if isinstance(blame, list) else blame
-            yield from leaves(value, inner, f"{at}/{number}")
+            yield from list_leaves(value, inner, f"{at}/{number}")
     else:
         yield at, blame
 
 
 def _replayed(document: Any, blame: Blame, op: Op, revision: int) -> tuple[Any, Blame]:
-    tokens = paths.parse_pointer(op["path"])
+    tokens = parse_pointer(op["path"])
     if not tokens:
         return (NOTHING if op["op"] == "remove" else op["value"]), revision
     value, by = op.get("value"), revision
     if op["op"] in ("remove", "move"):
-        source = paths.parse_pointer(op["from"] if op["op"] == "move" else op["path"])
+        source = parse_pointer(op["from"] if op["op"] == "move" else op["path"])
         blame = _opened(document, blame, source[:-1])
-        value, by = patches.take(document, source), patches.take(blame, source)
+        value, by = take_node(document, source), take_node(blame, source)
         if op["op"] == "remove" or source[:-1] != tokens[:-1]:
             blame = _closed(document, blame, source[:-1], revision)
     if op["op"] == "remove":
@@ -58,10 +56,10 @@ def _replayed(document: Any, blame: Blame, op: Op, revision: int) -> tuple[Any, 
     blame = _opened(document, blame, tokens[:-1])
     for tree, new in ((document, value), (blame, by)):
         if op["op"] == "replace":
-            parent = patches.parent_of(tree, tokens)
+            parent = find_parent(tree, tokens)
             parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]] = new
         else:
-            patches.place(tree, tokens, new, op.get("position"))
+            place_node(tree, tokens, new, op.get("position"))
     return document, blame
 
 
@@ -83,11 +81,11 @@ def _opened(document: Any, blame: Blame, tokens: Tokens) -> Blame:
 
 def _closed(document: Any, blame: Blame, tokens: Tokens, revision: int) -> Blame:
     """The blame once the container at `tokens` may have become empty: then it is a leaf, set by this revision."""
-    if patches.node(document, tokens):
+    if find_node(document, tokens):
         return blame
     if not tokens:
         return revision
-    parent = patches.parent_of(blame, tokens)
+    parent = find_parent(blame, tokens)
     parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]] = revision
     return blame
 
@@ -105,7 +103,7 @@ class Writer:
     newest: list[str] = field(default_factory=list)
 
 
-def of(leaves: Sequence[tuple[str, int]]) -> list[Writer]:
+def count_leaves(leaves: Sequence[tuple[str, int]]) -> list[Writer]:
     """The authors of leaves, given as pointer and revision; who wrote last comes first."""
     revisions = Revision.objects.in_bulk({seq for _, seq in leaves})
     found: dict[str, Writer] = {}

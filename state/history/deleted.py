@@ -12,19 +12,16 @@ from django.db import connection
 
 from state import chain, store
 from state.edits import Address
-from state.history import replay as history
-from state.history import timeline
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.patch import NOTHING
-from state.jsondoc.pointer import Tokens
+from state.history import replay, timeline
+from state.jsondoc.patch import NOTHING, find_node, replay_ops
+from state.jsondoc.pointer import Tokens, parse_pointer
+from state.jsondoc.text import dump_json
 from state.models import Change, Revision
 
 LOOKED = 1000  # changes that one page of members looks through
 
 
-class Gone(NamedTuple):
+class Removed(NamedTuple):
     """One thing that is gone: the revision that took it, where it would stand now, and its text."""
 
     revision: Revision
@@ -44,10 +41,10 @@ class Mark(NamedTuple):
     tokens: Tokens
 
 
-class Page(NamedTuple):
+class DeletedPage(NamedTuple):
     """Some of what is gone, the last first; `rest` says where to read on, None that this is all."""
 
-    found: list[Gone]
+    found: list[Removed]
     rest: Mark | None
 
 
@@ -67,7 +64,7 @@ KEYS = """
 """
 
 
-def keys(limit: int, mark: Mark | None = None) -> Page:
+def find_keys(limit: int, mark: Mark | None = None) -> DeletedPage:
     """Keys that are not there any more, the last deleted first."""
     before, skip, _ = mark or Mark(2**62, 0, ())
     with connection.cursor() as cursor:
@@ -75,27 +72,27 @@ def keys(limit: int, mark: Mark | None = None) -> Page:
         rows = cursor.fetchall()
     found = [gone for key, last in rows[:limit] if (gone := _key(key, last))]
     if len(rows) <= limit:
-        return Page(found, None)
+        return DeletedPage(found, None)
     last = rows[limit - 1][1]
     of_last = sum(revision == last for _, revision in rows[:limit])
-    return Page(found, Mark(last + 1, of_last + (skip if last == before - 1 else 0), ()))
+    return DeletedPage(found, Mark(last + 1, of_last + (skip if last == before - 1 else 0), ()))
 
 
-def _key(key: str, last: int) -> Gone | None:
+def _key(key: str, last: int) -> Removed | None:
     changes = Change.objects.filter(kind="state", key=key).order_by("-revision_id").select_related("revision")
     change, *older = changes[:2]
     if change.revision_id != last or not older:  # it has come back just now
         return None
-    text = jsontext.dump(patches.replay(NOTHING, change.inverse))
-    made = Change.objects.filter(revision=last, kind="state", result_hash=chain.hash_of(text))
+    text = dump_json(replay_ops(NOTHING, change.inverse))
+    made = Change.objects.filter(revision=last, kind="state", result_hash=chain.hash_text(text))
     renamed = made.exclude(key=key).values_list("key", flat=True).first()
-    return Gone(change.revision, (key,), (key,), older[0].revision_id, text, renamed=renamed)
+    return Removed(change.revision, (key,), (key,), older[0].revision_id, text, renamed=renamed)
 
 
 # Members and items: the log is read backwards, and what stood in the container before a change and not after it is gone
 
 
-class Step(NamedTuple):
+class BackwardStep(NamedTuple):
     """One change of the key, read backwards: where the container was after it and before, and what it lost."""
 
     change: Change
@@ -105,58 +102,60 @@ class Step(NamedTuple):
     lost: list[tuple[str, str, int | None]]  # name or index, text, place among members
 
 
-def parts(address: Address, limit: int, mark: Mark | None = None) -> Page:
+def find_parts(address: Address, limit: int, mark: Mark | None = None) -> DeletedPage:
     """Members or items that were taken out of the container at `address`, the last first. Raises NotFound."""
     now = json.loads(store.read(address).text)
     if not isinstance(now, dict | list):
-        return Page([], None)
-    there = set(now) if isinstance(now, dict) else {jsontext.dump(item) for item in now}
+        return DeletedPage([], None)
+    there = set(now) if isinstance(now, dict) else {dump_json(item) for item in now}
     before, skip, tokens = mark or Mark(2**62, 0, address.tokens)
-    found: list[Gone] = []
+    found: list[Removed] = []
     rest = None
     for step in islice(_steps(address.key, before, tokens, type(now)), LOOKED):
         for number, (token, text, position) in enumerate(step.lost[skip:], skip):
             if len(found) == limit:
-                return Page(found, Mark(step.change.revision_id + 1, number, step.after))
+                return DeletedPage(found, Mark(step.change.revision_id + 1, number, step.after))
             if (token if isinstance(now, dict) else text) not in there:
                 there.update([token] if isinstance(now, dict) else [])
                 place, was = (address.key, *address.tokens, token), (address.key, *step.before, token)
-                found.append(Gone(step.change.revision, place, was, step.older.revision_id, text, position))
+                found.append(Removed(step.change.revision, place, was, step.older.revision_id, text, position))
         skip, rest = 0, Mark(step.change.revision_id, 0, step.before)
-    return Page(found, rest if rest and _is_more(address.key, rest.before) else None)
+    return DeletedPage(found, rest if rest and _is_more(address.key, rest.before) else None)
 
 
-def _steps(key: str, before: int, tokens: Tokens, kind: type) -> Iterator[Step]:
+def _steps(key: str, before: int, tokens: Tokens, kind: type) -> Iterator[BackwardStep]:
     """The changes of a key before a revision, as long as the container that was at `tokens` then can be followed."""
     log = Change.objects.filter(kind="state", key=key, revision_id__lt=before).order_by("-revision_id")
     document: Any = None
     for change, older in pairwise(log.select_related("revision").iterator(chunk_size=200)):
         if document is None:
-            document = history.document_at(key, change.revision_id)
-        was, _ = timeline.origin(tokens, change.forward, document)
+            document = replay.document_at(key, change.revision_id)
+        was, _ = timeline.trace_origin(tokens, change.forward, document)
         if was is None:
             return
         after = _names(_node(document, tokens)) if _is_around(change, was) else None
-        document = patches.replay(document, change.inverse)
+        document = replay_ops(document, change.inverse)
         container = _node(document, was)
-        yield Step(change, older, tokens, was, _lost(container, change, was, after) if type(container) is kind else [])
+        yield BackwardStep(
+            change, older, tokens, was, _lost(container, change, was, after) if type(container) is kind else []
+        )
         tokens = was
 
 
 def _lost(container: Any, change: Change, was: Tokens, after: set[str] | None) -> list[tuple[str, str, int | None]]:
     """What the container had before a change and not after it; `after`: the names after one of something around it."""
-    adds = [(paths.parse_pointer(op["path"]), op["value"]) for op in change.inverse if op["op"] == "add"]
+    adds = [(parse_pointer(op["path"]), op["value"]) for op in change.inverse if op["op"] == "add"]
     back = [(path[-1], value) for path, value in adds if path and path[:-1] == was]
     if isinstance(container, list):
         places = {id(item): number for number, item in enumerate(container)} if back else {}
-        return [(str(places.get(id(value), token)), jsontext.dump(value), None) for token, value in back]
+        return [(str(places.get(id(value), token)), dump_json(value), None) for token, value in back]
     names = {name for name, _ in back} if after is None else container.keys() - after
-    return [(name, jsontext.dump(container[name]), at) for at, name in enumerate(container) if name in names]
+    return [(name, dump_json(container[name]), at) for at, name in enumerate(container) if name in names]
 
 
 def _is_around(change: Change, tokens: Tokens) -> bool:
     """Whether a change set or removed the container itself, or something that it lies in."""
-    around = (paths.parse_pointer(op["path"]) for op in change.inverse if op["op"] in ("add", "replace"))
+    around = (parse_pointer(op["path"]) for op in change.inverse if op["op"] in ("add", "replace"))
     return any(tokens[: len(path)] == path for path in around)
 
 
@@ -166,7 +165,7 @@ def _names(container: Any) -> set[str]:
 
 def _node(document: Any, tokens: Tokens) -> Any:
     try:
-        return patches.node(document, tokens)
+        return find_node(document, tokens)
     except (LookupError, TypeError, ValueError):
         return NOTHING
 

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from state.edits import Address
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.pointer import Tokens
+from state.jsondoc.pointer import BadPointer, Tokens, parse_index, parse_pointer
+from state.jsondoc.text import dump_json
 
 MAX_EVENT = 65536  # bytes of an event with its patches
 MAX_ADDRESSES = 100
@@ -25,7 +24,7 @@ class TooManyAddresses(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class FeedFilter:
     """Which changes to show: those at any of these addresses; without one, all."""
 
     addresses: frozenset[Address] = frozenset()
@@ -43,7 +42,7 @@ class Filter:
         return any(address.tokens for address in self.addresses)
 
 
-class Entry(NamedTuple):
+class EventEntry(NamedTuple):
     """One change of an event: the text of its patch, None where the event is truncated."""
 
     kind: str
@@ -57,18 +56,18 @@ class Event:
 
     seq: int
     about: str  # the members before `changes`, as JSON text
-    entries: Sequence[Entry]
+    entries: Sequence[EventEntry]
     is_truncated: bool = False
     whole: str = ""  # what `text` gives without a filter
 
-    def text(self, wanted: Filter) -> str:
+    def text(self, wanted: FeedFilter) -> str:
         """The event as JSON text, with the changes that are wanted only; "" where there are none."""
         if not wanted:
             return self.whole
-        entries = [entry for entry in self.entries if matches(entry, wanted)]
+        entries = [entry for entry in self.entries if matches_filter(entry, wanted)]
         return self.whole if len(entries) == len(self.entries) else self._text(entries) if entries else ""
 
-    def _text(self, entries: Sequence[Entry]) -> str:
+    def _text(self, entries: Sequence[EventEntry]) -> str:
         if not self.is_truncated:
             parts = (f'{_about(one)},"patch":{one.patch}}}' for one in entries)
             return f'{self.about},"changes":[{",".join(parts)}]}}'
@@ -76,28 +75,28 @@ class Event:
         return f'{self.about},"truncated":true,"total":{len(entries)},"changes":[{",".join(names)}]}}'
 
 
-def filter_of(keys: Iterable[str], pointers: Iterable[str]) -> Filter:
+def make_filter(keys: Iterable[str], pointers: Iterable[str]) -> FeedFilter:
     """The filter for whole keys, and for pointers whose first token is the key.
 
-    Raises paths.BadPointer and TooManyAddresses.
+    Raises BadPointer and TooManyAddresses.
     """
     addresses = {Address(key) for key in keys}
     for pointer in pointers:
-        tokens = paths.parse_pointer(pointer)
+        tokens = parse_pointer(pointer)
         if not tokens:
-            raise paths.BadPointer('the pointer "" names no key; leave it out to follow everything')
+            raise BadPointer('the pointer "" names no key; leave it out to follow everything')
         addresses.add(Address(tokens[0], tuple(tokens[1:])))
     if len(addresses) > MAX_ADDRESSES:
         raise TooManyAddresses(f"{len(addresses)} keys and pointers; one call takes {MAX_ADDRESSES}")
-    return Filter(frozenset(addresses))
+    return FeedFilter(frozenset(addresses))
 
 
-def matches(entry: Entry, wanted: Filter) -> bool:
+def matches_filter(entry: EventEntry, wanted: FeedFilter) -> bool:
     """Whether a change is at one of the addresses. A key's name also stands for the conversation of that session id."""
     return any(entry.key == address.key and _is_at(entry, address.tokens) for address in wanted.addresses)
 
 
-def _is_at(entry: Entry, tokens: Tokens) -> bool:
+def _is_at(entry: EventEntry, tokens: Tokens) -> bool:
     if not tokens or entry.patch is None:
         return True
     return entry.kind == "state" and any(_touches(op, tokens) for op in json.loads(entry.patch))
@@ -105,7 +104,7 @@ def _is_at(entry: Entry, tokens: Tokens) -> bool:
 
 def _touches(op: dict[str, Any], tokens: Tokens) -> bool:
     """Whether an operation can change what is found at `tokens`: by naming it, a part, a whole, or by shifting it."""
-    named = [paths.parse_pointer(op[name]) for name in ("path", "from") if name in op]
+    named = [parse_pointer(op[name]) for name in ("path", "from") if name in op]
     return any(place[: len(tokens)] == tokens[: len(place)] or _shifts(op, place, tokens) for place in named)
 
 
@@ -114,16 +113,16 @@ def _shifts(op: dict[str, Any], place: Sequence[str], tokens: Tokens) -> bool:
     last = len(place) - 1
     if op["op"] in ("replace", "test") or last >= len(tokens) or tuple(place[:last]) != tuple(tokens[:last]):
         return False
-    at, ours = paths.index(place[last]), paths.index(tokens[last])
+    at, ours = parse_index(place[last]), parse_index(tokens[last])
     return at is not None and ours is not None and at <= ours
 
 
-def event_of(rows: Iterator[tuple[Any, ...]], info: str = "") -> Event:
+def make_event(rows: Iterator[tuple[Any, ...]], info: str = "") -> Event:
     """The event of a revision, from its rows in the log. Patches are dropped as soon as they are too many.
 
     A row without a kind stands for a revision without changes. `info` is JSON text that a reader is to have as well.
     """
-    entries: list[Entry] = []
+    entries: list[EventEntry] = []
     size = 0
     for row in rows:
         seq, at, actor, source, reason, kind, key, length, patch = row
@@ -131,21 +130,21 @@ def event_of(rows: Iterator[tuple[Any, ...]], info: str = "") -> Event:
         if size > MAX_EVENT:
             patch = None
         if kind is not None:
-            entries.append(Entry(kind, key, patch))
+            entries.append(EventEntry(kind, key, patch))
     about = {"revision": seq, "at": _utc(at).isoformat(), "actor": actor, "source": source, "reason": reason}
-    told = jsontext.dump(about)[:-1] + (info and f',"info":{info}')
+    told = dump_json(about)[:-1] + (info and f',"info":{info}')
     event = Event(seq, told, entries, size > MAX_EVENT)
     if not event.is_truncated:
         event.whole = event._text(entries)
         event.is_truncated = len(event.whole.encode()) > MAX_EVENT
     if event.is_truncated:
-        event.entries = [Entry(entry.kind, entry.key, None) for entry in entries]
+        event.entries = [EventEntry(entry.kind, entry.key, None) for entry in entries]
         event.whole = event._text(event.entries)
     return event
 
 
-def _about(entry: Entry) -> str:
-    return f'{{"kind":{jsontext.dump(entry.kind)},"key":{jsontext.dump(entry.key)}'
+def _about(entry: EventEntry) -> str:
+    return f'{{"kind":{dump_json(entry.kind)},"key":{dump_json(entry.key)}'
 
 
 def _within(parts: Iterable[str]) -> Iterator[str]:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from state import registry as kinds
-from state.history.events import MAX_EVENT, Event, Filter, event_of
+from state import registry
+from state.history.events import MAX_EVENT, Event, FeedFilter, make_event
 
 MAX_PAGE = 4 * 1024 * 1024  # bytes of a page, about; and of what one page reads of the log
 SCAN = 200  # revisions read at a time
@@ -21,11 +21,11 @@ LOG = (
 SPAN = LOG.format("r.seq BETWEEN %s AND %s")
 
 
-class BadCursor(ValueError):
+class BadFeedCursor(ValueError):
     """Not a cursor of this feed."""
 
 
-class Lost(Exception):
+class LostCursor(Exception):
     """The cursor leads nowhere in this store: it is of another epoch, or ahead of the newest revision."""
 
     def __init__(self, detail: str, head: "Cursor") -> None:
@@ -47,14 +47,14 @@ class Cursor(NamedTuple):
 class Follow:
     """A stream to be opened: what to show, from where on, for whom. `greeting` is the first event: hello or reset."""
 
-    wanted: Filter
+    wanted: FeedFilter
     after: Cursor
     credential: Any
     greeting: str = ""
     reason: str = ""
 
 
-class Page(NamedTuple):
+class FeedPage(NamedTuple):
     """Some events, as revision and JSON text; the cursor behind them; and whether there are more already."""
 
     events: list[tuple[int, str]]
@@ -65,7 +65,7 @@ class Page(NamedTuple):
 # The cursor
 
 
-def head() -> Cursor:
+def read_head() -> Cursor:
     """The newest place."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT epoch, last_seq FROM state_meta")
@@ -73,21 +73,21 @@ def head() -> Cursor:
 
 
 def parse_cursor(text: str, newest: Cursor) -> Cursor:
-    """The place that `text` names: `epoch:seq`, or the number of a revision. Raises BadCursor and Lost."""
+    """The place that `text` names: `epoch:seq`, or the number of a revision. Raises BadFeedCursor and LostCursor."""
     epoch, colon, digits = text.rpartition(":")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19 and (epoch or not colon)):
-        raise BadCursor(f"{text[:60]!r} is no cursor; take one from an earlier answer, or a revision's number")
+        raise BadFeedCursor(f"{text[:60]!r} is no cursor; take one from an earlier answer, or a revision's number")
     if colon and epoch != newest.epoch:
-        raise Lost(f"the cursor {text[:60]} is of another history: an older file was put back", newest)
+        raise LostCursor(f"the cursor {text[:60]} is of another history: an older file was put back", newest)
     if int(digits) > newest.seq:
-        raise Lost(f"the cursor {text[:60]} is ahead of the newest revision, {newest.seq}", newest)
+        raise LostCursor(f"the cursor {text[:60]} is ahead of the newest revision, {newest.seq}", newest)
     return Cursor(newest.epoch, int(digits))
 
 
 # Reading the log
 
 
-def page(wanted: Filter, after: Cursor, newest: Cursor, limit: int) -> Page:
+def read_page(wanted: FeedFilter, after: Cursor, newest: Cursor, limit: int) -> FeedPage:
     """Up to `limit` events after a cursor, oldest first; fewer where they are large or matches are rare."""
     found: list[tuple[int, str]] = []
     at, size, read = after.seq, 0, 0
@@ -104,21 +104,21 @@ def page(wanted: Filter, after: Cursor, newest: Cursor, limit: int) -> Page:
                 size += len(text)
             if len(found) == limit or max(size, read) >= MAX_PAGE:
                 break
-    return Page(found, Cursor(newest.epoch, at), _has_more(wanted, at, newest.seq))
+    return FeedPage(found, Cursor(newest.epoch, at), _has_more(wanted, at, newest.seq))
 
 
-def between(after: int, up_to: int) -> Iterator[Event]:
+def read_events(after: int, up_to: int) -> Iterator[Event]:
     """The events of all revisions in (after, up_to], oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(SPAN, [after + 1, up_to])
         yield from _grouped(iter(cursor.fetchone, None))
 
 
-def _has_more(wanted: Filter, after: int, up_to: int) -> bool:
+def _has_more(wanted: FeedFilter, after: int, up_to: int) -> bool:
     return after < up_to and (not wanted or bool(_candidates(wanted, after, up_to, 1)))
 
 
-def _candidates(wanted: Filter, after: int, up_to: int, most: int) -> list[int]:
+def _candidates(wanted: FeedFilter, after: int, up_to: int, most: int) -> list[int]:
     """The first revisions in (after, up_to] that touch a wanted key."""
     if not wanted:
         query, values = "SELECT seq FROM state_revision WHERE seq > %s AND seq <= %s ORDER BY seq LIMIT %s", []
@@ -126,7 +126,7 @@ def _candidates(wanted: Filter, after: int, up_to: int, most: int) -> list[int]:
     one = "SELECT DISTINCT revision FROM state_change WHERE kind = %s AND key = %s AND revision > %s AND revision <= %s"
     found: set[int] = set()
     for key in wanted.keys:
-        for kind in kinds.names():
+        for kind in registry.names():
             values = [kind, key, after, up_to, most]
             found.update(_numbers(f"{one} ORDER BY revision LIMIT %s", values))
     return sorted(found)[:most]
@@ -138,11 +138,11 @@ def _numbers(query: str, values: Sequence[Any]) -> list[int]:
         return [number for (number,) in cursor.fetchall()]
 
 
-def _events(wanted: Filter, seqs: list[int]) -> Iterator[Event]:
+def _events(wanted: FeedFilter, seqs: list[int]) -> Iterator[Event]:
     if not seqs:
         return
     if not wanted:
-        yield from between(seqs[0] - 1, seqs[-1])
+        yield from read_events(seqs[0] - 1, seqs[-1])
         return
     with connection.cursor() as cursor:
         cursor.execute(LOG.format(f"r.seq IN ({', '.join(['%s'] * len(seqs))})"), seqs)
@@ -151,4 +151,4 @@ def _events(wanted: Filter, seqs: list[int]) -> Iterator[Event]:
 
 def _grouped(rows: Iterator[tuple]) -> Iterator[Event]:
     for _, changes in groupby(rows, key=lambda row: row[0]):
-        yield event_of(changes)
+        yield make_event(changes)

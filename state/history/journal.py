@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from state import registry as kinds
-from state.history.events import MAX_EVENT, Event, event_of
+from state import registry
+from state.history.events import MAX_EVENT, Event, make_event
 from state.history.feed import MAX_PAGE
-from state.jsondoc import old_values as was
-from state.jsondoc import text as jsontext
+from state.jsondoc.old_values import with_old_values
+from state.jsondoc.text import dump_json
 from state.revisions import Source
 
 SCAN = 20_000  # revisions that one page looks through for those of an actor, a source or a batch
@@ -41,7 +41,7 @@ class TooManyValues(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class JournalFilter:
     """Which revisions to show: each part that is given lets through what has one of its values."""
 
     actors: Sequence[str] = ()
@@ -54,7 +54,7 @@ class Wanted:
         """Raises UnknownName and TooManyValues."""
         if max(map(len, (self.actors, self.sources, self.kinds, self.keys))) > MOST_VALUES:
             raise TooManyValues(f"one call takes {MOST_VALUES} values of a filter")
-        for what, given, known in (("source", self.sources, [*Source]), ("kind", self.kinds, kinds.names())):
+        for what, given, known in (("source", self.sources, [*Source]), ("kind", self.kinds, registry.names())):
             for name in given:
                 if name not in known:
                     raise UnknownName(f"{what}={name[:40]!r} is none; there are: {', '.join(known)}")
@@ -67,14 +67,14 @@ class Wanted:
         return SCAN if self.actors or self.sources or self.batch is not None else 0
 
 
-class Page(NamedTuple):
+class JournalPage(NamedTuple):
     """Some revisions as JSON texts, newest first; and before which one to go on, None at the end."""
 
     items: list[str]
     before: int | None
 
 
-def page(wanted: Wanted, after: int, before: int, limit: int, *, with_was: bool = False) -> Page:
+def read_page(wanted: JournalFilter, after: int, before: int, limit: int, *, with_was: bool = False) -> JournalPage:
     """Up to `limit` of the revisions in (after, before), newest first."""
     floor = max(after, before - 1 - wanted.reach) if wanted.reach else after
     seqs = _matching(wanted, floor, before, limit + 1)
@@ -86,11 +86,11 @@ def page(wanted: Wanted, after: int, before: int, limit: int, *, with_was: bool 
         if size >= MAX_PAGE:
             break
     if len(items) < len(seqs):
-        return Page(items, last)
-    return Page(items, floor + 1 if floor > after else None)
+        return JournalPage(items, last)
+    return JournalPage(items, floor + 1 if floor > after else None)
 
 
-def actors() -> list[str]:
+def list_actors() -> list[str]:
     """Who has written lately, of the newest revisions that one page looks through."""
     lately = f"SELECT actor FROM state_revision ORDER BY seq DESC LIMIT {SCAN}"
     with connection.cursor() as cursor:
@@ -98,7 +98,7 @@ def actors() -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
-def _matching(wanted: Wanted, after: int, before: int, most: int) -> list[int]:
+def _matching(wanted: JournalFilter, after: int, before: int, most: int) -> list[int]:
     """The newest revisions in (after, before) that are wanted."""
     sieve, values = _sieve(wanted)
     if not wanted.keys:
@@ -110,13 +110,13 @@ def _matching(wanted: Wanted, after: int, before: int, most: int) -> list[int]:
         " ORDER BY c.revision DESC LIMIT %s"
     )
     found: set[int] = set()
-    for kind in wanted.kinds or kinds.names():
+    for kind in wanted.kinds or registry.names():
         for key in wanted.keys:
             found.update(_numbers(rows, [kind, key, after, before, *values, most]))
     return sorted(found, reverse=True)[:most]
 
 
-def _sieve(wanted: Wanted) -> tuple[str, list[Any]]:
+def _sieve(wanted: JournalFilter) -> tuple[str, list[Any]]:
     """The condition on a revision `r` that no index answers, and its values."""
     parts, values = "", list[str]()
     for column, given in (("r.actor", wanted.actors), ("r.source", wanted.sources)):
@@ -125,7 +125,7 @@ def _sieve(wanted: Wanted) -> tuple[str, list[Any]]:
             values += given
     if wanted.batch is not None:
         parts += " AND instr(r.info, %s) > 0"
-        values.append(f'"batch":{jsontext.dump(wanted.batch)}')
+        values.append(f'"batch":{dump_json(wanted.batch)}')
     if wanted.kinds and not wanted.keys:
         of_kind = f"SELECT 1 FROM state_change c WHERE c.revision = r.seq AND c.kind IN ({_marks(wanted.kinds)})"
         parts += f" AND EXISTS ({of_kind})"
@@ -133,7 +133,7 @@ def _sieve(wanted: Wanted) -> tuple[str, list[Any]]:
     return parts, values
 
 
-def _events(wanted: Wanted, seqs: Sequence[int], with_was: bool) -> Iterator[Event]:
+def _events(wanted: JournalFilter, seqs: Sequence[int], with_was: bool) -> Iterator[Event]:
     if not seqs:
         return
     changes, values = "", list[str]()
@@ -172,10 +172,10 @@ def _event(found: Iterator[Sequence[Any]], with_was: bool) -> Event:
             row = row._replace(inverse=None, forward=None if forward > MAX_EVENT else row.forward)
         rows.append(row)
     if with_was and max(forward, inverse) <= MAX_EVENT:
-        event = event_of(map(_told, rows), rows[0].info)
+        event = make_event(map(_told, rows), rows[0].info)
         if not event.is_truncated:
             return event
-    return event_of(map(_plain, rows), rows[0].info)
+    return make_event(map(_plain, rows), rows[0].info)
 
 
 def _plain(row: _Row) -> tuple[Any, ...]:
@@ -185,7 +185,7 @@ def _plain(row: _Row) -> tuple[Any, ...]:
 def _told(row: _Row) -> tuple[Any, ...]:
     if row.kind is None or row.forward is None or row.inverse is None:
         return _plain(row)
-    patch = jsontext.dump(was.told(json.loads(row.forward), json.loads(row.inverse)))
+    patch = dump_json(with_old_values(json.loads(row.forward), json.loads(row.inverse)))
     return (*row[:5], row.kind, row.key, len(patch), patch)
 
 

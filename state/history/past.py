@@ -16,12 +16,11 @@ from django.db.models.functions import Cast
 
 from state import edits
 from state.edits import Address, NotFound
-from state.history import replay as history
-from state.jsondoc import levels_text as excerpts
-from state.jsondoc import patch as patches
-from state.jsondoc import text as jsontext
+from state.history import replay
 from state.jsondoc.diff import Op
-from state.jsondoc.patch import Nothing
+from state.jsondoc.levels_text import show_text_at_level
+from state.jsondoc.patch import Nothing, apply_steps
+from state.jsondoc.text import dump_json
 from state.models import Change, StoreMeta
 
 ROOM = 48 * 1024 * 1024  # characters that are kept, in all
@@ -29,7 +28,7 @@ NEAR = 32  # changes that are gone through, at most, from a text that is at hand
 FEW_OPS = 64  # operations that are spliced, at most
 
 
-class Name(NamedTuple):
+class TextName(NamedTuple):
     """Which text: of a key, as the revision left it that changed it last, at a level (0: all of it)."""
 
     epoch: str
@@ -47,11 +46,11 @@ class _Kept:
     """The texts that were used last, as many as there is room for."""
 
     def __init__(self) -> None:
-        self.texts: OrderedDict[Name, str | None] = OrderedDict()
+        self.texts: OrderedDict[TextName, str | None] = OrderedDict()
         self.size = 0
         self.lock = threading.Lock()
 
-    def get(self, name: Name, make: Callable[[], str | None]) -> str | None:
+    def get(self, name: TextName, make: Callable[[], str | None]) -> str | None:
         if not is_settled():
             return make()
         with self.lock:
@@ -67,7 +66,7 @@ class _Kept:
                 self.size -= len(self.texts.popitem(last=False)[1] or "")
         return text
 
-    def nearest(self, wanted: Name) -> tuple[int, str] | None:
+    def nearest(self, wanted: TextName) -> tuple[int, str] | None:
         """The kept text of the same key that is nearest in revisions."""
         with self.lock:
             same = [name for name in self.texts if name[:2] == wanted[:2] and not name.level and self.texts[name]]
@@ -77,17 +76,17 @@ class _Kept:
             return found.revision, self.texts[found] or ""
 
 
-kept = _Kept()
+cache = _Kept()
 
 
-class Text(NamedTuple):
+class KeyText(NamedTuple):
     """A key's document: its name in here, and its text."""
 
-    name: Name
+    name: TextName
     text: str
 
 
-def now() -> tuple[list[Text], int]:
+def read_texts() -> tuple[list[KeyText], int]:
     """The stored texts of all keys in byte order, and the revision of the whole state when they were read."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -95,11 +94,11 @@ def now() -> tuple[list[Text], int]:
             " LEFT JOIN state_storage s ON 1 = 1 ORDER BY s.key_name"
         )
         rows = cursor.fetchall()
-    found = [Text(Name(epoch, key, last), text) for _, epoch, key, last, text in rows if key is not None]
+    found = [KeyText(TextName(epoch, key, last), text) for _, epoch, key, last, text in rows if key is not None]
     return found, rows[0][0] if rows else 0
 
 
-def of_now(key: str) -> tuple[Text | None, int]:
+def read_text(key: str) -> tuple[KeyText | None, int]:
     """The stored text of a key, None where there is none, and the revision of the whole state when it was read."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -110,47 +109,47 @@ def of_now(key: str) -> tuple[Text | None, int]:
         row = cursor.fetchone()
     if row is None or row[2] is None:
         return None, row[0] if row else 0
-    return Text(Name(*row[1:4]), row[4]), row[0]
+    return KeyText(TextName(*row[1:4]), row[4]), row[0]
 
 
-def at(revision: int) -> list[Text]:
+def texts_at(revision: int) -> list[KeyText]:
     """The texts of all keys as they were at a revision, in byte order.
 
     Those that have not changed since are taken as they are stored; those that were written meanwhile have.
     """
-    stored, _ = now()
+    stored, _ = read_texts()
     found = {one.name.key: one for one in stored if one.name.revision <= revision}
     for key in {one.name.key for one in stored}.union(_ever()) - found.keys():
-        if one := of(key, revision):
+        if one := text_at(key, revision):
             found[key] = one
     return [found[key] for key in sorted(found, key=str.encode)]
 
 
-def of(key: str, revision: int) -> Text | None:
+def text_at(key: str, revision: int) -> KeyText | None:
     """The text of a key as it was at a revision, None where there was none."""
     changes = Change.objects.filter(kind="state", key=key, revision_id__lte=revision).order_by("-revision_id")
     epoch = Cast(Subquery(StoreMeta.objects.values("epoch")[:1]), CharField())
     last = changes.values_list(epoch, "key", "revision_id").first()
     if last is None:
         return None
-    name = Name(*last)
-    text = kept.get(name, lambda: _beside(name) or _replayed(name))
-    return None if text is None else Text(name, text)
+    name = TextName(*last)
+    text = cache.get(name, lambda: _beside(name) or _replayed(name))
+    return None if text is None else KeyText(name, text)
 
 
-def read_at(address: Address | None, revision: int) -> str:
+def read_value_at(address: Address | None, revision: int) -> str:
     """The text of a value, or of the whole state, as it was at a revision. Raises NotFound."""
     if address is None:
-        return joined(at(revision))
-    found = of(address.key, revision)
+        return join_texts(texts_at(revision))
+    found = text_at(address.key, revision)
     if found is None:
         raise NotFound(f"there was no key {address.key!r} at revision {revision}")
     return edits.node(address, found.text)
 
 
-def joined(texts: Iterable[Text]) -> str:
+def join_texts(texts: Iterable[KeyText]) -> str:
     """One object of all keys."""
-    return "{" + ",".join(f"{jsontext.dump(one.name.key)}:{one.text}" for one in texts) + "}"
+    return "{" + ",".join(f"{dump_json(one.name.key)}:{one.text}" for one in texts) + "}"
 
 
 def _ever() -> list[str]:
@@ -170,30 +169,30 @@ EVER = """
 """
 
 
-def at_level(one: Text, level: int) -> Text | None:
+def show_text(one: KeyText, level: int) -> KeyText | None:
     """What of a document shows at a level, worked out once; None where nothing does."""
     name = one.name._replace(level=level)
-    text = kept.get(name, lambda: excerpts.excerpt(one.text, level))
-    return None if text is None else Text(name, text)
+    text = cache.get(name, lambda: show_text_at_level(one.text, level))
+    return None if text is None else KeyText(name, text)
 
 
-def _replayed(name: Name) -> str | None:
-    document = history.document_at(name.key, name.revision)
-    return None if isinstance(document, Nothing) else jsontext.dump(document)
+def _replayed(name: TextName) -> str | None:
+    document = replay.document_at(name.key, name.revision)
+    return None if isinstance(document, Nothing) else dump_json(document)
 
 
-def _beside(name: Name) -> str | None:
+def _beside(name: TextName) -> str | None:
     """The text made from one that is kept, or from the stored one; None if none is near."""
-    for found in (kept.nearest(name), history.newest_of(name.key)):
+    for found in (cache.nearest(name), replay.read_newest(name.key)):
         if found and found[1] is not None and (ops := _way(name, found[0])) is not None:
             data = found[1].encode()
-            for step in patches.steps(data, ops):
+            for step in apply_steps(data, ops):
                 data = step.data
             return data.decode()
     return None
 
 
-def _way(name: Name, start: int) -> Sequence[Op] | None:
+def _way(name: TextName, start: int) -> Sequence[Op] | None:
     """The operations from one revision of a key to another, None where they are many or make or remove the key."""
     back = start > name.revision
     span = sorted((start, name.revision))

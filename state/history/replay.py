@@ -20,24 +20,11 @@ from django.utils.dateparse import parse_datetime
 from state import edits
 from state.edits import Address, NotFound, Stored
 from state.history import blame
-from state.jsondoc import (
-    diff as diffs,
-)
-from state.jsondoc import (
-    old_values as was,
-)
-from state.jsondoc import (
-    patch as patches,
-)
-from state.jsondoc import (
-    pointer as paths,
-)
-from state.jsondoc import (
-    text as jsontext,
-)
-from state.jsondoc.diff import Op
-from state.jsondoc.patch import NOTHING, Nothing
-from state.jsondoc.text import JSONValue
+from state.jsondoc.diff import Op, diff_values
+from state.jsondoc.old_values import with_old_values
+from state.jsondoc.patch import NOTHING, Nothing, replay_ops
+from state.jsondoc.pointer import format_pointer, parse_index
+from state.jsondoc.text import JSONValue, dump_json
 from state.models import Change, Revision, Snapshot, StateEntry, StoreMeta
 
 REPLAYED_AT_ONCE = 500  # changes parsed in one go
@@ -51,30 +38,30 @@ class UnknownMoment(ValueError):
     """No revision, or a time that cannot be read or lies in the future."""
 
 
-class Gone(LookupError):
+class GoneRevision(LookupError):
     """A revision that an older database, put back, does not have."""
 
 
-def moment(text: str) -> int:
+def revision_at(text: str) -> int:
     """The revision that was the newest at `text`: a revision's number, or an RFC 3339 time with its zone.
 
-    0 stands for the time before the first. Raises UnknownMoment and Gone.
+    0 stands for the time before the first. Raises UnknownMoment and GoneRevision.
     """
     if text.isascii() and text.isdigit():
         if len(text) > 19 or int(text) > _head():
             raise UnknownMoment(f"revision {text[:20]} does not exist; the newest is {_head()}")
         if int(text) and not Revision.objects.filter(seq=int(text)).exists():
-            raise Gone(f"revision {text} is gone: it was made after the backup that has been put back since")
+            raise GoneRevision(f"revision {text} is gone: it was made after the backup that has been put back since")
         return int(text)
     time = _time(text)
     return Revision.objects.filter(at__lte=time).aggregate(seq=Max("seq"))["seq"] or 0
 
 
-def revision_of(text: str) -> int:
+def parse_revision(text: str) -> int:
     """A revision that was, by its number. Raises UnknownMoment."""
     if not text.isascii() or not text.isdigit():
         raise UnknownMoment(f"{text[:40]!r} is not the number of a revision")
-    return moment(text)
+    return revision_at(text)
 
 
 def _time(text: str) -> datetime:
@@ -107,7 +94,7 @@ def document_at(key: str, revision: int) -> JSONValue | Nothing:
     rows = changes.iterator(chunk_size=REPLAYED_AT_ONCE)
     while some := [text for (text,) in islice(rows, REPLAYED_AT_ONCE)]:
         for ops in json.loads(f"[{','.join(some)}]"):
-            document = patches.replay(document, ops)
+            document = replay_ops(document, ops)
     return document
 
 
@@ -116,7 +103,7 @@ def _nearest(key: str, revision: int) -> tuple[int, JSONValue | Nothing]:
 
     The newest is read in one go: its text and its revision belong together, whatever is written meanwhile.
     """
-    newest, text = newest_of(key)
+    newest, text = read_newest(key)
     with connection.cursor() as cursor:
         cursor.execute(NEAREST, {"key": key, "revision": revision, "newest": newest})
         before, after, changes_before, changes_after = cursor.fetchone()
@@ -142,7 +129,7 @@ NEAREST = """
 """
 
 
-def newest_of(key: str) -> tuple[int, str | None]:
+def read_newest(key: str) -> tuple[int, str | None]:
     """The revision that last changed a key, and the text it left; None where it removed the key, 0 for no key ever."""
     entries = StateEntry.objects.filter(pk=key).values_list("revision", Cast("value_json", TextField()))
     while True:
@@ -174,34 +161,36 @@ def _head() -> int:
     return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
 
 
-def since(key: str, after: int, up_to: int | None = None) -> list[Change]:
+def changes_since(key: str, after: int, up_to: int | None = None) -> list[Change]:
     """The changes of a key in (after, up_to], oldest first; without `up_to`, all that came after."""
     return list(_changes(key, after, _head() if up_to is None else up_to))
 
 
-def keys_between(first: int, last: int) -> list[str]:
+def list_keys_between(first: int, last: int) -> list[str]:
     """The keys that revisions in (first, last] touched, in byte order."""
     span = {"revision_id__gt": min(first, last), "revision_id__lte": max(first, last)}
     found = Change.objects.filter(kind="state", **span).order_by().values_list("key", flat=True).distinct()
     return sorted(found, key=str.encode)
 
 
-def touched(revision: int) -> list[tuple[str, str]]:
+def list_touched(revision: int) -> list[tuple[str, str]]:
     """Kind and key of all that one revision changed."""
     return sorted(Change.objects.filter(revision_id=revision).values_list("kind", "key"))
 
 
-def diff(first: int, last: int, keys: list[str] | None = None, *, with_was: bool = False) -> dict[str, list[Op]]:
+def diff_revisions(
+    first: int, last: int, keys: list[str] | None = None, *, with_was: bool = False
+) -> dict[str, list[Op]]:
     """For each key that differs between two revisions, the patch from the one to the other; "" adds or removes it."""
     found = {}
-    for key in keys_between(first, last) if keys is None else keys:
+    for key in list_keys_between(first, last) if keys is None else keys:
         ops = _difference(document_at(key, first), document_at(key, last), with_was)
         if ops:
             found[key] = ops
     return found
 
 
-def between(address: Address, first: int, last: int) -> list[Op]:
+def diff_node(address: Address, first: int, last: int) -> list[Op]:
     """The patch of one node from one revision to another; "" adds or removes it."""
     return _difference(_node_at(address, first), _node_at(address, last))
 
@@ -210,7 +199,7 @@ def _node_at(address: Address, revision: int) -> JSONValue | Nothing:
     document = document_at(address.key, revision)
     if isinstance(document, Nothing):
         return NOTHING
-    text = edits.node_or_none(address, Stored(jsontext.dump(document), revision))
+    text = edits.node_or_none(address, Stored(dump_json(document), revision))
     return NOTHING if text is None else json.loads(text)
 
 
@@ -221,8 +210,8 @@ def _difference(old: JSONValue | Nothing, new: JSONValue | Nothing, with_was: bo
         return [{"op": "remove", "path": "", **({"was": old} if with_was else {})}]
     if isinstance(old, Nothing):
         return [{"op": "add", "path": "", "value": new}]
-    forward, inverse = diffs.diff(old, new)
-    return was.told(forward, inverse) if with_was else forward
+    forward, inverse = diff_values(old, new)
+    return with_old_values(forward, inverse) if with_was else forward
 
 
 # Who wrote it
@@ -236,7 +225,7 @@ class Blamed(NamedTuple):
     revision: int
 
 
-def blame_of(key: str, at: int | None = None) -> Blamed:
+def read_blame(key: str, at: int | None = None) -> Blamed:
     """The stored document of a key with its blame, or the one of revision `at`. Raises NotFound."""
     last = at
     if last is None:
@@ -247,7 +236,7 @@ def blame_of(key: str, at: int | None = None) -> Blamed:
     document, blamed, start = _blamed_snapshot(key, last)
     changes = _changes(key, start, last).values_list("revision_id", "forward")
     for revision, ops in changes.iterator(chunk_size=500):
-        document, blamed = blame.replay(document, blamed, ops, revision)
+        document, blamed = blame.replay_blame(document, blamed, ops, revision)
     if document is NOTHING:
         raise NotFound(f"there was no key {key!r} at revision {last}")
     return Blamed(document, blamed, last)
@@ -261,7 +250,7 @@ def _blamed_snapshot(key: str, last: int) -> Blamed:
     return Blamed(document, blamed, snapshot.revision)
 
 
-def remember(key: str, document_bytes: int, patch_bytes: int) -> None:
+def keep_snapshot(key: str, document_bytes: int, patch_bytes: int) -> None:
     """Keep a snapshot of a key that was just written, if enough has been written since the last one."""
     last, count = _since_snapshot(key)
     if count < SNAPSHOT_CHANGES:
@@ -271,8 +260,8 @@ def remember(key: str, document_bytes: int, patch_bytes: int) -> None:
         since = Change.objects.filter(kind="state", key=key, revision_id__gt=last).order_by()
         if (since.aggregate(bytes=Sum(length))["bytes"] or 0) <= max(SNAPSHOT_BYTES, 2 * document_bytes):
             return
-    now = blame_of(key)
-    document, blamed = (zlib.compress(jsontext.dump(part).encode(), ZLIB_LEVEL) for part in now[:2])
+    now = read_blame(key)
+    document, blamed = (zlib.compress(dump_json(part).encode(), ZLIB_LEVEL) for part in now[:2])
     row = Snapshot(key=key, revision=now.revision, document=document, blame=blamed)
     Snapshot.objects.bulk_create([row], ignore_conflicts=True)
 
@@ -286,7 +275,7 @@ def _since_snapshot(key: str) -> tuple[int, int]:
         return cursor.fetchone()
 
 
-def leaves_under(blamed: Blamed, address: Address) -> list[tuple[str, int]]:
+def blame_leaves(blamed: Blamed, address: Address) -> list[tuple[str, int]]:
     """Pointer (from the key's root) and revision of each leaf at or under an address. Raises NotFound."""
     document: Any = blamed.document
     by = blamed.blame
@@ -294,18 +283,18 @@ def leaves_under(blamed: Blamed, address: Address) -> list[tuple[str, int]]:
         document = _child(document, token, address)
         if not isinstance(by, int):
             by = by[int(token) if isinstance(by, list) else token]
-    return list(blame.leaves(document, by, paths.format_pointer(address.tokens)))
+    return list(blame.list_leaves(document, by, format_pointer(address.tokens)))
 
 
 def _child(document: Any, token: str, address: Address) -> Any:
     if isinstance(document, dict) and token in document:
         return document[token]
-    number = paths.index(token)
+    number = parse_index(token)
     if isinstance(document, list) and number is not None and number < len(document):
         return document[number]
     raise NotFound(f"nothing is stored at {address.pointer}")
 
 
-def now() -> str:
-    """The newest revision, as `moment` takes it."""
+def newest_text() -> str:
+    """The newest revision, as `revision_at` takes it."""
     return str(_head())

@@ -7,8 +7,7 @@ have nothing that makes them the same but their place, which counts where as man
 from collections.abc import Iterator
 from typing import Any
 
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.jsondoc.text import JSONValue, dump_json
 
 NAMES = ("id", "_id", "uuid", "key", "name")  # of members that say which thing an object is
 ALIKE = 0.5  # of the members or items, from where two are the same thing
@@ -17,7 +16,7 @@ MOST_PAIRS = 10_000  # beyond so many, only names and places are looked at
 Pairs = list[tuple[int, int]]
 
 
-def aligned(old: list[JSONValue], new: list[JSONValue]) -> Pairs:
+def align_items(old: list[JSONValue], new: list[JSONValue]) -> Pairs:
     """Index pairs of items that are the same thing, in order. None of the items of one side is equal to the other's."""
     if len(old) == len(new) == 1:
         return [(0, 0)] if _may_be_same(old[0], new[0]) else []
@@ -97,4 +96,4 @@ def _best(scores: list[list[float]]) -> Pairs:
 
 
 def _text(value: JSONValue) -> str:
-    return jsontext.dump(value)
+    return dump_json(value)

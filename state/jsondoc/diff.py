@@ -7,10 +7,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
-from state.jsondoc import align as alignment
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.jsondoc.align import align_items
+from state.jsondoc.pointer import escape_token
+from state.jsondoc.text import JSONValue, dump_json
 
 Op = dict[str, Any]
 Pairs = Iterator[tuple[Op, Op]]
@@ -21,7 +20,7 @@ MAX_OPS = 1_000_000  # bytes of operations without their values, from where a pa
 OP_BYTES = 30  # of an operation, beside its pointer and value
 
 
-def diff(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op], list[Op]]:
+def diff_values(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op], list[Op]]:
     """Operations that turn `old`, which stands at pointer `at`, into `new`, and those that turn it back."""
     pairs: list[tuple[Op, Op]] = []
     written, allowed = 0, MAX_OPS
@@ -29,7 +28,7 @@ def diff(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op], list[O
         pairs.append(pair)
         written += 2 * (len(pair[0]["path"]) + OP_BYTES)
         if written > allowed:
-            allowed = max(allowed, len(jsontext.dump(old)) + len(jsontext.dump(new)))
+            allowed = max(allowed, len(dump_json(old)) + len(dump_json(new)))
             if written > allowed:  # a patch that outgrows both documents helps nobody
                 forward, inverse = _replace(old, new, at)
                 return [forward], [inverse]
@@ -62,7 +61,7 @@ def _added(value: JSONValue, path: str, position: int | None) -> Op:
 
 
 def _member(at: str, name: str) -> str:
-    return f"{at}/{paths.escape(name)}"
+    return f"{at}/{escape_token(name)}"
 
 
 def _diff_objects(old: dict[str, JSONValue], new: dict[str, JSONValue], at: str) -> Pairs:
@@ -132,7 +131,7 @@ def _diff_arrays(old: list[JSONValue], new: list[JSONValue], at: str) -> Pairs:
     if len(old) == len(new) == 1:  # else a deep nest of them would be dumped once a level
         yield from _diff(old[0], new[0], f"{at}/0")
         return
-    ours, theirs = [jsontext.dump(item) for item in old], [jsontext.dump(item) for item in new]
+    ours, theirs = [dump_json(item) for item in old], [dump_json(item) for item in new]
     head = _common(ours, theirs)
     tail = _common(ours[head:][::-1], theirs[head:][::-1])
     left, right = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
@@ -147,7 +146,7 @@ def _diff_arrays(old: list[JSONValue], new: list[JSONValue], at: str) -> Pairs:
 
 def _diff_run(old: list[JSONValue], new: list[JSONValue], at: str, start: int) -> Pairs:
     """Operations for a run of items without equals, which stands at index `start` once all before it is done."""
-    same = alignment.aligned(old, new) if old and new else []
+    same = align_items(old, new) if old and new else []
     i = j = 0
     for one, other in [*same, (len(old), len(new))]:
         for item in old[i:one]:

@@ -34,10 +34,9 @@ from jsonpath_rfc9535.query import JSONPathQuery
 from jsonpath_rfc9535.selectors import FilterSelector
 from jsonpath_rfc9535.tokens import TokenStream
 
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.jsondoc.patch import equal_values
+from state.jsondoc.pointer import format_pointer
+from state.jsondoc.text import MAX_DEPTH, JSONValue, dump_json
 
 MAX_QUERY = 1000
 MAX_LIMIT = 1000
@@ -45,7 +44,7 @@ MAX_NODES = 1_000_000
 MAX_SECONDS = 2.0
 MAX_TEXT = 16 * 1024 * 1024
 
-Place = Callable[[Sequence[str | int]], Sequence[str]]
+Locate = Callable[[Sequence[str | int]], Sequence[str]]
 
 _DOT = re.compile(r"\\.|\[(?:\\.|[^\\\]])*\]|\.", re.DOTALL)  # a dot outside of escapes and classes, or one of those
 
@@ -59,7 +58,7 @@ class BadQuery(ValueError):
         self.reason, self.position = reason, position
 
 
-class Match(NamedTuple):
+class QueryMatch(NamedTuple):
     """A node that was found: its normalized path, the pointer where it is read (first the key), its text."""
 
     path: str
@@ -67,17 +66,17 @@ class Match(NamedTuple):
     text: str
 
 
-class Found(NamedTuple):
+class QueryResult(NamedTuple):
     """What a query found, in the order of the state; `more` says that there is more than was asked for or fits."""
 
-    matches: list[Match]
+    matches: list[QueryMatch]
     more: bool
 
     @property
     def text(self) -> str:
         """The answer as compact JSON."""
         rows = (
-            f'{{"path":{jsontext.dump(found.path)},"pointer":{jsontext.dump(found.pointer)},"value":{found.text}}}'
+            f'{{"path":{dump_json(found.path)},"pointer":{dump_json(found.pointer)},"value":{found.text}}}'
             for found in self.matches
         )
         return f'{{"results":[{",".join(rows)}],"more":{"true" if self.more else "false"}}}'
@@ -87,7 +86,7 @@ def _as_it_stands(location: Sequence[str | int]) -> list[str]:
     return [str(token) for token in location]
 
 
-def limit_of(text: str) -> int:
+def parse_limit(text: str) -> int:
     """The number of results a query parameter asks for. Raises BadQuery."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if not 1 <= number <= MAX_LIMIT:
@@ -95,7 +94,9 @@ def limit_of(text: str) -> int:
     return number
 
 
-def find(documents: Mapping[str, JSONValue], path: str, limit: int = 100, place: Place = _as_it_stands) -> Found:
+def select_nodes(
+    documents: Mapping[str, JSONValue], path: str, limit: int = 100, place: Locate = _as_it_stands
+) -> QueryResult:
     """The first nodes that a JSONPath selects, $ being the object of all keys. Raises BadQuery.
 
     `place` says where a node of these documents is stored, if that is elsewhere; pointers lead there.
@@ -121,18 +122,18 @@ def _check(path: str) -> None:
         raise BadQuery("half of a surrogate pair is not a character", error.start) from None
 
 
-def _taken(nodes: Iterable[JSONPathNode], limit: int, place: Place) -> Found:
-    matches: list[Match] = []
+def _taken(nodes: Iterable[JSONPathNode], limit: int, place: Locate) -> QueryResult:
+    matches: list[QueryMatch] = []
     room = MAX_TEXT
     for node in nodes:
         if len(matches) == limit:
-            return Found(matches, more=True)
-        text = jsontext.dump(node.value)
+            return QueryResult(matches, more=True)
+        text = dump_json(node.value)
         room -= len(text)
         if room < 0 and matches:  # nested results repeat each other's text; a first one is given whatever its size
-            return Found(matches, more=True)
-        matches.append(Match(node.path(), paths.format_pointer(place(node.location)), text))
-    return Found(matches, more=False)
+            return QueryResult(matches, more=True)
+        matches.append(QueryMatch(node.path(), format_pointer(place(node.location)), text))
+    return QueryResult(matches, more=False)
 
 
 class _Budget:
@@ -158,7 +159,7 @@ class _Budget:
 class _Environment(JSONPathEnvironment):
     """The library's settings for one query over one state."""
 
-    max_recursion_depth = jsontext.MAX_DEPTH + 2  # the object of all keys lies around the documents
+    max_recursion_depth = MAX_DEPTH + 2  # the object of all keys lies around the documents
 
     def __init__(self, root: dict[str, JSONValue]) -> None:
         self.parser_class = _Parser
@@ -320,7 +321,7 @@ def _compare(left: object, operator: str, right: object) -> bool:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    return left is right or patches.equal(left, right)
+    return left is right or equal_values(left, right)
 
 
 def _less(left: Any, right: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from enum import Enum
 from typing import Final, Literal
 
-from state.jsondoc import pointer as paths
+from state.jsondoc.pointer import Missing, parse_index
 from state.jsondoc.text import JSONValue
 
 LEVELS = {"level_1": 1, "level_2": 2, "level_3": 3}
@@ -25,48 +25,48 @@ class Absent(Enum):
 
 
 ABSENT: Final = Absent.ABSENT
-Seen = JSONValue | Literal[Absent.ABSENT]
+Shown = JSONValue | Literal[Absent.ABSENT]
 
 
-def level_of(stimuli: str) -> int:
+def parse_stimuli(stimuli: str) -> int:
     """The level a kind of stimulus is answered at; an unknown kind counts as conversational."""
     return STIMULI.get(stimuli, 2)
 
 
-def view(value: JSONValue, level: int) -> Seen:
+def show_at_level(value: JSONValue, level: int) -> Shown:
     """What of a value shows at a level, ABSENT if nothing does. Raises BadLevel."""
     check_level(level)
     return _view(value, level)
 
 
 def view_at(value: JSONValue, tokens: Sequence[str], level: int) -> JSONValue:
-    """What of the node at `tokens` shows; they lead through the stored value. Raises BadLevel and paths.Missing."""
+    """What of the node at `tokens` shows; they lead through the stored value. Raises BadLevel and Missing."""
     check_way(tokens, level)
     for token in tokens:
         value = _child(value, token)
-    seen = view(value, level)
+    seen = show_at_level(value, level)
     if seen is ABSENT:
-        raise paths.Missing(f"nothing here shows at level {level}")
+        raise Missing(f"nothing here shows at level {level}")
     return seen
 
 
 def check_way(tokens: Sequence[str], level: int) -> None:
-    """Refuse a way through deeper detail, whether it is stored or not. Raises BadLevel and paths.Missing."""
+    """Refuse a way through deeper detail, whether it is stored or not. Raises BadLevel and Missing."""
     check_level(level)
     for token in tokens:
         if LEVELS.get(token, 0) > level:
-            raise paths.Missing(f"{token!r} does not show at level {level}")
+            raise Missing(f"{token!r} does not show at level {level}")
 
 
-def shows(value: JSONValue, level: int) -> bool:
+def is_shown(value: JSONValue, level: int) -> bool:
     """Whether anything of a value shows at a level; found without making the view."""
     if not isinstance(value, dict) or LEVELS.keys().isdisjoint(value):
         return True
-    pick = pick_of(value, level)
-    return _has_others(value, level) or (pick is not None and shows(value[pick], level))
+    pick = pick_level(value, level)
+    return _has_others(value, level) or (pick is not None and is_shown(value[pick], level))
 
 
-def stored_at(
+def find_stored(
     value: JSONValue, tokens: Sequence[str | int], level: int, memo: dict[int, list[int]] | None = None
 ) -> list[str]:
     """Where a node of the view stands in the value: the view leaves items out, and shows picks in place of nodes.
@@ -82,7 +82,7 @@ def stored_at(
             value = value[pick]
         if isinstance(value, list):
             if id(value) not in memo:
-                memo[id(value)] = [number for number, item in enumerate(value) if shows(item, level)]
+                memo[id(value)] = [number for number, item in enumerate(value) if is_shown(item, level)]
             token = memo[id(value)][int(token)]
             value = value[token]
         elif isinstance(value, dict):
@@ -93,14 +93,14 @@ def stored_at(
 
 def _alone(node: dict[str, JSONValue], level: int) -> str | None:
     """The pick that shows in place of the node; None if the node shows as an object."""
-    return None if LEVELS.keys().isdisjoint(node) or _has_others(node, level) else pick_of(node, level)
+    return None if LEVELS.keys().isdisjoint(node) or _has_others(node, level) else pick_level(node, level)
 
 
 def _has_others(node: dict[str, JSONValue], level: int) -> bool:
-    return any(shows(value, level) for name, value in node.items() if name not in LEVELS)
+    return any(is_shown(value, level) for name, value in node.items() if name not in LEVELS)
 
 
-def pick_of(node: Container[str], level: int) -> str | None:
+def pick_level(node: Container[str], level: int) -> str | None:
     """The deepest level of a levelled node that is not deeper than asked, by its name; None if there is none."""
     return max((name for name, deep in LEVELS.items() if name in node and deep <= level), default=None)
 
@@ -111,7 +111,7 @@ def check_level(level: int) -> None:
         raise BadLevel(f"there is no level {level}; the levels are 1, 2 and 3")
 
 
-def _view(value: JSONValue, level: int) -> Seen:
+def _view(value: JSONValue, level: int) -> Shown:
     if isinstance(value, dict):
         return _members(value, level) if LEVELS.keys().isdisjoint(value) else _levelled(value, level)
     if isinstance(value, list):
@@ -119,9 +119,9 @@ def _view(value: JSONValue, level: int) -> Seen:
     return value
 
 
-def _levelled(node: dict[str, JSONValue], level: int) -> Seen:
+def _levelled(node: dict[str, JSONValue], level: int) -> Shown:
     """The other members with the pick among them, or the pick alone when no other shows."""
-    pick = pick_of(node, level)
+    pick = pick_level(node, level)
     shown = _members({name: value for name, value in node.items() if name == pick or name not in LEVELS}, level)
     if shown.keys() - LEVELS.keys():
         return shown
@@ -135,7 +135,7 @@ def _members(node: dict[str, JSONValue], level: int) -> dict[str, JSONValue]:
 def _child(value: JSONValue, token: str) -> JSONValue:
     if isinstance(value, dict) and token in value:
         return value[token]
-    number = paths.index(token) if isinstance(value, list) else None
+    number = parse_index(token) if isinstance(value, list) else None
     if isinstance(value, list) and number is not None and number < len(value):
         return value[number]
-    raise paths.Missing(f"there is no member or item {token!r}")
+    raise Missing(f"there is no member or item {token!r}")

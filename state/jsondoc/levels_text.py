@@ -1,4 +1,4 @@
-"""Context levels on stored text: the same as `levels.view` on parsed values, but only what has levels is taken apart.
+"""Context levels on stored text: the same as `show_at_level` on parsed values, but only what has levels is taken apart.
 
 What has none is handed on as it stands, and what does not show is skipped unread.
 """
@@ -8,15 +8,15 @@ from json.encoder import encode_basestring
 
 import msgspec
 
-from state.jsondoc.levels import LEVELS, check_level, pick_of
+from state.jsondoc.levels import LEVELS, check_level, pick_level
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _MARK = b'"level_'  # stands in the text of whatever has a levelled node
 
 
-def excerpt(text: str, level: int) -> str | None:
-    """What of a value, given as its stored text, shows at a level; None if nothing does. Raises levels.BadLevel."""
+def show_text_at_level(text: str, level: int) -> str | None:
+    """What of a value, given as its stored text, shows at a level; None if nothing does. Raises BadLevel."""
     check_level(level)
     if '"level_' not in text:
         return text
@@ -24,8 +24,8 @@ def excerpt(text: str, level: int) -> str | None:
     return None if seen is None else seen.decode()
 
 
-def whole_state(text: str, level: int) -> str:
-    """The object of all keys at a level; a key that shows nothing is left out. Raises levels.BadLevel.
+def show_state_at_level(text: str, level: int) -> str:
+    """The object of all keys at a level; a key that shows nothing is left out. Raises BadLevel.
 
     The keys are names like any other: one that is called `level_3` is no level.
     """
@@ -46,7 +46,7 @@ def _excerpt(raw: bytes | msgspec.Raw, level: int) -> bytes | None:
 
 
 def _levelled(members: Mapping[str, msgspec.Raw], level: int) -> bytes | None:
-    pick = pick_of(members, level)
+    pick = pick_level(members, level)
     shown = _members({name: raw for name, raw in members.items() if name == pick or name not in LEVELS}, level)
     if shown.keys() - LEVELS.keys():
         return _object(shown)

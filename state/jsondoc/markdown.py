@@ -6,32 +6,31 @@ It is for reading, not for reading back: the text `true` and true look alike.
 import re
 from collections.abc import Iterator
 
-from state.jsondoc import text as jsontext
 from state.jsondoc.levels import LEVELS
-from state.jsondoc.text import JSONValue
+from state.jsondoc.text import JSONValue, dump_json
 
 EMPTY = '""'
 _MARK = re.compile(r"^( {0,3})(#{1,6}(?=\s|$)|=+[ \t]*$|-+[ \t]*$|```|~~~)")
 
 
-def section(title: str, value: JSONValue) -> str:
+def render_section(title: str, value: JSONValue) -> str:
     """A section under a heading of its own, with the empty line that follows it."""
-    return f"{heading(title)}{body(value)}\n\n"
+    return f"{render_heading(title)}{render_body(value)}\n\n"
 
 
-def heading(title: str) -> str:
+def render_heading(title: str) -> str:
     """The heading of a section, on one line whatever is in it."""
     return f"## {_one_line(title)}\n\n"
 
 
-def body(value: JSONValue) -> str:
+def render_body(value: JSONValue) -> str:
     """A value as Markdown. No text in it begins a section of its own."""
     if isinstance(value, str):
         return "\n".join(_text_lines(value))
     return "\n".join(_lines(value))
 
 
-def item(text: str) -> str:
+def render_item(text: str) -> str:
     """A text as one item of a list; its further lines stand below its first one."""
     return "- " + "\n  ".join(_text_lines(text))
 
@@ -46,7 +45,7 @@ def _lines(value: JSONValue) -> Iterator[str]:
             yield f"- {first}"
             yield from (f"  {line}" for line in rest)
     else:
-        yield from _text_lines(value if isinstance(value, str) else jsontext.dump(value))
+        yield from _text_lines(value if isinstance(value, str) else dump_json(value))
 
 
 def _member(name: str, value: JSONValue) -> Iterator[str]:

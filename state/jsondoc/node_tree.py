@@ -4,13 +4,12 @@ import copy
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
 from state.jsondoc.diff import Op
 from state.jsondoc.patch import Nothing
-from state.jsondoc.text import JSONValue
+from state.jsondoc.pointer import Tokens, format_pointer, parse_index, parse_pointer
+from state.jsondoc.text import JSONValue, dump_json
 
-Seen = JSONValue | Nothing
+NodeValue = JSONValue | Nothing
 
 
 class Node:
@@ -52,7 +51,7 @@ class Body:
 Kids = list[Node] | dict[str, Node]
 
 
-class Step(NamedTuple):
+class TreeStep(NamedTuple):
     """An operation with identities for paths. `body` is the new content, or where the node goes; `place` is the index
     there, or the position among the members, None for the end. An "order" is a move onto itself."""
 
@@ -64,10 +63,10 @@ class Step(NamedTuple):
     place: int | None = None
 
 
-class Tree:
+class NodeTree:
     """A state of the document: what differs from how its nodes were made."""
 
-    def __init__(self, top: Node, like: "Tree | None" = None) -> None:
+    def __init__(self, top: Node, like: "NodeTree | None" = None) -> None:
         self.top = top
         self._bodies: dict[Node, Body] = dict(like._bodies) if like else {}
         self._kids: dict[Body, Kids] = {body: copy.copy(kids) for body, kids in like._kids.items()} if like else {}
@@ -135,7 +134,7 @@ class Tree:
         kids = self.kids(self.body(node))
         if isinstance(kids, dict):
             return kids.get(token)
-        index = paths.index(token)
+        index = parse_index(token)
         return kids[index] if index is not None and index < len(kids) else None
 
     def pointer(self, node: Node) -> str:
@@ -145,7 +144,7 @@ class Tree:
             kids = self.kids(body)
             tokens.append(str(self.index(kids, node) if isinstance(kids, list) else self.name(node)))
             node, body = body.owner, self.home(body.owner)
-        return paths.format_pointer(tokens[::-1])
+        return format_pointer(tokens[::-1])
 
     def value(self, node: Node) -> JSONValue:
         body = self.body(node)
@@ -156,7 +155,7 @@ class Tree:
             return [self.value(kid) for kid in kids]
         return {name: self.value(kid) for name, kid in kids.items()}
 
-    def apply(self, step: Step) -> None:
+    def apply(self, step: TreeStep) -> None:
         if step.kind == "replace":
             self.fill(step.node, step.body)
             return
@@ -205,7 +204,7 @@ class Tree:
             body = self.home(body.owner)
 
 
-class Side(Tree):
+class SideTree(NodeTree):
     """One side's state, and what it touched on the way there."""
 
     def __init__(self, top: Node) -> None:
@@ -216,14 +215,14 @@ class Side(Tree):
         self.changed: set[Node] = set()  # replaced or removed
         self.removed: set[Node] = set()
         self.added: set[Node] = set()
-        self.moved: dict[Node, Step] = {}  # to the last move of each
+        self.moved: dict[Node, TreeStep] = {}  # to the last move of each
         self.gaps: dict[tuple[Node, Node], Op] = {}  # neighbours that something was put between
 
-    def play(self, op: Op) -> Step:
+    def play(self, op: Op) -> TreeStep:
         """Apply an operation whose paths hold on this side."""
-        path = ("", *paths.parse_pointer(op["path"]))
+        path = ("", *parse_pointer(op["path"]))
         if op["op"] == "move":
-            step = self._move(op, ("", *paths.parse_pointer(op["from"])), path)
+            step = self._move(op, ("", *parse_pointer(op["from"])), path)
         else:
             step = self._read(op, path)
             self.apply(step)
@@ -231,7 +230,7 @@ class Side(Tree):
             self._note(step)
         return step
 
-    def _reach(self, tokens: paths.Tokens) -> Body:
+    def _reach(self, tokens: Tokens) -> Body:
         body = self.top.body
         for token in tokens:
             body = self.body(self._kid(body, token))
@@ -241,18 +240,18 @@ class Side(Tree):
         kids = self.kids(body)
         return kids[int(token)] if isinstance(kids, list) else kids[token]
 
-    def _read(self, op: Op, path: paths.Tokens) -> Step:
+    def _read(self, op: Op, path: Tokens) -> TreeStep:
         body, name = self._reach(path[:-1]), path[-1]
         kids = self.kids(body)
         if op["op"] == "add" and (isinstance(kids, list) or name not in kids):
             place = int(name) if isinstance(kids, list) else op.get("position")
-            return Step(op, "add", Node(op["value"]), body, name, place)
+            return TreeStep(op, "add", Node(op["value"]), body, name, place)
         node = self._kid(body, name)
         if op["op"] == "remove":
-            return Step(op, "remove", node, body)
-        return Step(op, "replace", node, Body(op["value"], node))
+            return TreeStep(op, "remove", node, body)
+        return TreeStep(op, "replace", node, Body(op["value"], node))
 
-    def _move(self, op: Op, source: paths.Tokens, path: paths.Tokens) -> Step:
+    def _move(self, op: Op, source: Tokens, path: Tokens) -> TreeStep:
         node = self._kid(self._reach(source[:-1]), source[-1])
         was = self.home(node)
         self.detach(node)
@@ -260,9 +259,9 @@ class Side(Tree):
         is_array = isinstance(self.kids(body), list)
         place = int(name) if is_array else op.get("position")
         self.attach(node, body, name, place)
-        return Step(op, "order" if source == path and was is body else "move", node, body, name, place)
+        return TreeStep(op, "order" if source == path and was is body else "move", node, body, name, place)
 
-    def _note(self, step: Step) -> None:
+    def _note(self, step: TreeStep) -> None:
         op, kind, node = step.op, step.kind, step.node
         self.by[node] = op
         if kind in ("add", "move"):
@@ -281,13 +280,13 @@ class Side(Tree):
         if kind == "move":
             self.moved[node] = step
 
-    def _note_gap(self, step: Step) -> None:
-        gap = gap_of(self, step.node, step.body)
+    def _note_gap(self, step: TreeStep) -> None:
+        gap = find_gap(self, step.node, step.body)
         if gap:
             self.gaps[gap] = step.op
 
 
-def gap_of(tree: Tree, node: Node, body: Body) -> tuple[Node, Node] | None:
+def find_gap(tree: NodeTree, node: Node, body: Body) -> tuple[Node, Node] | None:
     """The items on both sides of one that came in, if they were neighbours from the start."""
     kids = tree.kids(body)
     if not isinstance(kids, list):
@@ -301,5 +300,5 @@ def gap_of(tree: Tree, node: Node, body: Body) -> tuple[Node, Node] | None:
     return None
 
 
-def same(one: JSONValue, other: JSONValue) -> bool:
-    return jsontext.dump(one) == jsontext.dump(other)
+def is_same_node(one: JSONValue, other: JSONValue) -> bool:
+    return dump_json(one) == dump_json(other)

@@ -11,7 +11,7 @@ from state.jsondoc.diff import Op
 OPPOSITE = {"replace": "replace", "remove": "add", "add": "remove", "move": "move"}
 
 
-def told(forward: Any, inverse: Any) -> Any:
+def with_old_values(forward: Any, inverse: Any) -> Any:
     """The operations, with the value before as `was` in each that replaces or removes; as they are if none is known."""
     if not isinstance(forward, list) or not isinstance(inverse, list) or len(forward) != len(inverse):
         return forward

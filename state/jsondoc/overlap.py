@@ -7,9 +7,8 @@ apart (neither in the other) can be done in any order, with the same paths and t
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from state.jsondoc import pointer as paths
 from state.jsondoc.diff import Op
-from state.jsondoc.pointer import Tokens
+from state.jsondoc.pointer import Tokens, parse_index, parse_pointer
 
 T = TypeVar("T")
 
@@ -34,23 +33,23 @@ class Areas:
         return any(area[:depth] in self._areas for depth in range(len(area)))
 
 
-def areas(op: Op) -> list[Tokens]:
+def list_areas(op: Op) -> list[Tokens]:
     """Where an operation reads, changes or shifts something."""
-    return [_area(op, paths.parse_pointer(op[name])) for name in ("path", "from") if name in op]
+    return [_area(op, parse_pointer(op[name])) for name in ("path", "from") if name in op]
 
 
 def _area(op: Op, tokens: Tokens) -> Tokens:
     # What may be an item of an array has to do with its neighbours; a position, with all members of an object.
-    if tokens and (paths.index(tokens[-1]) is not None or "position" in op):
+    if tokens and (parse_index(tokens[-1]) is not None or "position" in op):
         return tokens[:-1]
     return tokens
 
 
-def related(ops: Iterable[Op], others: Sequence[T], area_of: Callable[[T], Sequence[Tokens]]) -> list[T]:
+def find_related(ops: Iterable[Op], others: Sequence[T], area_of: Callable[[T], Sequence[Tokens]]) -> list[T]:
     """Those of `others`, in order, that have to do with `ops`, directly or through one another."""
     near = Areas()
     for op in ops:
-        near.add(areas(op))
+        near.add(list_areas(op))
     kept: set[int] = set()
     left = list(enumerate(others))
     while found := [(number, area_of(one)) for number, one in left if near.overlap(area_of(one))]:

@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from state.jsondoc import pointer as paths
+from state.jsondoc.pointer import parse_index, parse_pointer
 from state.jsondoc.text import MAX_DEPTH
 
 MEDIA_TYPE = "application/vnd.nola.tree+json"
@@ -45,7 +45,7 @@ _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 _TYPES = {b"{": "object", b"[": "array", b'"': "text", b"t": "boolean", b"f": "boolean", b"n": "null"}
 
-Text = bytes | msgspec.Raw
+PageText = bytes | msgspec.Raw
 
 
 class BadPage(ValueError):
@@ -56,7 +56,7 @@ class Ways(dict[str, "Ways"]):
     """Which nodes to open: by name or index, those to open inside of each."""
 
 
-class Page(NamedTuple):
+class TreePage(NamedTuple):
     """Which part of a node to tell: levels below it, members or items of each, the one to go on after, what to open."""
 
     depth: int = 1
@@ -81,11 +81,11 @@ class _Room:
         return fits
 
 
-def page_of(parameters: Mapping[str, str], opened: Sequence[str] = ()) -> Page:
-    """The page that the query parameters depth, limit, after and open ask for. Raises BadPage and paths.BadPointer."""
+def parse_tree_page(parameters: Mapping[str, str], opened: Sequence[str] = ()) -> TreePage:
+    """The page that the query parameters depth, limit, after and open ask for. Raises BadPage and BadPointer."""
     depth = _number("depth", parameters.get("depth", "1"), 0, MAX_DEPTH)
     limit = _number("limit", parameters.get("limit", "100"), 1, MAX_LIMIT)
-    return Page(depth, limit, parameters.get("after"), _ways(opened))
+    return TreePage(depth, limit, parameters.get("after"), _ways(opened))
 
 
 def _ways(pointers: Sequence[str]) -> Ways | None:
@@ -94,12 +94,12 @@ def _ways(pointers: Sequence[str]) -> Ways | None:
     ways = Ways()
     for pointer in pointers:
         at = ways
-        for token in paths.parse_pointer(pointer):
+        for token in parse_pointer(pointer):
             at = at.setdefault(token, Ways())
     return ways if pointers else None
 
 
-def tree(data: bytes, page: Page = Page()) -> str:  # noqa: B008 - a constant
+def render_tree(data: bytes, page: TreePage = TreePage()) -> str:  # noqa: B008 - a constant
     """The tree view of a node, given as stored text. Raises BadPage for an `after` that is not there."""
     return b"".join(_node(data, page, _Room(MAX_NODES))).decode()
 
@@ -111,7 +111,7 @@ def _number(name: str, text: str, low: int, high: int) -> int:
     return number
 
 
-def _node(raw: Text, page: Page, room: _Room) -> Iterable[bytes]:
+def _node(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
     kind = _TYPES.get(bytes(memoryview(raw)[:1]), "number")
     yield b'{"type":"%s","bytes":%d' % (kind.encode(), len(raw))
     if (characters := len(str(raw, "utf-8"))) != len(raw):
@@ -128,7 +128,7 @@ def _node(raw: Text, page: Page, room: _Room) -> Iterable[bytes]:
     yield b"}"
 
 
-def _scalar(kind: str, raw: Text) -> Iterable[bytes]:
+def _scalar(kind: str, raw: PageText) -> Iterable[bytes]:
     if kind == "number":
         yield b'"%s"' % bytes(raw)
     elif kind == "text" and len(raw) > MAX_TEXT + 2 and len(text := _TEXT.decode(raw)) > MAX_TEXT:
@@ -137,7 +137,7 @@ def _scalar(kind: str, raw: Text) -> Iterable[bytes]:
         yield bytes(raw)
 
 
-def _object(raw: Text, page: Page, room: _Room) -> Iterable[bytes]:
+def _object(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
     members = _OBJECT.decode(raw)
     yield b',"size":%d' % len(members)
     names = list(members)
@@ -153,7 +153,7 @@ def _object(raw: Text, page: Page, room: _Room) -> Iterable[bytes]:
         yield b',"next":' + encode_basestring(shown[-1]).encode()
 
 
-def _array(raw: Text, page: Page, room: _Room) -> Iterable[bytes]:
+def _array(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
     items = _ARRAY.decode(raw)
     yield b',"size":%d' % len(items)
     start = 0 if page.after is None else _start_index(len(items), page.after)
@@ -169,9 +169,9 @@ def _array(raw: Text, page: Page, room: _Room) -> Iterable[bytes]:
 
 
 def _children(
-    labels: Iterable[bytes], values: Sequence[tuple[str, msgspec.Raw]], page: Page, room: _Room, close: bytes
+    labels: Iterable[bytes], values: Sequence[tuple[str, msgspec.Raw]], page: TreePage, room: _Room, close: bytes
 ) -> Iterable[bytes]:
-    below, ways = Page(max(0, page.depth - 1), page.limit), page.open or Ways()
+    below, ways = TreePage(max(0, page.depth - 1), page.limit), page.open or Ways()
     for number, (label, (name, value)) in enumerate(zip(labels, values, strict=True)):
         yield b"," + label if number else label
         yield from _node(value, below._replace(open=ways[name]) if name in ways else below, room)
@@ -185,7 +185,7 @@ def _start_name(members: Mapping[str, msgspec.Raw], names: Sequence[str], after:
 
 
 def _start_index(size: int, after: str) -> int:
-    number = paths.index(after) if len(after) < 20 else None
+    number = parse_index(after) if len(after) < 20 else None
     if number is None or number >= size:
         raise BadPage(f"there is no item {_short(after)} to go on after: the array has {size} items")
     return number + 1

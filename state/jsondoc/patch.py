@@ -8,11 +8,24 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.diff import Op, diff
-from state.jsondoc.pointer import Tokens
-from state.jsondoc.text import JSONValue
+from state.jsondoc.diff import Op, diff_values
+from state.jsondoc.pointer import (
+    Blocked,
+    Missing,
+    Place,
+    Tokens,
+    count_children,
+    escape_token,
+    find_nearest,
+    format_pointer,
+    get_node,
+    insert_item,
+    is_array,
+    parse_pointer,
+    put_node,
+    remove_node,
+)
+from state.jsondoc.text import JSONValue, dump_json
 
 MOST_OPS = 10_000  # in one patch
 NEEDS = {
@@ -33,7 +46,7 @@ class UnknownOp(ValueError):
     """An operation that RFC 6902 does not have."""
 
 
-class Failed(Exception):
+class PatchFailed(Exception):
     """An operation cannot be applied; `index` counts from 0. None of the patch was applied."""
 
     def __init__(self, index: int, pointer: str, reason: str) -> None:
@@ -41,7 +54,7 @@ class Failed(Exception):
         self.index, self.pointer = index, pointer
 
 
-class Step(NamedTuple):
+class AppliedOp(NamedTuple):
     """One applied operation: the document after it, what history keeps of it, and what takes it back.
 
     `meant` is what a merge carries over: what leaves things as they are is there too, such as a test.
@@ -57,8 +70,8 @@ class Step(NamedTuple):
         return [*self.guard, *self.forward]
 
 
-def check(patch: JSONValue) -> list[Op]:
-    """The operations of a patch document. Raises BadPatch, UnknownOp and paths.BadPointer."""
+def check_patch(patch: JSONValue) -> list[Op]:
+    """The operations of a patch document. Raises BadPatch, UnknownOp and BadPointer."""
     if not isinstance(patch, list):
         raise BadPatch("a JSON Patch is an array of operations")
     if len(patch) > MOST_OPS:
@@ -87,16 +100,16 @@ def _checked(number: int, op: JSONValue) -> Op:
 def _check_pointer(number: int, pointer: JSONValue) -> None:
     if not isinstance(pointer, str):
         raise BadPatch(f"operation {number}: a pointer must be a text")
-    paths.parse_pointer(pointer)
+    parse_pointer(pointer)
 
 
-def steps(data: bytes, patch: Sequence[Op], at: Tokens = ()) -> Iterator[Step]:
-    """Apply a checked patch to the node at `at`, operation by operation. Raises Failed."""
+def apply_steps(data: bytes, patch: Sequence[Op], at: Tokens = ()) -> Iterator[AppliedOp]:
+    """Apply a checked patch to the node at `at`, operation by operation. Raises PatchFailed."""
     for number, op in enumerate(patch):
         try:
             step = _STEPS[op["op"]](data, op, at)
-        except (paths.Missing, paths.Blocked, _Refused) as error:
-            raise Failed(number, op["path"], str(error)) from None
+        except (Missing, Blocked, _Refused) as error:
+            raise PatchFailed(number, op["path"], str(error)) from None
         yield step
         data = step.data
 
@@ -106,72 +119,72 @@ class _Refused(Exception):
 
 
 def _place(op: Op, at: Tokens, name: str = "path") -> Tokens:
-    return at + paths.parse_pointer(op[name])
+    return at + parse_pointer(op[name])
 
 
 def _text(value: JSONValue) -> bytes:
-    return jsontext.dump(value).encode()
+    return dump_json(value).encode()
 
 
-def _test(data: bytes, op: Op, at: Tokens) -> Step:
+def _test(data: bytes, op: Op, at: Tokens) -> AppliedOp:
     tokens = _place(op, at)
-    value = json.loads(paths.get(data, tokens))
-    if not equal(value, op["value"]):
+    value = json.loads(get_node(data, tokens))
+    if not equal_values(value, op["value"]):
         raise _Refused(f"the test failed: there is {_short(value)}")
-    return Step(data, [], [], [{"op": "replace", "path": paths.format_pointer(tokens), "value": value}])
+    return AppliedOp(data, [], [], [{"op": "replace", "path": format_pointer(tokens), "value": value}])
 
 
-def _remove(data: bytes, op: Op, at: Tokens) -> Step:
+def _remove(data: bytes, op: Op, at: Tokens) -> AppliedOp:
     tokens = _place(op, at)
     if tokens == at:
         raise _Refused("the root cannot be removed by a patch; use DELETE")
-    old = json.loads(paths.get(data, tokens))
-    rest, place = paths.remove(data, tokens)
-    pointer = paths.format_pointer(tokens)
+    old = json.loads(get_node(data, tokens))
+    rest, place = remove_node(data, tokens)
+    pointer = format_pointer(tokens)
     back = _added(pointer, old, _position(data, tokens, place))
-    return Step(rest, [{"op": "remove", "path": pointer}], [back])
+    return AppliedOp(rest, [{"op": "remove", "path": pointer}], [back])
 
 
-def _replace(data: bytes, op: Op, at: Tokens) -> Step:
+def _replace(data: bytes, op: Op, at: Tokens) -> AppliedOp:
     tokens = _place(op, at)
-    old = json.loads(paths.get(data, tokens))
-    pointer = paths.format_pointer(tokens)
-    forward, inverse = diff(old, op["value"], pointer)
-    return Step(paths.put(data, tokens, _text(op["value"])), forward, inverse, guard(pointer, forward, old))
+    old = json.loads(get_node(data, tokens))
+    pointer = format_pointer(tokens)
+    forward, inverse = diff_values(old, op["value"], pointer)
+    return AppliedOp(put_node(data, tokens, _text(op["value"])), forward, inverse, guard_ops(pointer, forward, old))
 
 
-def guard(pointer: str, forward: Sequence[Op], value: JSONValue) -> list[Op]:
+def guard_ops(pointer: str, forward: Sequence[Op], value: JSONValue) -> list[Op]:
     """What a merge has to carry over of a leaf that was set to what it was: it is meant to be so."""
     is_leaf = not value or not isinstance(value, dict | list)
     return [{"op": "replace", "path": pointer, "value": value}] if is_leaf and not forward else []
 
 
-def _add(data: bytes, op: Op, at: Tokens) -> Step:
+def _add(data: bytes, op: Op, at: Tokens) -> AppliedOp:
     tokens, value = _place(op, at), op["value"]
     if tokens == at or _is_member(data, tokens):
         return _overwrite(data, op, at)
     tokens = _resolved(data, tokens)
-    pointer = paths.format_pointer(tokens)
+    pointer = format_pointer(tokens)
     position = _free_position(data, tokens, op.get("position"))
-    if paths.is_array(data, tokens[:-1]):
-        new = paths.insert(data, tokens, _text(value))
+    if is_array(data, tokens[:-1]):
+        new = insert_item(data, tokens, _text(value))
     else:
-        new = paths.put(data, tokens, _text(value), position)
-    return Step(new, [_added(pointer, value, position)], [{"op": "remove", "path": pointer}])
+        new = put_node(data, tokens, _text(value), position)
+    return AppliedOp(new, [_added(pointer, value, position)], [{"op": "remove", "path": pointer}])
 
 
-def _copy(data: bytes, op: Op, at: Tokens) -> Step:
-    value = json.loads(paths.get(data, _place(op, at, "from")))
+def _copy(data: bytes, op: Op, at: Tokens) -> AppliedOp:
+    value = json.loads(get_node(data, _place(op, at, "from")))
     return _add(data, {**op, "op": "add", "value": value}, at)
 
 
-def _move(data: bytes, op: Op, at: Tokens) -> Step:
+def _move(data: bytes, op: Op, at: Tokens) -> AppliedOp:
     source, target = _place(op, at, "from"), _place(op, at)
     if source == at:
         raise _Refused("the root cannot be moved")
     if source == target[: len(source)] and source != target:
         raise _Refused("a value cannot be moved into itself")
-    value = json.loads(paths.get(data, source))
+    value = json.loads(get_node(data, source))
     if target == source[: len(target)] != source and (target == at or _is_member(data, target)):  # over its parent
         return _overwrite(data, {**op, "value": value}, at)
     removed = _remove(data, {"path": op["from"]}, at)
@@ -180,26 +193,24 @@ def _move(data: bytes, op: Op, at: Tokens) -> Step:
     return _moved(data, op, source, target)
 
 
-def _moved(data: bytes, op: Op, source: Tokens, target: Tokens) -> Step:
+def _moved(data: bytes, op: Op, source: Tokens, target: Tokens) -> AppliedOp:
     """A move to where nothing stands, or of a member within its object."""
     wanted = op.get("position")
     if source == target and wanted is None:
-        return Step(data, [], [])
-    value = paths.get(data, source)
-    rest, was = paths.remove(data, source)
+        return AppliedOp(data, [], [])
+    value = get_node(data, source)
+    rest, was = remove_node(data, source)
     target = _resolved(rest, target)
     position = _free_position(rest, target, wanted, explicit=source == target)
-    if paths.is_array(rest, target[:-1]):
-        new = paths.insert(rest, target, value)
-    else:
-        new = paths.put(rest, target, value, position)
+    in_array = is_array(rest, target[:-1])
+    new = insert_item(rest, target, value) if in_array else put_node(rest, target, value, position)
     home = was.position if source == target else _position(data, source, was)
-    there, back = paths.format_pointer(target), paths.format_pointer(source)
+    there, back = format_pointer(target), format_pointer(source)
     forward = _at({"op": "move", "from": back, "path": there}, position)
-    return Step(new, [forward], [_at({"op": "move", "from": there, "path": back}, home)])
+    return AppliedOp(new, [forward], [_at({"op": "move", "from": there, "path": back}, home)])
 
 
-def _overwrite(data: bytes, op: Op, at: Tokens) -> Step:
+def _overwrite(data: bytes, op: Op, at: Tokens) -> AppliedOp:
     """An add or move onto a member that is there: its value is replaced, and its place kept unless one is asked for."""
     step = _replace(data, op, at)
     tokens = _place(op, at)
@@ -208,8 +219,8 @@ def _overwrite(data: bytes, op: Op, at: Tokens) -> Step:
     return _then(step, _moved(step.data, op, tokens, tokens))
 
 
-def _then(first: Step, second: Step) -> Step:
-    return Step(second.data, first.forward + second.forward, second.inverse + first.inverse)
+def _then(first: AppliedOp, second: AppliedOp) -> AppliedOp:
+    return AppliedOp(second.data, first.forward + second.forward, second.inverse + first.inverse)
 
 
 _STEPS = {"test": _test, "remove": _remove, "replace": _replace, "add": _add, "copy": _copy, "move": _move}
@@ -217,28 +228,28 @@ _STEPS = {"test": _test, "remove": _remove, "replace": _replace, "add": _add, "c
 
 def _is_member(data: bytes, tokens: Tokens) -> bool:
     """Whether an object has that member already, so that adding it would replace it."""
-    known, _, _ = paths.nearest(data, tokens)
-    return known == len(tokens) and not paths.is_array(data, tokens[:-1])
+    known, _, _ = find_nearest(data, tokens)
+    return known == len(tokens) and not is_array(data, tokens[:-1])
 
 
 def _resolved(data: bytes, tokens: Tokens) -> Tokens:
     """The tokens with a last `-` as the index behind the last item, if it stands for one."""
-    if tokens[-1] != "-" or not paths.is_array(data, tokens[:-1]):
+    if tokens[-1] != "-" or not is_array(data, tokens[:-1]):
         return tokens
-    return (*tokens[:-1], str(paths.size(data, tokens[:-1])))
+    return (*tokens[:-1], str(count_children(data, tokens[:-1])))
 
 
 def _free_position(data: bytes, tokens: Tokens, wanted: int | None, explicit: bool = False) -> int | None:
     """The position to record for a new member: None where it goes to the end, unless it must be `explicit`."""
-    if wanted is None or paths.is_array(data, tokens[:-1]):
+    if wanted is None or is_array(data, tokens[:-1]):
         return None
-    size = paths.size(data, tokens[:-1])
+    size = count_children(data, tokens[:-1])
     return min(wanted, size) if wanted < size or explicit else None
 
 
-def _position(data: bytes, tokens: Tokens, place: paths.Place) -> int | None:
+def _position(data: bytes, tokens: Tokens, place: Place) -> int | None:
     """The position that puts a member back where it stood; None for the last one and for items of arrays."""
-    return None if place.is_last or paths.is_array(data, tokens[:-1]) else place.position
+    return None if place.is_last or is_array(data, tokens[:-1]) else place.position
 
 
 def _added(path: str, value: JSONValue, position: int | None) -> Op:
@@ -249,16 +260,16 @@ def _at(op: Op, position: int | None) -> Op:
     return op if position is None else op | {"position": position}
 
 
-def equal(one: JSONValue, other: JSONValue) -> bool:
+def equal_values(one: JSONValue, other: JSONValue) -> bool:
     """Equality of JSON values (RFC 6902 §4.6): 1 is 1.0 and not true, members have no order."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(equal(value, other[name]) for name, value in one.items())
+        return one.keys() == other.keys() and all(equal_values(value, other[name]) for name, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(equal, one, other))
+        return len(one) == len(other) and all(map(equal_values, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
-def merge(target: JSONValue, patch: JSONValue) -> JSONValue:
+def apply_merge_patch(target: JSONValue, patch: JSONValue) -> JSONValue:
     """What a JSON Merge Patch makes of a value (RFC 7396): null removes a member, all but objects replaces."""
     if not isinstance(patch, dict):
         return patch
@@ -267,31 +278,31 @@ def merge(target: JSONValue, patch: JSONValue) -> JSONValue:
         if value is None:
             result.pop(name, None)
         else:
-            result[name] = merge(result.get(name), value)
+            result[name] = apply_merge_patch(result.get(name), value)
     return result
 
 
-def merge_ops(data: bytes, patch: dict[str, JSONValue], at: str = "") -> Iterator[Op]:
-    """The operations that do what `merge` does, to an object as stored text, reading only the members it names."""
+def merge_patch_ops(data: bytes, patch: dict[str, JSONValue], at: str = "") -> Iterator[Op]:
+    """What `apply_merge_patch` does to an object, as operations on its stored text; only members it names are read."""
     for name, value in patch.items():
-        path = f"{at}/{paths.escape(name)}"
+        path = f"{at}/{escape_token(name)}"
         try:
-            member = paths.get(data, [name])
-        except paths.Missing:
+            member = get_node(data, [name])
+        except Missing:
             if value is not None:
-                yield {"op": "add", "path": path, "value": merge(None, value)}
+                yield {"op": "add", "path": path, "value": apply_merge_patch(None, value)}
             continue
         if value is None:
             yield {"op": "remove", "path": path}
         elif isinstance(value, dict) and member.startswith(b"{"):
-            yield from merge_ops(member, value, path)
+            yield from merge_patch_ops(member, value, path)
         else:
-            yield {"op": "replace", "path": path, "value": merge(None, value)}
+            yield {"op": "replace", "path": path, "value": apply_merge_patch(None, value)}
 
 
-def names(patch: JSONValue) -> int:
+def count_names(patch: JSONValue) -> int:
     """How many names a merge patch has, at all depths."""
-    return sum(1 + names(value) for value in patch.values()) if isinstance(patch, dict) else 0
+    return sum(1 + count_names(value) for value in patch.values()) if isinstance(patch, dict) else 0
 
 
 class Nothing:
@@ -304,7 +315,7 @@ class Nothing:
 NOTHING = Nothing()
 
 
-def replay(document: JSONValue | Nothing, ops: Sequence[Op]) -> JSONValue | Nothing:
+def replay_ops(document: JSONValue | Nothing, ops: Sequence[Op]) -> JSONValue | Nothing:
     """The document after operations from the history, to the byte once dumped. What is passed in is changed."""
     for op in ops:
         document = _replayed(document, op)
@@ -312,44 +323,44 @@ def replay(document: JSONValue | Nothing, ops: Sequence[Op]) -> JSONValue | Noth
 
 
 def _replayed(document: Any, op: Op) -> Any:
-    tokens = paths.parse_pointer(op["path"])
+    tokens = parse_pointer(op["path"])
     if not tokens:
         return NOTHING if op["op"] == "remove" else op["value"]
     match op["op"]:
         case "remove":
-            take(document, tokens)
+            take_node(document, tokens)
         case "replace":
-            parent = parent_of(document, tokens)
+            parent = find_parent(document, tokens)
             parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]] = op["value"]
         case "add":
-            place(document, tokens, op["value"], op.get("position"))
+            place_node(document, tokens, op["value"], op.get("position"))
         case "move":
-            value = take(document, paths.parse_pointer(op["from"]))
-            place(document, tokens, value, op.get("position"))
+            value = take_node(document, parse_pointer(op["from"]))
+            place_node(document, tokens, value, op.get("position"))
     return document
 
 
-def parent_of(document: Any, tokens: Tokens) -> Any:
+def find_parent(document: Any, tokens: Tokens) -> Any:
     """The object or array that the last token names a member or item of."""
-    return node(document, tokens[:-1])
+    return find_node(document, tokens[:-1])
 
 
-def node(document: Any, tokens: Tokens) -> Any:
+def find_node(document: Any, tokens: Tokens) -> Any:
     """The node at `tokens`, which exists."""
     for token in tokens:
         document = document[int(token) if isinstance(document, list) else token]
     return document
 
 
-def take(document: Any, tokens: Tokens) -> Any:
+def take_node(document: Any, tokens: Tokens) -> Any:
     """Remove the node at `tokens` (not the root), and return it."""
-    parent = parent_of(document, tokens)
+    parent = find_parent(document, tokens)
     return parent.pop(int(tokens[-1]) if isinstance(parent, list) else tokens[-1])
 
 
-def place(document: Any, tokens: Tokens, value: Any, position: int | None = None) -> None:
+def place_node(document: Any, tokens: Tokens, value: Any, position: int | None = None) -> None:
     """Insert an item, or a member at `position` or at the end."""
-    parent = parent_of(document, tokens)
+    parent = find_parent(document, tokens)
     if isinstance(parent, list):
         parent.insert(int(tokens[-1]), value)
         return
@@ -360,5 +371,5 @@ def place(document: Any, tokens: Tokens, value: Any, position: int | None = None
 
 
 def _short(value: JSONValue) -> str:
-    text = jsontext.dump(value)
+    text = dump_json(value)
     return text if len(text) <= 60 else text[:57] + "..."

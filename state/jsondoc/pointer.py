@@ -1,6 +1,6 @@
 """Pointers (RFC 6901) and edits inside stored JSON text, by splicing: siblings are neither parsed nor copied apart.
 
-Documents here are bytes: compact UTF-8 as `jsontext.dump` writes it. The offsets rely on that.
+Documents here are bytes: compact UTF-8 as `dump_json` writes it. The offsets rely on that.
 """
 
 import re
@@ -52,34 +52,34 @@ def parse_pointer(pointer: str) -> Tokens:
     if not pointer.startswith("/"):
         raise BadPointer(f"the pointer {pointer!r} does not start with /")
     tokens = pointer[1:].split("/")
-    return tuple(map(unescape, tokens) if "~" in pointer else tokens)
+    return tuple(map(unescape_token, tokens) if "~" in pointer else tokens)
 
 
 def format_pointer(tokens: Sequence[str]) -> str:
     """The pointer of tokens: ("a/b", "0") is /a~1b/0."""
-    return "".join("/" + escape(token) for token in tokens)
+    return "".join("/" + escape_token(token) for token in tokens)
 
 
-def escape(name: str) -> str:
+def escape_token(name: str) -> str:
     """A name as a token."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def unescape(token: str) -> str:
+def unescape_token(token: str) -> str:
     """One token as the name it stands for. Raises BadPointer for a ~ that is neither ~0 nor ~1."""
     if "~" in token.replace("~0", "").replace("~1", ""):
         raise BadPointer(f"in {token!r} a ~ is not followed by 0 or 1; write ~0 for ~ and ~1 for /")
     return token.replace("~1", "/").replace("~0", "~")
 
 
-def index(token: str) -> int | None:
+def parse_index(token: str) -> int | None:
     """The array index a token stands for, or None: digits without leading zeros (RFC 6901 §4)."""
     if token.isascii() and token.isdigit() and (token == "0" or token[0] != "0") and len(token) < 19:
         return int(token)
     return None
 
 
-def get(data: bytes, tokens: Sequence[str]) -> bytes:
+def get_node(data: bytes, tokens: Sequence[str]) -> bytes:
     """The text of the node at `tokens`. Raises Missing."""
     level: bytes | msgspec.Raw = data
     for token in tokens:
@@ -112,7 +112,7 @@ def _member(name: str) -> Any:
     return msgspec.json.Decoder(msgspec.defstruct("Member", fields, rename={"value": name}))
 
 
-def nearest(data: bytes, tokens: Sequence[str]) -> tuple[int, int, int]:
+def find_nearest(data: bytes, tokens: Sequence[str]) -> tuple[int, int, int]:
     """How many of the tokens lead to a stored node, and the byte offsets of the last such node."""
     start, end = 0, len(data)
     for known, token in enumerate(tokens):
@@ -123,42 +123,42 @@ def nearest(data: bytes, tokens: Sequence[str]) -> tuple[int, int, int]:
     return len(tokens), start, end
 
 
-def put(data: bytes, tokens: Sequence[str], value: bytes, position: int | None = None) -> bytes:
+def put_node(data: bytes, tokens: Sequence[str], value: bytes, position: int | None = None) -> bytes:
     """The document with `value` at `tokens`, whose parent exists: replaced, or added as member or as next item.
 
     A new member goes to the end, or to `position` among the members. Raises Missing and Blocked.
     """
-    known, start, end = nearest(data, tokens)
+    known, start, end = find_nearest(data, tokens)
     if known == len(tokens):
-        return splice(data, start, end, value)
+        return splice_bytes(data, start, end, value)
     if known < len(tokens) - 1:
         raise Missing(f"there is no {tokens[known]!r}")
-    return add(data, start, end, tokens[-1], value, position)
+    return add_child(data, start, end, tokens[-1], value, position)
 
 
-def splice(data: bytes, start: int, end: int, value: bytes) -> bytes:
+def splice_bytes(data: bytes, start: int, end: int, value: bytes) -> bytes:
     """The document with other bytes in place of those from `start` to `end`."""
     view = memoryview(data)
     return b"".join((view[:start], value, view[end:]))
 
 
-def insert(data: bytes, tokens: Sequence[str], value: bytes) -> bytes:
+def insert_item(data: bytes, tokens: Sequence[str], value: bytes) -> bytes:
     """The document with `value` as a new array item before the one at `tokens`, or at the end of the array."""
     start, end = _span(data, tokens[:-1])
     try:
         place = _find(data, start, end, tokens[-1])
     except Missing:
-        return add(data, start, end, tokens[-1], value)
-    return splice(data, place.start, place.start, value + b",")
+        return add_child(data, start, end, tokens[-1], value)
+    return splice_bytes(data, place.start, place.start, value + b",")
 
 
-def add(data: bytes, start: int, end: int, token: str, value: bytes, position: int | None = None) -> bytes:
+def add_child(data: bytes, start: int, end: int, token: str, value: bytes, position: int | None = None) -> bytes:
     """The document with a new member, or next item, in the container at these offsets. Raises Blocked."""
     if data[start] not in b"[{":
         raise Blocked(f"{token!r} is below a value that has no members")
     if data[start] == ord("["):
         size = len(_ARRAY.decode(memoryview(data)[start:end]))
-        number = index(token)
+        number = parse_index(token)
         if number is None:
             raise Blocked(f"{token!r} is not an index, and the value above it is an array")
         if number != size:
@@ -169,23 +169,23 @@ def add(data: bytes, start: int, end: int, token: str, value: bytes, position: i
         names = list(_OBJECT.decode(memoryview(data)[start:end])) if position is not None else []
         if position is not None and position < len(names):
             before = _find(data, start, end, names[position]).start
-            return splice(data, before, before, entry + b",")
+            return splice_bytes(data, before, before, entry + b",")
     comma = b"" if end - start == 2 else b","
-    return splice(data, end - 1, end - 1, comma + entry)
+    return splice_bytes(data, end - 1, end - 1, comma + entry)
 
 
-def remove(data: bytes, tokens: Sequence[str]) -> tuple[bytes, Place]:
+def remove_node(data: bytes, tokens: Sequence[str]) -> tuple[bytes, Place]:
     """The document without the node at `tokens` (not the root), and where the node stood. Raises Missing."""
-    place = find(data, tokens)
+    place = locate_node(data, tokens)
     start, end = place.start, place.end
     if not place.is_last:
         end += 1  # the comma behind
     elif place.position:
         start -= 1  # the comma before
-    return splice(data, start, end, b""), place
+    return splice_bytes(data, start, end, b""), place
 
 
-def find(data: bytes, tokens: Sequence[str]) -> Place:
+def locate_node(data: bytes, tokens: Sequence[str]) -> Place:
     """Where the node at `tokens` (not the root) stands. Raises Missing."""
     start, end = _span(data, tokens[:-1])
     try:
@@ -194,7 +194,7 @@ def find(data: bytes, tokens: Sequence[str]) -> Place:
         raise Missing(str(error)) from None
 
 
-def size(data: bytes, tokens: Sequence[str]) -> int:
+def count_children(data: bytes, tokens: Sequence[str]) -> int:
     """How many items or members the array or object at `tokens` has. Raises Missing and Blocked."""
     start, end = _span(data, tokens)
     if data[start] not in b"[{":
@@ -248,7 +248,7 @@ def _find(data: bytes, start: int, end: int, token: str) -> Place:
         value = before + _label_bytes([token])
     elif data[start] == ord("["):
         values = _ARRAY.decode(level)
-        number = index(token)
+        number = parse_index(token)
         if number is None:
             raise Blocked(f"{token!r} is not an index, and the value above it is an array")
         if number >= len(values):

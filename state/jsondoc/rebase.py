@@ -18,26 +18,34 @@ import copy
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from state.jsondoc import pointer as paths
 from state.jsondoc.diff import Op
-from state.jsondoc.node_tree import Body, Node, Seen, Side, Step, Tree, gap_of, same
+from state.jsondoc.node_tree import (
+    Body,
+    Node,
+    NodeTree,
+    NodeValue,
+    SideTree,
+    TreeStep,
+    find_gap,
+    is_same_node,
+)
 from state.jsondoc.patch import Nothing
-from state.jsondoc.pointer import Tokens
-from state.jsondoc.three_way import Sides
+from state.jsondoc.pointer import Tokens, parse_pointer
+from state.jsondoc.three_way import ThreeWay
 
 
 class Clash(NamedTuple):
     """Where two sides met: a pointer into the common base (into theirs, if they made it), and what each has there."""
 
     pointer: str
-    base: Seen
-    theirs: Seen
-    mine: Seen
+    base: NodeValue
+    theirs: NodeValue
+    mine: NodeValue
     my_op: Op
     their_op: Op | None
 
 
-class Conflict(Exception):
+class RebaseConflict(Exception):
     """The operations cannot both be kept; `conflicts` has every place, the other attributes are of the first."""
 
     def __init__(self, conflicts: list[Clash]) -> None:
@@ -47,8 +55,8 @@ class Conflict(Exception):
         super().__init__(f"changed on both sides: {places}")
 
 
-def rebase(
-    ops: Sequence[Op], over: Sequence[Op], document: Seen, *, prefer: Literal["mine", "theirs"] | None = None
+def rebase_patch(
+    ops: Sequence[Op], over: Sequence[Op], document: NodeValue, *, prefer: Literal["mine", "theirs"] | None = None
 ) -> list[Op]:
     """`ops` with the same intention, to apply after `over`. Both apply to `document`, and none of the three is changed.
 
@@ -56,7 +64,7 @@ def rebase(
     other are a Conflict even if mine are preferred.
     """
     top = Node({} if isinstance(document, Nothing) else {"": document})
-    theirs, mine = Side(top), Side(top)
+    theirs, mine = SideTree(top), SideTree(top)
     for op in over:
         theirs.play(op)
     steps = [mine.play(op) for op in ops]
@@ -64,14 +72,14 @@ def rebase(
     for step in steps:
         merge.carry(step)
     if merge.clashes and (prefer is None or merge.knotted):
-        raise Conflict(list(merge.clashes.values()))
+        raise RebaseConflict(list(merge.clashes.values()))
     return merge.ops
 
 
-def follow(tokens: Tokens, over: Sequence[Op], document: Seen) -> Tokens | None:
+def follow_node(tokens: Tokens, over: Sequence[Op], document: NodeValue) -> Tokens | None:
     """Where the node that is at `tokens` in `document`, or would be made there, is after `over`; None if it is gone."""
     top = Node({} if isinstance(document, Nothing) else {"": document})
-    base, theirs = Tree(top), Side(top)
+    base, theirs = NodeTree(top), SideTree(top)
     for op in over:
         theirs.play(op)
     node, rest = top, ["", *tokens]
@@ -80,22 +88,22 @@ def follow(tokens: Tokens, over: Sequence[Op], document: Seen) -> Tokens | None:
         rest.pop(0)
     if node is top:
         return tuple(tokens)
-    return None if theirs.broken(node) else (*paths.parse_pointer(theirs.pointer(node)), *rest)
+    return None if theirs.broken(node) else (*parse_pointer(theirs.pointer(node)), *rest)
 
 
-class _Merge(Sides):
+class _Merge(ThreeWay):
     """Carries my steps over to theirs, one by one; `merged` is theirs with my steps."""
 
-    def __init__(self, top: Node, mine: Side, theirs: Side, prefer: str | None) -> None:
+    def __init__(self, top: Node, mine: SideTree, theirs: SideTree, prefer: str | None) -> None:
         super().__init__(top, mine, theirs)
-        self.merged, self.prefer = Tree(top, theirs), prefer
+        self.merged, self.prefer = NodeTree(top, theirs), prefer
         self.ops: list[Op] = []
         self.clashes: dict[str, Clash] = {}
         self.knotted = False
         # True: the node is as I leave it in the end; False: theirs stands. None of my later steps inside it counts.
         self.fates: dict[Node, bool] = {}
 
-    def carry(self, step: Step) -> None:
+    def carry(self, step: TreeStep) -> None:
         if step.kind in ("replace", "remove"):
             self._change(step)
             self.here.apply(step)
@@ -105,7 +113,7 @@ class _Merge(Sides):
 
     # What each kind of step does
 
-    def _change(self, step: Step) -> None:
+    def _change(self, step: TreeStep) -> None:
         node = step.node
         if node in self.fates or self._fate(self.merged.home(node)) is not None:
             return
@@ -127,7 +135,7 @@ class _Merge(Sides):
         else:
             self._emit_remove(node)
 
-    def _add(self, step: Step) -> None:
+    def _add(self, step: TreeStep) -> None:
         fate = self._admit(step)
         if fate is None and not self._make_room(step):
             fate = self.fates.get(step.node, False)
@@ -136,7 +144,7 @@ class _Merge(Sides):
             return
         self._emit_add(step.node, step.body, step.name, self.here, step.place is None)
 
-    def _move(self, step: Step) -> None:
+    def _move(self, step: TreeStep) -> None:
         node = step.node
         if node in self.above or node in self.theirs.by:
             self.above.update(owner for owner, _ in self.here.lineage(step.body))
@@ -157,7 +165,7 @@ class _Merge(Sides):
             else:
                 self._emit_move(node, step.body, step.name, step.place is None)
 
-    def _move_across(self, step: Step, fate: bool | None, into: bool | None) -> None:
+    def _move_across(self, step: TreeStep, fate: bool | None, into: bool | None) -> None:
         """A move out of, or into, what is settled already: the node is put in or taken out as it ends."""
         if fate is None and into:
             self.fates[step.node] = True
@@ -165,7 +173,7 @@ class _Merge(Sides):
         elif fate and into is None and self.mine.moved[step.node] is step and not self.repeats(step):
             self._restore(step.node, anew=True)
 
-    def _order(self, step: Step) -> None:
+    def _order(self, step: TreeStep) -> None:
         node, body = step.node, step.body
         if self.merged.home(node) is not body or self._fate(body) is not None or self.merged.broken(node):
             return
@@ -191,13 +199,13 @@ class _Merge(Sides):
         body = self.merged.home(node)
         return self.fates.get(node) if body is None else self._fate(body)
 
-    def _admit(self, step: Step) -> bool | None:
+    def _admit(self, step: TreeStep) -> bool | None:
         """The fate of what the step puts something in; None if it is there to take it."""
         fate = self._fate(step.body)
         cut = self.merged.broken(step.body)
         return self._blocked(cut, step) if fate is None and cut else fate
 
-    def _blocked(self, cut: Node, step: Step) -> bool:
+    def _blocked(self, cut: Node, step: TreeStep) -> bool:
         """My step is inside a node that is gone or was replaced. Returns its fate: True if it stands as in mine."""
         out = self.merged.broken(step.node) and not self.mine.broken(step.node) and not self.mine.within(step.node, cut)
         leaves = step.kind == "move" and out
@@ -212,17 +220,17 @@ class _Merge(Sides):
     def _settle(self, node: Node) -> None:
         """Both sides end alike here. What my earlier steps did inside is overtaken."""
         here = not self.mine.broken(node) and not self.merged.broken(node)
-        if here and not same(self.mine.value(node), self.merged.value(node)):
+        if here and not is_same_node(self.mine.value(node), self.merged.value(node)):
             self._restore(node)
         self.fates[node] = True
 
-    def _may_move(self, step: Step) -> bool:
+    def _may_move(self, step: TreeStep) -> bool:
         node = step.node
         if node not in self.theirs.moved:
             return True
         return not self.same_place(node) and self._clash(node, step, self.theirs.placed[node])
 
-    def _make_room(self, step: Step) -> bool:
+    def _make_room(self, step: TreeStep) -> bool:
         """Whether a node may come to its place: nobody is there under the name, and they left the gap in an array."""
         node = step.node
         taker = self.merged.member(step.body, step.name)
@@ -231,7 +239,7 @@ class _Merge(Sides):
             if step.kind == "move":
                 self._emit_remove(node)
             return False
-        gap = gap_of(self.here, node, step.body)
+        gap = find_gap(self.here, node, step.body)
         if gap and all(item in self.theirs.removed for item in gap):
             return self._clash(gap[1], step, self.their_op(gap[1]))
         if taker is None or taker is node:
@@ -241,7 +249,7 @@ class _Merge(Sides):
         self._emit_remove(taker)
         return True
 
-    def _aside(self, step: Step) -> Step:
+    def _aside(self, step: TreeStep) -> TreeStep:
         """The step, under a free name if a node of mine only passes through a name that is theirs."""
         node, body, name = step.node, step.body, step.name
         if self.mine.home(node) is not body or self.mine.name(node) != name:
@@ -249,7 +257,7 @@ class _Merge(Sides):
                 name += "~"
         return step if name == step.name else step._replace(name=name)
 
-    def _clash(self, node: Node, step: Step, theirs: Op | None) -> bool:
+    def _clash(self, node: Node, step: TreeStep, theirs: Op | None) -> bool:
         """Report a conflict, unless it is inside something that ends alike. Returns whether my step is to go on."""
         for owner, _ in self.here.lineage(self.here.home(node) or step.body):
             if owner in self.mine.changed and self.agrees(owner):
@@ -264,7 +272,7 @@ class _Merge(Sides):
 
     # What becomes of it
 
-    def _place(self, node: Node, body: Body, like: Tree) -> int | None:
+    def _place(self, node: Node, body: Body, like: NodeTree) -> int | None:
         """Where among the merged kids the node goes: before the next one that stands behind it in `like`."""
         kids, merged = like.kids(body), self.merged.kids(body)
         siblings = kids if isinstance(kids, list) else list(kids.values())
@@ -299,7 +307,7 @@ class _Merge(Sides):
         self.merged.fill(node, Body(value, node))
         self._emit_add(node, home, str(self.mine.name(node)), self.mine)
 
-    def _emit_add(self, node: Node, body: Body, name: str, like: Tree, last: bool = False) -> None:
+    def _emit_add(self, node: Node, body: Body, name: str, like: NodeTree, last: bool = False) -> None:
         value = self.merged.value(node)
         place = None if last else self._place(node, body, like)
         self.merged.attach(node, body, name, place)

@@ -1,6 +1,6 @@
 """Find words in names and values, and tell what has them as a narrowed tree: the way to each, and nothing beside it.
 
-The answer is `{"found": 2, "more": false, "tree": node}`. A node is told as in state/trees.py, closed; one on the way
+The answer is `{"found": 2, "more": false, "tree": node}`. A node is told as in `pages`, closed; one on the way
 has `part` instead of its members or items, [[name or index, node], ...], and one that was found has `"hit": true`.
 """
 
@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from state.jsondoc import levels_text as excerpts
-from state.jsondoc import text as jsontext
+from state.jsondoc.levels_text import show_state_at_level
 from state.jsondoc.pages import MAX_TEXT
+from state.jsondoc.text import dump_json
 
 LIMIT = 200
 
@@ -26,7 +26,7 @@ class _Search:
 
     def __init__(self, words: str) -> None:
         self.words = words.casefold()
-        self.written = jsontext.dump(words)[1:-1].casefold()  # as they stand in JSON text
+        self.written = dump_json(words)[1:-1].casefold()  # as they stand in JSON text
         self.left = LIMIT
         self.more = False
 
@@ -36,16 +36,16 @@ class _Search:
         return not self.more
 
 
-def find(text: str, words: str, level: int | None = None) -> str:
+def search_text(text: str, words: str, level: int | None = None) -> str:
     """What of the whole state has the words in a name or a scalar, whatever their case; the first 200 places.
 
-    At a level the tree is the one that `view=tree` tells of what shows there. Raises levels.BadLevel.
+    At a level the tree is the one that `view=tree` tells of what shows there. Raises BadLevel.
     """
     search = _Search(words)
-    keys = _OBJECT.decode((text if level is None else excerpts.whole_state(text, level)).encode())
+    keys = _OBJECT.decode((text if level is None else show_state_at_level(text, level)).encode())
     part = [[key, told] for key, raw in keys.items() if (told := _key(key, raw, search))]
     tree = {"type": "object", "size": len(keys), "part": part}
-    return jsontext.dump({"found": LIMIT - search.left, "more": search.more, "tree": tree})
+    return dump_json({"found": LIMIT - search.left, "more": search.more, "tree": tree})
 
 
 def _key(key: str, raw: msgspec.Raw, search: _Search) -> Told | None:
@@ -69,7 +69,7 @@ def _has(name: str | int, value: Any, search: _Search) -> bool:
         return True
     if isinstance(value, (dict, list)):
         return False
-    text = value if isinstance(value, str) else jsontext.dump(value)
+    text = value if isinstance(value, str) else dump_json(value)
     return search.words in text.casefold()
 
 
@@ -94,4 +94,4 @@ def summary(value: Any) -> Told:
             return {"type": "boolean", "boolean": value}
         case None:
             return {"type": "null"}
-    return {"type": "number", "number": jsontext.dump(value)}
+    return {"type": "number", "number": dump_json(value)}

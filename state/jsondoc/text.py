@@ -37,7 +37,7 @@ class _Refused(ValueError):
     """Raised inside the decoder, which does not know the place; `_refuse` finds it."""
 
 
-def load(raw: bytes | str, max_depth: int = MAX_DEPTH) -> Document:
+def parse_json(raw: bytes | str, max_depth: int = MAX_DEPTH) -> Document:
     """Parse JSON strictly. Raises NotAcceptable with the place; accepts what RFC 8259 allows and a double can hold."""
     text = _decode(raw) if isinstance(raw, bytes) else raw
     try:
@@ -46,9 +46,9 @@ def load(raw: bytes | str, max_depth: int = MAX_DEPTH) -> Document:
         _refuse(text, max_depth, error.pos, _plain(error.msg))
     except (ValueError, RecursionError):
         _refuse(text, max_depth)
-    if text.count("[") + text.count("{") > max_depth and depth(value) > max_depth:
+    if text.count("[") + text.count("{") > max_depth and measure_depth(value) > max_depth:
         _refuse(text, max_depth)
-    stored = dump(value)
+    stored = dump_json(value)
     try:
         stored.encode()
     except UnicodeEncodeError:
@@ -56,22 +56,22 @@ def load(raw: bytes | str, max_depth: int = MAX_DEPTH) -> Document:
     return Document(value, stored)
 
 
-def document(value: JSONValue) -> Document:
-    """The document of a Python value that came from `load` or from the database."""
-    return Document(value, dump(value))
+def make_document(value: JSONValue) -> Document:
+    """The document of a Python value that came from `parse_json` or from the database."""
+    return Document(value, dump_json(value))
 
 
-def dump(value: Any) -> str:
+def dump_json(value: Any) -> str:
     """The stored text of a value: compact, member order kept. Raises ValueError for NaN and Infinity."""
     return _ENCODER.encode(value)
 
 
-def pretty(value: JSONValue) -> str:
+def format_json(value: JSONValue) -> str:
     """The same value, indented for people."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
 
 
-def depth(value: JSONValue) -> int:
+def measure_depth(value: JSONValue) -> int:
     """How deep arrays and objects nest: 0 for a scalar, 1 for {}."""
     levels = 0
     containers = [value] if isinstance(value, list | dict) else []
@@ -86,12 +86,12 @@ def depth(value: JSONValue) -> int:
     return levels
 
 
-def size(text: str) -> int:
+def count_bytes(text: str) -> int:
     """How many bytes of UTF-8 a text takes."""
     return len(text) if text.isascii() else len(text.encode())
 
 
-def kind(text: str) -> str:
+def json_type(text: str) -> str:
     """The type of a stored value, by its first character: object, array, text, number, true/false or null."""
     names = {"{": "object", "[": "array", '"': "text", "t": "true/false", "f": "true/false", "n": "null"}
     return names.get(text[:1], "number")

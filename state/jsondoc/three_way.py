@@ -1,16 +1,16 @@
 """Both sides of a merge, and where they meet: what one did, against what the other did."""
 
-from state.jsondoc import pointer as paths
 from state.jsondoc.diff import Op
-from state.jsondoc.node_tree import Body, Node, Seen, Side, Step, Tree, same
+from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, SideTree, TreeStep, is_same_node
 from state.jsondoc.patch import NOTHING, Nothing
+from state.jsondoc.pointer import escape_token
 
 
-class Sides:
+class ThreeWay:
     """What mine and theirs made of one base. `here` is my state at the step that is looked at."""
 
-    def __init__(self, top: Node, mine: Side, theirs: Side) -> None:
-        self.base, self.here = Tree(top), Tree(top)
+    def __init__(self, top: Node, mine: SideTree, theirs: SideTree) -> None:
+        self.base, self.here = NodeTree(top), NodeTree(top)
         self.mine, self.theirs = mine, theirs
         self._agreed: dict[Node, bool] = {}
         self._repeated: dict[Node, bool] = {}
@@ -36,7 +36,7 @@ class Sides:
                 return theirs.placed[other]
         return None
 
-    def met_by(self, step: Step) -> Op | None:
+    def met_by(self, step: TreeStep) -> Op | None:
         """What they did to the node that I replace or remove, or inside it."""
         node, theirs = step.node, self.theirs
         if step.kind == "remove" and node in theirs.moved:
@@ -49,7 +49,7 @@ class Sides:
         gone = (op for other, op in theirs.placed.items() if other is not node and self.here.within(other, node))
         return next(inside, None) or next(gone, None)
 
-    def met_beside(self, step: Step) -> Op | None:
+    def met_beside(self, step: TreeStep) -> Op | None:
         """What they did to a neighbour, in the base, of the item that I replace or remove."""
         node = step.node
         siblings = node.home.kids if node.home else {}
@@ -82,9 +82,9 @@ class Sides:
         """Whether the node I made ends as theirs, where theirs is."""
         home, name = self.mine.home(node), self.mine.name(node)
         stays = home is self.theirs.home(taker) and name == self.theirs.name(taker) and not self.theirs.broken(taker)
-        return stays and same(self.mine.value(node), self.theirs.value(taker))
+        return stays and is_same_node(self.mine.value(node), self.theirs.value(taker))
 
-    def repeats(self, step: Step) -> bool:
+    def repeats(self, step: TreeStep) -> bool:
         """Whether both sides put the same items, and no others, between the same two."""
         node, body = step.node, step.body
         if node not in self._repeated and body.owner in self.theirs.filled and self.mine.home(node) is body:
@@ -93,7 +93,7 @@ class Sides:
                 run, left, right = _run(kids, self.mine.index(kids, node), self.mine.added)
                 match = self._their_run(others, body, left, right)
                 values = [self.mine.value(item) for item in run], [self.theirs.value(item) for item in match]
-                self._repeated.update(dict.fromkeys(run, same(*values)))
+                self._repeated.update(dict.fromkeys(run, is_same_node(*values)))
         return self._repeated.get(node, False)
 
     def _their_run(self, kids: list[Node], body: Body, left: Node | None, right: Node | None) -> list[Node]:
@@ -111,10 +111,10 @@ class Sides:
             if isinstance(mine, Nothing) or isinstance(theirs, Nothing):
                 self._agreed[node] = mine is theirs
             else:
-                self._agreed[node] = same(mine, theirs)
+                self._agreed[node] = is_same_node(mine, theirs)
         return self._agreed[node]
 
-    def seen(self, tree: Tree, node: Node) -> Seen:
+    def seen(self, tree: NodeTree, node: Node) -> NodeValue:
         """What a side has at a node, or at the place of one that it does not have."""
         if tree.broken(node) is None:
             return tree.value(node)
@@ -135,12 +135,12 @@ class Sides:
             if home is None or tree.broken(node):
                 continue
             if isinstance(tree.kids(home), dict) and home.owner is not tree.top and not self.base.broken(home.owner):
-                return f"{self.base.pointer(home.owner)}/{paths.escape(str(tree.name(node)))}"
+                return f"{self.base.pointer(home.owner)}/{escape_token(str(tree.name(node)))}"
             return tree.pointer(node)
         return otherwise
 
 
-def _around(tree: Tree, kids: list[Node], node: Node) -> tuple[Node | None, Node | None]:
+def _around(tree: NodeTree, kids: list[Node], node: Node) -> tuple[Node | None, Node | None]:
     index = tree.index(kids, node)
     return kids[index - 1] if index else None, kids[index + 1] if index + 1 < len(kids) else None
 

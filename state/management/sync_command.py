@@ -11,28 +11,27 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError
 
 from access.actors import cli_actor
-from state import atomic_files as files
 from state import store
-from state.checkpoints import files as checkpoint_files
-from state.json_files import NoFolder
+from state.checkpoints.verify import DamagedCheckpoint
+from state.files.atomic import CannotWrite, NoRoom
+from state.files.sources import NoFolder
 from state.progress import Progress
 from state.report import Category, Report, Unit, printable
-from state.sync import folder as mirrorfiles
-from state.sync import notes as syncnotes
-from state.sync import run as mirror
-from state.sync.run import Run
+from state.sync.folder import BusyFolder
+from state.sync.notes import BadNotes
+from state.sync.run import NoDatabase, OtherMemory, SyncOptions, run_sync
 
 T = TypeVar("T")
 REFUSALS = (
     NoFolder,
-    mirror.OtherMemory,
-    mirror.NoDatabase,
-    syncnotes.BadNotes,
-    mirrorfiles.BusyFolder,
+    OtherMemory,
+    NoDatabase,
+    BadNotes,
+    BusyFolder,
     store.Overtaken,
-    files.NoRoom,
-    files.CannotWrite,
-    checkpoint_files.Damaged,
+    NoRoom,
+    CannotWrite,
+    DamagedCheckpoint,
 )
 
 
@@ -66,12 +65,12 @@ class MirrorCommand(BaseCommand):
         what = [f"{keys} keys whose files are gone"] * bool(keys) + [f"{gone} files whose keys are gone"] * bool(gone)
         return input(f"Delete {' and '.join(what)}? [y/N] ").strip().lower() in ("y", "yes")
 
-    def keep(self, one: Run, what: str, *, verbosity: int) -> Report:
+    def keep(self, one: SyncOptions, what: str, *, verbosity: int) -> Report:
         """Run, print the report, and end as it went."""
         progress = Progress()
         one = replace(one, progress=progress)
         try:
-            report = refused(lambda: mirror.run(one))
+            report = refused(lambda: run_sync(one))
         finally:
             progress.end()
         if verbosity:

@@ -24,7 +24,7 @@ def page(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "Activity",
         "is_fullwidth": "1",
-        "actors": journal.actors(),
+        "actors": journal.list_actors(),
         "keys": [*StateEntry.objects.values_list("key_name", flat=True)[:MOST_KEYS]],
         "may_undo": request.user.has_perms(CHANGE),
     }

@@ -16,40 +16,40 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from state import atomic_files as files
-from state import clock, edits, store, undo
-from state import registry as kinds
-from state.checkpoints import (
-    files as checkpoint_files,
+from state import clock, edits, registry, store, undo
+from state.checkpoints.files import (
+    BadCheckpointName,
+    Checkpoint,
+    UnknownCheckpoint,
+    accept_edit,
+    find_checkpoint,
+    judge_checkpoints,
+    list_seeds,
+    read_checkpoints,
+    remove_checkpoint,
+    save_checkpoint,
 )
-from state.checkpoints import (
-    header,
-)
-from state.checkpoints import (
-    restore as checkpoints,
-)
-from state.checkpoints import (
-    rows as dumps,
-)
-from state.checkpoints import (
-    upload as uploads,
-)
-from state.checkpoints.files import Checkpoint
-from state.jsondoc import pointer as paths
+from state.checkpoints.header import ALL, EDITED
+from state.checkpoints.restore import BadCheckpoint
+from state.checkpoints.rows import PARTS, CheckpointPart
+from state.checkpoints.upload import keep_upload, suggest_name
+from state.checkpoints.verify import DamagedCheckpoint, EditedCheckpoint, find_problem
+from state.files.atomic import CannotWrite, NoRoom
+from state.jsondoc.pointer import BadPointer, Blocked
 
 PATIENCE = 0.15  # seconds that the list takes to judge files; the page asks for the verdicts of the others
 REFUSALS = (
-    checkpoint_files.UnknownCheckpoint,
-    checkpoint_files.BadName,
-    checkpoint_files.Damaged,
-    checkpoints.BadCheckpoint,
+    UnknownCheckpoint,
+    BadCheckpointName,
+    DamagedCheckpoint,
+    BadCheckpoint,
     edits.TooLarge,
     edits.TooDeep,
-    files.NoRoom,
-    files.CannotWrite,
-    kinds.Conflicts,
-    paths.BadPointer,
-    paths.Blocked,
+    NoRoom,
+    CannotWrite,
+    registry.ConflictError,
+    BadPointer,
+    Blocked,
     store.BadKey,
     store.Overtaken,
     undo.CannotUndo,
@@ -92,15 +92,15 @@ def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpRe
 
 
 def index(request: HttpRequest) -> HttpResponse:
-    kept, seeds = checkpoint_files.kept(), checkpoint_files.seeds()
-    verdicts = checkpoint_files.judge([*kept, *seeds], PATIENCE)
+    kept, seeds = read_checkpoints(), list_seeds()
+    verdicts = judge_checkpoints([*kept, *seeds], PATIENCE)
     groups = [_group(title, rows_of(some, verdicts)) for title, some in _groups(kept, seeds) if some]
     context = {
         "title": "Checkpoints",
         "groups": groups,
         "limit": settings.NOLA_MAX_BODY_MB,
         "may_change": request.user.has_perms(CHANGE),
-        "parts": [name for name, part in dumps.PARTS.items() if request.user.has_perms(part.view)],
+        "parts": [name for name, part in PARTS.items() if request.user.has_perms(part.view)],
         "today": f"{timezone.localtime():%Y-%m-%d}",
     }
     return page(request, "state/checkpoints.html", context)
@@ -120,7 +120,7 @@ def _group(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def rows_of(some: list[Checkpoint], verdicts: dict[Any, str]) -> list[dict[str, Any]]:
-    now = clock.of()
+    now = clock.read()
     return [row_of(one, verdicts.get(one.path), now.store if now else "") for one in some]
 
 
@@ -135,18 +135,18 @@ def row_of(one: Checkpoint, problem: str | None, ours: str) -> dict[str, Any]:
         "revision": said.revision if said and said.store == ours else None,
         "is_seed": one.is_seed,
         "is_plain": said is None and not one.is_seed,
-        "is_partial": bool(said and said.scope != header.ALL),
+        "is_partial": bool(said and said.scope != ALL),
         "is_foreign": bool(said and said.store not in ("", ours)),
         "parts": [name for name in said.contents if name != "state"] if said else [],
         "is_judged": problem is not None,
         "problem": problem or "",
-        "is_edited": problem == header.EDITED,
+        "is_edited": problem == EDITED,
     }
 
 
 def verdict(request: HttpRequest, name: str) -> JsonResponse:
     """Whether it is sound, for the list: a file that has not changed is read once."""
-    return JsonResponse({"problem": checkpoint_files.find(name).problem})
+    return JsonResponse({"problem": find_checkpoint(name).problem})
 
 
 # One more
@@ -158,20 +158,20 @@ def create(request: HttpRequest) -> HttpResponse:
         _check_part(request, name, lambda part: part.view)
     name = request.POST.get("name", "").strip() or _dated()
     why = request.POST.get("why", "").strip()[:200] or "by hand"
-    made = checkpoint_files.create(name, why=why, contents=("state", *wanted))
+    made = save_checkpoint(name, why=why, contents=("state", *wanted))
     messages.success(request, f"{made.name} is kept, and sound.")
     return HttpResponseRedirect(reverse("checkpoints:index"))
 
 
-def _check_part(request: HttpRequest, name: str, needed: Callable[[dumps.Part], Any]) -> None:
+def _check_part(request: HttpRequest, name: str, needed: Callable[[CheckpointPart], Any]) -> None:
     """Raises PermissionDenied for what is no part of the memory, or none for this person."""
-    if name not in dumps.PARTS or not request.user.has_perms(needed(dumps.PARTS[name])):
+    if name not in PARTS or not request.user.has_perms(needed(PARTS[name])):
         raise PermissionDenied
 
 
 def _dated() -> str:
     """A name by the day, which is free."""
-    taken = {one.name for one in checkpoint_files.kept()}
+    taken = {one.name for one in read_checkpoints()}
     day = f"{timezone.localtime():%Y-%m-%d}"
     return next(name for name in (day, *(f"{day}-{n}" for n in range(2, 10_000))) if name not in taken)
 
@@ -181,11 +181,11 @@ def upload(request: HttpRequest) -> JsonResponse:
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
         return JsonResponse({"detail": "Choose a file first."}, status=422)
-    name = request.POST.get("name", "").strip() or uploads.name_of(file.name or "")
+    name = request.POST.get("name", "").strip() or suggest_name(file.name or "")
     as_it_stands = request.POST.get("as_it_stands") == "yes"
     try:
-        made = uploads.keep(name, file.read(), as_it_stands=as_it_stands)
-    except checkpoint_files.Edited:
+        made = keep_upload(name, file.read(), as_it_stands=as_it_stands)
+    except EditedCheckpoint:
         detail = "This file was edited or damaged since it was written: its check sum does not fit what is in it."
         return JsonResponse({"detail": detail, "edited": True}, status=422)
     except REFUSALS as error:
@@ -200,7 +200,7 @@ def upload(request: HttpRequest) -> JsonResponse:
 
 
 def verify(request: HttpRequest, name: str) -> HttpResponse:
-    problem = checkpoint_files.problem_of(checkpoint_files.find(name).path)
+    problem = find_problem(find_checkpoint(name).path)
     if problem:
         messages.error(request, f"{name} cannot be restored: {problem}.")
     else:
@@ -209,7 +209,7 @@ def verify(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def download(request: HttpRequest, name: str) -> FileResponse:
-    found = checkpoint_files.find(name)
+    found = find_checkpoint(name)
     for part in found.header.contents if found.header else ():
         if part != "state":
             _check_part(request, part, lambda one: one.view)
@@ -217,11 +217,11 @@ def download(request: HttpRequest, name: str) -> FileResponse:
 
 
 def delete(request: HttpRequest, name: str) -> HttpResponse:
-    found = checkpoint_files.find(name)
+    found = find_checkpoint(name)
     if found.is_seed:
-        raise checkpoint_files.BadName(f"{name!r} is a seed, which belongs to the program and stays")
+        raise BadCheckpointName(f"{name!r} is a seed, which belongs to the program and stays")
     if request.method == "POST":
-        checkpoint_files.delete(found)
+        remove_checkpoint(found)
         messages.success(request, f"{name} is deleted. What the memory holds is as it was.")
         return HttpResponseRedirect(reverse("checkpoints:index"))
     return _ask(request, found, "delete")
@@ -229,11 +229,11 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
 
 def accept(request: HttpRequest, name: str) -> HttpResponse:
     """Let a file that was edited on purpose count as it stands."""
-    found = checkpoint_files.find(name)
-    if found.is_seed or found.problem != header.EDITED:
-        raise checkpoint_files.BadName(f"{name!r} was not edited, so there is nothing to accept")
+    found = find_checkpoint(name)
+    if found.is_seed or found.problem != EDITED:
+        raise BadCheckpointName(f"{name!r} was not edited, so there is nothing to accept")
     if request.method == "POST":
-        checkpoint_files.accept(found.path)
+        accept_edit(found.path)
         messages.success(request, f"{name} counts as it stands now, and is sound.")
         return HttpResponseRedirect(reverse("checkpoints:one", args=[name]))
     return _ask(request, found, "accept")

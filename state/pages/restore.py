@@ -14,16 +14,24 @@ from django.utils.html import format_html
 
 from state import store, undo
 from state.admin import author_of
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import restore as checkpoints
-from state.checkpoints import rows as dumps
-from state.checkpoints.restore import Choice, Contents
+from state.checkpoints.files import find_checkpoint
+from state.checkpoints.restore import (
+    BadCheckpoint,
+    FixtureContents,
+    Mode,
+    RestoreChoice,
+    plan_restore,
+    read_fixture,
+    restore_all,
+    restore_keys,
+    restore_parts,
+)
+from state.checkpoints.rows import PARTS
 from state.edits import Edit
-from state.jsondoc import old_values as was
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
 from state.jsondoc.diff import Op
-from state.jsondoc.text import JSONValue
+from state.jsondoc.old_values import with_old_values
+from state.jsondoc.pointer import format_pointer, parse_index, parse_pointer
+from state.jsondoc.text import JSONValue, dump_json
 from state.pages import checkpoints as listed
 from state.pages.checkpoints import guarded, page, rows_of
 from state.revisions import Author, Source
@@ -33,7 +41,7 @@ MOST_PARTS = 100  # of a key that can be restored alone, as far as they are offe
 Plan = Callable[[], Sequence[Edit]]
 
 
-class Moved(checkpoints.BadCheckpoint):
+class Moved(BadCheckpoint):
     """Somebody changed what is to be restored after the preview was made; nothing was done."""
 
 
@@ -61,13 +69,13 @@ def urls() -> list[URLPattern]:
 
 def preview(request: HttpRequest, name: str) -> HttpResponse:
     """What has changed since, and what restoring would do: the page from which it is restored."""
-    found = checkpoint_files.find(name)
-    contents = checkpoints.read(found.path)
+    found = find_checkpoint(name)
+    contents = read_fixture(found.path)
     head = store.head()
     choice = _choice(contents, request.GET)
-    would = [[one.key, _kind(one.forward), len(one.forward)] for one in checkpoints.plan(contents, choice)()]
+    would = [[one.key, _kind(one.forward), len(one.forward)] for one in plan_restore(contents, choice)()]
     [row] = rows_of([found], {found.path: ""})
-    parts = [part for part in contents.parts if request.user.has_perms(dumps.PARTS[part].view)]
+    parts = [part for part in contents.parts if request.user.has_perms(PARTS[part].view)]
     context = {
         "title": f"Checkpoint {name}",
         "checkpoint": row,
@@ -75,12 +83,12 @@ def preview(request: HttpRequest, name: str) -> HttpResponse:
         "holds": len(contents.documents),
         "mode": "merge" if choice.mode == "merge" or not contents.is_whole else "replace",
         "pointer": choice.pointer,
-        "place": paths.parse_pointer(choice.pointer or ""),
+        "place": parse_pointer(choice.pointer or ""),
         "would": [one for one in would if one[2]],
         "parts": parts if choice.pointer is None else [],
         "head": head,
         "may_change": request.user.has_perms(listed.CHANGE),
-        "may_bring_back": all(request.user.has_perms(dumps.PARTS[part].change) for part in parts),
+        "may_bring_back": all(request.user.has_perms(PARTS[part].change) for part in parts),
     }
     return page(request, "state/checkpoint.html", context)
 
@@ -93,18 +101,18 @@ def _kind(patch: list[Op]) -> str:
 
 def changes(request: HttpRequest, name: str) -> HttpResponse:
     """What restoring would change in one key, with what is there now, and which parts of it can be restored alone."""
-    contents = checkpoints.read(checkpoint_files.find(name).path)
+    contents = read_fixture(find_checkpoint(name).path)
     choice = _choice(contents, request.GET)
     if "key" in request.GET and choice.pointer is None:
         choice = replace(choice, keys=[request.GET["key"]], mode=choice.mode or _mode(contents))
-    edits = [one for one in checkpoints.plan(contents, choice)() if one.forward]
-    shown = {one.key: _shown(was.told(one.forward, one.inverse)) for one in edits}
+    edits = [one for one in plan_restore(contents, choice)() if one.forward]
+    shown = {one.key: _shown(with_old_values(one.forward, one.inverse)) for one in edits}
     answer = {
         "patches": shown,
         "left_out": sum(len(one.forward) - len(shown[one.key]) for one in edits),
         "parts": [part for one in edits for part in _parts(contents, one)],
     }
-    return HttpResponse(jsontext.dump(answer), content_type="application/json")
+    return HttpResponse(dump_json(answer), content_type="application/json")
 
 
 def _shown(ops: list[Op]) -> list[Op]:
@@ -112,27 +120,27 @@ def _shown(ops: list[Op]) -> list[Op]:
     room = MOST_SHOWN
     kept = []
     for op in ops:
-        size = len(jsontext.dump(op))
+        size = len(dump_json(op))
         if size <= room:
             room -= size
             kept.append(op)
     return kept
 
 
-def _parts(contents: Contents, edit: Edit) -> Iterator[JSONValue]:
+def _parts(contents: FixtureContents, edit: Edit) -> Iterator[JSONValue]:
     """Pointers to what differs, and to what that lies in, as far as the checkpoint has it."""
     document = contents.documents.get(edit.key)
     if document is None:
         return
-    ways = (paths.parse_pointer(op["path"]) for op in edit.forward)
+    ways = (parse_pointer(op["path"]) for op in edit.forward)
     prefixes = {way[:depth]: None for way in ways for depth in range(1, len(way) + 1)}
     there = [tokens for tokens in prefixes if _has(document.value, tokens)]
-    yield from (paths.format_pointer((edit.key, *tokens)) for tokens in sorted(there)[:MOST_PARTS])
+    yield from (format_pointer((edit.key, *tokens)) for tokens in sorted(there)[:MOST_PARTS])
 
 
 def _has(value: Any, tokens: Sequence[str]) -> bool:
     for token in tokens:
-        number = paths.index(token)
+        number = parse_index(token)
         if isinstance(value, dict) and token in value:
             value = value[token]
         elif isinstance(value, list) and number is not None and number < len(value):
@@ -144,29 +152,29 @@ def _has(value: Any, tokens: Sequence[str]) -> bool:
 
 def missing(request: HttpRequest, name: str) -> JsonResponse:
     """How many conversations and messages are missing, and would come back."""
-    contents = checkpoints.read(checkpoint_files.find(name).path)
-    if not all(request.user.has_perms(dumps.PARTS[part].view) for part in contents.parts):
+    contents = read_fixture(find_checkpoint(name).path)
+    if not all(request.user.has_perms(PARTS[part].view) for part in contents.parts):
         raise PermissionDenied
-    return JsonResponse(checkpoints.restore_parts(contents, None))
+    return JsonResponse(restore_parts(contents, None))
 
 
-def _choice(contents: Contents, asked: Mapping[str, str]) -> Choice:
+def _choice(contents: FixtureContents, asked: Mapping[str, str]) -> RestoreChoice:
     """What of it is asked for. Raises BadRequest."""
     if asked.get("pointer"):
-        return Choice(pointer=asked["pointer"])
+        return RestoreChoice(pointer=asked["pointer"])
     mode = _mode(contents, asked.get("mode", ""))
     if "keys" not in asked:
-        return Choice(mode)
+        return RestoreChoice(mode)
     try:
         keys = json.loads(asked["keys"])
     except ValueError:
         keys = None
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise BadRequest("keys is a JSON array of names")
-    return Choice(mode, keys)
+    return RestoreChoice(mode, keys)
 
 
-def _mode(contents: Contents, asked: str = "") -> checkpoints.Mode:
+def _mode(contents: FixtureContents, asked: str = "") -> Mode:
     return "replace" if contents.is_whole and asked != "merge" else "merge"
 
 
@@ -174,10 +182,10 @@ def _mode(contents: Contents, asked: str = "") -> checkpoints.Mode:
 
 
 def restore(request: HttpRequest, name: str) -> HttpResponse:
-    contents = checkpoints.read(checkpoint_files.find(name).path)
+    contents = read_fixture(find_checkpoint(name).path)
     choice = _choice(contents, request.POST)
     back = HttpResponseRedirect(_address(name, choice))
-    plan = checkpoints.plan(contents, choice)
+    plan = plan_restore(contents, choice)
     seen = request.POST.get("seen", "")
     if seen.isascii() and seen.isdigit():
         plan = _as_seen(plan, int(seen))
@@ -187,13 +195,13 @@ def restore(request: HttpRequest, name: str) -> HttpResponse:
         if contents.parts and request.POST.get("parts") == "yes":
             _restore_with_parts(request, contents, plan, author)
         else:
-            _restored(request, name, checkpoints.restore(plan, author))
+            _restored(request, name, restore_keys(plan, author))
     except Moved as error:
         messages.warning(request, listed.sentence(error))
     return back
 
 
-def _address(name: str, choice: Choice) -> str:
+def _address(name: str, choice: RestoreChoice) -> str:
     mode = "?mode=merge" if choice.mode == "merge" else ""
     return reverse("checkpoints:one", args=[name]) + mode
 
@@ -223,11 +231,11 @@ def _restored(request: HttpRequest, name: str, written: store.Written) -> None:
     _say(request, text, {"revision": str(written.revision), "name": name})
 
 
-def _restore_with_parts(request: HttpRequest, contents: Contents, plan: Plan, author: Author) -> None:
+def _restore_with_parts(request: HttpRequest, contents: FixtureContents, plan: Plan, author: Author) -> None:
     name = str(author.info["checkpoint"])
-    if not all(request.user.has_perms(dumps.PARTS[part].change) for part in contents.parts):
+    if not all(request.user.has_perms(PARTS[part].change) for part in contents.parts):
         raise PermissionDenied
-    made = checkpoints.restore_all(contents, plan, author)
+    made = restore_all(contents, plan, author)
     counts = {"key": len(made.written.changed), **{what[:-1]: count for what, count in made.brought_back.items()}}
     said = [_count(count, what) for what, count in counts.items() if count]
     if not said:
@@ -256,12 +264,12 @@ def _joined(parts: Sequence[str]) -> str:
 def take_back(request: HttpRequest) -> HttpResponse:
     """Undo a restore, from the button that it leaves."""
     batch, revision = request.POST.get("batch", ""), request.POST.get("revision", "")
-    if batch and not all(request.user.has_perms(part.change) for part in dumps.PARTS.values()):
+    if batch and not all(request.user.has_perms(part.change) for part in PARTS.values()):
         raise PermissionDenied
     if batch:
-        revisions = undo.of_batch(batch)
+        revisions = undo.find_batch(batch)
     elif revision.isascii() and revision.isdigit() and len(revision) < 19:
-        revisions = undo.of_revision(int(revision))
+        revisions = undo.find_revision(int(revision))
     else:
         raise BadRequest("undo names a revision or a batch")
     author = Author(author_of(request).actor, Source.UNDO, info={"undoes": revisions})

@@ -6,12 +6,11 @@ from django.template.response import TemplateResponse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from state.api import views
 from state.api.addresses import UnknownParameter
-from state.history import past as texts
-from state.history import replay as history
-from state.jsondoc import levels
-from state.jsondoc import search as finder
+from state.api.views import parse_level
+from state.history import past, replay
+from state.jsondoc.levels import BadLevel
+from state.jsondoc.search import search_text
 from state.pages import tree_past
 
 MAX_WORDS = 200
@@ -32,13 +31,13 @@ def find(request: HttpRequest) -> HttpResponse:
     if not 0 < len(words) <= MAX_WORDS:
         return tree_past.refused(f"q is a text of 1 to {MAX_WORDS} characters to look for")
     try:
-        level = views.level_of({name: request.GET[name] for name in ("level", "stimuli") if name in request.GET})
+        level = parse_level({name: request.GET[name] for name in ("level", "stimuli") if name in request.GET})
         found, revision = tree_past.at_moment(request)
-    except (UnknownParameter, levels.BadLevel, history.UnknownMoment) as error:
+    except (UnknownParameter, BadLevel, replay.UnknownMoment) as error:
         return tree_past.refused(str(error))
-    except history.Gone as error:
+    except replay.GoneRevision as error:
         return tree_past.refused(str(error), 410)
-    response = HttpResponse(finder.find(texts.joined(found), words, level), content_type="application/json")
+    response = HttpResponse(search_text(past.join_texts(found), words, level), content_type="application/json")
     response["Nola-Revision"] = str(revision)
     response["Cache-Control"] = "no-store"
     return response

@@ -7,11 +7,9 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from state.history import past as texts
-from state.history import replay as history
-from state.jsondoc import levels
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.history import past, replay
+from state.jsondoc.levels import LEVELS
+from state.jsondoc.text import JSONValue, dump_json
 from state.models import Change, Revision
 
 MOST_MOMENTS = 50_000
@@ -56,7 +54,7 @@ def _steps(numbers: Iterable[int]) -> list[JSONValue]:
 
 
 def _answer(value: JSONValue, status: int = 200) -> HttpResponse:
-    response = HttpResponse(jsontext.dump(value), status=status, content_type="application/json")
+    response = HttpResponse(dump_json(value), status=status, content_type="application/json")
     response["Cache-Control"] = "no-store"
     return response
 
@@ -66,30 +64,30 @@ def sizes(request: HttpRequest) -> HttpResponse:
     """About how many tokens each key has, and all of them together: whole, and at each level. `at` as in the API."""
     try:
         found, revision = at_moment(request)
-    except history.UnknownMoment as error:
+    except replay.UnknownMoment as error:
         return refused(str(error))
-    except history.Gone as error:
+    except replay.GoneRevision as error:
         return refused(str(error), 410)
-    counts = {one.name.key: [_characters(one, level) for level in (0, *levels.LEVELS.values())] for one in found}
+    counts = {one.name.key: [_characters(one, level) for level in (0, *LEVELS.values())] for one in found}
     keys: list[JSONValue] = [
         [key, [None if count is None else tokens(count) for count in of_key]] for key, of_key in counts.items()
     ]
     return _answer({"revision": revision, "all": _together(counts), "keys": keys})
 
 
-def _characters(one: texts.Text, level: int) -> int | None:
+def _characters(one: past.KeyText, level: int) -> int | None:
     """The length of a document at a level; None where nothing shows."""
     if not level:
         return len(one.text)
-    seen = texts.at_level(one, level)
+    seen = past.show_text(one, level)
     return None if seen is None else len(seen.text)
 
 
 def _together(counts: dict[str, list[int | None]]) -> list[JSONValue]:
     """Of one object of all keys that show."""
     found: list[JSONValue] = []
-    for column in range(1 + len(levels.LEVELS)):
-        shown = [len(jsontext.dump(key)) + 2 + (one[column] or 0) for key, one in counts.items() if one[column]]
+    for column in range(1 + len(LEVELS)):
+        shown = [len(dump_json(key)) + 2 + (one[column] or 0) for key, one in counts.items() if one[column]]
         found.append(tokens(2 + sum(shown) - bool(shown)))
     return found
 
@@ -98,12 +96,12 @@ def tokens(characters: int) -> int:
     return -(-characters // CHARACTERS)
 
 
-def at_moment(request: HttpRequest) -> tuple[list[texts.Text], int]:
+def at_moment(request: HttpRequest) -> tuple[list[past.KeyText], int]:
     """The keys as they are now, or were at the moment `at`. Raises UnknownMoment and Gone."""
     if "at" not in request.GET:
-        return texts.now()
-    revision = history.moment(request.GET["at"])
-    return texts.at(revision), revision
+        return past.read_texts()
+    revision = replay.revision_at(request.GET["at"])
+    return past.texts_at(revision), revision
 
 
 def refused(detail: str, status: int = 422) -> HttpResponse:

@@ -6,25 +6,32 @@ Nothing here writes. A step says what to do on either side, and how the two then
 import json
 from typing import Literal
 
-from state import chain, edits, store
-from state import merging as merges
-from state.api import envelopes
+from state import chain, edits, merging, store
 from state.edits import Address, Edit, Stored
-from state.jsondoc import levels
-from state.jsondoc import text as jsontext
+from state.files.envelopes import envelope_level, is_envelope, other_metadata
+from state.jsondoc.levels import ABSENT, show_at_level
 from state.jsondoc.patch import NOTHING, Nothing
-from state.jsondoc.text import Document, JSONValue
+from state.jsondoc.text import Document, JSONValue, dump_json, make_document
 from state.merging import MergeConflict
 from state.models import Change
-from state.registry import Met
+from state.registry import Conflict
 from state.report import Category, Unit
-from state.sync import folder as mirrorfiles
-from state.sync.step import Common, Item, Step, Target, Terms, apart, changes, conflict
+from state.sync.folder import hash_bytes
+from state.sync.step import (
+    Common,
+    SyncItem,
+    SyncStep,
+    SyncTerms,
+    Target,
+    leaf_conflicts,
+    list_changes,
+    note_conflict,
+)
 
 
-def decide(item: Item, was: Stored | None, terms: Terms, is_known: bool) -> Step:
+def decide_step(item: SyncItem, was: Stored | None, terms: SyncTerms, is_known: bool) -> SyncStep:
     """`is_known` says whether what both were at the last sync is known still. Raises Unreadable."""
-    step = Step(item, was)
+    step = SyncStep(item, was)
     try:
         if terms.level is not None:
             return _at_level(step, was, terms)
@@ -36,36 +43,36 @@ def decide(item: Item, was: Stored | None, terms: Terms, is_known: bool) -> Step
             return _without_key(step, document, terms, is_known)
         return _both(step, document, was, terms, is_known)
     except MergeConflict as error:
-        return conflict(step, error.met, f"changed on both sides since revision {conflict_base(item)}")
+        return note_conflict(step, error.met, f"changed on both sides since revision {find_conflict_base(item)}")
     except (edits.TooLarge, edits.TooDeep, store.BadKey) as error:
-        return Step(item, was).say(Category.FAILED, Unit.FILES, str(error))
+        return SyncStep(item, was).say(Category.FAILED, Unit.FILES, str(error))
 
 
-def conflict_base(item: Item) -> int:
+def find_conflict_base(item: SyncItem) -> int:
     return item.note.revision if item.note else 0
 
 
 # Files that are there
 
 
-def _opened(step: Step, was: Stored | None, terms: Terms) -> Document:
+def _opened(step: SyncStep, was: Stored | None, terms: SyncTerms) -> Document:
     """The value in the file, out of its envelope if it has one."""
     assert step.item.seen
     whole = step.item.seen.document()
     noted = step.item.note.is_enveloped if step.item.note else False
-    is_value = not noted and was is not None and envelopes.is_envelope(json.loads(was.text))
-    if is_value or not envelopes.is_envelope(whole.value):
+    is_value = not noted and was is not None and is_envelope(json.loads(was.text))
+    if is_value or not is_envelope(whole.value):
         step.is_enveloped = bool(terms.envelope) and not is_value
         return whole
-    others = envelopes.others(whole.value["metadata"])
+    others = other_metadata(whole.value["metadata"])
     step.is_enveloped = terms.envelope is not False or bool(others)
     if others and not step.item.is_same:
         names = ", ".join(others)
         step.say(Category.NOTED, Unit.FILES, f"its metadata {names} is of the file alone: it stays there, not in Nola")
-    return jsontext.document(whole.value["data"])
+    return make_document(whole.value["data"])
 
 
-def _both(step: Step, document: Document, was: Stored, terms: Terms, is_known: bool) -> Step:
+def _both(step: SyncStep, document: Document, was: Stored, terms: SyncTerms, is_known: bool) -> SyncStep:
     if document.text == was.text:
         return _in_step(step, was, terms)
     if not is_known:
@@ -75,7 +82,7 @@ def _both(step: Step, document: Document, was: Stored, terms: Terms, is_known: b
     return _newer_file(step, document, was, terms)
 
 
-def _in_step(step: Step, was: Stored, terms: Terms) -> Step:
+def _in_step(step: SyncStep, was: Stored, terms: SyncTerms) -> SyncStep:
     step.common = Common.ALL
     note = step.item.note
     is_enveloped = _is_enveloped(step.item)
@@ -89,14 +96,14 @@ def _in_step(step: Step, was: Stored, terms: Terms) -> Step:
     return step
 
 
-def _is_enveloped(item: Item) -> bool:
+def _is_enveloped(item: SyncItem) -> bool:
     """Whether the file, whose value is in step, is written in an envelope."""
     value = item.seen.document().value if item.seen else None
     noted = item.note.is_enveloped if item.note else None
-    return envelopes.is_envelope(value) and noted is not False
+    return is_envelope(value) and noted is not False
 
 
-def _newer_key(step: Step, was: Stored, terms: Terms) -> Step:
+def _newer_key(step: SyncStep, was: Stored, terms: SyncTerms) -> SyncStep:
     """Only the key has changed."""
     if terms.pulls:
         step.common, step.target = Common.ALL, was.text
@@ -104,7 +111,7 @@ def _newer_key(step: Step, was: Stored, terms: Terms) -> Step:
     return step
 
 
-def _newer_file(step: Step, document: Document, was: Stored, terms: Terms) -> Step:
+def _newer_file(step: SyncStep, document: Document, was: Stored, terms: SyncTerms) -> SyncStep:
     """The file has changed, and perhaps the key."""
     partial = "" if terms.prefer == "file" else _partial(step.item, document, was)
     if partial:
@@ -118,7 +125,7 @@ def _newer_file(step: Step, document: Document, was: Stored, terms: Terms) -> St
         return _to_file(step, text, document)
     if edit.forward:
         step.edit = edit
-        step.say(Category.UPDATED, Unit.KEYS, changes(edit))
+        step.say(Category.UPDATED, Unit.KEYS, list_changes(edit))
     if text == document.text:
         step.common = Common.ALL
         return step
@@ -129,14 +136,14 @@ def _newer_file(step: Step, document: Document, was: Stored, terms: Terms) -> St
     return step
 
 
-def _to_file(step: Step, text: str, document: Document) -> Step:
+def _to_file(step: SyncStep, text: str, document: Document) -> SyncStep:
     if text != document.text:
         step.target = text
         step.say(Category.UPDATED, Unit.FILES, "what changed in Nola since was merged into it")
     return step
 
 
-def _merged(item: Item, document: Document, was: Stored, terms: Terms) -> tuple[Edit, bool]:
+def _merged(item: SyncItem, document: Document, was: Stored, terms: SyncTerms) -> tuple[Edit, bool]:
     """The edit that brings a changed file to the key, and whether the file was overruled. Raises MergeConflict."""
     address = Address(item.key)
 
@@ -146,8 +153,8 @@ def _merged(item: Item, document: Document, was: Stored, terms: Terms) -> tuple[
     def onto(prefer: Literal["mine", "theirs"] | None) -> Edit:
         assert item.note
         if not isinstance(item.note.base, Nothing):
-            return merges.onto_text(item.key, was, jsontext.dump(item.note.base), meant, prefer)
-        return merges.onto(address, was, item.note.revision, meant, prefer)
+            return merging.rebase_edit_on_text(item.key, was, dump_json(item.note.base), meant, prefer)
+        return merging.rebase_edit(address, was, item.note.revision, meant, prefer)
 
     try:
         return onto(None), False
@@ -157,10 +164,10 @@ def _merged(item: Item, document: Document, was: Stored, terms: Terms) -> tuple[
         return onto("mine" if terms.prefer == "file" else "theirs"), terms.prefer == "db"
 
 
-def _partial(item: Item, document: Document, was: Stored) -> str:
+def _partial(item: SyncItem, document: Document, was: Stored) -> str:
     """What to say of a file that holds only a level of the value, so that its push would drop the rest; else ""."""
     whole = item.seen.document().value if item.seen else None
-    said = envelopes.level_of(whole["metadata"]) if envelopes.is_envelope(whole) else 3
+    said = envelope_level(whole["metadata"]) if is_envelope(whole) else 3
     if said < 3:
         level = said
     elif "level_" in was.text:
@@ -178,18 +185,18 @@ def _partial(item: Item, document: Document, was: Stored) -> str:
 
 
 def _level_text(value: JSONValue, level: int) -> str | None:
-    shown = levels.view(value, level)
-    return None if shown is levels.ABSENT else jsontext.dump(shown)
+    shown = show_at_level(value, level)
+    return None if shown is ABSENT else dump_json(shown)
 
 
-def _strangers(step: Step, document: Document, was: Stored, terms: Terms) -> Step:
+def _strangers(step: SyncStep, document: Document, was: Stored, terms: SyncTerms) -> SyncStep:
     """The two differ, and what they once had in common is not known."""
     older = _older(step.item.key, document.text)
     if terms.prefer == "file":
         edit = edits.put(Address(step.item.key), was, document)
         if terms.pushes:
             step.common, step.edit = Common.ALL, edit
-            return step.say(Category.UPDATED, Unit.KEYS, changes(edit))
+            return step.say(Category.UPDATED, Unit.KEYS, list_changes(edit))
     if older or terms.prefer == "db":
         if not terms.pulls:
             return step.say(
@@ -202,14 +209,14 @@ def _strangers(step: Step, document: Document, was: Stored, terms: Terms) -> Ste
         return step.say(Category.CONFLICTING, Unit.KEYS, partial)
     why = "an older database was put back since" if step.item.note else "they were never in step here"
     theirs = json.loads(was.text)
-    met = apart(step.item.key, "", theirs, document.value, was.revision)
-    met = met or [Met("state", step.item.key, "", NOTHING, theirs, document.value, was.revision)]
-    return conflict(step, met, f"differs from Nola, and there is no common revision to merge from ({why})")
+    met = leaf_conflicts(step.item.key, "", theirs, document.value, was.revision)
+    met = met or [Conflict("state", step.item.key, "", NOTHING, theirs, document.value, was.revision)]
+    return note_conflict(step, met, f"differs from Nola, and there is no common revision to merge from ({why})")
 
 
 def _older(key: str, text: str) -> int | None:
     """The last revision in which a key had this text, if it ever had."""
-    hashes = [chain.hash_of(text), mirrorfiles.digest(text.encode())]  # as it is kept now, and as it once was
+    hashes = [chain.hash_text(text), hash_bytes(text.encode())]  # as it is kept now, and as it once was
     changes = Change.objects.filter(kind="state", key=key, result_hash__in=hashes).order_by("-revision_id")
     return changes.values_list("revision_id", flat=True).first()
 
@@ -217,7 +224,7 @@ def _older(key: str, text: str) -> int | None:
 # One side is gone, or not yet there
 
 
-def _without_file(step: Step, was: Stored | None, terms: Terms) -> Step:
+def _without_file(step: SyncStep, was: Stored | None, terms: SyncTerms) -> SyncStep:
     item = step.item
     if was is None:
         step.common = Common.NOTHING
@@ -231,14 +238,14 @@ def _without_file(step: Step, was: Stored | None, terms: Terms) -> Step:
         step.common, step.edit = Common.NOTHING, edits.remove(Address(item.key), was)
         return step.say(Category.DELETED, Unit.KEYS, f"{item.key}: its file is gone")
     if terms.delete:
-        met = [Met("state", item.key, "", NOTHING, json.loads(was.text), NOTHING, was.revision)]
-        return conflict(step, met, "its file is gone, and the key was changed in Nola since")
+        met = [Conflict("state", item.key, "", NOTHING, json.loads(was.text), NOTHING, was.revision)]
+        return note_conflict(step, met, "its file is gone, and the key was changed in Nola since")
     step.asks = Unit.KEYS if is_unchanged else None
     text = "its file is gone; the key stays. --delete deletes it too, pull brings the file back"
     return step.say(Category.SKIPPED, Unit.KEYS, text)
 
 
-def _without_key(step: Step, document: Document, terms: Terms, is_known: bool) -> Step:
+def _without_key(step: SyncStep, document: Document, terms: SyncTerms, is_known: bool) -> SyncStep:
     item = step.item
     is_new = item.note is None
     if terms.pushes and (is_new or terms.prefer == "file"):
@@ -253,9 +260,9 @@ def _without_key(step: Step, document: Document, terms: Terms, is_known: bool) -
             step.common, step.target, step.is_overruled = Common.NOTHING, Target.REMOVE, True
             return step.say(Category.DELETED, Unit.FILES, "its key is gone from Nola")
         base: JSONValue | Nothing = NOTHING
-        met = [Met("state", item.key, "", base, NOTHING, document.value, None)]
+        met = [Conflict("state", item.key, "", base, NOTHING, document.value, None)]
         why = "its key was deleted in Nola, and the file changed since"
-        return conflict(step, met, why if is_known else "its key is gone: an older database was put back since")
+        return note_conflict(step, met, why if is_known else "its key is gone: an older database was put back since")
     if terms.pulls and terms.delete:
         step.common, step.target = Common.NOTHING, Target.REMOVE
         return step.say(Category.DELETED, Unit.FILES, "its key was deleted in Nola")
@@ -268,7 +275,7 @@ def _without_key(step: Step, document: Document, terms: Terms, is_known: bool) -
 # A folder that holds one level of each key
 
 
-def _at_level(step: Step, was: Stored | None, terms: Terms) -> Step:
+def _at_level(step: SyncStep, was: Stored | None, terms: SyncTerms) -> SyncStep:
     assert terms.level
     item = step.item
     text = _level_text(json.loads(was.text), terms.level) if was else None
@@ -276,8 +283,8 @@ def _at_level(step: Step, was: Stored | None, terms: Terms) -> Step:
     found: Document | None = None
     if item.seen:
         found = whole = item.seen.document()
-        if terms.new_enveloped and envelopes.is_envelope(whole.value):
-            found = jsontext.document(whole.value["data"])
+        if terms.new_enveloped and is_envelope(whole.value):
+            found = make_document(whole.value["data"])
     if found is None:
         step.common = Common.ALL if text is not None else Common.NOTHING
         if text is not None:
@@ -286,7 +293,7 @@ def _at_level(step: Step, was: Stored | None, terms: Terms) -> Step:
         return step
     if found.text == text:
         step.common = Common.ALL
-        if terms.new_enveloped and not envelopes.is_envelope(whole.value):
+        if terms.new_enveloped and not is_envelope(whole.value):
             step.target = text
             step.say(Category.UPDATED, Unit.FILES, "put into its envelope")
         return step

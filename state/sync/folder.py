@@ -15,12 +15,10 @@ from pathlib import Path
 
 from django.conf import settings
 
-from state import atomic_files as files
-from state import json_files as folder
-from state.json_files import Unreadable
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import Document, NotAcceptable
-from state.sync import filenames
+from state.files.atomic import PARTIAL, CannotWrite, draft_file, explain_failure, sync_path
+from state.files.names import SUFFIX
+from state.files.sources import OTHER_ENCODINGS, Unreadable, explain_error
+from state.jsondoc.text import BOM, MAX_DEPTH, Document, NotAcceptable, parse_json
 
 TRIES = 5  # at reading a file that changes meanwhile
 PAUSE = 0.05  # seconds between them
@@ -36,12 +34,12 @@ class BusyFolder(Exception):
     """Another sync is at work in the folder."""
 
 
-class Moved(Exception):
+class MovedFile(Exception):
     """A file was changed after it was read; it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFile:
     """A file as it was read: its bytes, their hash, and by what a later change of it can be told."""
 
     path: Path
@@ -51,18 +49,18 @@ class Seen:
 
     def document(self) -> Document:
         """Its JSON. Raises Unreadable, naming line and column."""
-        for mark, encoding in folder.OTHER_ENCODINGS.items():
+        for mark, encoding in OTHER_ENCODINGS.items():
             if self.raw.startswith(mark):
                 raise Unreadable(f"is {encoding}, not UTF-8; save it as UTF-8")
         if not self.raw.strip():
             raise Unreadable("is empty, which is no JSON; nothing is taken from it")
         try:
-            return jsontext.load(self.raw.removeprefix(jsontext.BOM), jsontext.MAX_DEPTH + 1)
+            return parse_json(self.raw.removeprefix(BOM), MAX_DEPTH + 1)
         except NotAcceptable as error:
-            raise Unreadable(folder.advice(error)) from None
+            raise Unreadable(explain_error(error)) from None
 
 
-def listed(where: Path) -> dict[str, tuple[Path, str]]:
+def list_files(where: Path) -> dict[str, tuple[Path, str]]:
     """The JSON files of a folder by name, each with what keeps it from being read ("" for nothing)."""
     found: dict[str, tuple[Path, str]] = {}
     try:
@@ -70,17 +68,17 @@ def listed(where: Path) -> dict[str, tuple[Path, str]]:
     except FileNotFoundError:
         return {}
     for entry in entries:
-        if is_ours(entry.name):
-            found[normal(entry.name)] = (Path(entry.path), _obstacle(entry))
+        if is_key_file(entry.name):
+            found[normalize_name(entry.name)] = (Path(entry.path), _obstacle(entry))
     return found
 
 
-def is_ours(name: str) -> bool:
+def is_key_file(name: str) -> bool:
     """Whether a file of this name is one of a key."""
-    return name.endswith(filenames.SUFFIX) and not name.startswith(".")
+    return name.endswith(SUFFIX) and not name.startswith(".")
 
 
-def normal(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A name as it is noted; some file systems give it back in another spelling."""
     return unicodedata.normalize("NFC", name)
 
@@ -97,7 +95,7 @@ def _obstacle(entry: "os.DirEntry[str]") -> str:
     return ""
 
 
-def read(path: Path) -> Seen:
+def read_file(path: Path) -> SeenFile:
     """A file, whole. Raises Unreadable and FileNotFoundError."""
     for _ in range(TRIES):
         try:
@@ -107,7 +105,7 @@ def read(path: Path) -> Seen:
         except OSError as error:
             raise Unreadable(f"cannot be opened: {error.strerror or error}") from None
         if before == after:
-            return Seen(path, raw, digest(raw), after)
+            return SeenFile(path, raw, hash_bytes(raw), after)
         time.sleep(PAUSE)
     raise Unreadable("is being written just now; sync again")
 
@@ -122,67 +120,67 @@ def _read(path: Path) -> tuple[Stamp, bytes, Stamp]:
         if before.st_size > limit:
             raise Unreadable(f"has {before.st_size:,} bytes, over the limit; raise NOLA_MAX_BODY_MB")
         raw = file.read()
-        return stamp_of(before), raw, stamp_of(os.fstat(descriptor))
+        return stamp_file(before), raw, stamp_file(os.fstat(descriptor))
 
 
-def stamp_of(found: os.stat_result) -> Stamp:
+def stamp_file(found: os.stat_result) -> Stamp:
     return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
 
 
-def digest(raw: bytes) -> str:
+def hash_bytes(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def write(path: Path, raw: bytes, seen: Seen | None) -> None:
-    """Put a file in place of the one that was seen, or where none was. Raises Moved, files.NoRoom and CannotWrite."""
-    with files.drafted(path.parent, path.name[:40]) as draft:
+def write_file(path: Path, raw: bytes, seen: SeenFile | None) -> None:
+    """Put a file in place of the one that was seen, or where none was. Raises MovedFile, NoRoom and CannotWrite."""
+    with draft_file(path.parent, path.name[:40]) as draft:
         draft.touch(0o600)
         draft.write_bytes(raw)
         if seen:
             _look_like(draft, path)
-        files.sync(draft)
-        check_same(path, seen)
+        sync_path(draft)
+        check_unmoved(path, seen)
         draft.replace(path)
 
 
 def clear_drafts(where: Path) -> None:
     """Remove what a sync that was killed was writing."""
-    for path in where.glob(f".*{files.PARTIAL}"):
+    for path in where.glob(f".*{PARTIAL}"):
         if DRAFT.fullmatch(path.name):
             with suppress(OSError):
                 path.unlink()
 
 
-def remove(path: Path, seen: Seen) -> None:
-    """Raises Moved and files.CannotWrite."""
-    check_same(path, seen)
+def remove_file(path: Path, seen: SeenFile) -> None:
+    """Raises MovedFile and CannotWrite."""
+    check_unmoved(path, seen)
     try:
         path.unlink()
     except OSError as error:
-        raise files.refusal(path, error) from error
+        raise explain_failure(path, error) from error
 
 
-def keep_aside(seen: Seen, revision: int) -> str:
+def keep_aside(seen: SeenFile, revision: int) -> str:
     """Keep what a file has under a name of its own, before it is replaced; returns the name."""
     for number in range(1, 1000):
         name = f"{seen.path.name}.was-{revision}" + (f"-{number}" if number > 1 else "")
         other = seen.path.with_name(name)
         if not os.path.lexists(other):
-            write(other, seen.raw, None)
+            write_file(other, seen.raw, None)
             return name
         if other.is_file() and not other.is_symlink() and other.read_bytes() == seen.raw:
             return name
-    raise files.CannotWrite(f"{seen.path} has too many copies beside it; remove some")
+    raise CannotWrite(f"{seen.path} has too many copies beside it; remove some")
 
 
-def check_same(path: Path, seen: Seen | None) -> None:
-    """Raises Moved unless a file is as it was seen."""
+def check_unmoved(path: Path, seen: SeenFile | None) -> None:
+    """Raises MovedFile unless a file is as it was seen."""
     try:
-        now: Stamp | None = stamp_of(os.lstat(path))
+        now: Stamp | None = stamp_file(os.lstat(path))
     except FileNotFoundError:
         now = None
     if now != (seen.stamp if seen else None):
-        raise Moved("was changed in this moment, and stays as it is; sync again")
+        raise MovedFile("was changed in this moment, and stays as it is; sync again")
 
 
 def _look_like(draft: Path, path: Path) -> None:
@@ -195,7 +193,7 @@ def _look_like(draft: Path, path: Path) -> None:
 
 
 @contextmanager
-def held(where: Path) -> Iterator[None]:
+def lock_folder(where: Path) -> Iterator[None]:
     """Nobody else syncs this folder meanwhile. Raises BusyFolder."""
     try:
         descriptor = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

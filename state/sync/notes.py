@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from state import atomic_files as files
-from state.jsondoc import text as jsontext
+from state.files.atomic import write_atomically
 from state.jsondoc.patch import NOTHING, Nothing
-from state.jsondoc.text import JSONValue
-from state.sync import folder as mirrorfiles
+from state.jsondoc.text import MAX_DEPTH, JSONValue, NotAcceptable, parse_json
+from state.sync.folder import normalize_name
 
 NAME = ".nola-sync.json"
 FORMAT = 1
@@ -80,7 +79,7 @@ class Notes:
         )
 
 
-def load(folder: Path) -> Notes | None:
+def load_notes(folder: Path) -> Notes | None:
     """The notes of a folder, None if it has none. Raises BadNotes."""
     path = folder / NAME
     if path.is_symlink():
@@ -92,17 +91,17 @@ def load(folder: Path) -> Notes | None:
     except OSError as error:
         raise BadNotes(f"{path} cannot be read ({error.strerror})") from None
     try:
-        return _read(jsontext.load(text, 2 * jsontext.MAX_DEPTH).value)  # a base may nest as deep as a key
-    except (jsontext.NotAcceptable, KeyError, TypeError, ValueError, AttributeError) as error:
+        return _read(parse_json(text, 2 * MAX_DEPTH).value)  # a base may nest as deep as a key
+    except (NotAcceptable, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadNotes(
             f"{path} is damaged ({error}); put it back, or remove it: then nothing is overwritten, and each file that"
             " differs from Nola is a conflict for you to decide"
         ) from None
 
 
-def save(folder: Path, text: str) -> None:
-    """Put the text of notes in their place. Raises files.NoRoom and files.CannotWrite."""
-    with files.written(folder / NAME) as file:
+def save_notes(folder: Path, text: str) -> None:
+    """Put the text of notes in their place. Raises NoRoom and CannotWrite."""
+    with write_atomically(folder / NAME) as file:
         file.write(text.encode())
 
 
@@ -151,4 +150,4 @@ def _checked(name: str) -> str:
     """A plain file name of the folder itself: what is noted must not lead out of it."""
     if not name or "/" in name or "\0" in name or name.startswith("."):
         raise ValueError(f"{name!r} is not the name of a file in it")
-    return mirrorfiles.normal(name)
+    return normalize_name(name)

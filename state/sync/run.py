@@ -17,20 +17,19 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from access.actors import cli_actor
-from state import atomic_files as files
 from state import chain, store
 from state.edits import Edit, Stored
-from state.json_files import NoFolder, Unreadable
+from state.files.atomic import CannotWrite
+from state.files.sources import NoFolder, Unreadable
 from state.models import Change, StateEntry
 from state.report import Category, Report, Unit, printable
 from state.revisions import Author, Source
-from state.sync import folder as mirrorfiles
-from state.sync import notes as syncnotes
-from state.sync.decide import decide
-from state.sync.notes import Notes
-from state.sync.scan import Looking
-from state.sync.step import Item, Side, Step, Terms
-from state.sync.write import Writing
+from state.sync.decide import decide_step
+from state.sync.folder import clear_drafts, lock_folder
+from state.sync.notes import NAME, Notes, load_notes
+from state.sync.scan import FolderScan
+from state.sync.step import SideText, SyncItem, SyncStep, SyncTerms
+from state.sync.write import FolderWrite
 
 AT_ONCE = 500
 COLUMNS = [one for one in Category if one not in (Category.DUPLICATE, Category.NOTED)]
@@ -49,7 +48,7 @@ def new_report() -> Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SyncOptions:
     """One push, pull or sync of a folder.
 
     `names` and `keys` pick files and keys, None for all; `links` has the keys of files that are named otherwise. `ask`
@@ -68,7 +67,7 @@ class Run:
     everything: bool = False
     level: int | None = None
     envelope: bool | None = None
-    prefer: Side | None = None
+    prefer: SideText | None = None
     delete: bool = False
     dry_run: bool = False
     ask: Callable[[int, int], bool] | None = None
@@ -77,7 +76,7 @@ class Run:
     report: Report = field(default_factory=new_report)
 
 
-class Memory(NamedTuple):
+class MemoryMoment(NamedTuple):
     """The memory at one moment: who it is, and the revision of each key."""
 
     store: str
@@ -85,29 +84,29 @@ class Memory(NamedTuple):
     keys: dict[str, int]
 
 
-def run(one: Run) -> Report:
+def run_sync(one: SyncOptions) -> Report:
     """Keep a folder in step.
 
-    Raises NoFolder, OtherMemory, NoDatabase, syncnotes.BadNotes, mirrorfiles.BusyFolder, store.Overtaken, files.NoRoom
-    and files.CannotWrite.
+    Raises NoFolder, OtherMemory, NoDatabase, BadNotes, BusyFolder, store.Overtaken, NoRoom
+    and CannotWrite.
     """
     check_database()
     _check_folder(one)
-    with mirrorfiles.held(one.folder):
+    with lock_folder(one.folder):
         return _Sync(one).run()
 
 
-def push(paths: Sequence[Path], **options: Any) -> Report:
-    """Push files, and folders of them, as the one who runs this process; one report for all. Raises as `run` does."""
+def push_paths(paths: Sequence[Path], **options: Any) -> Report:
+    """Push files, and folders of them, as whoever runs this process; one report for all. Raises as `run_sync` does."""
     report = new_report()
-    for folder, names in by_folder(paths).items():
-        run(Run(cli_actor(), folder, pulls=False, names=names, report=report, **options))
+    for folder, names in group_by_folder(paths).items():
+        run_sync(SyncOptions(cli_actor(), folder, pulls=False, names=names, report=report, **options))
     return report
 
 
-def sync(folder: Path, **options: Any) -> Report:
-    """Keep a folder in step, as the one who runs this process. Raises as `run` does."""
-    return run(Run(cli_actor(), folder, **options))
+def sync_folder(folder: Path, **options: Any) -> Report:
+    """Keep a folder in step, as the one who runs this process. Raises as `run_sync` does."""
+    return run_sync(SyncOptions(cli_actor(), folder, **options))
 
 
 def check_database() -> None:
@@ -117,7 +116,7 @@ def check_database() -> None:
         raise NoDatabase("there is no database yet; start Nola once (make run), and sync then")
 
 
-def _check_folder(one: Run) -> None:
+def _check_folder(one: SyncOptions) -> None:
     folder = one.folder
     if folder.exists() and not folder.is_dir():
         raise NoFolder(f"the folder {printable(folder)} is a file")
@@ -127,10 +126,10 @@ def _check_folder(one: Run) -> None:
         if folder.resolve().is_relative_to(Path(kept).resolve()):
             raise NoFolder(f"in {printable(folder)} Nola keeps files of its own; choose another folder")
     if folder.exists() and one.pulls and not one.dry_run and not os.access(folder, os.W_OK):
-        raise files.CannotWrite(f"{printable(folder)} cannot be written. Make it writable, or push: that only reads it")
+        raise CannotWrite(f"{printable(folder)} cannot be written. Make it writable, or push: that only reads it")
 
 
-def memory() -> Memory:
+def read_memory() -> MemoryMoment:
     """The memory now, read in one statement. Raises NoDatabase."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -140,19 +139,19 @@ def memory() -> Memory:
         rows = cursor.fetchall()
     if not rows:
         raise NoDatabase("the database is empty; start Nola once (make run), and sync then")
-    return Memory(rows[0][0], rows[0][1], {key: revision for _, _, key, revision in rows if key is not None})
+    return MemoryMoment(rows[0][0], rows[0][1], {key: revision for _, _, key, revision in rows if key is not None})
 
 
 class _Sync:
     """One run over one folder, which nobody else syncs meanwhile."""
 
-    def __init__(self, one: Run) -> None:
+    def __init__(self, one: SyncOptions) -> None:
         self.one, self.report = one, one.report
-        self.memory = memory()
-        noted = syncnotes.load(one.folder)
+        self.memory = read_memory()
+        noted = load_notes(one.folder)
         self.before = noted.text() if noted else ""
         self.notes = _notes_of(one, noted, self.memory)
-        self.terms = Terms(
+        self.terms = SyncTerms(
             pushes=one.pushes,
             pulls=one.pulls,
             prefer=one.prefer,
@@ -161,10 +160,10 @@ class _Sync:
             envelope=one.envelope,
             new_enveloped=self.notes.is_enveloped,
         )
-        self.steps: list[Step] = []
+        self.steps: list[SyncStep] = []
 
     def run(self) -> Report:
-        items = list(Looking(self.one, self.notes, self.memory.keys).items())
+        items = list(FolderScan(self.one, self.notes, self.memory.keys).items())
         active = [item for item in items if item.is_active or self.one.envelope is not None]
         self._ask(active)
         revision = self._commit(active)
@@ -174,27 +173,27 @@ class _Sync:
         for item in items:
             if item.note and item.seen:
                 self.notes.files[item.name] = item.note
-        mirrorfiles.clear_drafts(self.one.folder)
-        writing = Writing(self.one.folder, self.notes, self.report, self.one.progress, self.before)
+        clear_drafts(self.one.folder)
+        writing = FolderWrite(self.one.folder, self.notes, self.report, self.one.progress, self.before)
         writing.run(self.steps, revision, {item.name for item in items}, must=self.one.pulls)
         return self.report
 
     # What is to be done
 
-    def _plan(self, items: Sequence[Item]) -> list[Edit]:
+    def _plan(self, items: Sequence[SyncItem]) -> list[Edit]:
         self.steps = []
-        found = stored([item.key for item in items])
+        found = read_stored([item.key for item in items])
         known = _known(items)
         for number, item in enumerate(items, 1):
             self.one.progress(f"comparing {number:,} of {len(items):,}")
             was = found.get(item.key)
             try:
-                self.steps.append(decide(item, was, self.terms, item.name in known))
+                self.steps.append(decide_step(item, was, self.terms, item.name in known))
             except Unreadable as error:
-                self.steps.append(Step(item, was).say(Category.FAILED, Unit.FILES, str(error)))
+                self.steps.append(SyncStep(item, was).say(Category.FAILED, Unit.FILES, str(error)))
         return [step.edit for step in self.steps if step.edit and step.edit.forward]
 
-    def _ask(self, items: Sequence[Item]) -> None:
+    def _ask(self, items: Sequence[SyncItem]) -> None:
         """Let a person say whether what is gone on one side goes on the other."""
         if self.one.ask is None or self.terms.delete or self.one.dry_run:
             return
@@ -203,7 +202,7 @@ class _Sync:
         if (keys or gone) and self.one.ask(keys, gone):
             self.terms = replace(self.terms, delete=True)
 
-    def _commit(self, items: Sequence[Item]) -> int:
+    def _commit(self, items: Sequence[SyncItem]) -> int:
         """Write to the memory, as one revision; which, or 0 for none."""
         changed: dict[str, str] = {}
 
@@ -229,7 +228,7 @@ class _Sync:
         return revision
 
 
-def _notes_of(one: Run, noted: Notes | None, now: Memory) -> Notes:
+def _notes_of(one: SyncOptions, noted: Notes | None, now: MemoryMoment) -> Notes:
     """The notes to go on from. Raises OtherMemory."""
     whole = one.everything or one.keys is None if one.pulls else None
     where = printable(one.folder)
@@ -238,7 +237,7 @@ def _notes_of(one: Run, noted: Notes | None, now: Memory) -> Notes:
     if noted.store != now.store:
         raise OtherMemory(
             f"{where} is kept in step with another memory ({noted.store}; this one is {now.store}). Choose another"
-            f" folder. If it is to belong to this one from now on, remove {syncnotes.NAME} in it: then nothing is"
+            f" folder. If it is to belong to this one from now on, remove {NAME} in it: then nothing is"
             " overwritten, and each file that differs is a conflict for you to decide"
         )
     if one.pushes and noted.level is not None:
@@ -258,7 +257,7 @@ def _notes_of(one: Run, noted: Notes | None, now: Memory) -> Notes:
     )
 
 
-def stored(keys: Sequence[str]) -> dict[str, Stored]:
+def read_stored(keys: Sequence[str]) -> dict[str, Stored]:
     """What is stored under those of the keys that are there."""
     found: dict[str, Stored] = {}
     for start in range(0, len(keys), AT_ONCE):
@@ -268,7 +267,7 @@ def stored(keys: Sequence[str]) -> dict[str, Stored]:
     return found
 
 
-def _known(items: Sequence[Item]) -> set[str]:
+def _known(items: Sequence[SyncItem]) -> set[str]:
     """The names of those files for which the history still has what they and their keys had in common."""
     noted = [(item, item.note) for item in items if item.note]
     found: set[str] = set()
@@ -279,12 +278,12 @@ def _known(items: Sequence[Item]) -> set[str]:
         hashes = {(key, seq): kept for key, seq, kept in changes.values_list("key", "revision_id", "result_hash")}
         for item, note in some:
             kept = hashes.get((note.key, note.revision))
-            if kept and chain.same(kept, note.text):
+            if kept and chain.is_same(kept, note.text):
                 found.add(item.name)
     return found
 
 
-def by_folder(paths: Sequence[Path]) -> dict[Path, list[str] | None]:
+def group_by_folder(paths: Sequence[Path]) -> dict[Path, list[str] | None]:
     """The folders of these files, with the names of the files; None for a folder that is named itself."""
     found: dict[Path, list[str] | None] = {}
     for path in paths:

@@ -5,29 +5,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from state import store
-from state.json_files import Unreadable
+from state.files.names import BadFileName, fold_name, is_cut_name, name_file, parse_filename
+from state.files.sources import Unreadable
 from state.report import Category, Unit
-from state.sync import filenames
-from state.sync import folder as mirrorfiles
-from state.sync.filenames import BadName
+from state.sync.folder import list_files, read_file
 from state.sync.notes import Note, Notes
-from state.sync.step import Item
+from state.sync.step import SyncItem
 
 if TYPE_CHECKING:
-    from state.sync.run import Run
+    from state.sync.run import SyncOptions
 
 
-class Looking:
+class FolderScan:
     """One look at a folder. `keys` has the revision of each key of the memory. What cannot be read is reported."""
 
-    def __init__(self, one: "Run", notes: Notes, keys: Mapping[str, int]) -> None:
+    def __init__(self, one: "SyncOptions", notes: Notes, keys: Mapping[str, int]) -> None:
         self.one, self.report, self.notes, self.keys = one, one.report, notes, keys
         self.wanted = one.keys if one.keys is None else frozenset(one.keys)
-        self.listed = mirrorfiles.listed(one.folder)
+        self.listed = list_files(one.folder)
         # of the files, by key: a file that is noted comes before one that somebody has put beside it
         self.names = {note.key: name for name, note in notes.files.items() if name in self.listed}
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[SyncItem]:
         """The keys and files that a run is about."""
         for name in [name for name, note in self.notes.files.items() if not note.revision and name not in self.listed]:
             del self.notes.files[name]  # a file that a sync was about to write when it was killed
@@ -39,13 +38,13 @@ class Looking:
             if name not in self.listed and note.key not in self.names:
                 self.names[note.key] = name
                 if self._is_wanted(name, note.key) and name not in self.one.spared:
-                    yield Item(note.key, name, self.one.folder / name, note, None, self.keys.get(note.key))
+                    yield SyncItem(note.key, name, self.one.folder / name, note, None, self.keys.get(note.key))
         for name in self.one.names or []:
             if name not in self.listed and name not in self.notes.files:
                 self._fail(name, "is not there, or does not end in .json")
         yield from self._keys_without_file()
 
-    def _file(self, name: str, path: Path, obstacle: str) -> Item | None:
+    def _file(self, name: str, path: Path, obstacle: str) -> SyncItem | None:
         """A file that is there; None if it is not to be looked at, or cannot be."""
         note = self.notes.files.get(name)
         try:
@@ -58,28 +57,28 @@ class Looking:
             store.check_key(key)
             if obstacle:
                 raise Unreadable(obstacle)
-            seen = mirrorfiles.read(path)
+            seen = read_file(path)
         except FileNotFoundError:  # it went in this very moment; the next run sees more
             return None
-        except (Unreadable, BadName, store.BadKey) as error:
+        except (Unreadable, BadFileName, store.BadKey) as error:
             self._fail(name, error)
             return None
         self.report.add(Category.READ, Unit.FILES, name)
         if key in self.keys:
             self.report.add(Category.READ, Unit.KEYS, name)
-        return Item(key, name, path, note.of(seen.hash) if note else None, seen, self.keys.get(key))
+        return SyncItem(key, name, path, note.of(seen.hash) if note else None, seen, self.keys.get(key))
 
     def _key_of(self, name: str, note: Note | None) -> str:
         asked = self.one.links.get(name)
         if note and asked not in (None, note.key):
-            raise BadName(f"is in step with the key {note.key} already, and not with {asked}")
+            raise BadFileName(f"is in step with the key {note.key} already, and not with {asked}")
         if asked and self.names.get(asked, name) != name:
-            raise BadName(f"cannot be the file of {asked}: that is {self.names[asked]}")
-        key = asked or (note.key if note else filenames.key_of(name))
+            raise BadFileName(f"cannot be the file of {asked}: that is {self.names[asked]}")
+        key = asked or (note.key if note else parse_filename(name))
         if key is None:
-            key = next((one for one in self.keys if filenames.is_cut(name, one)), None)
+            key = next((one for one in self.keys if is_cut_name(name, one)), None)
         if key is None:
-            raise BadName("has a name that was cut, and no key in Nola goes with it; give it a name of its own")
+            raise BadFileName("has a name that was cut, and no key in Nola goes with it; give it a name of its own")
         return key
 
     def _is_wanted(self, name: str, key: str) -> bool:
@@ -87,20 +86,20 @@ class Looking:
             return False
         return self.wanted is None or key in self.wanted
 
-    def _keys_without_file(self) -> Iterator[Item]:
+    def _keys_without_file(self) -> Iterator[SyncItem]:
         for key in self.one.keys or []:
             if key not in self.keys and key not in self.names:
                 self.report.add(Category.FAILED, Unit.KEYS, key, "there is no such key, and no file for it")
         if not self.one.pulls:
             return
-        taken = {filenames.folded(name) for name in (*self.listed, *self.notes.files)}
+        taken = {fold_name(name) for name in (*self.listed, *self.notes.files)}
         for key, revision in self.keys.items():
             if key in self.names or not (self.notes.is_whole if self.wanted is None else key in self.wanted):
                 continue
-            name = filenames.name_of(key, taken.__contains__)
-            taken.add(filenames.folded(name))
+            name = name_file(key, taken.__contains__)
+            taken.add(fold_name(name))
             self.report.add(Category.READ, Unit.KEYS, name)
-            yield Item(key, name, self.one.folder / name, None, None, revision)
+            yield SyncItem(key, name, self.one.folder / name, None, None, revision)
 
     def _fail(self, name: str, why: object) -> None:
         self.report.add(Category.FAILED, Unit.FILES, name, str(why))

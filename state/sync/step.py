@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from state.edits import Edit, Stored
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
 from state.jsondoc.patch import NOTHING, Nothing
-from state.jsondoc.text import JSONValue
-from state.registry import Met
+from state.jsondoc.pointer import escape_token
+from state.jsondoc.text import JSONValue, dump_json
+from state.registry import Conflict
 from state.report import Category, Unit
-from state.sync.folder import Seen
+from state.sync.folder import SeenFile
 from state.sync.notes import Note
 
-Side = Literal["file", "db"]
+SideText = Literal["file", "db"]
 MOST_PLACES = 5  # of a conflict that are listed
 MOST_SHOWN = 60  # characters of a value in a list
 
@@ -37,12 +36,12 @@ class Target(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SyncTerms:
     """How two sides are brought together, and in which direction."""
 
     pushes: bool
     pulls: bool
-    prefer: Side | None = None
+    prefer: SideText | None = None
     delete: bool = False
     level: int | None = None
     envelope: bool | None = None  # None: as the file is, or as the folder's new files are
@@ -50,14 +49,14 @@ class Terms:
 
 
 @dataclass(slots=True)
-class Item:
+class SyncItem:
     """A key and its file, either of which may be missing. `last` is the revision of the key when it was looked at."""
 
     key: str
     name: str
     path: Path
     note: Note | None
-    seen: Seen | None
+    seen: SeenFile | None
     last: int | None
 
     @property
@@ -76,10 +75,10 @@ class Item:
 
 
 @dataclass(slots=True)
-class Step:
+class SyncStep:
     """What is to be done, and said, about one file and its key."""
 
-    item: Item
+    item: SyncItem
     was: Stored | None = None
     common: Common = Common.AS_BEFORE
     edit: Edit | None = None
@@ -87,24 +86,24 @@ class Step:
     opened: str | None = None  # the text of the value that it has
     is_enveloped: bool = False
     says: list[tuple[Category, Unit, str]] = field(default_factory=list)
-    met: list[Met] = field(default_factory=list)
+    met: list[Conflict] = field(default_factory=list)
     is_overruled: bool = False  # what the file has of its own is to be replaced
     asks: Unit | None = None  # which of the two is still there, so that only a person can say whether it goes too
 
-    def say(self, category: Category, unit: Unit, text: str) -> "Step":
+    def say(self, category: Category, unit: Unit, text: str) -> "SyncStep":
         self.says.append((category, unit, text))
         return self
 
 
-def conflict(step: Step, met: Sequence[Met], why: str) -> Step:
-    step = Step(step.item, step.was, is_enveloped=step.is_enveloped, met=[*met])
+def note_conflict(step: SyncStep, met: Sequence[Conflict], why: str) -> SyncStep:
+    step = SyncStep(step.item, step.was, is_enveloped=step.is_enveloped, met=[*met])
     lines = [f"{why}; both stay as they are:", *(_place(one) for one in met[:MOST_PLACES])]
     if len(met) > MOST_PLACES:
         lines.append(f"and {len(met) - MOST_PLACES} more places")
     return step.say(Category.CONFLICTING, Unit.KEYS, " ".join(lines))
 
 
-def _place(one: Met) -> str:
+def _place(one: Conflict) -> str:
     by = f" (revision {one.by})" if one.by else ""
     return f"[{one.pointer or 'all of it'}: Nola has {_short(one.theirs)}{by}, the file {_short(one.yours)}]"
 
@@ -112,25 +111,25 @@ def _place(one: Met) -> str:
 def _short(value: JSONValue | Nothing) -> str:
     if isinstance(value, Nothing):
         return "nothing"
-    text = jsontext.dump(value)
+    text = dump_json(value)
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
 
 
-def apart(key: str, pointer: str, theirs: JSONValue, yours: JSONValue, by: int) -> list[Met]:
+def leaf_conflicts(key: str, pointer: str, theirs: JSONValue, yours: JSONValue, by: int) -> list[Conflict]:
     """The smallest members in which two values differ; arrays as a whole, and nothing for another order of members."""
     if not isinstance(theirs, dict) or not isinstance(yours, dict):
-        differs = jsontext.dump(theirs) != jsontext.dump(yours)
-        return [Met("state", key, pointer, NOTHING, theirs, yours, by)] if differs else []
-    found: list[Met] = []
+        differs = dump_json(theirs) != dump_json(yours)
+        return [Conflict("state", key, pointer, NOTHING, theirs, yours, by)] if differs else []
+    found: list[Conflict] = []
     for name in dict.fromkeys([*theirs, *yours]):
-        at = f"{pointer}/{paths.escape(name)}"
+        at = f"{pointer}/{escape_token(name)}"
         if name in theirs and name in yours:
-            found += apart(key, at, theirs[name], yours[name], by)
+            found += leaf_conflicts(key, at, theirs[name], yours[name], by)
         else:
-            found.append(Met("state", key, at, NOTHING, theirs.get(name, NOTHING), yours.get(name, NOTHING), by))
+            found.append(Conflict("state", key, at, NOTHING, theirs.get(name, NOTHING), yours.get(name, NOTHING), by))
     return found
 
 
-def changes(edit: Edit) -> str:
+def list_changes(edit: Edit) -> str:
     count = len(edit.forward)
     return f"{count} change{'s' if count != 1 else ''} brought into {edit.key}"

@@ -13,15 +13,13 @@ from pathlib import Path
 
 from django.db import OperationalError, connection
 
-from state import atomic_files as files
 from state import store
-from state.json_files import NoFolder
+from state.files.atomic import CannotWrite, NoRoom
+from state.files.sources import NoFolder
 from state.models import Change, StoreMeta
 from state.report import Category, Finding, Report, Unit, printable
-from state.sync import folder as mirrorfiles
-from state.sync import run as mirror
-from state.sync.folder import Stamp
-from state.sync.run import Run
+from state.sync.folder import BusyFolder, Stamp, is_key_file, normalize_name, stamp_file
+from state.sync.run import SyncOptions, new_report, run_sync
 
 LOOK = 0.25  # seconds between two looks
 SETTLE = 2.0  # seconds for which a file may be missing or unreadable before that counts
@@ -29,7 +27,7 @@ BACK_OFF = 1.0  # seconds after a sync that could not be done just now
 RETRY = 10.0  # seconds after which what has failed is tried again, though nothing has changed
 STANDING = (Category.FAILED, Category.CONFLICTING, Category.SKIPPED)
 DONE = (Category.ADDED, Category.UPDATED, Category.DELETED, Category.NOTED)
-PASSING = (OperationalError, store.Overtaken, mirrorfiles.BusyFolder, files.NoRoom, files.CannotWrite)
+PASSING = (OperationalError, store.Overtaken, BusyFolder, NoRoom, CannotWrite)
 
 Stamps = dict[str, Stamp]
 Tell = Callable[[Finding], None]
@@ -38,7 +36,7 @@ Tell = Callable[[Finding], None]
 class Watch:
     """Goes on after a first sync, whose report tells what stands. `tell` hears what is done and what newly stands."""
 
-    def __init__(self, one: Run, report: Report, tell: Tell) -> None:
+    def __init__(self, one: SyncOptions, report: Report, tell: Tell) -> None:
         self.one, self.tell = replace(one, ask=None, makes=False), tell
         self.told = {_key(finding) for finding in report.findings if finding.category in STANDING}
         self.synced: Stamps = {}  # of the files, as the last sync may have read them
@@ -51,7 +49,7 @@ class Watch:
         self.moment: object = None  # of the memory, as of the last sync
 
     def run(self, goes_on: Callable[[], bool]) -> None:
-        """Watch until `goes_on` says no. Raises NoFolder, mirror.OtherMemory and syncnotes.BadNotes."""
+        """Watch until `goes_on` says no. Raises NoFolder, OtherMemory and BadNotes."""
         while goes_on():
             try:
                 self.look()
@@ -77,7 +75,7 @@ class Watch:
 
     def _sync(self, spared: frozenset[str]) -> None:
         self.retry = 0.0
-        report = mirror.run(replace(self.one, spared=spared, report=mirror.new_report()))
+        report = run_sync(replace(self.one, spared=spared, report=new_report()))
         for finding in report.findings:
             if finding.category in DONE and finding.text:
                 self.tell(finding)
@@ -112,8 +110,8 @@ def _stamps(folder: Path) -> Stamps:
         with os.scandir(folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    if mirrorfiles.is_ours(entry.name):
-                        found[mirrorfiles.normal(entry.name)] = mirrorfiles.stamp_of(entry.stat(follow_symlinks=False))
+                    if is_key_file(entry.name):
+                        found[normalize_name(entry.name)] = stamp_file(entry.stat(follow_symlinks=False))
     except FileNotFoundError:
         raise NoFolder(f"the folder {printable(folder)} is not there; nothing is deleted in Nola") from None
     return found

@@ -11,25 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from state import atomic_files as files
 from state import chain
-from state.api import envelopes
-from state.json_files import Unreadable
-from state.jsondoc import text as jsontext
+from state.files.atomic import CannotWrite, NoRoom
+from state.files.envelopes import build_metadata, is_envelope, other_metadata
+from state.files.sources import Unreadable
 from state.jsondoc.patch import NOTHING, Nothing
+from state.jsondoc.text import format_json
 from state.models import StateEntry
-from state.registry import Met
+from state.registry import Conflict
 from state.report import Category, Report, Unit
-from state.sync import folder as mirrorfiles
-from state.sync import notes as syncnotes
-from state.sync.folder import Moved, Seen
-from state.sync.notes import Note, Notes
-from state.sync.step import Common, Step, Target
+from state.sync.folder import MovedFile, SeenFile, hash_bytes, keep_aside, read_file, remove_file, write_file
+from state.sync.notes import NAME, Note, Notes, save_notes
+from state.sync.step import Common, SyncStep, Target
 
 CONFLICT = ".conflict"  # how the name ends under which a conflict is described
 
 
-class Writing:
+class FolderWrite:
     """The folder's side of one run."""
 
     def __init__(
@@ -39,7 +37,7 @@ class Writing:
         self.saved = before  # the text of the notes as they are in the folder
         self.drafts: dict[str, tuple[bytes, Note]] = {}  # what is to be written, and the note that then holds, by name
 
-    def run(self, steps: Sequence[Step], revision: int, looked: Iterable[str], *, must: bool) -> None:
+    def run(self, steps: Sequence[SyncStep], revision: int, looked: Iterable[str], *, must: bool) -> None:
         """Write what `steps` say. What cannot be written is reported, and left for the next run."""
         times = _times([step.item.key for step in steps if step.is_enveloped])
         for step in steps:
@@ -48,12 +46,12 @@ class Writing:
             self._write_files(steps)
             self._show_conflicts({step.item.name: step for step in steps if step.met}, looked)
             self._save()
-        except (files.NoRoom, files.CannotWrite) as error:
+        except (NoRoom, CannotWrite) as error:
             category = Category.FAILED if must else Category.NOTED
             text = f"{error}. What came into Nola stays there; the folder does not remember it, and compares anew"
-            self.report.add(category, Unit.FILES, syncnotes.NAME, text)
+            self.report.add(category, Unit.FILES, NAME, text)
 
-    def _note(self, step: Step, revision: int, times: dict[str, str]) -> None:
+    def _note(self, step: SyncStep, revision: int, times: dict[str, str]) -> None:
         """Note what is in step now, and what will be once its file is written."""
         name = step.item.name
         if step.common is Common.NOTHING and step.target is Target.KEEP:
@@ -68,31 +66,31 @@ class Writing:
         unedited = raw
         if step.common is Common.STORED and step.was:
             unedited = self._bytes(step, step.was.text, times)
-        noted = replace(noted, file=mirrorfiles.digest(unedited), is_enveloped=step.is_enveloped)
+        noted = replace(noted, file=hash_bytes(unedited), is_enveloped=step.is_enveloped)
         self.drafts[name] = raw, noted
         old = step.item.note or Note(step.item.key, 0, "", "")
-        self.notes.files[name] = replace(old, pending=(mirrorfiles.digest(raw), noted))
+        self.notes.files[name] = replace(old, pending=(hash_bytes(raw), noted))
 
-    def _bytes(self, step: Step, text: str, times: dict[str, str]) -> bytes:
+    def _bytes(self, step: SyncStep, text: str, times: dict[str, str]) -> bytes:
         value = json.loads(text)
         if step.is_enveloped:
-            about = envelopes.metadata(times.get(step.item.key), self.notes.level, step.item.name)
+            about = build_metadata(times.get(step.item.key), self.notes.level, step.item.name)
             whole = step.item.seen.document().value if step.item.seen else None
-            if envelopes.is_envelope(whole):
-                about |= envelopes.others(whole["metadata"])
+            if is_envelope(whole):
+                about |= other_metadata(whole["metadata"])
             value = {"metadata": about, "data": value}
-        return (jsontext.pretty(value) + "\n").encode()
+        return (format_json(value) + "\n").encode()
 
     def _save(self) -> None:
         text = self.notes.text()
         is_worth_it = self.saved or self.notes.files or self.notes.shown
         if text != self.saved and is_worth_it:
-            syncnotes.save(self.folder, text)
+            save_notes(self.folder, text)
             self.saved = text
 
     # Files
 
-    def _write_files(self, steps: Sequence[Step]) -> None:
+    def _write_files(self, steps: Sequence[SyncStep]) -> None:
         waiting = [step for step in steps if step.item.name in self.drafts or step.target is Target.REMOVE]
         if waiting:
             self._save()
@@ -100,56 +98,56 @@ class Writing:
             self.progress(f"writing {number:,} of {len(waiting):,} files")
             try:
                 self._write_file(step)
-            except Moved as error:
+            except MovedFile as error:
                 self._fail(step, str(error))
-            except (files.NoRoom, files.CannotWrite) as error:
+            except (NoRoom, CannotWrite) as error:
                 rest = len(waiting) - number
                 self._fail(step, f"{error}" + (f"; {rest} more files wait for that" if rest else ""))
                 return
 
-    def _write_file(self, step: Step) -> None:
+    def _write_file(self, step: SyncStep) -> None:
         item = step.item
         if step.is_overruled and item.seen:
-            copy = mirrorfiles.keep_aside(item.seen, item.last or 0)
+            copy = keep_aside(item.seen, item.last or 0)
             self.report.add(Category.NOTED, Unit.FILES, item.name, f"what it had is kept in {copy}")
         if step.target is Target.REMOVE:
             if item.seen:
-                mirrorfiles.remove(item.path, item.seen)
+                remove_file(item.path, item.seen)
             self.notes.files.pop(item.name, None)
             return
         raw, noted = self.drafts[item.name]
-        mirrorfiles.write(item.path, raw, item.seen)
+        write_file(item.path, raw, item.seen)
         self.notes.files[item.name] = noted
 
-    def _fail(self, step: Step, why: str) -> None:
+    def _fail(self, step: SyncStep, why: str) -> None:
         self.report.add(Category.FAILED, Unit.FILES, step.item.name, why)
 
     # Conflicts
 
-    def _show_conflicts(self, met: dict[str, Step], looked: Iterable[str]) -> None:
+    def _show_conflicts(self, met: dict[str, SyncStep], looked: Iterable[str]) -> None:
         """Describe each conflict, and remove the description of those that are settled, if nobody has edited it."""
         for name, step in met.items():
             raw = _description(step)
             there = self._described(name)
-            if there is None or (there.hash == self.notes.shown.get(name) != mirrorfiles.digest(raw)):
-                with suppress(Moved):  # something else stands there: a link, or what somebody is just saving
-                    mirrorfiles.write(self.folder / (name + CONFLICT), raw, there)
-                    self.notes.shown[name] = mirrorfiles.digest(raw)
+            if there is None or (there.hash == self.notes.shown.get(name) != hash_bytes(raw)):
+                with suppress(MovedFile):  # something else stands there: a link, or what somebody is just saving
+                    write_file(self.folder / (name + CONFLICT), raw, there)
+                    self.notes.shown[name] = hash_bytes(raw)
         for name in self.notes.shown.keys() & set(looked) - met.keys():
             there = self._described(name)
             if there and there.hash == self.notes.shown[name]:
-                with suppress(Moved):
-                    mirrorfiles.remove(there.path, there)
+                with suppress(MovedFile):
+                    remove_file(there.path, there)
             del self.notes.shown[name]
 
-    def _described(self, name: str) -> Seen | None:
+    def _described(self, name: str) -> SeenFile | None:
         try:
-            return mirrorfiles.read(self.folder / (name + CONFLICT))
+            return read_file(self.folder / (name + CONFLICT))
         except (FileNotFoundError, Unreadable):
             return None
 
 
-def _noted(step: Step, revision: int) -> Note | None:
+def _noted(step: SyncStep, revision: int) -> Note | None:
     """The note of a step that is done, for a file as it was read; None where it leaves things as they were."""
     item, edit, was = step.item, step.edit, step.was
     if step.common in (Common.AS_BEFORE, Common.NOTHING):
@@ -159,7 +157,7 @@ def _noted(step: Step, revision: int) -> Note | None:
     assert text is not None and seq is not None
     base = json.loads(step.opened) if step.common is Common.FILE and step.opened is not None else NOTHING
     hash_ = item.seen.hash if item.seen else ""
-    return Note(item.key, seq, chain.hash_of(text), hash_, step.is_enveloped, base)
+    return Note(item.key, seq, chain.hash_text(text), hash_, step.is_enveloped, base)
 
 
 def _times(keys: Sequence[str]) -> dict[str, str]:
@@ -171,7 +169,7 @@ def _times(keys: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _description(step: Step) -> bytes:
+def _description(step: SyncStep) -> bytes:
     """A conflict for people and programs: each place with what either side has there."""
     item = step.item
     about: dict[str, Any] = {
@@ -182,10 +180,10 @@ def _description(step: Step) -> bytes:
         "revision": step.was.revision if step.was else None,
         "conflicts": [_place(one) for one in step.met],
     }
-    return (jsontext.pretty(about) + "\n").encode()
+    return (format_json(about) + "\n").encode()
 
 
-def _place(one: Met) -> dict[str, Any]:
+def _place(one: Conflict) -> dict[str, Any]:
     sides = {"base": one.base, "nola": one.theirs, "file": one.yours}
     there = {side: value for side, value in sides.items() if not isinstance(value, Nothing)}
     return {"pointer": one.pointer, **there, **({} if one.by is None else {"by": one.by})}

@@ -2,9 +2,9 @@ import pytest
 from django.urls import reverse
 
 from state import store
-from state.checkpoints import restore as checkpoints
+from state.checkpoints.restore import seed_store
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import parse_json
 from state.models import Revision, StateEntry
 from state.revisions import Author, Source
 
@@ -19,7 +19,7 @@ def edit(key):
 
 @pytest.fixture
 def task(owner):
-    store.put(Address("Task"), jsontext.load('{"b":1,"a":[1.0,"é"]}'), AGENT)
+    store.put(Address("Task"), parse_json('{"b":1,"a":[1.0,"é"]}'), AGENT)
     return owner
 
 
@@ -36,7 +36,7 @@ def test_the_list_shows_size_kind_and_last_change(task):
 
 def test_the_list_loads_no_values(task, django_assert_max_num_queries):
     for number in range(20):
-        store.put(Address(f"key-{number}"), jsontext.load("[1]"), AGENT)
+        store.put(Address(f"key-{number}"), parse_json("[1]"), AGENT)
 
     with django_assert_max_num_queries(10) as queries:
         task.get(LIST)
@@ -89,7 +89,7 @@ def test_a_bad_document_is_a_form_error_with_its_place_and_the_text_kept(task, t
 
 
 def test_a_form_opened_before_somebody_elses_change_is_refused_and_keeps_the_text(task):
-    store.put(Address("Task", ("b",)), jsontext.load("7"), AGENT)
+    store.put(Address("Task", ("b",)), parse_json("7"), AGENT)
 
     response = task.post(edit("Task"), {"value": '{"mine": 1}', "seen": 1, "reason": ""})
 
@@ -135,7 +135,7 @@ def test_a_key_that_is_too_long_is_a_form_error(owner):
 
 @pytest.mark.parametrize("key", ["a/b", "a b", "é", 'q"<x>', "?#%_5F", "_2F", "a\\b"])
 def test_any_key_can_be_opened_and_saved(owner, key):
-    store.put(Address(key), jsontext.load("1"), AGENT)
+    store.put(Address(key), parse_json("1"), AGENT)
 
     assert owner.get(edit_quoted(key)).status_code == 200
     assert owner.post(edit_quoted(key), {"value": "2", "seen": 1, "reason": ""}).status_code == 302
@@ -157,7 +157,7 @@ def test_deleting_goes_through_the_store(task):
 
 
 def test_deleting_several_is_one_revision(owner):
-    checkpoints.seed()
+    seed_store()
     action = {"action": "delete_selected", "_selected_action": ["Context", "Persona"], "post": "yes"}
 
     owner.post(LIST, action)
@@ -167,7 +167,7 @@ def test_deleting_several_is_one_revision(owner):
 
 
 def test_the_history_of_a_key_is_one_click_away(task):
-    store.put(Address("Other"), jsontext.load("1"), AGENT)
+    store.put(Address("Other"), parse_json("1"), AGENT)
 
     response = task.get(reverse("admin:state_stateentry_history", args=["Task"]), follow=True)
 
@@ -184,7 +184,7 @@ def test_history_can_be_read_and_not_written(task):
 
 def test_values_are_inert_in_every_page(owner):
     hostile = '{"<script>alert(1)</script>": "{{x}} </textarea><script>alert(2)</script>"}'
-    store.put(Address("<script>alert(0)</script>"), jsontext.load(hostile), AGENT)
+    store.put(Address("<script>alert(0)</script>"), parse_json(hostile), AGENT)
 
     from django.contrib.admin.utils import quote
 

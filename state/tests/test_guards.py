@@ -6,7 +6,7 @@ from django.db.migrations.executor import MigrationExecutor
 from state import store
 from state.edits import Address
 from state.guards import ensure_guards
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import make_document
 from state.models import Change, Revision
 from state.revisions import Author, Source
 
@@ -15,7 +15,7 @@ REDACT = "UPDATE state_change SET forward = '\"[redacted]\"', salt = '', result_
 
 @pytest.fixture
 def history(db):
-    store.put(Address("Task"), jsontext.document({"a": 1}), Author("user:ada", Source.API))
+    store.put(Address("Task"), make_document({"a": 1}), Author("user:ada", Source.API))
 
 
 def execute(statement):

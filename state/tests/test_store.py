@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from state import chain, edits, revisions, store
 from state.edits import Address
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
+from state.jsondoc.patch import NOTHING, replay_ops
+from state.jsondoc.pointer import Blocked, parse_pointer
+from state.jsondoc.text import dump_json, make_document
 from state.models import Change, Revision, StateEntry, StoreMeta
 from state.revisions import Author, Source
 
@@ -24,8 +24,8 @@ def b64(hashed):
 
 
 def put(pointer, value, **options):
-    key, *tokens = paths.parse_pointer(pointer)
-    return store.put(Address(key, tuple(tokens)), jsontext.document(value), ADA, **options)
+    key, *tokens = parse_pointer(pointer)
+    return store.put(Address(key, tuple(tokens)), make_document(value), ADA, **options)
 
 
 def test_a_write_is_in_the_history_with_its_author():
@@ -53,18 +53,18 @@ def test_the_history_replays_to_what_is_stored():
     store.remove(Address("Task", ("b", "c")), ADA)
     put("/Task/x/y/z", None)
 
-    document = patches.NOTHING
+    document = NOTHING
     texts = []
     changes = list(Change.objects.filter(key="Task"))
     for change in changes:
-        document = patches.replay(document, change.forward)
-        texts.append(jsontext.dump(document))
+        document = replay_ops(document, change.forward)
+        texts.append(dump_json(document))
         assert b64(hashlib.sha256(texts[-1].encode())) == change.result_hash
 
     assert texts[-1] == store.read(Address("Task")).text
     for change, before in zip(reversed(changes), [*reversed(texts[:-1]), None], strict=True):
-        document = patches.replay(document, change.inverse)
-        assert document is patches.NOTHING if before is None else jsontext.dump(document) == before
+        document = replay_ops(document, change.inverse)
+        assert document is NOTHING if before is None else dump_json(document) == before
 
 
 def test_removing_a_member_remembers_where_it_stood():
@@ -106,7 +106,7 @@ def test_missing_parents_become_objects_never_arrays():
 def test_a_refused_write_leaves_state_and_history_as_they_were(pointer):
     put("/Task", {"n": 1, "list": [1], "none": None})
 
-    with pytest.raises(paths.Blocked):
+    with pytest.raises(Blocked):
         put(pointer, 2)
 
     assert store.read(Address("Task")).text == '{"n":1,"list":[1],"none":null}'
@@ -116,7 +116,7 @@ def test_a_refused_write_leaves_state_and_history_as_they_were(pointer):
 @pytest.mark.parametrize("key", ["", "a\0b", "é" * 257, "\ud800"])
 def test_what_cannot_be_a_key_is_refused(key):
     with pytest.raises(store.BadKey):
-        store.put(Address(key), jsontext.document(1), ADA)
+        store.put(Address(key), make_document(1), ADA)
 
     assert not Revision.objects.exists()
 
@@ -160,7 +160,7 @@ def test_a_stale_write_is_refused_by_name():
 
 
 def test_several_keys_are_one_revision():
-    documents = {"A": jsontext.document(1), "B": jsontext.document({"x": 1})}
+    documents = {"A": make_document(1), "B": make_document({"x": 1})}
 
     written = store.put_keys(documents, ADA)
     removed = store.remove_keys(["A", "B", "not there"], ADA)
@@ -206,13 +206,13 @@ def test_the_chain_links_every_revision():
                 change.salt,
                 change.kind,
                 change.key,
-                jsontext.dump(change.forward),
-                jsontext.dump(change.inverse),
+                dump_json(change.forward),
+                dump_json(change.inverse),
                 change.result_hash,
             ]
             compact = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
             assert change.digest == b64(hashlib.sha256(compact.encode()))
-        assert revision.chain == chain.link(previous, revision, [change.digest for change in changes])
+        assert revision.chain == chain.link_revision(previous, revision, [change.digest for change in changes])
         previous = revision.chain
     assert StoreMeta.objects.get().last_chain == previous
 
@@ -269,7 +269,7 @@ def test_writes_take_the_write_lock_at_once():
 def test_hashes_of_older_databases_are_known_again():
     text = '{"a":1}'
 
-    assert chain.same(hashlib.sha256(text.encode()).hexdigest(), chain.hash_of(text))
-    assert chain.same(chain.hash_of(text), chain.hash_of(text))
-    assert not chain.same(hashlib.sha256(b"other").hexdigest(), chain.hash_of(text))
-    assert not chain.same(chain.hash_of("other"), chain.hash_of(text))
+    assert chain.is_same(hashlib.sha256(text.encode()).hexdigest(), chain.hash_text(text))
+    assert chain.is_same(chain.hash_text(text), chain.hash_text(text))
+    assert not chain.is_same(hashlib.sha256(b"other").hexdigest(), chain.hash_text(text))
+    assert not chain.is_same(chain.hash_text("other"), chain.hash_text(text))

@@ -1,6 +1,6 @@
 """What a sync costs: of many keys of which none or ten have changed, and of one large key.
 
-In this process, without the half second in which a command starts. `python -m tests.bench_sync` runs it alone.
+In this process, without the half second in which a command starts. `python -m tests.bench.sync` runs it alone.
 """
 
 import json
@@ -39,13 +39,14 @@ def heading(what: str, *columns: str) -> None:
 
 def measure(folder: Path, keys: int, kilobytes: int = 1) -> None:
     from state import store
-    from state.jsondoc import text as jsontext
+    from state.jsondoc.text import make_document
     from state.revisions import Author, Source
+    from state.sync import sync
 
     author = Author("system:bench", Source.API)
     names = [f"S{keys}x{kilobytes}-{number}" for number in range(keys)]
     text = {f"k{n}": {"n": n, "nola": 0, "file": 0, "text": "x" * 80} for n in range(kilobytes * 8)}
-    store.put_keys({name: jsontext.document(text) for name in names}, author)
+    store.put_keys({name: make_document(text) for name in names}, author)
     some = names[:10]
     count = iter(range(1, 1_000_000))
 
@@ -56,15 +57,15 @@ def measure(folder: Path, keys: int, kilobytes: int = 1) -> None:
 
     def edit_keys() -> None:
         for name in some:
-            store.put(store.Address(name, ("nola",)), jsontext.document(next(count)), author)
+            store.put(store.Address(name, ("nola",)), make_document(next(count)), author)
 
-    def sync() -> None:
-        report = store.sync(folder, keys=names)
+    def sync_folder() -> None:
+        report = sync(folder, keys=names)
         assert not report.count("failed") + report.count("conflicting")
 
-    first = took(sync)
+    first = took(sync_folder)
     edits = [[], [edit_files], [edit_keys], [edit_files, edit_keys]]
-    figures = [first, *(median(sync, before) for before in edits)]
+    figures = [first, *(median(sync_folder, before) for before in edits)]
     label = f"{keys:,} keys" if keys > 1 else f"{kilobytes:,} kB"
     say(f"{label:<24}" + "".join(f"{one:>12,.0f}" for one in figures))
 

@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from nola_site.serving.tests.streams import Event, Stream
-from state.jsondoc import patch as patches
-from state.jsondoc import text as jsontext
-from state.jsondoc.patch import NOTHING
+from state.jsondoc.patch import NOTHING, replay_ops
+from state.jsondoc.text import dump_json
 from tests.server import KEY, Server, running
 
 GONE = (OSError, http.client.HTTPException)
@@ -61,7 +60,7 @@ class Follower:
             self.problems.append(f"{self.name}: revision {revision} came after {self.seen}")
         for change in event.data["changes"]:
             if "patch" in change:
-                self.put(change["key"], patches.replay(self.documents.get(change["key"], NOTHING), change["patch"]))
+                self.put(change["key"], replay_ops(self.documents.get(change["key"], NOTHING), change["patch"]))
             else:
                 self.put(change["key"], self.fetch(change["key"], revision))
         self.seen, self.last_id = revision, event.id
@@ -77,7 +76,7 @@ class Follower:
         return json.loads(body) if status == 200 else NOTHING
 
     def text(self) -> str:
-        return jsontext.dump(dict(sorted(self.documents.items(), key=lambda pair: pair[0].encode())))
+        return dump_json(dict(sorted(self.documents.items(), key=lambda pair: pair[0].encode())))
 
 
 class Writer:

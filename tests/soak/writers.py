@@ -53,7 +53,7 @@ def storm(data: Path, kills: int, seed: int = 0) -> list[Path]:
 
 def prepare(data: Path) -> None:
     """A new database with the key that all writers share."""
-    code = f"from nola_site import first_run; first_run.prepare()\n{PREPARE}"
+    code = f"from nola_site.safety import first_run; first_run.prepare()\n{PREPARE}"
     output = manage(data, "shell", "-v", "0", "-c", code)
     if output.returncode:
         raise AssertionError(output.stderr)
@@ -64,7 +64,7 @@ from state import jsontext, store
 from state.edits import Address
 from state.revisions import Author, Source
 shared = {"list": [], "leaves": {}, "based": {}, "merged": {}, "pairs": {}}
-documents = {"Shared": jsontext.document(shared), "Twin": jsontext.document({"pairs": {}})}
+documents = {"Shared": make_document(shared), "Twin": make_document({"pairs": {}})}
 store.put_keys(documents, Author("system:test", Source.SEED))
 """
 
@@ -102,19 +102,19 @@ def write_on(name: str, notes: Path) -> None:
     django.setup()
     from state import store, transactions
     from state.edits import Address
-    from state.jsondoc import text as jsontext
+    from state.jsondoc.text import make_document
     from state.revisions import Author, Source
 
     author = Author(f"key:{name}", Source.API)
     shared = Address("Shared")
     ways = {
-        "put": lambda n, base: store.put(Address("Shared", ("leaves", name)), jsontext.document(n), author),
-        "based": lambda n, base: store.put(Address("Shared", ("based", name)), jsontext.document(n), author, base=base),
+        "put": lambda n, base: store.put(Address("Shared", ("leaves", name)), make_document(n), author),
+        "based": lambda n, base: store.put(Address("Shared", ("based", name)), make_document(n), author, base=base),
         "append": lambda n, base: store.patch(
             shared, [{"op": "add", "path": "/list/-", "value": f"{name}-{n}"}], author
         ),
         "merge": lambda n, base: store.merge(shared, {"merged": {name: n}}, author),
-        "own": lambda n, base: store.put(Address(f"Own-{name}", (str(n % 5),)), jsontext.document(n), author),
+        "own": lambda n, base: store.put(Address(f"Own-{name}", (str(n % 5),)), make_document(n), author),
         "both": lambda n, base: store.commit(transactions.plan(_both(transactions, name, n)), author),
     }
     seen = store.head()
@@ -145,20 +145,20 @@ for row in Revision.objects.order_by("seq"):
     if row.seq != last + 1:
         found.append(f"revision {last + 1} is missing")
     for c in mine:
-        texts = jsontext.dump(c.forward), jsontext.dump(c.inverse)
-        if not chain.same(c.digest, chain.digest(c.salt, c.kind, c.key, *texts, c.result_hash)):
+        texts = dump_json(c.forward), dump_json(c.inverse)
+        if not chain.is_same(c.digest, chain.digest_change(c.salt, c.kind, c.key, *texts, c.result_hash)):
             found.append(f"the digest of change {c.id} is wrong")
-        documents[c.key] = patches.replay(documents.get(c.key, patches.NOTHING), c.forward)
-    if not chain.same(row.chain, chain.link(link, row, [c.digest for c in mine])):
+        documents[c.key] = replay_ops(documents.get(c.key, NOTHING), c.forward)
+    if not chain.is_same(row.chain, chain.link_revision(link, row, [c.digest for c in mine])):
         found.append(f"the link of revision {row.seq} is wrong")
     link, last = row.chain, row.seq
 meta = StoreMeta.objects.get()
 if (meta.last_seq, meta.last_chain) != (last, link) or changes:
     found.append("the clock and the history differ")
 for entry in StateEntry.objects.all():
-    if jsontext.dump(documents.pop(entry.pk)) != jsontext.dump(entry.value_json):
+    if dump_json(documents.pop(entry.pk)) != dump_json(entry.value_json):
         found.append(f"the history of {entry.pk} leads elsewhere")
-found += [key for key, one in documents.items() if one is not patches.NOTHING]
+found += [key for key, one in documents.items() if one is not NOTHING]
 with connection.cursor() as cursor:
     cursor.execute("PRAGMA integrity_check")
     found += [row[0] for row in cursor.fetchall() if row[0] != "ok"]

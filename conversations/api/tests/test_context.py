@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from conversations.context import assemble as prompting
 from conversations.context.assemble import Asked
-from state import store as keys
+from state import store
 from state.context import sections
-from state.context.tokens import tokens
+from state.context.sections import KEPT_TEXT, rendering_cache
+from state.context.tokens import count_tokens
 from state.edits import Address
-from state.jsondoc import text as jsontext
 from state.jsondoc.tests.test_levels import values
+from state.jsondoc.text import make_document
 from state.models import Receipt, Revision, StateEntry
 from state.revisions import Author, Source
 
@@ -36,7 +37,7 @@ SAID = [
 @pytest.fixture
 def told(agent):
     """An agent with three keys and a conversation, at revision 4."""
-    sections.cache.clear()
+    rendering_cache.clear()
     put(agent, "Profile", PROFILE)
     put(agent, "Tasks", [{"title": "Plan the trip", "done": False}])
     put(agent, "Deep", {"level_3": "only for analysis"})
@@ -85,7 +86,7 @@ def test_all_keys_come_in_byte_order_as_deep_as_they_fit(told):
         }
     }
     assert (answer["revision"], answer["budget"], answer["left_out"]) == (4, 2000, [])
-    assert answer["tokens"] == tokens(answer["text"])
+    assert answer["tokens"] == count_tokens(answer["text"])
     assert answer["sections"][1] == {
         "section": "/Profile",
         "weight": 1,
@@ -284,16 +285,16 @@ once = settings(max_examples=20, suppress_health_check=[HealthCheck.function_sco
 
 
 @pytest.fixture
-def store(agent):
+def memory(agent):
     """Sets the whole state, and a new conversation each time; gives what `assemble` is to be asked."""
-    sections.cache.clear()
+    rendering_cache.clear()
     made = []
 
     def fill(documents, weights, messages):
         wanted = {**documents, "ContextWeights": weights}
-        keys.put_keys({key: jsontext.document(value) for key, value in wanted.items()}, AUTHOR)
+        store.put_keys({key: make_document(value) for key, value in wanted.items()}, AUTHOR)
         for key in StateEntry.objects.exclude(key_name__in=wanted).values_list("key_name", flat=True):
-            keys.remove(Address(key), AUTHOR)
+            store.remove(Address(key), AUTHOR)
         made.append(f"talk-{len(made)}-{Revision.objects.count()}")
         said = [{"speaker": "user", "message": text or "-"} for text in messages]
         agent.post("/api/conversations", json.dumps({"session_id": made[-1], "messages": said}), JSON)
@@ -315,14 +316,14 @@ def depth(report):
 
 @once
 @given(documents, weights, talk, forms, st.integers(1, 3))
-def test_a_budget_holds_and_more_of_it_never_shows_less(store, documents, weights, talk, form, level):
-    session = store(documents, weights, talk)
+def test_a_budget_holds_and_more_of_it_never_shows_less(memory, documents, weights, talk, form, level):
+    session = memory(documents, weights, talk)
     before = {}
 
     for budget in (1, 2, 5, 9, 14, 20, 27, 40, 60, 100, 200, 1000):
         report = assemble(budget, form, session, level=level)
         shown = depth(report)
-        assert tokens(report["text"]) == report["tokens"] <= budget
+        assert count_tokens(report["text"]) == report["tokens"] <= budget
         assert all(shown.get(part, 0) >= how_much for part, how_much in before.items())
         assert form == "markdown" or not report["text"] or json.loads(report["text"])
         assert len(report["sections"]) + len(report["left_out"]) == 5
@@ -331,11 +332,11 @@ def test_a_budget_holds_and_more_of_it_never_shows_less(store, documents, weight
 
 @once
 @given(documents, weights, talk, forms, st.sampled_from([10, 30, 80, 400]))
-def test_the_same_request_gives_the_same_bytes_cached_or_not(store, documents, weights, talk, form, budget):
-    session = store(documents, weights, talk)
+def test_the_same_request_gives_the_same_bytes_cached_or_not(memory, documents, weights, talk, form, budget):
+    session = memory(documents, weights, talk)
     cold = assemble(budget, form, session)
     warm = assemble(budget, form, session)
-    sections.cache.clear()
+    rendering_cache.clear()
     past = prompting.assemble(
         Asked(
             [Address(one) for one in "ABCDE"],
@@ -356,12 +357,12 @@ def test_the_same_request_gives_the_same_bytes_cached_or_not(store, documents, w
 
 @once
 @given(documents, talk, words, forms, values, st.sampled_from([20, 60, 200, 1000]))
-def test_a_change_leaves_the_text_before_it_as_it_is(store, documents, talk, text, form, value, budget):
-    session = store(documents, {}, talk)
+def test_a_change_leaves_the_text_before_it_as_it_is(memory, documents, talk, text, form, value, budget):
+    session = memory(documents, {}, talk)
     before = assemble(budget, form, session)
-    later = store(documents, {}, [*talk, text])
+    later = memory(documents, {}, [*talk, text])
     after_talk = assemble(budget, form, later)
-    store({**documents, "C": value}, {}, talk)
+    memory({**documents, "C": value}, {}, talk)
     after_change = assemble(budget, form, session)
 
     assert after_talk["sections"] == before["sections"]  # whatever is said, the state stays as it is
@@ -470,8 +471,8 @@ def test_a_context_takes_a_fixed_number_of_queries(told, django_assert_num_queri
 
 
 def test_no_more_than_200_of_what_is_left_out_is_named(told):
-    many = {f"K{number:03}": jsontext.document("x" * 40) for number in range(250)}
-    keys.put_keys(many, AUTHOR)
+    many = {f"K{number:03}": make_document("x" * 40) for number in range(250)}
+    store.put_keys(many, AUTHOR)
 
     answer = ask(told, budget=20)
 
@@ -487,15 +488,15 @@ def test_what_is_kept_in_memory_is_bounded(told, monkeypatch):
 
     assert len(answer["sections"]) == 33
     assert ask(told, budget=100_000) == answer
-    assert sections.cache._size <= 10_000
+    assert rendering_cache._size <= 10_000
 
 
 def test_a_section_too_long_to_be_kept_is_shown_whole(told):
-    put(told, "Long", {"level_1": "short", "level_3": "x" * sections.KEPT_TEXT})
+    put(told, "Long", {"level_1": "short", "level_3": "x" * KEPT_TEXT})
 
     for form in ("json", "markdown"):
         for budget in (20_000, 20_000):
-            assert "x" * sections.KEPT_TEXT in ask(told, key="Long", format=form, budget=budget)["text"]
+            assert "x" * KEPT_TEXT in ask(told, key="Long", format=form, budget=budget)["text"]
 
 
 # Receipts

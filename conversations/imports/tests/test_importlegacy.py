@@ -17,7 +17,7 @@ from conversations.imports import legacy_state as imports
 from conversations.models import Conversation, Message
 from state import revisions, store
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import parse_json
 from state.models import Change, Revision, StateEntry
 from state.report import Category, Unit
 from state.revisions import Author, Source
@@ -141,7 +141,7 @@ def test_a_file_that_changed_updates_what_an_import_wrote(tmp_path):
 
 
 def test_a_seed_gives_way_to_the_import(tmp_path):
-    store.put(Address("alpha"), jsontext.load("1"), Author("system:seed", Source.SEED))
+    store.put(Address("alpha"), parse_json("1"), Author("system:seed", Source.SEED))
     write(tmp_path, "alpha.json", 2)
 
     bring(tmp_path)
@@ -152,7 +152,7 @@ def test_a_seed_gives_way_to_the_import(tmp_path):
 def test_a_key_edited_since_is_kept_and_listed(tmp_path):
     write(tmp_path, "alpha.json", {"a": 1})
     bring(tmp_path)
-    store.put(Address("alpha", ("a",)), jsontext.load("9"), PERSON)
+    store.put(Address("alpha", ("a",)), parse_json("9"), PERSON)
 
     report = bring(tmp_path)
 
@@ -176,7 +176,7 @@ def test_a_key_deleted_since_stays_deleted(tmp_path):
 
 
 def test_a_key_that_somebody_edited_to_what_the_file_says_is_no_conflict(tmp_path):
-    store.put(Address("alpha"), jsontext.load("1"), PERSON)
+    store.put(Address("alpha"), parse_json("1"), PERSON)
     write(tmp_path, "alpha.json", 1)
 
     report = bring(tmp_path)
@@ -189,7 +189,7 @@ def test_replace_lets_the_files_win_over_edits_and_deletions(tmp_path):
     write(tmp_path, "alpha.json", 1)
     write(tmp_path, "beta.json", 2)
     bring(tmp_path)
-    store.put(Address("alpha"), jsontext.load("9"), PERSON)
+    store.put(Address("alpha"), parse_json("9"), PERSON)
     store.remove(Address("beta"), PERSON)
 
     report = bring(tmp_path, replace=True)
@@ -486,7 +486,7 @@ def test_a_title_that_came_into_the_file_later_is_taken_over(tmp_path):
 def test_a_deleted_message_stays_deleted_unless_replaced(tmp_path):
     write(tmp_path, "Stimuli/conversations/one.json", chat())
     bring(tmp_path)
-    with revisions.revision(PERSON) as recorder:
+    with revisions.open_revision(PERSON) as recorder:
         gone = Message.objects.get(speaker="user")
         Message.objects.filter(pk=gone.pk).update(deleted_revision=recorder.seq, revision=recorder.seq)
         recorder.record("message", "react_1", {"remove": [gone.pk]}, {"add": [gone.pk]}, "")
@@ -505,7 +505,7 @@ def test_a_deleted_message_stays_deleted_unless_replaced(tmp_path):
 def test_a_message_edited_in_nola_is_not_added_again(tmp_path):
     write(tmp_path, "Stimuli/conversations/one.json", chat())
     bring(tmp_path)
-    with revisions.revision(PERSON) as recorder:
+    with revisions.open_revision(PERSON) as recorder:
         edited = Message.objects.get(speaker="user")
         Message.objects.filter(pk=edited.pk).update(message="[removed]", revision=recorder.seq)
         recorder.record("message", "react_1", {"edit": [edited.pk]}, {"edit": [edited.pk]}, "")
@@ -736,7 +736,7 @@ def test_what_came_through_another_door_is_never_overwritten(tmp_path, source):
     write(tmp_path, "Stimuli/conversations/one.json", chat(name="Trip"))
     bring(tmp_path)
     author = Author("key:bot", source)
-    store.put(Address("alpha"), jsontext.load("9"), author)
+    store.put(Address("alpha"), parse_json("9"), author)
     log.change("react_1", {"title": "Journey"}, author)
 
     bring(tmp_path)
@@ -901,7 +901,7 @@ def test_a_turn_that_was_rewritten_in_the_file_is_kept_beside_the_old_one_and_li
 
 
 def edit(text, **found):
-    with revisions.revision(PERSON) as recorder:
+    with revisions.open_revision(PERSON) as recorder:
         message = Message.objects.get(**found)
         Message.objects.filter(pk=message.pk).update(message=text, revision=recorder.seq)
         recorder.record("message", "react_1", {"edit": [message.pk]}, {"edit": [message.pk]}, "")
@@ -1308,7 +1308,7 @@ def test_a_busy_database_is_named_and_what_was_done_is_printed(tmp_path, monkeyp
 def test_a_run_that_writes_nothing_does_not_claim_a_batch(tmp_path):
     write(tmp_path, "alpha.json", 1)
     bring(tmp_path)
-    store.put(Address("alpha"), jsontext.load("9"), PERSON)
+    store.put(Address("alpha"), parse_json("9"), PERSON)
 
     assert run(tmp_path).endswith("Nothing new: no revision was made.\n")
 
@@ -1338,7 +1338,7 @@ def test_the_samples_user_file_comes_back_equal_and_in_order():
     bring(SAMPLE)
 
     raw = (SAMPLE / "identity_thread" / "userID" / "user.json").read_bytes()
-    assert store.read(Address("userID")).text == jsontext.load(raw).text
+    assert store.read(Address("userID")).text == parse_json(raw).text
 
 
 @needs_sample

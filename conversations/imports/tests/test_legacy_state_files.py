@@ -4,7 +4,7 @@ import pytest
 
 from conversations.imports import legacy_state_files as legacy
 from conversations.imports import local_paths
-from state import json_files as folder
+from state.files.sources import Unreadable, find_files, load_file
 from state.report import Category, Report, Unit
 
 USER = {"profile": {"v": 1}, "identity": {"level_1": "Jo", "level_2": {"name": "Jo"}, "level_3": {"name": "Jo Doe"}}}
@@ -18,10 +18,10 @@ def bring(root, files):
         path.write_text(value if isinstance(value, str) else json.dumps(value))
     report = Report()
     read = {}
-    for file in folder.files(root, report):
+    for file in find_files(root, report):
         try:
-            read[file] = folder.load(file)
-        except folder.Unreadable:
+            read[file] = load_file(file)
+        except Unreadable:
             read[file] = None
     found = legacy.documents(read, report)
     for part in (part for one in found.values() for part in one.parts):

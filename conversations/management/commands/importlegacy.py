@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from access.actors import cli_actor
 from conversations.imports import legacy_chats as importing
 from conversations.management.import_command import ImportCommand
-from state.json_files import NoFolder
+from state.files.sources import NoFolder
 
 
 class Command(ImportCommand):

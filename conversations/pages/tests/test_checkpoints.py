@@ -12,9 +12,9 @@ from conversations import log
 from conversations.log import NewConversation, NewMessage
 from conversations.models import Message
 from state import store
-from state.checkpoints import files as checkpoint_files
+from state.checkpoints.files import read_checkpoints
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import parse_json
 from state.models import Revision
 from state.revisions import Author, Source
 
@@ -25,7 +25,7 @@ PAGE = "/admin/checkpoints/"
 @pytest.fixture
 def mine(owner):
     """A signed-in owner, and a checkpoint with a conversation, which was then deleted."""
-    store.put(Address("A"), jsontext.load("1"), ADA)
+    store.put(Address("A"), parse_json("1"), ADA)
     said = NewMessage("user", "hello", parse_datetime("2026-01-10T09:00:00+01:00"))
     log.create(NewConversation("talk", "Tea"), ADA, [said])
     owner.post(f"{PAGE}create/", {"name": "mine", "part": "conversations"})
@@ -42,7 +42,7 @@ def bring_back(client):
 
 
 def test_a_checkpoint_with_conversations_brings_back_what_was_deleted(mine):
-    store.put(Address("A"), jsontext.load("2"), ADA)
+    store.put(Address("A"), parse_json("2"), ADA)
 
     missing = mine.get(f"{PAGE}mine/missing/").json()
     response = bring_back(mine)
@@ -54,7 +54,7 @@ def test_a_checkpoint_with_conversations_brings_back_what_was_deleted(mine):
 
 
 def test_all_of_it_is_undone_together(mine):
-    store.put(Address("A"), jsontext.load("2"), ADA)
+    store.put(Address("A"), parse_json("2"), ADA)
     said = str(list(bring_back(mine).wsgi_request._messages)[-1])
 
     mine.post(f"{PAGE}undo/", dict(re.findall(r'name="(batch|name)" value="([^"]*)"', said)))
@@ -92,4 +92,4 @@ def test_who_may_not_see_conversations_gets_none_of_them(mine):
     assert client.post(f"{PAGE}create/", {"part": "conversations"}).status_code == 403
     assert bring_back(client).status_code == 403
     assert texts() == []
-    assert len([one for one in checkpoint_files.kept() if not one.is_automatic]) == 1
+    assert len([one for one in read_checkpoints() if not one.is_automatic]) == 1

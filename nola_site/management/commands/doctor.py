@@ -6,8 +6,8 @@ from django.db import DatabaseError
 
 from nola_site.safety import doctor
 from nola_site.safety.doctor import ERROR, OK, Finding
-from state import atomic_files as files
-from state.backups import files as backups
+from state.backups.files import DamagedDatabase
+from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 
 MARKS = {doctor.OK: "ok", doctor.NOTE: "note", doctor.WARNING: "WARNING", doctor.ERROR: "ERROR"}
@@ -41,7 +41,7 @@ class Command(BaseCommand):
     def _fix(self, finding: Finding) -> None:
         try:
             finding.fixed = finding.fix() if finding.fix else ""
-        except (OSError, DatabaseError, backups.Damaged, files.NoRoom, files.CannotWrite) as error:
+        except (OSError, DatabaseError, DamagedDatabase, NoRoom, CannotWrite) as error:
             finding.do = f"it could not be set right: {error}"
 
 

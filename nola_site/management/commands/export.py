@@ -4,8 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from nola_site.safety import archive
-from state import atomic_files as files
-from state.checkpoints import files as checkpoint_files
+from state.checkpoints.verify import DamagedCheckpoint
+from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         progress = Progress()
         try:
             now = archive.write(path, progress)
-        except (archive.BadArchive, checkpoint_files.Damaged, files.NoRoom, files.CannotWrite) as error:
+        except (archive.BadArchive, DamagedCheckpoint, NoRoom, CannotWrite) as error:
             raise CommandError(f"Nothing was exported: {error}") from None
         finally:
             progress.end()

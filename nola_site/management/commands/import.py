@@ -5,9 +5,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from nola_site.safety import archive, first_run
 from nola_site.safety.recovery import CannotStart
-from state import atomic_files as files
-from state.backups import files as backups
-from state.backups import restore_backup as putback
+from state.backups.files import DamagedDatabase
+from state.backups.restore_backup import check_no_server
+from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 
 
@@ -22,14 +22,14 @@ class Command(BaseCommand):
         progress = Progress()
         try:
             first_run.make_directories()
-            putback.check_no_server()
+            check_no_server()
             now = archive.read(file.expanduser(), progress)
         except (
             archive.BadArchive,
             archive.NotEmpty,
-            backups.Damaged,
-            files.NoRoom,
-            files.CannotWrite,
+            DamagedDatabase,
+            NoRoom,
+            CannotWrite,
             CannotStart,
         ) as error:
             raise CommandError(f"Nothing was imported: {error}") from None

@@ -15,9 +15,9 @@ from gunicorn.app.base import BaseApplication
 from nola_site.safety import first_run
 from nola_site.safety.first_run import Welcome
 from nola_site.safety.recovery import CannotStart
-from state import atomic_files as files
 from state import clock
-from state.backups import files as backups
+from state.backups.files import UnsupportedDatabase, database_path
+from state.files.atomic import CannotWrite, NoRoom
 
 MOST_FILES = 65_536
 STALLED = 75_000  # milliseconds
@@ -81,8 +81,8 @@ class Server(BaseApplication):
 def identity() -> tuple[int, int] | None:
     """Which file the database is; None where there is none."""
     try:
-        stat = backups.database().stat()
-    except (FileNotFoundError, backups.Unsupported):
+        stat = database_path().stat()
+    except (FileNotFoundError, UnsupportedDatabase):
         return None
     return stat.st_dev, stat.st_ino
 
@@ -90,8 +90,8 @@ def identity() -> tuple[int, int] | None:
 def note_head(database: tuple[int, int] | None) -> None:
     """Leave word of the newest revision, for the next start, unless the file is another one now."""
     if database and identity() == database:
-        with contextlib.suppress(DatabaseError, files.NoRoom, files.CannotWrite):
-            clock.remember()
+        with contextlib.suppress(DatabaseError, NoRoom, CannotWrite):
+            clock.note_head()
             connections.close_all()  # the last one to close takes the -wal into the database
 
 

@@ -14,10 +14,10 @@ from access.models import ApiKey
 from nola_site.safety import growth
 from nola_site.serving import stream_slots as slots
 from state import store
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import restore as checkpoints
+from state.checkpoints.files import accept_edit, create_automatic
+from state.checkpoints.restore import seed_store
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import make_document
 from state.pages.tests.tree import write
 from state.revisions import Author, Source
 
@@ -34,7 +34,7 @@ def folder(settings, tmp_path):
 
 def put(pointer, value, author=ADA):
     key, *tokens = pointer.split("/")
-    store.put(Address(key, tuple(tokens)), jsontext.document(value), author)
+    store.put(Address(key, tuple(tokens)), make_document(value), author)
 
 
 def shown(client):
@@ -87,7 +87,7 @@ def test_the_last_changes_are_told_in_words(owner, folder):
     put("Persona/tone", "brisk", PLANNER)
     put("Persona/topics/1", "hills")
     store.remove(Address("Persona", ("list",)), Author("system:schedule", Source.API))
-    store.put_keys({f"K{n}": jsontext.document(n) for n in range(5)}, Author("cli:root", Source.CLI))
+    store.put_keys({f"K{n}": make_document(n) for n in range(5)}, Author("cli:root", Source.CLI))
     store.remove(Address("K0"), ADA)
 
     told = shown(owner)["recent"]
@@ -126,7 +126,7 @@ def test_a_very_large_change_is_told_without_being_read(owner, folder):
 
 def test_all_is_well_while_nothing_is_late(owner, folder, later):
     put("A", 1)
-    checkpoint_files.automatic("scheduled")
+    create_automatic("scheduled")
     later(days=3)
 
     context = shown(owner)
@@ -138,7 +138,7 @@ def test_all_is_well_while_nothing_is_late(owner, folder, later):
 
 def test_a_late_checkpoint_and_backup_are_warned_of(owner, folder, later):
     put("A", 1)
-    checkpoint_files.automatic("scheduled")
+    create_automatic("scheduled")
     put("A", 2)
     later(hours=30)
 
@@ -153,7 +153,7 @@ def test_a_late_checkpoint_and_backup_are_warned_of(owner, folder, later):
 
 def test_what_was_changed_just_now_is_not_late_after_a_quiet_time(owner, folder, later):
     put("A", 1)
-    checkpoint_files.automatic("scheduled")
+    create_automatic("scheduled")
     later(days=2)
     put("A", 2)
 
@@ -176,13 +176,13 @@ def test_the_checkpoint_of_another_memory_is_not_the_last_one(owner, folder):
     from state import clock
 
     put("A", 1)
-    clock.remember()
-    made = checkpoint_files.automatic("scheduled")
+    clock.note_head()
+    made = create_automatic("scheduled")
     fixture = json.loads(made.path.read_text())
     fixture[0]["fields"].update(store="00000000-0000-0000-0000-000000000000", at="2999-01-01T00:00:00+00:00")
     foreign = made.path.with_name("foreign.json")
     foreign.write_text(json.dumps(fixture))
-    checkpoint_files.accept(foreign)
+    accept_edit(foreign)
 
     assert shown(owner)["copies"][0].at == made.at
 
@@ -240,7 +240,7 @@ def test_growth_is_weighed_anew_when_another_database_is_put_back(owner, folder)
 
 
 def test_a_new_memory_leads_on_and_shows_no_secret(owner, agent, folder):
-    checkpoints.seed()
+    seed_store()
 
     page = owner.get("/admin/").content.decode()
 
@@ -283,7 +283,7 @@ def test_keys_alone_show_no_history_and_no_agents(owner, folder):
 def test_it_costs_the_same_however_long_the_history_is(owner, folder, django_assert_max_num_queries):
     for number in range(60):
         put(f"Key {number % 20}", number)
-    store.put_keys({f"Many {n}": jsontext.document(n) for n in range(300)}, ADA)
+    store.put_keys({f"Many {n}": make_document(n) for n in range(300)}, ADA)
 
     with django_assert_max_num_queries(14):
         owner.get("/admin/")

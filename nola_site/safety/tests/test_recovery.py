@@ -374,7 +374,7 @@ def test_two_servers_that_start_at_once_on_a_lost_database_restore_it_once(data)
     command = [
         sys.executable,
         "-c",
-        "import django; django.setup(); from nola_site import first_run; first_run.prepare()",
+        "import django; django.setup(); from nola_site.safety import first_run; first_run.prepare()",
     ]
     starts = [
         subprocess.Popen(command, cwd=ROOT, env=env | {"DJANGO_SETTINGS_MODULE": "nola_site.settings"}) for _ in "ab"

@@ -8,12 +8,12 @@ from nola_site.serving.hub import Hub, News
 from state import store
 from state.edits import Address
 from state.history import feed
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import parse_json
 from state.revisions import Author, Source
 
 
 def put(number: int) -> int:
-    return store.put(Address("Counted"), jsontext.load(str(number)), Author("key:default", Source.API)).revision
+    return store.put(Address("Counted"), parse_json(str(number)), Author("key:default", Source.API)).revision
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_database_that_cannot_be_read_just_now_is_read_again(watched, monkeypa
     monkeypatch.setattr(module.connection, "close", lambda: None)  # the test's own
     put(1)
     with monkeypatch.context() as broken:
-        broken.setattr(feed, "head", lambda: (_ for _ in ()).throw(OperationalError("disk I/O error")))
+        broken.setattr(feed, "read_head", lambda: (_ for _ in ()).throw(OperationalError("disk I/O error")))
         assert hub._turn() == module.BACK_OFF
     assert "disk I/O error" in caplog.text
     assert heard == []

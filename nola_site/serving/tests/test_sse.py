@@ -11,15 +11,15 @@ from nola_site.serving.hub import News
 from nola_site.serving.sse import Streams
 from state.edits import Address
 from state.history import feed
-from state.history.events import Entry, Event, Filter
-from state.history.feed import Cursor, Follow, Page
+from state.history.events import Event, EventEntry, FeedFilter
+from state.history.feed import Cursor, FeedPage, Follow
 
 KEY = KeyCredential(1, "x")
-ALL, RARE = Filter(), Filter(frozenset([Address("Rare")]))
+ALL, RARE = FeedFilter(), FeedFilter(frozenset([Address("Rare")]))
 
 
 def event(seq: int, key: str = "Common", size: int = 1) -> Event:
-    made = Event(seq, f'{{"revision":{seq}', [Entry("state", key, f"[{'1' * size}]")])
+    made = Event(seq, f'{{"revision":{seq}', [EventEntry("state", key, f"[{'1' * size}]")])
     made.whole = made._text(made.entries)
     return made
 
@@ -31,7 +31,7 @@ def news(*seqs: int, epoch: str = "e", **about: Any) -> News:
 class Client:
     """A client of one stream: what it was sent, as text."""
 
-    def __init__(self, wanted: Filter = ALL, after: int = 0, greeting: str = "hello") -> None:
+    def __init__(self, wanted: FeedFilter = ALL, after: int = 0, greeting: str = "hello") -> None:
         self.text = ""
         self.stream = Follow(wanted, Cursor("e", after), KEY, greeting)
         self.is_stalled = False
@@ -112,7 +112,7 @@ def test_events_that_were_streamed_need_no_cursor():
 
 def test_a_new_epoch_is_one_reset_and_streaming_goes_on():
     async def in_pool(call: Any, *arguments: Any) -> Any:
-        assert call is feed.head
+        assert call is feed.read_head
         return Cursor("f", 9)
 
     async def scenario(streams: Streams) -> None:
@@ -135,10 +135,10 @@ def test_who_is_behind_the_ring_reads_the_log_and_then_the_ring(monkeypatch):
     monkeypatch.setattr(module, "RING", 10)
     pages: list[int] = []
 
-    async def in_pool(call: Any, wanted: Filter, after: Cursor, newest: Cursor, limit: int) -> Page:
+    async def in_pool(call: Any, wanted: FeedFilter, after: Cursor, newest: Cursor, limit: int) -> FeedPage:
         pages.append(after.seq)
         seqs = range(after.seq + 1, min(after.seq + limit, newest.seq) + 1)
-        return Page([(seq, f'{{"revision":{seq}}}') for seq in seqs], Cursor("e", seqs[-1]), False)
+        return FeedPage([(seq, f'{{"revision":{seq}}}') for seq in seqs], Cursor("e", seqs[-1]), False)
 
     async def scenario(streams: Streams) -> None:
         streams.take(news(*range(1, 296)))

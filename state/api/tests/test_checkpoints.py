@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import restore as checkpoints
+from state.checkpoints.files import read_checkpoints
+from state.checkpoints.restore import read_fixture
 from state.models import Revision
 
 JSON = "application/json"
@@ -103,7 +103,7 @@ def test_a_key_that_the_checkpoint_lacks_goes_with_replace_only(kept):
 
 
 def test_the_preview_is_the_patch_and_changes_nothing(kept):
-    files = len(checkpoint_files.kept())
+    files = len(read_checkpoints())
 
     patches = restore(kept, checkpoint="before", dry_run=True).json()["patches"]
 
@@ -112,7 +112,7 @@ def test_the_preview_is_the_patch_and_changes_nothing(kept):
         "B": [{"op": "add", "path": "", "value": [1, 2, 3]}],
         "New": [{"op": "remove", "path": ""}],
     }
-    assert (state(kept), len(checkpoint_files.kept())) == (AFTER, files)
+    assert (state(kept), len(read_checkpoints())) == (AFTER, files)
 
 
 def test_a_restore_is_one_revision_with_a_checkpoint_before_and_can_be_undone(kept):
@@ -120,18 +120,18 @@ def test_a_restore_is_one_revision_with_a_checkpoint_before_and_can_be_undone(ke
 
     assert kept.post("/api/undo", {"revision": restored}, content_type=JSON).status_code == 200
     assert json.loads(state(kept)) == json.loads(AFTER)
-    automatic = next(one for one in checkpoint_files.kept() if one.is_automatic)
+    automatic = next(one for one in read_checkpoints() if one.is_automatic)
     assert (automatic.header.revision, automatic.header.why) == (6, "before restore")
-    assert checkpoints.read(automatic.path).documents.keys() == {"A", "C", "New"}
+    assert read_fixture(automatic.path).documents.keys() == {"A", "C", "New"}
 
 
 def test_a_restore_that_changes_nothing_leaves_no_trace(kept):
     restore(kept, checkpoint="before")
-    files = len(checkpoint_files.kept())
+    files = len(read_checkpoints())
 
     again = restore(kept, checkpoint="before")
 
-    assert (again.json()["changed"], len(checkpoint_files.kept())) == ([], files)
+    assert (again.json()["changed"], len(read_checkpoints())) == ([], files)
 
 
 def test_a_document_with_its_header_in_the_body_is_a_whole_state_too(kept):
@@ -174,7 +174,7 @@ def test_a_checkpoint_that_cannot_be_made_is_refused(kept, body, status, detail)
 
     assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
     assert detail in response.json()["detail"]
-    assert len(checkpoint_files.kept()) == 1
+    assert len(read_checkpoints()) == 1
 
 
 @pytest.mark.parametrize(
@@ -228,9 +228,9 @@ def test_other_methods_are_refused(kept, method):
 def test_before_more_than_one_key_is_deleted_a_checkpoint_is_taken(kept):
     operations = [{"op": "delete", "pointer": "/A"}, {"op": "delete", "pointer": "/C"}]
     kept.delete("/api/state/New")
-    assert not [one for one in checkpoint_files.kept() if one.is_automatic]
+    assert not [one for one in read_checkpoints() if one.is_automatic]
 
     kept.post("/api/transactions", {"operations": operations}, content_type=JSON)
 
-    [automatic] = [one for one in checkpoint_files.kept() if one.is_automatic]
-    assert checkpoints.read(automatic.path).documents.keys() == {"A", "C"}
+    [automatic] = [one for one in read_checkpoints() if one.is_automatic]
+    assert read_fixture(automatic.path).documents.keys() == {"A", "C"}

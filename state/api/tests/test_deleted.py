@@ -179,4 +179,4 @@ def test_the_cost_of_deleted_keys_does_not_grow_with_their_history(agent, django
     agent.delete("/api/state/a")
 
     with django_assert_num_queries(3):
-        deleted.keys(20)
+        deleted.find_keys(20)

@@ -6,6 +6,7 @@ from django.test import Client
 
 from state import store
 from state.api import idempotency
+from state.api.idempotency import Claim
 from state.models import Idempotency, Revision
 
 JSON = "application/json"
@@ -104,7 +105,7 @@ def test_keys_are_kept_for_a_day(agent, monkeypatch):
 
 
 def test_of_two_at_once_one_is_done_and_both_are_answered(agent, monkeypatch):
-    real, hidden = idempotency.Claim.earlier, []
+    real, hidden = Claim.earlier, []
 
     def blind_once(claim):
         if not hidden:
@@ -113,7 +114,7 @@ def test_of_two_at_once_one_is_done_and_both_are_answered(agent, monkeypatch):
         return real(claim)
 
     put(agent)
-    monkeypatch.setattr(idempotency.Claim, "earlier", blind_once)
+    monkeypatch.setattr(Claim, "earlier", blind_once)
     again = put(agent)
 
     assert (again.status_code, again.content) == (201, b"1")
@@ -138,14 +139,14 @@ def test_nobody_waits_while_a_write_with_a_key_is_planned(agent, monkeypatch):
 
 
 def test_a_write_that_lost_the_race_against_itself_is_answered_like_the_winner(agent, monkeypatch):
-    real, hidden = idempotency.Claim.earlier, []
+    real, hidden = Claim.earlier, []
 
     def blind_once(claim):
         return real(claim) if hidden else hidden.append(True)
 
     headers = {"If-None-Match": "*"}
     put(agent, address="Task", **headers)
-    monkeypatch.setattr(idempotency.Claim, "earlier", blind_once)
+    monkeypatch.setattr(Claim, "earlier", blind_once)
     again = put(agent, address="Task", **headers)
 
     assert (again.status_code, again.content) == (201, b"1")

@@ -161,7 +161,7 @@ def test_what_is_too_large_to_tell_is_named(agent):
 
 
 def test_a_revision_without_changes_is_told_too(agent):
-    clock.go_on_above(0, Author("system:test", Source.RESTORE, "put back"))
+    clock.continue_above(0, Author("system:test", Source.RESTORE, "put back"))
 
     [only] = agent.get("/api/history").json()["revisions"]
     assert (only["reason"], only["changes"]) == ("put back", [])

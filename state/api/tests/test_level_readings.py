@@ -1,4 +1,4 @@
-"""One rule, every reading: whatever way the state is read at a level, it shows what `levels.view` says and no more."""
+"""One rule, every reading: however the state is read at a level, it shows what `show_at_level` says and no more."""
 
 import json
 
@@ -7,24 +7,20 @@ from django.contrib.auth.models import User
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 
-from state.jsondoc import levels
-from state.jsondoc import levels_text as excerpts
-from state.jsondoc import pointer as paths
-from state.jsondoc.levels import ABSENT
+from state.jsondoc.levels import ABSENT, LEVELS, find_stored, is_shown, show_at_level, view_at
+from state.jsondoc.levels_text import show_text_at_level
+from state.jsondoc.pointer import Missing, format_pointer
 from state.jsondoc.tests import strategies
 from state.jsondoc.tests.test_levels import any_level, leaves, names, values, ways
 
 JSON = "application/json"
-LEVELS = (1, 2, 3)
+ALL_LEVELS = (1, 2, 3)
 
 
 def marked(value, deepest=0, path=()):
     """The value with each leaf replaced by a text of the deepest level above it and its own path."""
     if isinstance(value, dict):
-        return {
-            name: marked(child, max(deepest, levels.LEVELS.get(name, 0)), (*path, name))
-            for name, child in value.items()
-        }
+        return {name: marked(child, max(deepest, LEVELS.get(name, 0)), (*path, name)) for name, child in value.items()}
     if isinstance(value, list):
         return [marked(child, deepest, (*path, str(number))) for number, child in enumerate(value)]
     return f"deep{deepest} {'.'.join(path)}"
@@ -57,29 +53,29 @@ def narrowed(node):
 @given(strategies.values | values, any_level)
 def test_stored_text_shows_what_its_value_shows(value, level):
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    seen = levels.view(json.loads(text), level)
+    seen = show_at_level(json.loads(text), level)
 
-    found = excerpts.excerpt(text, level)
+    found = show_text_at_level(text, level)
 
     assert found == (None if seen is ABSENT else json.dumps(seen, ensure_ascii=False, separators=(",", ":")))
 
 
 @given(values, any_level)
 def test_whether_something_shows_is_told_without_the_view(value, level):
-    assert levels.shows(value, level) == (levels.view(value, level) is not ABSENT)
+    assert is_shown(value, level) == (show_at_level(value, level) is not ABSENT)
 
 
 @given(values, any_level)
 def test_every_place_in_a_view_is_found_in_the_value(value, level):
     document, memo = marked(value), {}
-    seen = levels.view(document, level)
+    seen = show_at_level(document, level)
 
     for tokens in ways(seen) if seen is not ABSENT else ():
         node = seen
         for token in tokens:
             node = node[int(token)] if isinstance(node, list) else node[token]
-        way = levels.stored_at(document, tokens, level, memo)
-        assert levels.view_at(document, way, level) == node
+        way = find_stored(document, tokens, level, memo)
+        assert view_at(document, way, level) == node
 
 
 @pytest.fixture
@@ -118,7 +114,7 @@ def reader(agent):
 def test_every_reading_over_http_agrees_with_the_rule(reader, one, other, level):
     documents = {"A": marked(one), "level_3": marked(other)}
     reader.put(documents)
-    shown = {key: seen for key, value in documents.items() if (seen := levels.view(value, level)) is not ABSENT}
+    shown = {key: seen for key, value in documents.items() if (seen := show_at_level(value, level)) is not ABSENT}
 
     assert reader.state(level) == shown
     now = reader.get("/api/state", level=level)["Nola-Revision"]
@@ -142,12 +138,12 @@ def names_and_sizes(node, value):
 
 
 def check_node(reader, document, tokens, level):
-    pointer = paths.format_pointer(tokens)
+    pointer = format_pointer(tokens)
     several = reader.get("/api/state", pointer=[f"/A{pointer}", "/level_3"], level=level).json()
     alone = reader.get("/api/state/A", pointer=pointer, level=level)
     try:
-        seen = levels.view_at(document, tokens, level)
-    except paths.Missing:
+        seen = view_at(document, tokens, level)
+    except Missing:
         assert f"/A{pointer}" not in several
         assert alone.status_code == 404
         return
@@ -173,8 +169,8 @@ def check_questions(reader, shown, level):
 
 @given(values)
 def test_a_shallower_view_names_nothing_that_a_deeper_one_would_hide(value):
-    for level in LEVELS:
-        assert [name for name in names(levels.view(value, level)) if levels.LEVELS.get(name, 0) > level] == []
+    for level in ALL_LEVELS:
+        assert [name for name in names(show_at_level(value, level)) if LEVELS.get(name, 0) > level] == []
 
 
 @pytest.fixture

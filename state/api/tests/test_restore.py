@@ -1,6 +1,6 @@
 import pytest
 
-from state.checkpoints import restore as checkpoints
+from state.checkpoints.restore import seed_store
 from state.models import Revision
 
 JSON = "application/json"
@@ -8,7 +8,7 @@ JSON = "application/json"
 
 @pytest.fixture
 def seeded(agent):
-    checkpoints.seed()
+    seed_store()
     return agent
 
 

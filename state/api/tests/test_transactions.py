@@ -1,6 +1,6 @@
 import pytest
 
-from state.jsondoc import patch as patches
+from state.jsondoc.patch import replay_ops
 from state.models import Change, Revision
 
 JSON = "application/json"
@@ -42,9 +42,9 @@ def test_each_operation_sees_those_before_it_and_history_replays(task):
 
     change = Change.objects.get(revision=3)
     before = {"a": 1, "l": [1, 2]}
-    after = patches.replay(dict(before), change.forward)
+    after = replay_ops(dict(before), change.forward)
     assert after == task.get("/api/state/Task").json() == {"b": 1, "c": 2}
-    assert patches.replay(after, change.inverse) == before
+    assert replay_ops(after, change.inverse) == before
 
 
 def test_operations_that_cancel_out_make_no_revision(task):

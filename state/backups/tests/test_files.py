@@ -185,10 +185,11 @@ def test_a_restore_that_dies_half_way_leaves_the_memory_as_it_was(data):
         file = backup(data)
         now = put(server, "Kept", list(range(1000)))
         code = (
-            "from state import clock, putback\n"
+            "from state import clock\n"
+            "from state.backups.restore_backup import restore_backup\n"
             "import os, pathlib\n"
-            "clock.go_on_above = lambda *_: os.kill(os.getpid(), 9)\n"
-            f"putback.put_back(pathlib.Path({str(file)!r}), 'cli:x')\n"
+            "clock.continue_above = lambda *_: os.kill(os.getpid(), 9)\n"
+            f"restore_backup(pathlib.Path({str(file)!r}), 'cli:x')\n"
         )
         assert manage(data, "shell", "-v", "0", "-c", code).returncode == -9
 

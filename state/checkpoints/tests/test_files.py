@@ -10,15 +10,23 @@ from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state import atomic_files as files
 from state import store
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import restore as checkpoints
-from state.checkpoints.files import Checkpoint
+from state.checkpoints.files import (
+    Checkpoint,
+    create_automatic,
+    prune_checkpoints,
+    read_checkpoints,
+    save_checkpoint,
+    write_checkpoint,
+)
 from state.checkpoints.header import Header
+from state.checkpoints.restore import read_fixture
+from state.checkpoints.verify import find_problem
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.files import atomic as files
+from state.files.atomic import NoRoom
 from state.jsondoc.tests.strategies import values
+from state.jsondoc.text import dump_json, make_document, parse_json
 from state.revisions import Author, Source
 
 ADA = Author("user:ada", Source.API)
@@ -31,7 +39,7 @@ pytestmark = pytest.mark.django_db
 
 
 def put(key, text):
-    return store.put(Address(key), jsontext.load(text), ADA)
+    return store.put(Address(key), parse_json(text), ADA)
 
 
 @pytest.fixture
@@ -39,7 +47,7 @@ def mine() -> Checkpoint:
     """A checkpoint of two keys, which are then changed."""
     put("Odd", AWKWARD)
     put("a/b ~", '"text"')
-    made = checkpoint_files.create("mine")
+    made = save_checkpoint("mine")
     put("Odd", "1")
     return made
 
@@ -57,13 +65,13 @@ def edit(rows):
 def test_plain_loaddata_restores_a_checkpoint_to_the_byte(mine):
     call_command("loaddata", "mine", verbosity=0)
 
-    assert store.read(Address("Odd")).text == jsontext.load(AWKWARD).text
+    assert store.read(Address("Odd")).text == parse_json(AWKWARD).text
     assert store.head() == 4
 
 
 def test_a_checkpoint_is_readable_and_the_same_state_gives_the_same_lines(mine):
     put("Odd", AWKWARD)
-    again = checkpoint_files.create("again")
+    again = save_checkpoint("again")
 
     first, second = (one.path.read_text().splitlines() for one in (mine, again))
     differing = [re.sub(r"\W.*", "", a.strip(' "')) for a, b in zip(first, second, strict=True) if a != b]
@@ -76,7 +84,7 @@ def test_a_reformatted_file_is_no_edit(mine):
 
     call_command("loaddata", "mine", verbosity=0)
 
-    assert store.read(Address("Odd")).text == jsontext.load(AWKWARD).text
+    assert store.read(Address("Odd")).text == parse_json(AWKWARD).text
 
 
 @pytest.mark.parametrize(
@@ -125,15 +133,15 @@ def test_accept_does_not_take_what_is_no_fixture(mine):
 
 
 def test_a_changed_byte_is_found_or_means_nothing(mine):
-    whole, documents = mine.path.read_bytes(), checkpoints.read(mine.path).documents
+    whole, documents = mine.path.read_bytes(), read_fixture(mine.path).documents
     chance = random.Random(7)
     for _ in range(300):
         place = chance.randrange(len(whole))
         flipped = bytes([whole[place] ^ (1 << chance.randrange(8))])
         mine.path.write_bytes(whole[:place] + flipped + whole[place + 1 :])
 
-        if not checkpoint_files.problem_of(mine.path):
-            assert checkpoints.read(mine.path).documents == documents, place
+        if not find_problem(mine.path):
+            assert read_fixture(mine.path).documents == documents, place
 
 
 def test_a_truncated_file_is_found_wherever_it_ends(mine):
@@ -141,49 +149,49 @@ def test_a_truncated_file_is_found_wherever_it_ends(mine):
     for length in [0, 1, *range(2, len(whole) - 2, 13)]:
         mine.path.write_bytes(whole[:length])
 
-        assert checkpoint_files.problem_of(mine.path), length
+        assert find_problem(mine.path), length
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=5), values, max_size=4))
 def test_any_state_comes_out_of_a_file_as_it_went_in(state):
-    documents = {key: jsontext.document(value) for key, value in state.items()}
+    documents = {key: make_document(value) for key, value in state.items()}
     rows = [{"model": "state.stateentry", "pk": key, "fields": {"value_json": value}} for key, value in state.items()]
     made = Header("some-store", "all", ["state"], 1, "2026-01-31T12:00:00+00:00", "")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "any.json"
-        checkpoint_files.write(path, made, map(jsontext.dump, rows))
+        write_checkpoint(path, made, map(dump_json, rows))
 
-        assert checkpoint_files.problem_of(path) == ""
-        assert {key: one.text for key, one in checkpoints.read(path).documents.items()} == {
+        assert find_problem(path) == ""
+        assert {key: one.text for key, one in read_fixture(path).documents.items()} == {
             key: one.text for key, one in documents.items()
         }
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_nothing_behind(mine, monkeypatch):
     before = sorted(path.name for path in mine.path.parent.iterdir())
-    monkeypatch.setattr(files, "sync", lambda path: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(files, "sync_path", lambda path: (_ for _ in ()).throw(OSError(28, "No space left on device")))
 
-    with pytest.raises(files.NoRoom, match="the disk is full"):
-        checkpoint_files.create("other")
+    with pytest.raises(NoRoom, match="the disk is full"):
+        save_checkpoint("other")
 
     assert sorted(path.name for path in mine.path.parent.iterdir()) == before
 
 
 def test_an_automatic_checkpoint_is_taken_only_when_something_changed(mine):
-    first = checkpoint_files.automatic("hourly")
-    same = checkpoint_files.automatic("hourly")
+    first = create_automatic("hourly")
+    same = create_automatic("hourly")
     put("Odd", "2")
-    second = checkpoint_files.automatic("hourly")
+    second = create_automatic("hourly")
 
     assert first == same
     assert second.header.revision == first.header.revision + 1
 
 
 def test_a_damaged_automatic_checkpoint_is_no_reason_not_to_take_one(mine):
-    first = checkpoint_files.automatic("hourly")
+    first = create_automatic("hourly")
     first.path.write_text("[")
 
-    assert checkpoint_files.automatic("hourly") != first
+    assert create_automatic("hourly") != first
 
 
 def test_pruning_keeps_the_newest_one_a_day_and_what_people_named(mine, settings):
@@ -195,9 +203,9 @@ def test_pruning_keeps_the_newest_one_a_day_and_what_people_named(mine, settings
         name = f"auto-{24 * 20 - hours:03}.json"
         (mine.path.parent / name).write_text(re.sub('"at": "[^"]*"', f'"at": "{at}"', text))
 
-    checkpoint_files.prune()
+    prune_checkpoints()
 
-    left = [one for one in checkpoint_files.kept() if one.is_automatic]
+    left = [one for one in read_checkpoints() if one.is_automatic]
     assert [one.name for one in left[:48]] == [f"auto-{480 - n:03}" for n in range(48)]
     assert len(left) in (48 + 8, 48 + 9)
     assert len({one.at.date() for one in left[48:]}) == len(left[48:])
@@ -232,9 +240,9 @@ def test_the_command_lists_with_a_verdict_and_its_exit_code_tells(mine, capsys):
 
 
 def test_a_checkpoint_is_of_one_moment_whatever_its_size_and_costs_few_queries(django_assert_num_queries):
-    store.put_keys({f"K{n}": jsontext.document({"n": n}) for n in range(1200)}, ADA)
+    store.put_keys({f"K{n}": make_document({"n": n}) for n in range(1200)}, ADA)
 
     with django_assert_num_queries(2):
-        made = checkpoint_files.create("many")
+        made = save_checkpoint("many")
 
-    assert len(checkpoints.read(made.path).documents) == 1200
+    assert len(read_fixture(made.path).documents) == 1200

@@ -5,10 +5,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from state import store
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import restore as checkpoints
+from state.checkpoints.files import find_checkpoint
+from state.checkpoints.restore import read_fixture, seed_store
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import parse_json
 from state.models import Revision, StateEntry
 from state.revisions import Author, Source
 
@@ -23,12 +23,12 @@ def dump():
 
 
 def put(key, text):
-    store.put(Address(key), jsontext.load(text), ADA)
+    store.put(Address(key), parse_json(text), ADA)
 
 
 def test_a_new_store_is_seeded_in_one_revision():
-    checkpoints.seed()
-    checkpoints.seed()
+    seed_store()
+    seed_store()
 
     revision = Revision.objects.get()
     assert (revision.seq, revision.actor, revision.source) == (1, "system:first-run", "seed")
@@ -36,24 +36,24 @@ def test_a_new_store_is_seeded_in_one_revision():
 
 
 def test_a_store_that_was_emptied_on_purpose_is_not_seeded_again():
-    checkpoints.seed()
+    seed_store()
     store.remove_keys(["Context", "Identity", "Persona"], ADA)
 
-    checkpoints.seed()
+    seed_store()
 
     assert not StateEntry.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["context", "identity", "persona"])
 def test_a_seed_holds_one_key_of_its_name_with_all_three_levels(name):
-    [(key, document)] = checkpoints.read(checkpoint_files.find(name).path).documents.items()
+    [(key, document)] = read_fixture(find_checkpoint(name).path).documents.items()
 
     assert key == name.capitalize()
     assert all(f'"level_{level}":' in document.text for level in (1, 2, 3))
 
 
 def test_loaddata_restores_a_seed_as_one_revision():
-    checkpoints.seed()
+    seed_store()
     before = store.read(Address("Identity")).text
     store.remove(Address("Identity"), ADA)
     out = StringIO()
@@ -68,7 +68,7 @@ def test_loaddata_restores_a_seed_as_one_revision():
 
 
 def test_loaddata_of_what_is_stored_makes_no_revision():
-    checkpoints.seed()
+    seed_store()
 
     call_command("loaddata", "identity", "persona", "context", verbosity=0)
 
@@ -105,7 +105,7 @@ def test_the_deepest_document_can_be_dumped_and_restored(tmp_path, agent):
 
 
 def test_dumpdata_leaves_the_history_out_and_nests_documents():
-    checkpoints.seed()
+    seed_store()
 
     rows = json.loads(dump())
 

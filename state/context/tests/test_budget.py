@@ -4,15 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.context import budget as context
-from state.context.budget import LARGE, Form, Section
-from state.context.tokens import tokens
-from state.jsondoc import markdown
+from state.context.budget import LARGE, BudgetForm, Section, list_forms, pick_forms
+from state.context.tokens import count_tokens
+from state.jsondoc.markdown import render_body, render_section
 from state.jsondoc.tests import strategies
 
 sizes = st.integers(1, 60) | st.integers(LARGE - 5, LARGE + 40)
 forms = st.lists(st.none() | sizes, min_size=3, max_size=3).map(
-    lambda some: context.forms_of(list(zip((1, 2, 3), some, strict=True)))
+    lambda some: list_forms(list(zip((1, 2, 3), some, strict=True)))
 )
 some_sections = st.lists(
     st.builds(Section, st.sampled_from([0.0, 0.5, 1.0, 1.0, 3.0]), forms.filter(len)), min_size=1, max_size=8
@@ -21,7 +20,7 @@ rooms = st.integers(0, 300) | st.integers(0, 4 * LARGE)
 
 
 def taken(sections, room):
-    return [-1 if form is None else form for form in context.pick(sections, room).forms]
+    return [-1 if form is None else form for form in pick_forms(sections, room).forms]
 
 
 def size(sections, picked):
@@ -30,7 +29,7 @@ def size(sections, picked):
 
 @given(some_sections, rooms)
 def test_what_is_picked_fits_and_the_rest_is_counted(sections, room):
-    picked = context.pick(sections, room)
+    picked = pick_forms(sections, room)
 
     assert size(sections, taken(sections, room)) == room - picked.left
     assert picked.left >= 0
@@ -64,12 +63,12 @@ def test_all_of_it_is_picked_at_its_deepest_where_there_is_room(sections):
     expected = [len(section.forms) - 1 if section.weight else -1 for section in sections]
 
     assert taken(sections, 10**9) == expected
-    assert context.pick(sections, 10**9).stopped_at is None
+    assert pick_forms(sections, 10**9).stopped_at is None
 
 
 @given(st.lists(sizes, min_size=1, max_size=8), rooms)
 def test_of_equal_weights_as_many_sections_are_picked_as_fit(some, room):
-    picked = taken([Section(1.0, [Form(1, one)]) for one in some], room)
+    picked = taken([Section(1.0, [BudgetForm(1, one)]) for one in some], room)
 
     most = max(n for n in range(len(some) + 1) if sum(sorted(some)[:n]) <= room)
     assert picked.count(0) == most
@@ -90,13 +89,13 @@ def test_of_equal_weights_as_many_sections_are_picked_as_fit(some, room):
     ],
 )
 def test_weight_says_who_comes_first_and_who_goes_deeper(weights, room, expected):
-    sections = [Section(float(weight), [Form(1, 10), Form(2, 30), Form(3, 90)]) for weight in weights]
+    sections = [Section(float(weight), [BudgetForm(1, 10), BudgetForm(2, 30), BudgetForm(3, 90)]) for weight in weights]
 
     assert taken(sections, room) == expected
 
 
 def test_a_section_that_is_large_at_any_level_waits_for_all_others():
-    sections = [Section(1.0, [Form(3, LARGE + 1)]), Section(1.0, [Form(1, 10), Form(2, 30)])]
+    sections = [Section(1.0, [BudgetForm(3, LARGE + 1)]), Section(1.0, [BudgetForm(1, 10), BudgetForm(2, 30)])]
 
     assert taken(sections, LARGE + 11) == [-1, 1]
     assert taken(sections, LARGE + 31) == [0, 1]
@@ -114,12 +113,12 @@ def test_a_section_that_is_large_at_any_level_waits_for_all_others():
     ],
 )
 def test_a_form_that_saves_nothing_is_none(sizes, expected):
-    assert context.forms_of(sizes) == expected
+    assert list_forms(sizes) == expected
 
 
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("a", 1), ("four", 1), ("five5", 2), ("äöüß", 1), ("😀" * 8, 2)])
 def test_a_token_is_four_characters_begun(text, count):
-    assert tokens(text) == count
+    assert count_tokens(text) == count
 
 
 @pytest.mark.parametrize(
@@ -142,12 +141,12 @@ def test_a_token_is_four_characters_begun(text, count):
     ],
 )
 def test_values_as_markdown(value, text):
-    assert markdown.body(value) == text
+    assert render_body(value) == text
 
 
 @given(strategies.values)
 def test_no_text_in_a_section_begins_a_section(value):
-    lines = markdown.section("Key", value).splitlines()
+    lines = render_section("Key", value).splitlines()
 
     assert [line for line in lines[1:] if line.startswith("#") and line[1:2] in ("#", " ", "")] == []
     assert lines[0] == "## Key"

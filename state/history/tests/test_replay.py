@@ -7,15 +7,13 @@ from hypothesis import strategies as st
 
 from state import store
 from state.edits import Address, NotFound
-from state.history import blame, timeline
-from state.history import past as texts
-from state.history import replay as history
-from state.jsondoc import diff as diffs
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
+from state.history import blame, past, replay, timeline
+from state.jsondoc.diff import diff_values
+from state.jsondoc.patch import NOTHING, find_parent, replay_ops
+from state.jsondoc.pointer import escape_token, parse_pointer
 from state.jsondoc.tests import strategies
 from state.jsondoc.tests.test_pointer import nodes
+from state.jsondoc.text import dump_json, make_document, parse_json
 from state.models import Change, Revision, Snapshot
 from state.revisions import Author, Source
 
@@ -47,7 +45,7 @@ def edited(draw, document):
     value = draw(strategies.small_values)
     if not tokens:
         return value
-    parent = patches.parent_of(document, tokens)
+    parent = find_parent(document, tokens)
     key = int(tokens[-1]) if isinstance(parent, list) else tokens[-1]
     match draw(st.integers(0, 2)):
         case 0:
@@ -63,17 +61,17 @@ def edited(draw, document):
 
 def write(documents, monkeypatch):
     """Store the documents one after another under a new key; the key, and revision and text after each write."""
-    monkeypatch.setattr(history, "SNAPSHOT_CHANGES", 4)
+    monkeypatch.setattr(replay, "SNAPSHOT_CHANGES", 4)
     key, recorded = f"key-{next(numbers)}", []
     for document in documents:
         if document is not None:
-            written = store.put(Address(key), jsontext.document(document), ADA)
+            written = store.put(Address(key), make_document(document), ADA)
         else:
             written = store.remove_keys([key], ADA)
         for edit in written.changed:
             if edit.text is not None:
-                history.remember(key, len(edit.text), 0)
-        recorded.append((written.revision, None if document is None else jsontext.dump(document)))
+                replay.keep_snapshot(key, len(edit.text), 0)
+        recorded.append((written.revision, None if document is None else dump_json(document)))
     return key, recorded
 
 
@@ -83,21 +81,21 @@ def test_every_moment_reads_as_it_did_then_to_the_byte(monkeypatch, documents):
     key, recorded = write(documents, monkeypatch)
 
     for revision, text in recorded:
-        document = history.document_at(key, revision)
-        assert (None if document is patches.NOTHING else jsontext.dump(document)) == text
+        document = replay.document_at(key, revision)
+        assert (None if document is NOTHING else dump_json(document)) == text
 
 
 @BY_HISTORY
 @given(documents=histories())
 def test_snapshots_change_no_answer(monkeypatch, documents):
     key, recorded = write(documents, monkeypatch)
-    with_snapshots = [history.document_at(key, revision) for revision, _ in recorded]
-    blamed = history.blame_of(key) if recorded[-1][1] is not None else None
+    with_snapshots = [replay.document_at(key, revision) for revision, _ in recorded]
+    blamed = replay.read_blame(key) if recorded[-1][1] is not None else None
     Snapshot.objects.all().delete()
 
-    assert [history.document_at(key, revision) for revision, _ in recorded] == with_snapshots
+    assert [replay.document_at(key, revision) for revision, _ in recorded] == with_snapshots
     if blamed:
-        assert history.leaves_under(history.blame_of(key), Address(key)) == history.leaves_under(blamed, Address(key))
+        assert replay.blame_leaves(replay.read_blame(key), Address(key)) == replay.blame_leaves(blamed, Address(key))
 
 
 @BY_HISTORY
@@ -106,11 +104,11 @@ def test_the_difference_of_two_moments_leads_from_one_to_the_other(monkeypatch, 
     key, recorded = write(documents, monkeypatch)
     (first, old), (last, new) = (data.draw(st.sampled_from(recorded)) for _ in range(2))
 
-    ops = history.diff(first, last, [key]).get(key, [])
+    ops = replay.diff_revisions(first, last, [key]).get(key, [])
 
-    start = patches.NOTHING if old is None else jsontext.load(old).value
-    end = patches.replay(start, ops)
-    assert (None if end is patches.NOTHING else jsontext.dump(end)) == new
+    start = NOTHING if old is None else parse_json(old).value
+    end = replay_ops(start, ops)
+    assert (None if end is NOTHING else dump_json(end)) == new
 
 
 class Node:
@@ -128,7 +126,7 @@ class Node:
         if not isinstance(self.value, (dict, list)) or not self.value:
             return {at: self.revision}
         members = self.value.items() if isinstance(self.value, dict) else enumerate(self.value)
-        return {k: v for name, node in members for k, v in node.leaves(f"{at}/{paths.escape(str(name))}").items()}
+        return {k: v for name, node in members for k, v in node.leaves(f"{at}/{escape_token(str(name))}").items()}
 
 
 def naive_blame(changes):
@@ -146,12 +144,12 @@ def naive_step(root, op, revision):
             node = node.value[int(token) if isinstance(node.value, list) else token]
         return node, int(tokens[-1]) if isinstance(node.value, list) else tokens[-1]
 
-    tokens = paths.parse_pointer(op["path"])
+    tokens = parse_pointer(op["path"])
     if not tokens:
         return None if op["op"] == "remove" else Node(op["value"], revision)
     new = Node(op.get("value"), revision)
     if op["op"] in ("remove", "move"):
-        source = paths.parse_pointer(op.get("from", op["path"]))
+        source = parse_pointer(op.get("from", op["path"]))
         parent, key = parent_of(source)
         new = parent.value.pop(key)
         if not parent.value and (op["op"] == "remove" or source[:-1] != tokens[:-1]):
@@ -178,7 +176,7 @@ def test_blame_equals_a_naive_replay(monkeypatch, documents):
         return
     changes = Change.objects.filter(key=key).order_by("revision_id").values_list("revision_id", "forward")
 
-    assert dict(history.leaves_under(history.blame_of(key), Address(key))) == naive_blame(changes)
+    assert dict(replay.blame_leaves(replay.read_blame(key), Address(key))) == naive_blame(changes)
 
 
 @settings(max_examples=200, deadline=None)
@@ -188,40 +186,40 @@ def test_blame_follows_any_operation(data):
     changes = [(1, [{"op": "add", "path": "", "value": document}])]
     for revision in range(2, data.draw(st.integers(2, 8))):
         new = data.draw(edited(document))
-        ops = diffs.diff(document, new)[0]
+        ops = diff_values(document, new)[0]
         if isinstance(new, dict) and len(new) > 1 and data.draw(st.booleans()):
             name = data.draw(st.sampled_from(list(new)))
-            ops += [{"op": "move", "from": "/" + paths.escape(name), "path": "/moved" + str(revision), "position": 0}]
-        document = patches.replay(copy.deepcopy(document), copy.deepcopy(ops))
+            ops += [{"op": "move", "from": "/" + escape_token(name), "path": "/moved" + str(revision), "position": 0}]
+        document = replay_ops(copy.deepcopy(document), copy.deepcopy(ops))
         changes.append((revision, ops))
 
-    at, by = patches.NOTHING, 0
+    at, by = NOTHING, 0
     for revision, ops in copy.deepcopy(changes):
-        at, by = blame.replay(at, by, ops, revision)
+        at, by = blame.replay_blame(at, by, ops, revision)
 
-    assert jsontext.dump(at) == jsontext.dump(document)
-    assert dict(blame.leaves(at, by)) == naive_blame(changes)
+    assert dump_json(at) == dump_json(document)
+    assert dict(blame.list_leaves(at, by)) == naive_blame(changes)
 
 
 def test_a_snapshot_is_kept_every_so_many_changes_and_bounds_the_replay(monkeypatch, django_assert_max_num_queries):
-    monkeypatch.setattr(history, "SNAPSHOT_CHANGES", 20)
+    monkeypatch.setattr(replay, "SNAPSHOT_CHANGES", 20)
     for number in range(100):
-        store.put(Address("Task", ("n",)), jsontext.document(number), ADA)
-        history.remember("Task", 100, 0)
+        store.put(Address("Task", ("n",)), make_document(number), ADA)
+        replay.keep_snapshot("Task", 100, 0)
 
     assert Snapshot.objects.count() == 5
     replayed = []
-    monkeypatch.setattr(patches, "replay", lambda document, ops: replayed.append(ops) or {"n": 0})
-    history.document_at("Task", 50)
+    monkeypatch.setattr(replay, "replay_ops", lambda document, ops: replayed.append(ops) or {"n": 0})
+    replay.document_at("Task", 50)
     assert len(replayed) <= 10
 
 
 @pytest.mark.django_db(transaction=True)
 def test_snapshots_are_taken_by_writing_alone(monkeypatch):
-    monkeypatch.setattr(history, "SNAPSHOT_CHANGES", 20)
+    monkeypatch.setattr(replay, "SNAPSHOT_CHANGES", 20)
     for number in range(40):
-        store.put(Address("Task", ("n",)), jsontext.document(number), ADA)
-        store.put(Address("Other", ("n",)), jsontext.document(number), ADA)
+        store.put(Address("Task", ("n",)), make_document(number), ADA)
+        store.put(Address("Other", ("n",)), make_document(number), ADA)
 
     snapshots = Snapshot.objects.order_by("revision").values_list("key", "revision")
     assert list(snapshots) == [("Task", 39), ("Other", 40), ("Task", 79), ("Other", 80)]
@@ -230,7 +228,7 @@ def test_snapshots_are_taken_by_writing_alone(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_large_patches_bring_a_snapshot_early():
     for number in range(6):
-        store.put(Address("Task"), jsontext.document(f"{number}" * 70_000), ADA)
+        store.put(Address("Task"), make_document(f"{number}" * 70_000), ADA)
 
     assert list(Snapshot.objects.order_by("revision").values_list("revision", flat=True)) == [2, 4, 6]
 
@@ -240,20 +238,20 @@ def test_a_snapshot_that_fails_does_not_fail_the_write(monkeypatch):
     def fail(*args):
         raise RuntimeError
 
-    monkeypatch.setattr(history, "remember", fail)
+    monkeypatch.setattr(replay, "keep_snapshot", fail)
 
-    assert store.put(Address("Task"), jsontext.document(1), ADA).revision == 1
+    assert store.put(Address("Task"), make_document(1), ADA).revision == 1
 
 
 def test_moments_are_revisions_or_times_with_a_zone():
-    put = [store.put(Address("Task"), jsontext.document(number), ADA) for number in range(3)]
+    put = [store.put(Address("Task"), make_document(number), ADA) for number in range(3)]
     times = [Revision.objects.get(pk=written.revision).at for written in put]
 
-    assert history.moment("2") == 2
-    assert history.moment("0") == 0
-    assert history.moment(times[1].isoformat()) == 2
-    assert history.moment(times[1].isoformat().replace("+", " ")) == 2
-    assert history.moment("2001-01-01T00:00:00Z") == 0
+    assert replay.revision_at("2") == 2
+    assert replay.revision_at("0") == 0
+    assert replay.revision_at(times[1].isoformat()) == 2
+    assert replay.revision_at(times[1].isoformat().replace("+", " ")) == 2
+    assert replay.revision_at("2001-01-01T00:00:00Z") == 0
 
 
 @pytest.mark.parametrize(
@@ -270,29 +268,29 @@ def test_moments_are_revisions_or_times_with_a_zone():
     ],
 )
 def test_what_is_no_moment_is_refused(text):
-    with pytest.raises(history.UnknownMoment):
-        history.moment(text)
+    with pytest.raises(replay.UnknownMoment):
+        replay.revision_at(text)
 
 
 def test_a_key_that_never_was_is_unknown():
     with pytest.raises(NotFound):
         timeline.check_known("Task")
     with pytest.raises(NotFound):
-        history.blame_of("Task")
+        replay.read_blame("Task")
 
 
-@pytest.mark.parametrize(("module", "reader"), [(history, "newest_of"), (texts, "now")])
+@pytest.mark.parametrize(("module", "reader"), [(replay, "read_newest"), (past, "read_texts")])
 @pytest.mark.parametrize("address", [None, Address("Task")])
 @pytest.mark.parametrize("write_meanwhile", ["put", "remove"])
 def test_the_past_is_right_while_somebody_writes(monkeypatch, module, reader, address, write_meanwhile):
     for number in range(3):
-        store.put(Address("Task"), jsontext.document({"n": number}), ADA)
+        store.put(Address("Task"), make_document({"n": number}), ADA)
     real = getattr(module, reader)
 
     def overtaken(*args):
         found = real(*args)
         if write_meanwhile == "put":
-            store.put(Address("Task"), jsontext.document({"n": "later"}), ADA)
+            store.put(Address("Task"), make_document({"n": "later"}), ADA)
         else:
             store.remove_keys(["Task"], ADA)
         return found
@@ -301,14 +299,14 @@ def test_the_past_is_right_while_somebody_writes(monkeypatch, module, reader, ad
 
     for revision, number in ((3, 2), (2, 1)):
         expected = f'{{"n":{number}}}'
-        assert texts.read_at(address, revision) == (expected if address else f'{{"Task":{expected}}}')
+        assert past.read_value_at(address, revision) == (expected if address else f'{{"Task":{expected}}}')
 
 
 def test_the_newest_of_a_key_knows_removal_and_return():
-    store.put(Address("Task"), jsontext.document(1), ADA)
+    store.put(Address("Task"), make_document(1), ADA)
     store.remove_keys(["Task"], ADA)
 
-    assert history.newest_of("Task") == (2, None)
-    assert history.newest_of("Never") == (0, None)
-    store.put(Address("Task"), jsontext.document(2), ADA)
-    assert history.newest_of("Task") == (3, "2")
+    assert replay.read_newest("Task") == (2, None)
+    assert replay.read_newest("Never") == (0, None)
+    store.put(Address("Task"), make_document(2), ADA)
+    assert replay.read_newest("Task") == (3, "2")

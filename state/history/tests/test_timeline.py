@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.history import timeline
-from state.jsondoc import patch as patches
+from state.jsondoc.patch import replay_ops
 
 JSON, JSON_PATCH = "application/json", "application/json-patch+json"
 
@@ -26,7 +26,7 @@ def shuffles(draw):
             case _:
                 places = [f"/l/{draw(st.integers(0, length - 1))}" for _ in range(2)]
                 ops.append({"op": "move", "from": places[0], "path": places[1]})
-        document = patches.replay(document, copy.deepcopy(ops[-1:]))
+        document = replay_ops(document, copy.deepcopy(ops[-1:]))
     return size, ops, document
 
 
@@ -35,7 +35,7 @@ def test_an_item_is_followed_back_to_where_it_was(shuffle):
     size, ops, document = shuffle
 
     for index, item in enumerate(document["l"]):
-        was, touched = timeline.origin(("l", str(index)), ops, document)
+        was, touched = timeline.trace_origin(("l", str(index)), ops, document)
         if item < size:
             assert was == ("l", str(item))
         made = [op for op in ops if op.get("value") == item]
@@ -56,7 +56,7 @@ def test_an_item_is_followed_back_to_where_it_was(shuffle):
 def test_a_node_is_followed_over_moves_and_inserts(tokens, ops, was):
     document = {"o": {"1": 0, "2": 0}, "l": [0, 1, {"n": 1}], "b": {"x": 1}}
 
-    assert timeline.origin(tokens, ops, document)[0] == was
+    assert timeline.trace_origin(tokens, ops, document)[0] == was
 
 
 def test_the_history_of_an_item_goes_on_behind_inserts_and_moves(agent):

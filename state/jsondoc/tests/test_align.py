@@ -1,8 +1,9 @@
 import pytest
 
 from state.jsondoc import align as alignment
-from state.jsondoc import diff as diffs
-from state.jsondoc import patch as patches
+from state.jsondoc.align import align_items
+from state.jsondoc.diff import diff_values
+from state.jsondoc.patch import replay_ops
 
 
 @pytest.mark.parametrize(
@@ -22,24 +23,24 @@ from state.jsondoc import patch as patches
     ],
 )
 def test_items_are_told_by_their_names_by_their_likeness_and_by_their_place(old, new, pairs):
-    assert alignment.aligned(old, new) == pairs
+    assert align_items(old, new) == pairs
 
 
 def test_of_very_many_items_only_those_in_place_are_paired(monkeypatch):
     monkeypatch.setattr(alignment, "MOST_PAIRS", 3)
 
-    assert alignment.aligned([{"id": 1}, {"id": 2}], [{"id": 1, "n": 0}, {"id": 3}]) == [(0, 0)]
-    assert alignment.aligned([1, 2], [3, 4, 5]) == []
+    assert align_items([{"id": 1}, {"id": 2}], [{"id": 1, "n": 0}, {"id": 3}]) == [(0, 0)]
+    assert align_items([1, 2], [3, 4, 5]) == []
 
 
 def test_an_item_put_in_does_not_take_the_place_of_its_neighbour():
     old = [{"id": 1, "t": "a"}, {"id": 2, "t": "b"}]
     new = [{"id": 9, "t": "new"}, {"id": 1, "t": "a!"}, {"id": 2, "t": "b"}]
 
-    forward, inverse = diffs.diff(old, new)
+    forward, inverse = diff_values(old, new)
 
     assert forward == [
         {"op": "add", "path": "/0", "value": {"id": 9, "t": "new"}},
         {"op": "replace", "path": "/1/t", "value": "a!"},
     ]
-    assert patches.replay(new, inverse) == old
+    assert replay_ops(new, inverse) == old

@@ -2,24 +2,24 @@ import jsonpatch
 import pytest
 from hypothesis import given, settings
 
-from state.jsondoc import diff as diffs
-from state.jsondoc import patch as patches
-from state.jsondoc import text as jsontext
+from state.jsondoc.diff import diff_values
+from state.jsondoc.patch import replay_ops
 from state.jsondoc.tests import strategies
+from state.jsondoc.text import dump_json, parse_json
 
 
 def text(value):
-    return jsontext.dump(value)
+    return dump_json(value)
 
 
 def replayed(value, ops):
-    return text(patches.replay(jsontext.load(text(value)).value, ops))
+    return text(replay_ops(parse_json(text(value)).value, ops))
 
 
 @settings(max_examples=400)
 @given(strategies.small_values, strategies.small_values)
 def test_a_diff_leads_there_and_back_to_the_byte(old, new):
-    forward, inverse = diffs.diff(old, new)
+    forward, inverse = diff_values(old, new)
 
     assert replayed(old, forward) == text(new)
     assert replayed(new, inverse) == text(old)
@@ -29,7 +29,7 @@ def test_a_diff_leads_there_and_back_to_the_byte(old, new):
 @settings(max_examples=200)
 @given(strategies.values, strategies.values)
 def test_an_independent_implementation_agrees(old, new):
-    forward, _ = diffs.diff(old, new)
+    forward, _ = diff_values(old, new)
     plain = [op for op in forward if op["op"] != "move"]  # a move onto itself only reorders
 
     assert jsonpatch.apply_patch(old, plain) == new
@@ -51,14 +51,14 @@ def test_an_independent_implementation_agrees(old, new):
     ],
 )
 def test_a_diff_says_only_what_changed(old, new, forward):
-    assert jsontext.dump(diffs.diff(old, new)[0]) == jsontext.dump(forward)
+    assert dump_json(diff_values(old, new)[0]) == dump_json(forward)
 
 
 def test_one_leaf_of_a_large_document_makes_a_small_patch():
     old = {f"k{n}": {"n": n, "list": [n] * 20} for n in range(2000)}
     new = {**old, "k1000": {"n": -1, "list": old["k1000"]["list"]}}
 
-    forward, inverse = diffs.diff(old, new)
+    forward, inverse = diff_values(old, new)
 
     assert forward == [{"op": "replace", "path": "/k1000/n", "value": -1}]
     assert inverse == [{"op": "replace", "path": "/k1000/n", "value": 1000}]
@@ -67,7 +67,7 @@ def test_one_leaf_of_a_large_document_makes_a_small_patch():
 def test_an_array_too_long_to_compare_is_replaced_whole():
     old, new = {"a": list(range(1100))}, {"a": list(range(1, 1200))[::-1]}
 
-    forward, _ = diffs.diff(old, new)
+    forward, _ = diff_values(old, new)
 
     assert forward == [{"op": "replace", "path": "/a", "value": new["a"]}]
 
@@ -82,7 +82,7 @@ def test_an_array_too_long_to_compare_is_replaced_whole():
     ids=["long names", "long array", "many new members"],
 )
 def test_a_patch_never_outgrows_what_it_describes(old, new):
-    forward, inverse = diffs.diff(old, new)
+    forward, inverse = diff_values(old, new)
 
     assert len(text(forward)) + len(text(inverse)) < 4 * (len(text(old)) + len(text(new)))
     assert replayed(old, forward) == text(new)

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.jsondoc import jsonpath as queries
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.jsonpath import BadQuery
+from state.jsondoc.jsonpath import BadQuery, parse_limit, select_nodes
+from state.jsondoc.pointer import format_pointer, get_node, parse_pointer
 from state.jsondoc.tests import strategies
+from state.jsondoc.text import MAX_DEPTH, dump_json
 
 STATE = {
     "Identity": {"name": "Nola", "a/b": {"~": [1, 1.0, True, 2**53 + 1, -0.0]}},
@@ -27,17 +27,17 @@ def nodes(value, tokens=()):
 
 
 def values(path, state=STATE):
-    return [found.text for found in queries.find(state, path).matches]
+    return [found.text for found in select_nodes(state, path).matches]
 
 
 def test_a_match_is_its_path_its_pointer_and_its_text():
-    found = queries.find(STATE, "$.Identity['a/b']['~'][?@ > 1]")
+    found = select_nodes(STATE, "$.Identity['a/b']['~'][?@ > 1]")
 
     assert found == ([("$['Identity']['a/b']['~'][3]", "/Identity/a~1b/~0/3", "9007199254740993")], False)
 
 
 def test_the_answer_is_compact_json():
-    found = queries.find({"é": ["a", "b"]}, "$..*", limit=2)
+    found = select_nodes({"é": ["a", "b"]}, "$..*", limit=2)
 
     assert found.text == (
         '{"results":[{"path":"$[\'é\']","pointer":"/é","value":["a","b"]},'
@@ -47,26 +47,26 @@ def test_the_answer_is_compact_json():
 
 @pytest.mark.parametrize(("limit", "count", "more"), [(1, 1, True), (4, 4, True), (5, 5, False), (100, 5, False)])
 def test_the_answer_says_when_there_is_more(limit, count, more):
-    found = queries.find(STATE, "$.Identity['a/b']['~'][*]", limit)
+    found = select_nodes(STATE, "$.Identity['a/b']['~'][*]", limit)
 
     assert (len(found.matches), found.more) == (count, more)
 
 
 @given(documents)
 def test_every_normalized_path_and_pointer_leads_back_to_its_node(state):
-    data = jsontext.dump(state).encode()
+    data = dump_json(state).encode()
 
-    for path, pointer, text in queries.find(state, "$..*", limit=1000).matches:
-        assert paths.get(data, paths.parse_pointer(pointer)).decode() == text
-        assert queries.find(state, path) == ([(path, pointer, text)], False)
+    for path, pointer, text in select_nodes(state, "$..*", limit=1000).matches:
+        assert get_node(data, parse_pointer(pointer)).decode() == text
+        assert select_nodes(state, path) == ([(path, pointer, text)], False)
 
 
 @given(documents)
 def test_descending_finds_every_node_once(state):
-    found = queries.find(state, "$..*", limit=1000)
+    found = select_nodes(state, "$..*", limit=1000)
 
     assert sorted(match.pointer for match in found.matches) == sorted(
-        paths.format_pointer(tokens) for tokens, _ in nodes(state) if tokens
+        format_pointer(tokens) for tokens, _ in nodes(state) if tokens
     )
 
 
@@ -74,9 +74,9 @@ def test_descending_finds_every_node_once(state):
 def test_the_library_finds_the_same(state, steps):
     path = "$" + "".join(steps)
 
-    expected = [(node.path(), jsontext.dump(node.value)) for node in jsonpath_rfc9535.find(path, state)]
+    expected = [(node.path(), dump_json(node.value)) for node in jsonpath_rfc9535.find(path, state)]
 
-    found = queries.find(state, path, limit=1000)
+    found = select_nodes(state, path, limit=1000)
     assert [(match.path, match.text) for match in found.matches] == expected[:1000]
 
 
@@ -84,7 +84,7 @@ def test_the_library_finds_the_same(state, steps):
 def test_any_text_is_a_query_or_refused(text):
     for path in (text, f"$[?{text}]", f"$['{text}']"):
         try:
-            queries.find(STATE, path)
+            select_nodes(STATE, path)
         except BadQuery:
             continue
 
@@ -112,7 +112,7 @@ def test_any_text_is_a_query_or_refused(text):
         ("$.log[?@.at != 3].tags", ["[]", '["x","y"]']),
         ("$.log[?@.at >= 3].at", ["3", "5"]),
         ("$.none", []),
-        ("$", [jsontext.dump(STATE)]),
+        ("$", [dump_json(STATE)]),
     ],
 )
 def test_what_a_query_finds(path, found):
@@ -174,7 +174,7 @@ def test_a_dot_in_a_pattern_is_any_character_of_a_line(pattern, found):
 )
 def test_a_query_that_cannot_be_is_refused_with_its_place(path, position, message):
     with pytest.raises(BadQuery) as refused:
-        queries.find(STATE, path)
+        select_nodes(STATE, path)
 
     assert message in str(refused.value)
     assert position is None or refused.value.position == position
@@ -183,11 +183,11 @@ def test_a_query_that_cannot_be_is_refused_with_its_place(path, position, messag
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "", "x", "²", "9" * 5000])
 def test_a_limit_that_cannot_be_is_refused(limit):
     with pytest.raises(BadQuery, match="limit is a whole number from 1 to 1000, not "):
-        queries.limit_of(limit)
+        parse_limit(limit)
 
 
 def test_a_limit_is_read():
-    assert [queries.limit_of("1"), queries.limit_of("1000")] == [1, 1000]
+    assert [parse_limit("1"), parse_limit("1000")] == [1, 1000]
 
 
 @pytest.mark.parametrize(
@@ -204,42 +204,42 @@ def test_a_query_that_looks_at_too_much_is_stopped(path, monkeypatch):
     state = {str(number): [list(range(50))] * 10 for number in range(50)}
 
     with pytest.raises(BadQuery, match="the query looks at more than 50,000 nodes; make it narrower"):
-        queries.find(state, path)
+        select_nodes(state, path)
 
 
 def test_a_slow_query_is_stopped(monkeypatch):
     monkeypatch.setattr(queries, "MAX_SECONDS", 0.01)
 
     with pytest.raises(BadQuery, match=r"the query takes longer than 0.01 s; make it narrower"):
-        queries.find({"list": list(range(100_000))}, "$.list[?@ < 0]")
+        select_nodes({"list": list(range(100_000))}, "$.list[?@ < 0]")
 
 
 def test_a_slow_regular_expression_is_stopped(monkeypatch):
     monkeypatch.setattr(queries, "MAX_SECONDS", 0.05)
 
     with pytest.raises(BadQuery, match=r"a regular expression takes longer than 0.05 s; make it simpler"):
-        queries.find({"text": "a" * 60}, "$[?match(@, '((a|a)+)+b')]")
+        select_nodes({"text": "a" * 60}, "$[?match(@, '((a|a)+)+b')]")
 
 
 def test_nested_results_end_when_their_texts_grow_too_large(monkeypatch):
     monkeypatch.setattr(queries, "MAX_TEXT", 100)
     state = {"a": {"b": {"c": "x" * 30}}}
 
-    assert (len(queries.find(state, "$..*").matches), queries.find(state, "$..*").more) == (2, True)
-    assert len(queries.find({"a": "x" * 200}, "$..*").matches) == 1
+    assert (len(select_nodes(state, "$..*").matches), select_nodes(state, "$..*").more) == (2, True)
+    assert len(select_nodes({"a": "x" * 200}, "$..*").matches) == 1
 
 
 def test_the_deepest_document_is_searched():
     value = 1
-    for _ in range(jsontext.MAX_DEPTH):
+    for _ in range(MAX_DEPTH):
         value = [value]
 
     assert values("$..[?@ == 1]", {"deep": value}) == ["1"]
 
 
 def test_the_state_stays_as_it_is():
-    before = jsontext.dump(STATE)
+    before = dump_json(STATE)
 
-    queries.find(STATE, "$..[?@.at]")
+    select_nodes(STATE, "$..[?@.at]")
 
-    assert jsontext.dump(STATE) == before
+    assert dump_json(STATE) == before

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.jsondoc import levels
-from state.jsondoc import pointer as paths
-from state.jsondoc.levels import ABSENT
+from state.jsondoc.levels import ABSENT, LEVELS, BadLevel, parse_stimuli, show_at_level, view_at
+from state.jsondoc.pointer import Missing
 from state.jsondoc.tests import strategies
 
 NAMES = ["level_1", "level_2", "level_3", "a", "b", "level_4", "/", ""]
@@ -22,10 +21,7 @@ any_level = st.sampled_from([1, 2, 3])
 def marked(value, deepest=0, path=()):
     """The value with each leaf replaced by the deepest level that stands above it, and its own path."""
     if isinstance(value, dict):
-        return {
-            name: marked(child, max(deepest, levels.LEVELS.get(name, 0)), (*path, name))
-            for name, child in value.items()
-        }
+        return {name: marked(child, max(deepest, LEVELS.get(name, 0)), (*path, name)) for name, child in value.items()}
     if isinstance(value, list):
         return [marked(child, deepest, (*path, number)) for number, child in enumerate(value)]
     return f"<{deepest}>{path}"
@@ -64,43 +60,43 @@ def ways(value, tokens=()):
 
 @given(values, any_level)
 def test_nothing_deeper_than_asked_ever_shows(value, level):
-    seen = levels.view(marked(value), level)
+    seen = show_at_level(marked(value), level)
 
     assert [leaf for leaf in leaves(seen) if int(leaf[1]) > level] == []
-    assert [name for name in names(seen) if levels.LEVELS.get(name, 0) > level] == []
+    assert [name for name in names(seen) if LEVELS.get(name, 0) > level] == []
 
 
 @given(values, any_level)
 def test_filtering_twice_is_filtering_once(value, level):
-    once = levels.view(value, level)
+    once = show_at_level(value, level)
 
-    assert once is ABSENT or levels.view(once, level) == once
+    assert once is ABSENT or show_at_level(once, level) == once
 
 
 @given(values, any_level, st.randoms(use_true_random=False))
 def test_the_order_of_members_does_not_matter(value, level, random):
-    assert levels.view(shuffled(value, random), level) == levels.view(value, level)
+    assert show_at_level(shuffled(value, random), level) == show_at_level(value, level)
 
 
 @given(values, any_level)
 def test_the_value_itself_stays_as_it_is(value, level):
     before = copy.deepcopy(value)
 
-    levels.view(value, level)
+    show_at_level(value, level)
 
     assert value == before
 
 
 @given(strategies.values, any_level)
 def test_a_value_without_levels_shows_whole(value, level):
-    assert json.dumps(levels.view(value, level)) == json.dumps(value)
+    assert json.dumps(show_at_level(value, level)) == json.dumps(value)
 
 
 @given(values, any_level)
 def test_every_member_without_levels_shows(value, level):
     leaf = {"kept": marked(value), "plain": 7}
 
-    assert levels.view(leaf, level)["plain"] == 7
+    assert show_at_level(leaf, level)["plain"] == 7
 
 
 @given(values, any_level)
@@ -108,10 +104,10 @@ def test_no_address_leads_to_deeper_detail(value, level):
     document = marked(value)
 
     for tokens in ways(document):
-        deepest = max((levels.LEVELS.get(token, 0) for token in tokens), default=0)
+        deepest = max((LEVELS.get(token, 0) for token in tokens), default=0)
         try:
-            seen = levels.view_at(document, tokens, level)
-        except paths.Missing:
+            seen = view_at(document, tokens, level)
+        except Missing:
             continue
         assert deepest <= level
         assert [leaf for leaf in leaves(seen) if int(leaf[1]) > level] == []
@@ -159,11 +155,11 @@ def test_no_address_leads_to_deeper_detail(value, level):
     ],
 )
 def test_what_shows_at_each_level(value, at_1, at_2, at_3):
-    assert [levels.view(value, 1), levels.view(value, 2), levels.view(value, 3)] == [at_1, at_2, at_3]
+    assert [show_at_level(value, 1), show_at_level(value, 2), show_at_level(value, 3)] == [at_1, at_2, at_3]
 
 
 def test_members_keep_their_order():
-    assert list(levels.view({"b": 1, "level_1": "a", "a": 2}, 2)) == ["b", "level_1", "a"]
+    assert list(show_at_level({"b": 1, "level_1": "a", "a": 2}, 2)) == ["b", "level_1", "a"]
 
 
 PROFILE = {
@@ -188,7 +184,7 @@ PROFILE = {
     ],
 )
 def test_a_way_leads_through_the_stored_value(tokens, level, seen):
-    assert levels.view_at(PROFILE, tokens, level) == seen
+    assert view_at(PROFILE, tokens, level) == seen
 
 
 @pytest.mark.parametrize(
@@ -207,29 +203,29 @@ def test_a_way_leads_through_the_stored_value(tokens, level, seen):
     ],
 )
 def test_a_way_through_deeper_detail_or_to_nothing_is_missing(tokens, level):
-    with pytest.raises(paths.Missing):
-        levels.view_at(PROFILE, tokens, level)
+    with pytest.raises(Missing):
+        view_at(PROFILE, tokens, level)
 
 
 def test_a_refusal_does_not_tell_whether_deeper_detail_exists():
-    with pytest.raises(paths.Missing) as hidden:
-        levels.view_at({"level_3": 1}, ("level_3",), 2)
-    with pytest.raises(paths.Missing) as missing:
-        levels.view_at({"level_1": 1}, ("level_3",), 2)
+    with pytest.raises(Missing) as hidden:
+        view_at({"level_3": 1}, ("level_3",), 2)
+    with pytest.raises(Missing) as missing:
+        view_at({"level_1": 1}, ("level_3",), 2)
 
     assert str(hidden.value) == str(missing.value) == "'level_3' does not show at level 2"
 
 
 @pytest.mark.parametrize("level", [0, 4, 7, -1])
 def test_an_unknown_level_is_refused(level):
-    with pytest.raises(levels.BadLevel, match=f"there is no level {level}; the levels are 1, 2 and 3"):
-        levels.view({}, level)
-    with pytest.raises(levels.BadLevel):
-        levels.view_at({}, ("level_3",), level)
+    with pytest.raises(BadLevel, match=f"there is no level {level}; the levels are 1, 2 and 3"):
+        show_at_level({}, level)
+    with pytest.raises(BadLevel):
+        view_at({}, ("level_3",), level)
 
 
 @pytest.mark.parametrize(
     ("stimuli", "level"), [("realtime", 1), ("conversational", 2), ("analytical", 3), ("dream", 2), ("", 2)]
 )
 def test_each_stimulus_has_its_level(stimuli, level):
-    assert levels.level_of(stimuli) == level
+    assert parse_stimuli(stimuli) == level

@@ -7,31 +7,31 @@ from hypothesis import strategies as st
 
 from state import edits
 from state.edits import Address, Stored
-from state.jsondoc import old_values as was
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
+from state.jsondoc.old_values import with_old_values
+from state.jsondoc.patch import NOTHING, PatchFailed, apply_steps, find_node, replay_ops
+from state.jsondoc.pointer import escape_token, parse_pointer
 from state.jsondoc.tests import strategies
+from state.jsondoc.text import dump_json, make_document
 
 JSON, JSON_PATCH = "application/json", "application/json-patch+json"
 
 
 def there(document, op):
     """What is at the place of an operation right before it."""
-    return patches.node(document, paths.parse_pointer(op["path"]))
+    return find_node(document, parse_pointer(op["path"]))
 
 
 def check_told(old, edit):
     """Every `was` is what stood there; returns how many places could have been told, and how many were."""
-    told = was.told(edit.forward, edit.inverse)
-    document = patches.NOTHING if old is None else json.loads(old)
+    told = with_old_values(edit.forward, edit.inverse)
+    document = NOTHING if old is None else json.loads(old)
     could = [op for op in told if op["op"] in ("replace", "remove")]
     for op in copy.deepcopy(told):
         if "was" in op:
             value = document if op["path"] == "" else there(document, op)
-            assert jsontext.dump(op.pop("was")) == jsontext.dump(value)
-        document = patches.replay(document, [op])
-    assert edit.text is None or jsontext.dump(document) == edit.text
+            assert dump_json(op.pop("was")) == dump_json(value)
+        document = replay_ops(document, [op])
+    assert edit.text is None or dump_json(document) == edit.text
     return len(could), sum("was" in op for op in told)
 
 
@@ -50,9 +50,9 @@ def patches_of(draw, text):
             | st.fixed_dictionaries({"op": st.sampled_from(["move", "copy"]), "from": some, "path": fresh})
         )
         try:
-            for step in patches.steps(data, [op]):
+            for step in apply_steps(data, [op]):
                 data = step.data
-        except patches.Failed:
+        except PatchFailed:
             continue
         ops.append(op)
     return ops
@@ -62,15 +62,15 @@ def nodes(pointer, value):
     yield pointer, value
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in items:
-        yield from nodes(f"{pointer}/{paths.escape(str(name))}", inner)
+        yield from nodes(f"{pointer}/{escape_token(str(name))}", inner)
 
 
 @settings(max_examples=150)
 @given(strategies.small_values, strategies.small_values)
 def test_a_put_tells_all_that_it_replaces_or_removes(old, new):
-    text = jsontext.dump(old)
+    text = dump_json(old)
 
-    edit = edits.put(Address("K"), Stored(text, 1), jsontext.document(new))
+    edit = edits.put(Address("K"), Stored(text, 1), make_document(new))
 
     could, did = check_told(text, edit)
     assert could == did
@@ -79,7 +79,7 @@ def test_a_put_tells_all_that_it_replaces_or_removes(old, new):
 @settings(max_examples=150)
 @given(st.data(), strategies.small_values)
 def test_a_json_patch_tells_all_that_it_replaces_or_removes(data, old):
-    text = jsontext.dump(old)
+    text = dump_json(old)
     ops = data.draw(patches_of(text))
 
     edit = edits.patch(Address("K"), Stored(text, 1), ops)
@@ -91,7 +91,7 @@ def test_a_json_patch_tells_all_that_it_replaces_or_removes(data, old):
 @settings(max_examples=150)
 @given(strategies.small_values, strategies.small_values)
 def test_a_merge_patch_tells_all_that_it_replaces_or_removes(old, patch):
-    text = jsontext.dump(old)
+    text = dump_json(old)
 
     edit = edits.merge(Address("K"), Stored(text, 1), patch)
 
@@ -102,12 +102,10 @@ def test_a_merge_patch_tells_all_that_it_replaces_or_removes(old, patch):
 @settings(max_examples=150)
 @given(st.data(), strategies.small_values)
 def test_a_way_back_that_was_computed_anew_never_tells_a_wrong_one(data, old):
-    text = jsontext.dump(old)
+    text = dump_json(old)
     done = edits.patch(Address("K"), Stored(text, 1), data.draw(patches_of(text)))
     back = edits.apply("K", Stored(done.text, 2), done.inverse)
-    replayed = edits.replace(
-        edits.put(Address("K"), Stored(done.text, 2), jsontext.document(old)), forward=done.inverse
-    )
+    replayed = edits.replace(edits.put(Address("K"), Stored(done.text, 2), make_document(old)), forward=done.inverse)
 
     assert back.text == text
     check_told(done.text, back)
@@ -126,7 +124,7 @@ def test_a_way_back_that_was_computed_anew_never_tells_a_wrong_one(data, old):
     ],
 )
 def test_where_the_two_do_not_mirror_each_other_nothing_is_told(forward, inverse):
-    assert was.told(forward, inverse) == forward
+    assert with_old_values(forward, inverse) == forward
 
 
 @pytest.fixture

@@ -4,18 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.jsondoc import pages as trees
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.pages import BadPage, Page
+from state.jsondoc.pages import BadPage, TreePage, __doc__, parse_tree_page, render_tree
+from state.jsondoc.pointer import format_pointer, parse_pointer
 from state.jsondoc.tests import strategies
+from state.jsondoc.text import MAX_DEPTH, dump_json
 
 EXAMPLE = b'{"name":"Nola","born":[9223372036854775808,-0.0],"tags":["a"]}'
 
 
 def naive(value, depth, limit, start=0):
     """The tree of a parsed value, as plainly as it can be said."""
-    stored = jsontext.dump(value)
+    stored = dump_json(value)
     node = {"type": "", "bytes": len(stored.encode())}
     if not stored.isascii():
         node["characters"] = len(stored)
@@ -36,17 +35,17 @@ def naive(value, depth, limit, start=0):
     if isinstance(value, str):
         cut = {"truncated": True} if len(value) > 1000 else {}
         return node | {"type": "text", "text": value[:1000], **cut}
-    return node | ({"type": "null"} if value is None else {"type": "number", "number": jsontext.dump(value)})
+    return node | ({"type": "null"} if value is None else {"type": "number", "number": dump_json(value)})
 
 
 def text(value):
-    return jsontext.dump(value).encode()
+    return dump_json(value).encode()
 
 
 def test_the_example_of_the_docstring():
-    answer = trees.tree(EXAMPLE, Page(limit=2))
+    answer = render_tree(EXAMPLE, TreePage(limit=2))
 
-    written = trees.__doc__.split("limit 2 is\n\n")[1].split("\n\n")[0]
+    written = __doc__.split("limit 2 is\n\n")[1].split("\n\n")[0]
     assert answer == "".join(line.strip() for line in written.splitlines())
 
 
@@ -57,22 +56,22 @@ def test_a_tree_is_what_parsing_everything_gives(value, depth, limit, data):
     if start:
         after = list(value)[start - 1] if isinstance(value, dict) else str(start - 1)
 
-    answer = trees.tree(text(value), Page(depth, limit, after))
+    answer = render_tree(text(value), TreePage(depth, limit, after))
 
-    assert answer == jsontext.dump(naive(value, depth, limit, start))
+    assert answer == dump_json(naive(value, depth, limit, start))
 
 
 @given(st.dictionaries(strategies.names, st.integers(), max_size=9) | st.lists(st.integers(), max_size=9))
 def test_pages_of_two_give_every_member_once(value):
     name = "members" if isinstance(value, dict) else "items"
 
-    shown, page = [], Page(limit=2)
+    shown, page = [], TreePage(limit=2)
     while page:
-        answer = json.loads(trees.tree(text(value), page))
+        answer = json.loads(render_tree(text(value), page))
         shown += answer[name]
         page = page._replace(after=str(answer["next"])) if "next" in answer else None
 
-    assert shown == json.loads(trees.tree(text(value)))[name]
+    assert shown == json.loads(render_tree(text(value)))[name]
 
 
 @pytest.mark.parametrize(
@@ -90,45 +89,45 @@ def test_pages_of_two_give_every_member_once(value):
     ],
 )
 def test_each_type_of_node(document, answer):
-    assert trees.tree(document.encode()) == answer
+    assert render_tree(document.encode()) == answer
 
 
 def test_depth_nought_is_the_node_alone():
-    assert trees.tree(b'{"a":[1,2]}', Page(depth=0)) == '{"type":"object","bytes":11,"size":1}'
+    assert render_tree(b'{"a":[1,2]}', TreePage(depth=0)) == '{"type":"object","bytes":11,"size":1}'
 
 
 def test_integer_like_names_keep_their_place():
-    members = json.loads(trees.tree(b'{"10":1,"9":2,"":3}'))["members"]
+    members = json.loads(render_tree(b'{"10":1,"9":2,"":3}'))["members"]
 
     assert [name for name, _ in members] == ["10", "9", ""]
 
 
 @pytest.mark.parametrize(("length", "cut"), [(1000, False), (1001, True)])
 def test_only_a_text_over_a_thousand_characters_is_shortened(length, cut):
-    answer = json.loads(trees.tree(text("😀" * length)))
+    answer = json.loads(render_tree(text("😀" * length)))
 
     assert (answer["text"], answer.get("truncated", False)) == ("😀" * 1000, cut)
 
 
 def test_the_empty_name_can_be_gone_on_after():
-    answer = json.loads(trees.tree(b'{"":1,"b":2}', Page(after="")))
+    answer = json.loads(render_tree(b'{"":1,"b":2}', TreePage(after="")))
 
     assert [name for name, _ in answer["members"]] == ["b"]
 
 
 def test_after_the_last_one_comes_an_empty_page():
-    assert trees.tree(b"[1,2]", Page(after="1")) == '{"type":"array","bytes":5,"size":2,"start":2,"items":[]}'
+    assert render_tree(b"[1,2]", TreePage(after="1")) == '{"type":"array","bytes":5,"size":2,"start":2,"items":[]}'
 
 
 def test_an_opened_node_inside_shows_its_first_ones_and_where_to_go_on():
-    answer = json.loads(trees.tree(b'{"a":[1,2,3],"b":{"x":1,"y":2,"z":3}}', Page(depth=2, limit=2)))
+    answer = json.loads(render_tree(b'{"a":[1,2,3],"b":{"x":1,"y":2,"z":3}}', TreePage(depth=2, limit=2)))
 
     (_, a), (_, b) = answer["members"]
     assert (len(a["items"]), a["next"], [name for name, _ in b["members"]], b["next"]) == (2, 1, ["x", "y"], "y")
 
 
 def test_an_answer_opens_ten_thousand_nodes_at_most():
-    answer = json.loads(trees.tree(text([[0] * 1000] * 20), Page(depth=2, limit=1000)))
+    answer = json.loads(render_tree(text([[0] * 1000] * 20), TreePage(depth=2, limit=1000)))
 
     opened = [item for item in answer["items"] if "items" in item]
     assert (len(answer["items"]), len(opened), answer["items"][-1]["size"]) == (20, 9, 1000)
@@ -136,16 +135,16 @@ def test_an_answer_opens_ten_thousand_nodes_at_most():
 
 def test_the_deepest_document_can_be_shown_whole():
     value = 1
-    for _ in range(jsontext.MAX_DEPTH):
+    for _ in range(MAX_DEPTH):
         value = [value]
 
-    assert trees.tree(text(value), Page(depth=100)) == jsontext.dump(naive(value, 100, 100))
+    assert render_tree(text(value), TreePage(depth=100)) == dump_json(naive(value, 100, 100))
 
 
 def test_a_page_amid_a_large_object():
     value = {f"name {number}": {"text": "x" * 100, "more": [1, 2]} for number in range(40_000)}
 
-    answer = json.loads(trees.tree(text(value), Page(after="name 20000", limit=3)))
+    answer = json.loads(render_tree(text(value), TreePage(after="name 20000", limit=3)))
 
     assert [name for name, _ in answer["members"]] == ["name 20001", "name 20002", "name 20003"]
     assert (answer["size"], answer["next"]) == (40_000, "name 20003")
@@ -154,13 +153,13 @@ def test_a_page_amid_a_large_object():
 @pytest.mark.parametrize(
     ("parameters", "page"),
     [
-        ({}, Page(1, 100, None)),
-        ({"depth": "0", "limit": "1000", "after": ""}, Page(0, 1000, "")),
-        ({"depth": "100", "limit": "1", "after": "7"}, Page(100, 1, "7")),
+        ({}, TreePage(1, 100, None)),
+        ({"depth": "0", "limit": "1000", "after": ""}, TreePage(0, 1000, "")),
+        ({"depth": "100", "limit": "1", "after": "7"}, TreePage(100, 1, "7")),
     ],
 )
 def test_a_page_is_read_from_the_query(parameters, page):
-    assert trees.page_of(parameters) == page
+    assert parse_tree_page(parameters) == page
 
 
 @pytest.mark.parametrize(
@@ -177,7 +176,7 @@ def test_a_page_is_read_from_the_query(parameters, page):
 )
 def test_a_page_that_cannot_be_is_refused(parameters, message):
     with pytest.raises(BadPage) as refused:
-        trees.page_of(parameters)
+        parse_tree_page(parameters)
 
     assert str(refused.value) == message
 
@@ -194,19 +193,19 @@ def test_a_page_that_cannot_be_is_refused(parameters, message):
 )
 def test_an_after_that_is_not_there_is_refused(document, after, message):
     with pytest.raises(BadPage) as refused:
-        trees.tree(document.encode(), Page(after=after))
+        render_tree(document.encode(), TreePage(after=after))
 
     assert str(refused.value) == message
 
 
 @given(strategies.values, st.data())
 def test_nodes_named_to_be_open_are_told_as_if_asked_for_alone(value, data):
-    whole = json.loads(trees.tree(text(value), Page(99, 1000)))
+    whole = json.loads(render_tree(text(value), TreePage(99, 1000)))
     pointers = list(openable(whole))
     chosen = data.draw(st.lists(st.sampled_from(pointers), max_size=5)) if pointers else []
     opened = {way for pointer in chosen for way in ways(pointer)}
 
-    answer = json.loads(trees.tree(text(value), trees.page_of({"depth": "1", "limit": "1000"}, chosen)))
+    answer = json.loads(render_tree(text(value), parse_tree_page({"depth": "1", "limit": "1000"}, chosen)))
 
     assert answer == closed_but(whole, opened)
 
@@ -218,21 +217,21 @@ def parts(node):
 def openable(node, way=""):
     for name, child in parts(node):
         if "size" in child:
-            pointer = way + paths.format_pointer([name])
+            pointer = way + format_pointer([name])
             yield pointer
             yield from openable(child, pointer)
 
 
 def ways(pointer):
-    tokens = paths.parse_pointer(pointer)
-    return [paths.format_pointer(tokens[: number + 1]) for number in range(len(tokens))]
+    tokens = parse_pointer(pointer)
+    return [format_pointer(tokens[: number + 1]) for number in range(len(tokens))]
 
 
 def closed_but(node, opened, way=""):
     """The tree with only the top and what is named opened."""
     if way and way not in opened:
         return {name: one for name, one in node.items() if name not in ("members", "items", "start")}
-    below = [[name, closed_but(child, opened, way + paths.format_pointer([name]))] for name, child in parts(node)]
+    below = [[name, closed_but(child, opened, way + format_pointer([name]))] for name, child in parts(node)]
     kids = (
         {"members": below} if "members" in node else {"items": [child for _, child in below]} if "items" in node else {}
     )
@@ -240,8 +239,8 @@ def closed_but(node, opened, way=""):
 
 
 def test_what_is_to_be_open_and_is_not_there_opens_nothing():
-    assert trees.tree(EXAMPLE, trees.page_of({}, ["/nowhere/1", "/name", "/tags"])) == trees.tree(
-        EXAMPLE, trees.page_of({}, ["/tags"])
+    assert render_tree(EXAMPLE, parse_tree_page({}, ["/nowhere/1", "/name", "/tags"])) == render_tree(
+        EXAMPLE, parse_tree_page({}, ["/tags"])
     )
     with pytest.raises(BadPage, match="1001 times"):
-        trees.page_of({}, ["/a"] * 1001)
+        parse_tree_page({}, ["/a"] * 1001)

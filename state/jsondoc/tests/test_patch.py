@@ -5,11 +5,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
+from state.jsondoc.patch import (
+    BadPatch,
+    PatchFailed,
+    UnknownOp,
+    apply_merge_patch,
+    apply_steps,
+    check_patch,
+    equal_values,
+    merge_patch_ops,
+    replay_ops,
+)
+from state.jsondoc.pointer import BadPointer, format_pointer
 from state.jsondoc.tests import strategies
 from state.jsondoc.tests.test_pointer import nodes
+from state.jsondoc.text import dump_json, parse_json
 
 DOCUMENT = {
     "a": 1,
@@ -20,18 +30,18 @@ DOCUMENT = {
 
 
 def text(value):
-    return jsontext.dump(value)
+    return dump_json(value)
 
 
 def patched(document, patch, at=()):
     """The document after a patch, as text, having checked that history replays it there and back."""
     before = text(document)
     data, forward, inverse = before.encode(), [], []
-    for step in patches.steps(data, patches.check(patch), at):
+    for step in apply_steps(data, check_patch(patch), at):
         data, forward, inverse = step.data, forward + step.forward, step.inverse + inverse
-    after = jsontext.load(before).value
-    assert text(patches.replay(after, copy.deepcopy(forward))) == data.decode()
-    assert text(patches.replay(after if forward == [] else jsontext.load(data).value, inverse)) == before
+    after = parse_json(before).value
+    assert text(replay_ops(after, copy.deepcopy(forward))) == data.decode()
+    assert text(replay_ops(after if forward == [] else parse_json(data).value, inverse)) == before
     return data.decode()
 
 
@@ -95,10 +105,10 @@ def test_operations_do_what_rfc_6902_says(patch, expected):
 )
 def test_what_cannot_be_applied_fails_by_number_and_pointer(op):
     document = b'{"a":1,"l":[1,2],"o":{"x":1}}'
-    patch = patches.check([{"op": "add", "path": "/new", "value": 1}, op])
+    patch = check_patch([{"op": "add", "path": "/new", "value": 1}, op])
 
-    with pytest.raises(patches.Failed) as caught:
-        list(patches.steps(document, patch))
+    with pytest.raises(PatchFailed) as caught:
+        list(apply_steps(document, patch))
 
     assert (caught.value.index, caught.value.pointer) == (1, op["path"])
 
@@ -106,29 +116,29 @@ def test_what_cannot_be_applied_fails_by_number_and_pointer(op):
 @pytest.mark.parametrize(
     ("patch", "error"),
     [
-        ({}, patches.BadPatch),
-        ([1], patches.BadPatch),
-        ([{}], patches.BadPatch),
-        ([{"op": "add", "path": "/a"}], patches.BadPatch),
-        ([{"op": "add", "value": 1}], patches.BadPatch),
-        ([{"op": "move", "path": "/a"}], patches.BadPatch),
-        ([{"op": "remove", "path": 1}], patches.BadPatch),
-        ([{"op": "add", "path": "/a", "value": 1, "position": -1}], patches.BadPatch),
-        ([{"op": "add", "path": "/a", "value": 1, "position": True}], patches.BadPatch),
-        ([{"op": "remove", "path": "a"}], paths.BadPointer),
-        ([{"op": "remove", "path": "/~"}], paths.BadPointer),
-        ([{"op": "merge", "path": "/a"}], patches.UnknownOp),
+        ({}, BadPatch),
+        ([1], BadPatch),
+        ([{}], BadPatch),
+        ([{"op": "add", "path": "/a"}], BadPatch),
+        ([{"op": "add", "value": 1}], BadPatch),
+        ([{"op": "move", "path": "/a"}], BadPatch),
+        ([{"op": "remove", "path": 1}], BadPatch),
+        ([{"op": "add", "path": "/a", "value": 1, "position": -1}], BadPatch),
+        ([{"op": "add", "path": "/a", "value": 1, "position": True}], BadPatch),
+        ([{"op": "remove", "path": "a"}], BadPointer),
+        ([{"op": "remove", "path": "/~"}], BadPointer),
+        ([{"op": "merge", "path": "/a"}], UnknownOp),
     ],
 )
 def test_what_is_no_patch_is_refused(patch, error):
     with pytest.raises(error):
-        patches.check(patch)
+        check_patch(patch)
 
 
 @st.composite
 def operations(draw, document):
     """An operation on some place of a document, often one that is not there."""
-    pointers = [paths.format_pointer(tokens) for tokens, _ in nodes(document)]
+    pointers = [format_pointer(tokens) for tokens, _ in nodes(document)]
     place = st.sampled_from(pointers) | st.builds(
         lambda start, end: start + end,
         st.sampled_from(pointers),
@@ -156,11 +166,11 @@ def test_an_independent_implementation_agrees_on_every_operation(data):
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError, IndexError):
         theirs = "refused"
     try:
-        ours = jsontext.load(patched(document, [op])).value
-    except patches.Failed:
+        ours = parse_json(patched(document, [op])).value
+    except PatchFailed:
         ours = "refused"
 
-    assert patches.equal(ours, theirs)
+    assert equal_values(ours, theirs)
 
 
 @settings(max_examples=300)
@@ -169,12 +179,12 @@ def test_any_run_of_operations_can_be_replayed_and_taken_back(data):
     document = data.draw(strategies.small_values)
     current, patch = text(document).encode(), []
     for _ in range(data.draw(st.integers(1, 6))):
-        op = data.draw(operations(jsontext.load(current).value))
+        op = data.draw(operations(parse_json(current).value))
         if data.draw(st.booleans()) and op["op"] in ("add", "move"):
             op["position"] = data.draw(st.integers(0, 4))
         try:
-            [step] = patches.steps(current, [op])
-        except patches.Failed:
+            [step] = apply_steps(current, [op])
+        except PatchFailed:
             continue
         current, patch = step.data, [*patch, op]
 
@@ -202,7 +212,7 @@ def test_any_run_of_operations_can_be_replayed_and_taken_back(data):
     ],
 )
 def test_merge_patch_does_what_rfc_7396_appendix_a_says(target, patch, result):
-    assert text(patches.merge(target, patch)) == text(result)
+    assert text(apply_merge_patch(target, patch)) == text(result)
 
 
 objects = st.dictionaries(strategies.names, strategies.small_values, max_size=6)
@@ -210,6 +220,6 @@ objects = st.dictionaries(strategies.names, strategies.small_values, max_size=6)
 
 @given(objects, objects)
 def test_a_merge_patch_as_operations_does_the_same(target, patch):
-    ops = list(patches.merge_ops(jsontext.dump(target).encode(), patch))
+    ops = list(merge_patch_ops(dump_json(target).encode(), patch))
 
-    assert text(patches.replay(copy.deepcopy(target), copy.deepcopy(ops))) == text(patches.merge(target, patch))
+    assert text(replay_ops(copy.deepcopy(target), copy.deepcopy(ops))) == text(apply_merge_patch(target, patch))

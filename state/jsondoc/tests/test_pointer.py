@@ -2,9 +2,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
+from state.jsondoc.pointer import (
+    BadPointer,
+    Blocked,
+    Missing,
+    format_pointer,
+    get_node,
+    parse_index,
+    parse_pointer,
+    put_node,
+    remove_node,
+)
 from state.jsondoc.tests import strategies
+from state.jsondoc.text import dump_json, parse_json
 
 
 def nodes(value, tokens=()):
@@ -19,7 +29,7 @@ def nodes(value, tokens=()):
 
 
 def text(value):
-    return jsontext.dump(value).encode()
+    return dump_json(value).encode()
 
 
 @pytest.mark.parametrize(
@@ -27,21 +37,21 @@ def text(value):
     [("", ()), ("/", ("",)), ("/a/b", ("a", "b")), ("/a~1b", ("a/b",)), ("/~01", ("~1",)), ("/ /é", (" ", "é"))],
 )
 def test_pointers_read_and_write_alike(pointer, tokens):
-    assert paths.parse_pointer(pointer) == tokens
-    assert paths.format_pointer(tokens) == pointer
+    assert parse_pointer(pointer) == tokens
+    assert format_pointer(tokens) == pointer
 
 
 @pytest.mark.parametrize("pointer", ["a", "#/a", "/~", "/a~2b", "/~~"])
 def test_what_is_no_pointer_is_refused(pointer):
-    with pytest.raises(paths.BadPointer):
-        paths.parse_pointer(pointer)
+    with pytest.raises(BadPointer):
+        parse_pointer(pointer)
 
 
 @pytest.mark.parametrize(
     ("token", "number"), [("0", 0), ("10", 10), ("01", None), ("-1", None), ("²", None), ("", None)]
 )
 def test_an_index_is_digits_without_leading_zeros(token, number):
-    assert paths.index(token) == number
+    assert parse_index(token) == number
 
 
 @given(strategies.values)
@@ -49,13 +59,13 @@ def test_every_node_is_found_in_the_text(value):
     data = text(value)
 
     for tokens, node in nodes(value):
-        assert paths.get(data, tokens) == text(node)
+        assert get_node(data, tokens) == text(node)
 
 
 @given(strategies.values, strategies.values, st.data())
 def test_replacing_a_node_leaves_every_other_byte(value, new, data):
     tokens, _ = data.draw(st.sampled_from(list(nodes(value))))
-    expected = jsontext.load(text(value)).value
+    expected = parse_json(text(value)).value
     if tokens:
         parent = expected
         for token in tokens[:-1]:
@@ -64,7 +74,7 @@ def test_replacing_a_node_leaves_every_other_byte(value, new, data):
     else:
         expected = new
 
-    assert paths.put(text(value), tokens, text(new)) == text(expected)
+    assert put_node(text(value), tokens, text(new)) == text(expected)
 
 
 @given(strategies.values, st.data())
@@ -73,13 +83,13 @@ def test_removing_a_node_leaves_every_other_byte(value, data):
     if not inner:
         return
     tokens = data.draw(st.sampled_from(inner))
-    expected = jsontext.load(text(value)).value
+    expected = parse_json(text(value)).value
     parent = expected
     for token in tokens[:-1]:
         parent = parent[int(token) if isinstance(parent, list) else token]
     del parent[int(tokens[-1]) if isinstance(parent, list) else tokens[-1]]
 
-    assert paths.remove(text(value), tokens)[0] == text(expected)
+    assert remove_node(text(value), tokens)[0] == text(expected)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +104,7 @@ def test_removing_a_node_leaves_every_other_byte(value, data):
     ],
 )
 def test_a_missing_member_or_next_item_is_added(document, tokens, result):
-    assert paths.put(document.encode(), tokens, b"7").decode() == result
+    assert put_node(document.encode(), tokens, b"7").decode() == result
 
 
 @pytest.mark.parametrize(
@@ -102,11 +112,11 @@ def test_a_missing_member_or_next_item_is_added(document, tokens, result):
     [("[1]", ("2",)), ("[1]", ("-",)), ("[1]", ("01",)), ('{"a":1}', ("a", "b")), ("null", ("a",)), ('"text"', ("0",))],
 )
 def test_a_value_cannot_be_put_past_the_end_or_below_a_scalar(document, tokens):
-    with pytest.raises((paths.Blocked, paths.Missing)):
-        paths.put(document.encode(), tokens, b"7")
+    with pytest.raises((Blocked, Missing)):
+        put_node(document.encode(), tokens, b"7")
 
 
 @pytest.mark.parametrize(("document", "tokens"), [("[1]", ("1",)), ("[1]", ("x",)), ("1", ("a",)), ("{}", ("a", "b"))])
 def test_what_is_not_there_is_missing(document, tokens):
-    with pytest.raises(paths.Missing):
-        paths.get(document.encode(), tokens)
+    with pytest.raises(Missing):
+        get_node(document.encode(), tokens)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.jsondoc import patch as patches
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
-from state.jsondoc.patch import NOTHING
-from state.jsondoc.rebase import Conflict, follow, rebase
+from state.jsondoc.diff import diff_values
+from state.jsondoc.patch import NOTHING, PatchFailed, apply_steps, replay_ops
+from state.jsondoc.pointer import format_pointer, parse_pointer
+from state.jsondoc.rebase import RebaseConflict, follow_node, rebase_patch
 from state.jsondoc.tests import strategies
+from state.jsondoc.text import dump_json, parse_json
 
 
 def add(path, value, **position):
@@ -35,7 +35,7 @@ def replayed(document, *op_lists):
     """The document after the operations, which are copied: a replay changes what it is given."""
     document = copy.deepcopy(document) if document is not NOTHING else NOTHING
     for ops in op_lists:
-        document = patches.replay(document, copy.deepcopy(ops))
+        document = replay_ops(document, copy.deepcopy(ops))
     return document
 
 
@@ -146,19 +146,19 @@ CONFLICTS = {
 
 @pytest.mark.parametrize(("ops", "over", "result"), MERGES.values(), ids=MERGES)
 def test_operations_that_do_not_meet_are_carried_over(ops, over, result):
-    assert rebase(ops, over, DOC) == result
+    assert rebase_patch(ops, over, DOC) == result
 
 
 @pytest.mark.parametrize(("ops", "over"), SAME.values(), ids=SAME)
 def test_what_both_sides_did_drops_out(ops, over):
-    assert rebase(ops, over, DOC) == []
-    assert rebase(over, ops, DOC) == []
+    assert rebase_patch(ops, over, DOC) == []
+    assert rebase_patch(over, ops, DOC) == []
 
 
 @pytest.mark.parametrize(("ops", "over", "pointer"), CONFLICTS.values(), ids=CONFLICTS)
 def test_operations_that_meet_are_a_conflict(ops, over, pointer):
-    with pytest.raises(Conflict) as error:
-        rebase(ops, over, DOC)
+    with pytest.raises(RebaseConflict) as error:
+        rebase_patch(ops, over, DOC)
 
     assert error.value.pointer == pointer
     assert error.value.mine in ops
@@ -167,13 +167,13 @@ def test_operations_that_meet_are_a_conflict(ops, over, pointer):
 
 @pytest.mark.parametrize(("ops", "over", "pointer"), CONFLICTS.values(), ids=CONFLICTS)
 def test_a_conflict_is_one_whichever_side_is_moved(ops, over, pointer):
-    with pytest.raises(Conflict):
-        rebase(over, ops, DOC)
+    with pytest.raises(RebaseConflict):
+        rebase_patch(over, ops, DOC)
 
 
 @pytest.mark.parametrize(("ops", "over", "pointer"), CONFLICTS.values(), ids=CONFLICTS)
 def test_theirs_preferred_leaves_their_document(ops, over, pointer):
-    left = rebase(ops, over, DOC, prefer="theirs")
+    left = rebase_patch(ops, over, DOC, prefer="theirs")
 
     assert {op["path"] for op in left} <= {"/l/1", "/b/a"}  # what of mine is apart from what they did
 
@@ -199,7 +199,7 @@ def test_theirs_preferred_leaves_their_document(ops, over, pointer):
     ],
 )
 def test_mine_preferred_stands_where_we_meet(ops, over, result):
-    merged = replayed(DOC, over, rebase(ops, over, DOC, prefer="mine"))
+    merged = replayed(DOC, over, rebase_patch(ops, over, DOC, prefer="mine"))
 
     if result is NOTHING:
         assert merged is NOTHING
@@ -211,13 +211,13 @@ def test_mine_preferred_stands_where_we_meet(ops, over, result):
 
 
 def test_moves_into_each_other_are_a_conflict_even_if_mine_are_preferred():
-    with pytest.raises(Conflict):
-        rebase([move("/b", "/o/0/b")], [move("/o", "/b/o")], DOC, prefer="mine")
+    with pytest.raises(RebaseConflict):
+        rebase_patch([move("/b", "/o/0/b")], [move("/o", "/b/o")], DOC, prefer="mine")
 
 
 def test_a_conflict_has_what_each_side_has_there():
-    with pytest.raises(Conflict) as error:
-        rebase(
+    with pytest.raises(RebaseConflict) as error:
+        rebase_patch(
             [put("/a", 5), remove("/b"), add("/n", 1), put("/l/0", "P")],
             [put("/b/x", 6), put("/a", 7), add("/n", 2), move("/l", "/m")],
             DOC,
@@ -233,16 +233,16 @@ def test_a_conflict_has_what_each_side_has_there():
 
 
 def test_two_documents_made_at_once_are_a_conflict_unless_equal():
-    assert rebase([add("", [1])], [add("", [1])], NOTHING) == []
-    with pytest.raises(Conflict):
-        rebase([add("", [1])], [add("", [2])], NOTHING)
+    assert rebase_patch([add("", [1])], [add("", [1])], NOTHING) == []
+    with pytest.raises(RebaseConflict):
+        rebase_patch([add("", [1])], [add("", [2])], NOTHING)
 
 
 def test_undo_of_an_insert_keeps_an_edit_behind_it():
     after_insert = {"l": ["x", "a", "b", "c"]}
     later = [put("/l/2", "B")]
 
-    undo = rebase([remove("/l/0")], later, after_insert)
+    undo = rebase_patch([remove("/l/0")], later, after_insert)
 
     assert replayed(after_insert, later, undo) == {"l": ["a", "B", "c"]}
 
@@ -251,7 +251,7 @@ def test_nothing_passed_in_is_changed():
     document, ops, over = {"a": {"b": [1]}}, [put("/a/b/0", [2])], [add("/a/b/0", {"c": 1}), put("/a/b/0/c", 2)]
     before = copy.deepcopy((document, ops, over))
 
-    rebase(ops, over, document)
+    rebase_patch(ops, over, document)
 
     assert (document, ops, over) == before
 
@@ -341,7 +341,7 @@ def told(root, ops, tag):
 
 
 def tell(root, op, ident, touched):
-    path = paths.parse_pointer(op["path"])
+    path = parse_pointer(op["path"])
     if op["op"] == "replace":
         item = at(root, path)
         touched.values.add(item.ident)
@@ -352,7 +352,7 @@ def tell(root, op, ident, touched):
     if op["op"] == "add":
         tell_put(root, path, grown(op["value"], ident), touched, ("add", op["value"], ident))
         return
-    source = paths.parse_pointer(op["path" if op["op"] == "remove" else "from"])
+    source = parse_pointer(op["path" if op["op"] == "remove" else "from"])
     parent = at(root, source[:-1])
     if op["op"] == "move" and source == path:
         return
@@ -483,11 +483,11 @@ class Editor:
         kind = self.random.choice(["add", "add", "remove", "replace", "replace", "move", "reorder"])
         containers = [node for _, node in places(document) if isinstance(node, (dict, list))]
         new = kind in ("add", "move") and bool(containers)
-        op = {"op": kind, "path": paths.format_pointer(self.place(document, new))}
+        op = {"op": kind, "path": format_pointer(self.place(document, new))}
         if kind in ("add", "replace"):
             op["value"] = self.value()
         if kind == "move":
-            op["from"] = paths.format_pointer(self.place(document, False))
+            op["from"] = format_pointer(self.place(document, False))
         if kind == "reorder":
             return move(op["path"], op["path"], position=self.random.randrange(4))
         positioned = kind in ("add", "move") and self.random.random() < 0.4
@@ -495,11 +495,11 @@ class Editor:
 
     def history(self, document, count):
         """Operations as recorded, and those that take them back."""
-        data, forward, inverse = jsontext.dump(document).encode(), [], []
+        data, forward, inverse = dump_json(document).encode(), [], []
         for _ in range(count):
             try:
-                [step] = patches.steps(data, [self.edit(json.loads(data))])
-            except patches.Failed:
+                [step] = apply_steps(data, [self.edit(json.loads(data))])
+            except PatchFailed:
                 continue
             data, forward, inverse = step.data, forward + step.forward, step.inverse + inverse
         return forward, inverse
@@ -507,7 +507,7 @@ class Editor:
     def rewrite(self, document):
         """Operations of a PUT: the difference to an edited document."""
         forward, _ = self.history(document, 3)
-        return patches.diff(document, replayed(document, forward))
+        return diff_values(document, replayed(document, forward))
 
 
 def places(value, tokens=()):
@@ -523,8 +523,8 @@ randoms = st.randoms(use_true_random=False)
 
 def attempt(ops, over, document, **options):
     try:
-        return rebase(ops, over, document, **options)
-    except Conflict as conflict:
+        return rebase_patch(ops, over, document, **options)
+    except RebaseConflict as conflict:
         return conflict
 
 
@@ -541,7 +541,7 @@ def test_undo_is_the_replay_without_it_and_a_conflict_only_where_nodes_meet(docu
     base = grown(after, ("base",))
     mine, theirs = told(grown(after, ("base",)), inverse, "mine"), told(grown(after, ("base",)), over, "theirs")
     met, near = meet(mine, theirs), beside(base, mine, theirs)
-    if isinstance(undo, Conflict):
+    if isinstance(undo, RebaseConflict):
         assert met or near or (any(op["op"] == "move" for op in inverse) and any(op["op"] == "move" for op in over))
         return
     result = replayed(after, over, undo)
@@ -563,10 +563,10 @@ def test_a_merge_is_the_same_whichever_side_is_moved(document, random, size, oth
 
     one, two = attempt(ops, over, document), attempt(over, ops, document)
 
-    if not isinstance(one, Conflict) and not isinstance(two, Conflict):
+    if not isinstance(one, RebaseConflict) and not isinstance(two, RebaseConflict):
         assert loosely(replayed(document, over, one)) == loosely(replayed(document, ops, two))
     else:
-        assert isinstance(one, Conflict) and isinstance(two, Conflict)
+        assert isinstance(one, RebaseConflict) and isinstance(two, RebaseConflict)
 
 
 @settings(max_examples=500, deadline=None)
@@ -574,7 +574,7 @@ def test_a_merge_is_the_same_whichever_side_is_moved(document, random, size, oth
 def test_over_nothing_operations_stay_as_they_are(document, random, size, few):
     ops, _ = Editor(random, few).history(document, size)
 
-    assert rebase(ops, [], document) == ops
+    assert rebase_patch(ops, [], document) == ops
 
 
 @settings(max_examples=400, deadline=None)
@@ -586,14 +586,14 @@ def test_whoever_is_preferred_the_result_applies(document, random, size, other, 
 
     merged = attempt(ops, over, document, prefer=prefer)
 
-    if isinstance(merged, Conflict):
+    if isinstance(merged, RebaseConflict):
         assert prefer == "mine" and {op["op"] for op in ops} & {op["op"] for op in over} >= {"move"}
         return
     theirs = replayed(document, over)
     tree = grown(theirs, ("base",))
     told(tree, merged, "merged")
-    text = jsontext.dump(replayed(theirs, merged))
-    assert text == jsontext.dump(jsontext.load(text).value)
+    text = dump_json(replayed(theirs, merged))
+    assert text == dump_json(parse_json(text).value)
     assert same(json.loads(text), tree.plain())
 
 
@@ -610,8 +610,8 @@ def test_whoever_is_preferred_the_result_applies(document, random, size, other, 
     ],
 )
 def test_a_node_is_followed_over_operations(tokens, over, expected):
-    assert follow(tokens, over, DOC) == expected
+    assert follow_node(tokens, over, DOC) == expected
 
 
 def test_the_way_to_what_is_in_no_document_yet_stays():
-    assert follow(("a", "b"), [add("", {"a": 1})], NOTHING) == ("a", "b")
+    assert follow_node(("a", "b"), [add("", {"a": 1})], NOTHING) == ("a", "b")

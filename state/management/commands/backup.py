@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from state import atomic_files as files
-from state.backups import files as backups
+from state.backups.files import DamagedDatabase, UnsupportedDatabase, create_backup
+from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 
 
@@ -19,8 +19,8 @@ class Command(BaseCommand):
     def handle(self, *, to: Path | None, **_: Any) -> None:
         progress = Progress()
         try:
-            made = backups.create(to and to.expanduser(), progress=progress)
-        except (backups.Damaged, backups.Unsupported, files.NoRoom, files.CannotWrite) as error:
+            made = create_backup(to and to.expanduser(), progress=progress)
+        except (DamagedDatabase, UnsupportedDatabase, NoRoom, CannotWrite) as error:
             raise CommandError(f"No backup was made: {error}") from None
         finally:
             progress.end()

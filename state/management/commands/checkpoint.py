@@ -5,28 +5,48 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from access.actors import cli_actor
-from state import atomic_files as files
 from state import edits, store
-from state.checkpoints import files as checkpoint_files
-from state.checkpoints import header
-from state.checkpoints import restore as checkpoints
-from state.checkpoints.files import Checkpoint
-from state.checkpoints.restore import Choice, Contents
-from state.jsondoc import pointer as paths
-from state.jsondoc import text as jsontext
+from state.checkpoints.files import (
+    BadCheckpointName,
+    Checkpoint,
+    UnknownCheckpoint,
+    accept_edit,
+    find_checkpoint,
+    list_seeds,
+    prune_checkpoints,
+    read_checkpoints,
+    save_checkpoint,
+)
+from state.checkpoints.header import ALL
+from state.checkpoints.restore import (
+    BadCheckpoint,
+    FixtureContents,
+    RestoreChoice,
+    compare_documents,
+    diff_since,
+    plan_restore,
+    read_fixture,
+    restore_all,
+    restore_keys,
+    restore_parts,
+)
+from state.checkpoints.verify import DamagedCheckpoint
+from state.files.atomic import CannotWrite, NoRoom
 from state.jsondoc.diff import Op
+from state.jsondoc.pointer import BadPointer, Blocked, get_node, parse_pointer
+from state.jsondoc.text import dump_json, format_json, parse_json
 from state.models import StateEntry
 from state.revisions import Author, Source
 
 REFUSALS = (
-    checkpoint_files.UnknownCheckpoint,
-    checkpoint_files.BadName,
-    checkpoint_files.Damaged,
-    checkpoints.BadCheckpoint,
-    files.NoRoom,
-    files.CannotWrite,
-    paths.BadPointer,
-    paths.Blocked,
+    UnknownCheckpoint,
+    BadCheckpointName,
+    DamagedCheckpoint,
+    BadCheckpoint,
+    NoRoom,
+    CannotWrite,
+    BadPointer,
+    Blocked,
     store.BadKey,
     edits.TooLarge,
     edits.TooDeep,
@@ -79,14 +99,14 @@ class Command(BaseCommand):
             if not StateEntry.objects.filter(pk=key).exists():
                 raise CommandError(f"there is no key {key!r}")
         contents = ("state", "conversations") if conversations else ("state",)
-        made = checkpoint_files.create(name, why=why or "by hand", keys=keys, contents=contents)
+        made = save_checkpoint(name, why=why or "by hand", keys=keys, contents=contents)
         self.stdout.write(
             f"{made.path} holds revision {made.header.revision if made.header else '?'}, and is verified."
         )
 
     def do_list(self, **_: Any) -> None:
         damaged = 0
-        for one in [*checkpoint_files.kept(), *checkpoint_files.seeds()]:
+        for one in [*read_checkpoints(), *list_seeds()]:
             damaged += bool(one.problem)
             self.stdout.write(described(one))
         if damaged:
@@ -97,20 +117,20 @@ class Command(BaseCommand):
         if pointer is None:
             self.stdout.write(found.path.read_text(), ending="")
             return
-        state = {key: document.value for key, document in checkpoints.read(found.path).documents.items()}
-        tokens = paths.parse_pointer(pointer)
-        self.stdout.write(jsontext.pretty(jsontext.load(paths.get(jsontext.dump(state).encode(), tokens)).value))
+        state = {key: document.value for key, document in read_fixture(found.path).documents.items()}
+        tokens = parse_pointer(pointer)
+        self.stdout.write(format_json(parse_json(get_node(dump_json(state).encode(), tokens)).value))
 
     def do_diff(self, name: str, other: str | None, **_: Any) -> None:
-        contents = checkpoints.read(_found(name).path)
+        contents = read_fixture(_found(name).path)
         if other is None:
-            patches = checkpoints.since(contents)
+            patches = diff_since(contents)
         else:
-            patches = checkpoints.compare(contents.documents, checkpoints.read(_found(other).path).documents)
+            patches = compare_documents(contents.documents, read_fixture(_found(other).path).documents)
         self._print_patches(patches, "Nothing has changed.")
 
     def do_verify(self, names: list[str], **_: Any) -> None:
-        found = [_found(name) for name in names] or [*checkpoint_files.kept(), *checkpoint_files.seeds()]
+        found = [_found(name) for name in names] or [*read_checkpoints(), *list_seeds()]
         for number, one in enumerate(found, 1):
             self._progress(f"verifying {number} of {len(found)}")
             self.stdout.write(f"{one.name}: {one.problem or 'sound'}")
@@ -120,38 +140,35 @@ class Command(BaseCommand):
 
     def do_restore(self, name: str, dry_run: bool, yes: bool, **options: Any) -> None:
         found = _found(name)
-        contents = checkpoints.read(found.path)
-        plan = checkpoints.plan(contents, Choice(options["mode"], options["keys"], options["pointer"]))
+        contents = read_fixture(found.path)
+        plan = plan_restore(contents, RestoreChoice(options["mode"], options["keys"], options["pointer"]))
         patches = {edit.key: edit.forward for edit in plan() if edit.forward}
         self._print_patches(patches, "All keys are as in the checkpoint.")
         is_whole = options["keys"] is None and options["pointer"] is None
-        back = checkpoints.restore_parts(contents, None) if is_whole else {}
+        back = restore_parts(contents, None) if is_whole else {}
         for what, count in back.items():
             self.stdout.write(f"{count} {what} are missing, and come back")
         if dry_run or not (patches or any(back.values())) or not (yes or self._agreed(contents, patches)):
             return
         author = Author(cli_actor(), Source.RESTORE, info={"checkpoint": found.name})
-        if is_whole:
-            written = checkpoints.restore_all(contents, plan, author).written
-        else:
-            written = checkpoints.restore(plan, author)
+        written = restore_all(contents, plan, author).written if is_whole else restore_keys(plan, author)
         self.stdout.write(f"Revision {store.head()} restored {len(written.changed)} keys. To take it back: undo it.")
 
     def do_prune(self, **_: Any) -> None:
-        gone = checkpoint_files.prune()
+        gone = prune_checkpoints()
         for one in gone:
             self.stdout.write(f"removed {one.name}")
-        self.stdout.write(f"{len(gone)} removed, {len(checkpoint_files.kept())} stay.")
+        self.stdout.write(f"{len(gone)} removed, {len(read_checkpoints())} stay.")
 
     def do_accept(self, file: str, **_: Any) -> None:
         found = _found(file)
         if found.is_seed:
             raise CommandError("a seed is no checkpoint: it needs no header")
-        made = checkpoint_files.accept(found.path)
-        whole = "" if made.scope == header.ALL else ", of some keys: a restore leaves the others alone"
+        made = accept_edit(found.path)
+        whole = "" if made.scope == ALL else ", of some keys: a restore leaves the others alone"
         self.stdout.write(f"{found.path} counts as it stands now{whole}.")
 
-    def _agreed(self, contents: Contents, patches: dict[str, list[Op]]) -> bool:
+    def _agreed(self, contents: FixtureContents, patches: dict[str, list[Op]]) -> bool:
         if not sys.stdin.isatty():
             raise CommandError("Nothing was changed. Say --yes to restore without being asked.")
         gone = sum(key not in contents.documents for key in patches)
@@ -162,7 +179,7 @@ class Command(BaseCommand):
         for key, patch in patches.items():
             self.stdout.write(key)
             for op in patch:
-                self.stdout.write(f"  {jsontext.dump(op)}")
+                self.stdout.write(f"  {dump_json(op)}")
         if not patches:
             self.stdout.write(nothing)
 
@@ -176,7 +193,7 @@ def _found(name: str) -> Checkpoint:
     path = Path(name).expanduser()
     if ("/" in name or name.endswith(".json")) and path.is_file():
         return Checkpoint(path.absolute())
-    return checkpoint_files.find(name.removesuffix(".json"))
+    return find_checkpoint(name.removesuffix(".json"))
 
 
 def described(one: Checkpoint) -> str:
@@ -185,7 +202,7 @@ def described(one: Checkpoint) -> str:
         about = "seed"
     elif one.header:
         about = f"revision {one.header.revision}, {one.header.why}"
-        about += "" if one.header.scope == header.ALL else ", some keys"
+        about += "" if one.header.scope == ALL else ", some keys"
     else:
         about = "a fixture without header"
     verdict = f"DAMAGED: {one.problem}" if one.problem else "sound"

@@ -7,11 +7,10 @@ from django.core.management.commands import loaddata
 from django.core.serializers.base import DeserializationError, DeserializedObject
 
 from access.actors import cli_actor
-from state import atomic_files as files
 from state import edits, revisions, store
-from state.checkpoints import restore as checkpoints
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import Document
+from state.checkpoints.restore import restore_keys
+from state.files.atomic import CannotWrite, NoRoom
+from state.jsondoc.text import Document, make_document
 from state.models import StateEntry
 
 KEPT_BY_STORE = {"state", "conversations"}
@@ -28,8 +27,8 @@ class Command(loaddata.Command):
             raise CommandError(f"Nothing was loaded: {error}") from None
         author = revisions.Author(cli_actor(), revisions.Source.LOADDATA, info={"fixtures": list(fixture_labels)})
         try:
-            written = checkpoints.restore(partial(store.plan_keys, self.documents), author)
-        except (store.BadKey, edits.TooLarge, edits.TooDeep, files.NoRoom, files.CannotWrite) as error:
+            written = restore_keys(partial(store.plan_keys, self.documents), author)
+        except (store.BadKey, edits.TooLarge, edits.TooDeep, NoRoom, CannotWrite) as error:
             raise CommandError(f"Nothing was loaded: {error}") from None
         if self.documents and self.verbosity:
             self.stdout.write(summary(self.documents, written))
@@ -44,7 +43,7 @@ class Command(loaddata.Command):
         if isinstance(obj.object, StateEntry):
             if obj.object.pk in self.documents:
                 raise CommandError(f"Nothing was loaded: the key {obj.object.pk!r} stands in the fixtures twice.")
-            self.documents[obj.object.pk] = jsontext.document(obj.object.value_json)
+            self.documents[obj.object.pk] = make_document(obj.object.value_json)
             return True
         if obj.object._meta.app_label in KEPT_BY_STORE:
             label = obj.object._meta.label

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from state.management.sync_command import MirrorCommand, conclude, folder_of
-from state.sync.run import Run
+from state.sync.run import SyncOptions
 
 
 class Command(MirrorCommand):
@@ -23,5 +23,5 @@ class Command(MirrorCommand):
         parser.add_argument("--prefer", choices=["file", "db"], help="who wins where both changed the same")
 
     def handle(self, *, folder: str, verbosity: int, **options: Any) -> None:
-        one = Run(folder=folder_of(folder), pushes=False, **self.options_of(**options))
+        one = SyncOptions(folder=folder_of(folder), pushes=False, **self.options_of(**options))
         conclude([self.keep(one, "Pull into", verbosity=verbosity)])

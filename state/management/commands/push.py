@@ -3,8 +3,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from state.management.sync_command import MirrorCommand, conclude, folder_of
-from state.sync import run as mirror
-from state.sync.run import Run
+from state.sync.run import SyncOptions, group_by_folder
 
 
 class Command(MirrorCommand):
@@ -21,8 +20,8 @@ class Command(MirrorCommand):
         if key is not None and (len(paths) != 1 or paths[0].is_dir()):
             raise CommandError("--key goes with one file", returncode=2)
         reports = []
-        for folder, names in mirror.by_folder(paths).items():
+        for folder, names in group_by_folder(paths).items():
             links = {name: key for name in names or [] if key is not None}
-            one = Run(folder=folder, names=names, links=links, pulls=False, **self.options_of(**options))
+            one = SyncOptions(folder=folder, names=names, links=links, pulls=False, **self.options_of(**options))
             reports.append(self.keep(one, "Push from", verbosity=verbosity))
         conclude(reports)

@@ -7,11 +7,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from access.actors import cli_actor
-from state import atomic_files as files
 from state import clock
-from state.backups import files as backups
-from state.backups import restore_backup as putback
+from state.backups.files import (
+    DamagedDatabase,
+    UnsupportedDatabase,
+    database_path,
+    list_backups,
+    verify_database,
+)
+from state.backups.restore_backup import is_usable, restore_backup
 from state.clock import Clock
+from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 
 
@@ -28,12 +34,12 @@ class Command(BaseCommand):
         progress = Progress()
         try:
             path = found(file)
-            was = backups.verify(path, progress=progress)
+            was = verify_database(path, progress=progress)
             progress.end()
             if not (yes or self._agreed(path, was)):
                 return
-            made = putback.put_back(path, cli_actor(), progress, with_access=with_access)
-        except (backups.Damaged, backups.Unsupported, files.NoRoom, files.CannotWrite, DatabaseError) as error:
+            made = restore_backup(path, cli_actor(), progress, with_access=with_access)
+        except (DamagedDatabase, UnsupportedDatabase, NoRoom, CannotWrite, DatabaseError) as error:
             raise CommandError(f"Nothing was restored: {error}") from None
         finally:
             progress.end()
@@ -43,7 +49,7 @@ class Command(BaseCommand):
         )
 
     def _agreed(self, path: Path, was: Clock) -> bool:
-        now = clock.of() if backups.database().exists() and putback.is_usable(backups.database()) else None
+        now = clock.read() if database_path().exists() and is_usable(database_path()) else None
         here = f"is at revision {now.seq}, and is backed up before" if now else "cannot be used, and is set aside"
         self.stdout.write(f"{path} is sound: revision {was.seq}, {was.at[:19]} UTC. What is there now {here}.")
         if not sys.stdin.isatty():
@@ -60,5 +66,5 @@ def found(file: str) -> Path:
     ):
         if path.is_file():
             return path
-    known = ", ".join(one.name for one in backups.kept()[:10]) or "none"
+    known = ", ".join(one.name for one in list_backups()[:10]) or "none"
     raise CommandError(f"there is no file {file}, and no backup of that name; there are: {known}")

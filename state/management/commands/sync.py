@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from state.management.sync_command import MirrorCommand, conclude, folder_of, refused
 from state.report import Finding, Report, printable
-from state.sync.run import Run
+from state.sync.run import SyncOptions
 from state.sync.watch import Watch
 
 
@@ -24,14 +24,14 @@ class Command(MirrorCommand):
         if watch and (options["dry_run"] or options["prefer"]):
             # to prefer one side for good would let it overwrite what nobody has seen yet
             raise CommandError("--watch goes with neither --dry-run nor --prefer; run those once, and then watch")
-        one = Run(folder=folder_of(folder), **self.options_of(**options))
+        one = SyncOptions(folder=folder_of(folder), **self.options_of(**options))
         report = self.keep(one, "Sync of", verbosity=verbosity)
         if watch:
             self.watch(one, report)
         else:
             conclude([report])
 
-    def watch(self, one: Run, report: Report) -> None:
+    def watch(self, one: SyncOptions, report: Report) -> None:
         """Keep in step until Ctrl+C or SIGTERM, and say what is done."""
         ends: list[int] = []
         for number in (signal.SIGINT, signal.SIGTERM):

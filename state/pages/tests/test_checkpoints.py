@@ -7,9 +7,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from state import store
-from state.checkpoints import files as checkpoint_files
+from state.checkpoints.files import find_checkpoint, find_newest_sound, read_checkpoints
+from state.checkpoints.verify import find_problem
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import make_document, parse_json
 from state.models import Revision
 from state.revisions import Author, Source
 
@@ -21,10 +22,10 @@ PAGE = "/admin/checkpoints/"
 def mine(owner):
     """A signed-in owner, and a checkpoint of two keys, one of which was then changed, and one added."""
     for key, text in [("A", '{"n":1,"deep":{"x":[1,2]}}'), ("B", "2")]:
-        store.put(Address(key), jsontext.load(text), ADA)
+        store.put(Address(key), parse_json(text), ADA)
     owner.post(f"{PAGE}create/", {"name": "mine", "why": "to show"})
-    store.put(Address("A", ("n",)), jsontext.load("5"), ADA)
-    store.put(Address("New"), jsontext.load('"<b>"'), ADA)
+    store.put(Address("A", ("n",)), parse_json("5"), ADA)
+    store.put(Address("New"), parse_json('"<b>"'), ADA)
     return owner
 
 
@@ -47,14 +48,14 @@ def upload(client, content, filename="brought.json", **fields):
 
 
 def names():
-    return {one.name for one in checkpoint_files.kept()}
+    return {one.name for one in read_checkpoints()}
 
 
 # The list
 
 
 def test_the_page_lists_what_is_kept_with_verdicts(mine):
-    (checkpoint_files.kept()[0].path.parent / "broken.json").write_text("[")
+    (read_checkpoints()[0].path.parent / "broken.json").write_text("[")
 
     page = mine.get(PAGE).content.decode()
 
@@ -101,18 +102,18 @@ def test_a_seed_cannot_be_deleted(mine):
     response = mine.post(f"{PAGE}identity/delete/")
 
     assert "is a seed" in said(response)[-1]
-    assert checkpoint_files.find("identity")
+    assert find_checkpoint("identity")
 
 
 # Adding a file
 
 
 def test_an_added_file_is_listed_and_restores_nothing(mine):
-    raw = checkpoint_files.find("mine").path.read_bytes()
+    raw = find_checkpoint("mine").path.read_bytes()
     response = upload(mine, raw, "From my laptop (1).json")
 
     assert (response.status_code, response.json()["name"]) == (201, "From-my-laptop-1")
-    assert checkpoint_files.find("From-my-laptop-1").path.read_bytes() == raw
+    assert find_checkpoint("From-my-laptop-1").path.read_bytes() == raw
     assert "From-my-laptop-1" in mine.get(PAGE).content.decode()
     assert store.head() == 4
 
@@ -141,18 +142,18 @@ def test_a_plain_fixture_is_added_and_restored_as_a_merge(mine):
     ],
 )
 def test_a_file_that_is_of_no_use_is_refused_with_the_reason(mine, content, fields, words):
-    before = checkpoint_files.find("mine").path.read_bytes()
+    before = find_checkpoint("mine").path.read_bytes()
 
     response = upload(mine, content, **fields) if "file" not in fields else mine.post(f"{PAGE}upload/", fields)
 
     assert response.status_code == 422
     assert words.lower() in response.json()["detail"].lower()
     assert (names(), store.head()) == ({"mine"}, 4)
-    assert checkpoint_files.find("mine").path.read_bytes() == before
+    assert find_checkpoint("mine").path.read_bytes() == before
 
 
 def test_an_edited_file_is_refused_until_its_owner_stands_by_it(mine):
-    edited = checkpoint_files.find("mine").path.read_text().replace('"n": 1', '"n": 9')
+    edited = find_checkpoint("mine").path.read_text().replace('"n": 1', '"n": 9')
 
     refused = upload(mine, edited, name="edited")
     taken = upload(mine, edited, name="edited", as_it_stands="yes")
@@ -164,36 +165,36 @@ def test_an_edited_file_is_refused_until_its_owner_stands_by_it(mine):
 
 
 def test_a_file_that_was_edited_in_place_is_accepted_once_that_is_confirmed(mine):
-    path = checkpoint_files.find("mine").path
+    path = find_checkpoint("mine").path
     path.write_text(path.read_text().replace('"n": 1', '"n": 9'))
 
     asked = mine.get(f"{PAGE}mine/accept/").content.decode()
-    still_refused = checkpoint_files.problem_of(path)
+    still_refused = find_problem(path)
     mine.post(f"{PAGE}mine/accept/")
 
     assert "Do this only if you edited it yourself" in asked
     assert "edited or damaged" in still_refused
-    assert checkpoint_files.problem_of(path) == ""
+    assert find_problem(path) == ""
 
 
 def test_what_was_not_edited_cannot_be_accepted(mine):
-    before = checkpoint_files.find("mine").path.read_bytes()
+    before = find_checkpoint("mine").path.read_bytes()
 
     assert "was not edited" in said(mine.post(f"{PAGE}mine/accept/"))[-1]
-    assert checkpoint_files.find("mine").path.read_bytes() == before
+    assert find_checkpoint("mine").path.read_bytes() == before
 
 
 def test_the_checkpoint_of_another_memory_never_counts_as_the_newest_of_this_one(mine, settings, tmp_path):
     settings.NOLA_DB_DIR = tmp_path
     from state import clock
 
-    clock.remember()
-    fixture = json.loads(checkpoint_files.find("mine").path.read_text())
+    clock.note_head()
+    fixture = json.loads(find_checkpoint("mine").path.read_text())
     fixture[0]["fields"].update(store="00000000-0000-0000-0000-000000000000", at="2999-01-01T00:00:00+00:00")
     upload(mine, fixture, name="theirs", as_it_stands="yes")
 
-    assert checkpoint_files.kept()[0].name == "theirs"
-    assert checkpoint_files.newest_sound().name == "mine"
+    assert read_checkpoints()[0].name == "theirs"
+    assert find_newest_sound().name == "mine"
     assert "another memory" in mine.get(PAGE).content.decode()
 
 
@@ -213,7 +214,7 @@ def test_comparing_shows_what_a_restore_would_do_and_changes_nothing(mine):
 
 
 def test_the_changes_of_a_key_come_with_what_is_there_and_with_its_parts(mine):
-    store.put(Address("A", ("deep", "x")), jsontext.load("[1,3]"), ADA)
+    store.put(Address("A", ("deep", "x")), parse_json("[1,3]"), ADA)
 
     answer = mine.get(f"{PAGE}mine/changes/?key=A").json()
 
@@ -228,7 +229,7 @@ def test_the_changes_of_a_key_come_with_what_is_there_and_with_its_parts(mine):
 
 
 def test_a_change_too_large_to_show_is_counted(mine):
-    store.put(Address("A", ("n",)), jsontext.document("x" * 300_000), ADA)
+    store.put(Address("A", ("n",)), make_document("x" * 300_000), ADA)
 
     answer = mine.get(f"{PAGE}mine/changes/?key=A").json()
 
@@ -236,9 +237,9 @@ def test_a_change_too_large_to_show_is_counted(mine):
 
 
 def test_a_restore_is_planned_with_a_few_queries(mine, django_assert_max_num_queries):
-    store.put_keys({f"many-{n}": jsontext.document(n) for n in range(400)}, ADA)
+    store.put_keys({f"many-{n}": make_document(n) for n in range(400)}, ADA)
     mine.post(f"{PAGE}create/", {"name": "many"})
-    store.put_keys({f"many-{n}": jsontext.document([n]) for n in range(400)}, ADA)
+    store.put_keys({f"many-{n}": make_document([n]) for n in range(400)}, ADA)
 
     with django_assert_max_num_queries(12):
         assert len(would(mine, "many/")) == 400
@@ -253,7 +254,7 @@ def test_a_restore_is_one_revision_of_the_person_after_a_checkpoint(mine):
     made = Revision.objects.first()
     assert (made.seq, made.actor, made.source, made.reason) == (5, "user:ada", "restore", "I want it back")
     assert state() == {"A": {"n": 1, "deep": {"x": [1, 2]}}, "B": 2}
-    assert any(one.is_automatic and one.header.revision == 4 for one in checkpoint_files.kept())
+    assert any(one.is_automatic and one.header.revision == 4 for one in read_checkpoints())
 
 
 @pytest.mark.parametrize(
@@ -274,7 +275,7 @@ def test_a_part_is_restored_and_the_rest_stays(mine, fields, after):
 
 
 def test_what_changed_after_the_preview_is_not_restored_over(mine):
-    store.put(Address("A", ("n",)), jsontext.load("6"), ADA)
+    store.put(Address("A", ("n",)), parse_json("6"), ADA)
 
     response = mine.post(f"{PAGE}mine/restore/", {"mode": "replace", "seen": 4})
 
@@ -327,7 +328,7 @@ def test_what_is_refused_is_said_in_plain_words(mine, address, body, words):
 
 
 def test_damage_is_said_and_never_restored(mine):
-    path = checkpoint_files.find("mine").path
+    path = find_checkpoint("mine").path
     path.write_text(path.read_text().replace('"n": 1', '"n": 9'))
 
     response = mine.post(f"{PAGE}mine/restore/", {"mode": "replace"})
@@ -355,4 +356,4 @@ def test_who_may_only_look_can_compare_and_not_change(mine, db):
 def test_nothing_is_changed_by_following_a_link(mine):
     for address in ("create/", "mine/restore/", "mine/verify/", "upload/", "undo/"):
         assert mine.get(PAGE + address).status_code == 302
-    assert (store.head(), len(checkpoint_files.kept())) == (4, 1)
+    assert (store.head(), len(read_checkpoints())) == (4, 1)

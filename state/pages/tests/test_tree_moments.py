@@ -3,7 +3,7 @@ from itertools import accumulate
 
 import pytest
 
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import parse_json
 
 URL = "/admin/state/tree/"
 JSON = "application/json"
@@ -78,5 +78,5 @@ def test_a_moment_that_never_was_is_a_problem(owner, query):
 
     assert response.status_code == 422
     assert response["Content-Type"] == "application/problem+json"
-    assert "detail" in jsontext.load(response.content).value
+    assert "detail" in parse_json(response.content).value
     assert owner.get(f"{URL}find?q=a&{query}").status_code == 422

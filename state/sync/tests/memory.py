@@ -4,16 +4,15 @@ import json
 
 from state import store
 from state.edits import Address
-from state.jsondoc import text as jsontext
+from state.jsondoc.text import make_document
 from state.revisions import Author, Source
-from state.sync import run as mirror
-from state.sync.run import Run
+from state.sync.run import SyncOptions, run_sync
 
 ADA = Author("user:ada", Source.API)
 
 
 def put(key, value, *tokens):
-    return store.put(Address(key, tokens), jsontext.document(value), ADA).revision
+    return store.put(Address(key, tokens), make_document(value), ADA).revision
 
 
 def value(key):
@@ -21,7 +20,7 @@ def value(key):
 
 
 def sync(folder, **options):
-    return mirror.run(Run("cli:ada", folder, **options))
+    return run_sync(SyncOptions("cli:ada", folder, **options))
 
 
 def push(folder, **options):

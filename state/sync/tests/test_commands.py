@@ -79,14 +79,14 @@ def test_refusals_are_one_line_that_names_the_way_out(server, tmp_path):
 SCRIPT = """
 import asyncio
 from nola_site import ready; ready()
-from state import store
+from state.sync import pull, push, sync
 
 async def in_a_notebook():
-    print(store.pull("Me", 1), store.pull("Me"))
-    report = store.sync("files", keys=["Me"])
+    print(pull("Me", 1), pull("Me"))
+    report = sync("files", keys=["Me"])
     open("files/Me.json", "w").write('{"level_1": "new", "level_3": "long"}')
-    store.push("files/Me.json")
-    print(store.pull("Me", level=1), report.count("added", "files"))
+    push("files/Me.json")
+    print(pull("Me", level=1), report.count("added", "files"))
 
 asyncio.run(in_a_notebook())
 """

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from state import atomic_files as files
 from state import store
-from state.jsondoc import text as jsontext
+from state.files.atomic import PARTIAL, CannotWrite, NoRoom, sync_path
+from state.jsondoc.text import make_document
 from state.models import StoreMeta
 from state.report import Category
 from state.sync import folder as mirrorfiles
-from state.sync import notes as syncnotes
-from state.sync import run as mirror
+from state.sync import write as folder_writing
+from state.sync.folder import BusyFolder, lock_folder
+from state.sync.notes import NAME, BadNotes
+from state.sync.run import NoFolder, OtherMemory, read_memory
 from state.sync.tests.memory import ADA, pull, push, put, read, sync, told, value, write
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +48,7 @@ def test_any_key_goes_into_the_folder_and_back(folder, tmp_path):
         put(key, {"n": number})
     sync(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["memory"]
-    names = [name for name in os.listdir(folder) if name.endswith(".json") and name != syncnotes.NAME]
+    names = [name for name in os.listdir(folder) if name.endswith(".json") and name != NAME]
     assert len({name.casefold() for name in names}) == len(HOSTILE)
     for name in names:
         write(folder, name, read(folder, name) | {"back": True})
@@ -60,7 +62,7 @@ def test_any_name_tells_its_key_also_without_notes(folder):
     for number, key in enumerate(HOSTILE):
         put(key, number)
     sync(folder)
-    (folder / syncnotes.NAME).unlink()
+    (folder / NAME).unlink()
     head = store.head()
 
     report = sync(folder)
@@ -105,7 +107,7 @@ def test_links_are_neither_read_nor_written_through(mirrored, tmp_path):
 
     assert outside.read_text() == '"secret"'
     assert set(told(report, Category.FAILED)) == {"Note.json", "New.json"}
-    assert list(mirror.memory().keys) == ["Note"]
+    assert list(read_memory().keys) == ["Note"]
 
 
 def test_of_two_files_for_one_key_the_one_in_step_counts(mirrored):
@@ -138,38 +140,38 @@ def test_pipes_and_folders_are_passed_over(mirrored):
 def test_a_folder_of_another_memory_is_refused_with_the_way_out(mirrored):
     StoreMeta.objects.update(store_id="00000000-0000-0000-0000-000000000000")
 
-    with pytest.raises(mirror.OtherMemory, match=r"another memory .* remove .nola-sync.json"):
+    with pytest.raises(OtherMemory, match=r"another memory .* remove .nola-sync.json"):
         sync(mirrored)
 
 
 def test_damaged_notes_are_not_taken_for_none(mirrored):
-    (mirrored / syncnotes.NAME).write_text('{"format": 1')
+    (mirrored / NAME).write_text('{"format": 1')
 
-    with pytest.raises(syncnotes.BadNotes, match="is damaged"):
+    with pytest.raises(BadNotes, match="is damaged"):
         sync(mirrored)
 
 
 @pytest.mark.parametrize("name", ["../out.json", "/etc/x.json", "", ".hidden.json"])
 def test_notes_cannot_lead_out_of_the_folder(mirrored, name):
-    notes = read(mirrored, syncnotes.NAME)
+    notes = read(mirrored, NAME)
     notes["files"] = {name: notes["files"]["Note.json"]}
-    write(mirrored, syncnotes.NAME, notes)
+    write(mirrored, NAME, notes)
 
-    with pytest.raises(syncnotes.BadNotes, match="not the name of a file"):
+    with pytest.raises(BadNotes, match="not the name of a file"):
         sync(mirrored)
 
 
 def test_the_folders_of_nola_itself_are_refused(settings):
     settings.NOLA_CHECKPOINT_DIR.mkdir(parents=True)
 
-    with pytest.raises(mirror.NoFolder, match="choose another folder"):
+    with pytest.raises(NoFolder, match="choose another folder"):
         sync(settings.NOLA_CHECKPOINT_DIR)
 
 
 def test_two_syncs_do_not_work_in_one_folder_at_once(mirrored, monkeypatch):
     monkeypatch.setattr(mirrorfiles, "LOCK_SECONDS", 0)
 
-    with mirrorfiles.held(mirrored), pytest.raises(mirrorfiles.BusyFolder, match="another sync"):
+    with lock_folder(mirrored), pytest.raises(BusyFolder, match="another sync"):
         sync(mirrored)
 
 
@@ -183,13 +185,13 @@ def test_a_new_epoch_with_the_same_history_goes_on(mirrored):
     sync(mirrored)
 
     assert read(mirrored, "Note.json")["title"] == "b"
-    assert read(mirrored, syncnotes.NAME)["epoch"] == "00000000"
+    assert read(mirrored, NAME)["epoch"] == "00000000"
 
 
 def test_a_revision_that_is_gone_is_no_common_ground(mirrored):
-    notes = read(mirrored, syncnotes.NAME)
+    notes = read(mirrored, NAME)
     notes["files"]["Note.json"] |= {"revision": 99, "text": "gone"}
-    write(mirrored, syncnotes.NAME, notes)
+    write(mirrored, NAME, notes)
     write(mirrored, "Note.json", {"title": "newer"})
     StoreMeta.objects.update(epoch="00000000")
 
@@ -204,15 +206,15 @@ def test_a_revision_that_is_gone_is_no_common_ground(mirrored):
 
 def test_a_file_that_is_saved_in_the_moment_it_would_be_replaced_stays(mirrored, monkeypatch):
     put("Note", "nola", "title")
-    sync_file = files.sync
+    sync_file = sync_path
 
     def saved_meanwhile(path):
         sync_file(path)
-        if path.name.endswith(files.PARTIAL) and "Note" in path.name:
+        if path.name.endswith(PARTIAL) and "Note" in path.name:
             write(mirrored, "Note.json", {"title": "a", "tags": ["mine"], "about": {"n": 1, "m": 1}})
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "sync", saved_meanwhile)
+        patch.setattr("state.sync.folder.sync_path", saved_meanwhile)
         report = sync(mirrored)
     assert "in this moment" in told(report, Category.FAILED)["Note.json"]
     assert read(mirrored, "Note.json")["tags"] == ["mine"]
@@ -239,7 +241,7 @@ def test_a_full_disk_is_said_and_the_next_sync_goes_on(mirrored, monkeypatch):
     [failed] = report.of(Category.FAILED)
     assert failed.text.startswith("the disk is full: New1.json could not be written")
     assert failed.text.endswith("2 more files wait for that")
-    assert not [name for name in os.listdir(mirrored) if name.endswith(files.PARTIAL)]
+    assert not [name for name in os.listdir(mirrored) if name.endswith(PARTIAL)]
 
     sync(mirrored)
 
@@ -265,7 +267,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_done(mirr
     read_only(monkeypatch)
 
     for run in (sync, pull):
-        with pytest.raises(files.CannotWrite, match="Make it writable, or push"):
+        with pytest.raises(CannotWrite, match="Make it writable, or push"):
             run(mirrored)
 
     assert value("Note")["title"] == "a"
@@ -278,7 +280,7 @@ def test_push_works_in_a_folder_that_cannot_be_written(mirrored, monkeypatch):
     report = push(mirrored)
 
     assert value("Note") == {"title": "b"}
-    assert "the folder does not remember it" in told(report, Category.NOTED)[syncnotes.NAME]
+    assert "the folder does not remember it" in told(report, Category.NOTED)[NAME]
 
 
 def test_drafts_that_a_killed_sync_left_are_removed(mirrored):
@@ -302,7 +304,7 @@ def test_a_file_keeps_its_permissions_and_a_new_one_is_the_owners(mirrored):
 
 
 def test_a_sync_of_many_keys_with_nothing_to_do_asks_the_database_once(folder, django_assert_num_queries):
-    documents = {f"Key{number}": jsontext.document(number) for number in range(50)}
+    documents = {f"Key{number}": make_document(number) for number in range(50)}
     store.put_keys(documents, ADA)
     sync(folder)
 
@@ -315,12 +317,12 @@ def test_a_full_disk_before_the_notes_are_kept_is_said_and_nothing_is_lost(mirro
     put("Note", "nola", "about", "n")
 
     def full(folder, text):
-        raise files.NoRoom("the disk is full")
+        raise NoRoom("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(syncnotes, "save", full)
+        patch.setattr(folder_writing, "save_notes", full)
         report = sync(mirrored)
-    assert "What came into Nola stays there" in told(report, Category.FAILED)[syncnotes.NAME]
+    assert "What came into Nola stays there" in told(report, Category.FAILED)[NAME]
     assert value("Note") == {"title": "file", "tags": ["x"], "about": {"n": "nola", "m": 1}}
 
     sync(mirrored)

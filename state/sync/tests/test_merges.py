@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from state import store
 from state.report import Category
-from state.sync import folder as mirrorfiles
-from state.sync import notes as syncnotes
+from state.sync import folder as folder_files
+from state.sync import write as folder_writing
+from state.sync.folder import write_file
+from state.sync.notes import save_notes
 from state.sync.tests.memory import pull, push, put, read, sync, value, write
 
 pytestmark = pytest.mark.django_db
@@ -139,8 +141,9 @@ def test_a_run_that_is_cut_off_anywhere_is_completed_by_the_next(tmp_path, monke
         put(keys[2], "new")
         dying = Dying(at)
         with monkeypatch.context() as patch:
-            patch.setattr(syncnotes, "save", dying.wrap(syncnotes.save, after=False))
-            patch.setattr(mirrorfiles, "write", dying.wrap(mirrorfiles.write, after=True))
+            patch.setattr(folder_writing, "save_notes", dying.wrap(save_notes, after=False))
+            for module in (folder_files, folder_writing):
+                patch.setattr(module, "write_file", dying.wrap(write_file, after=True))
             patch.setattr(store, "commit", dying.wrap(store.commit, after=True))
             try:
                 way(folder, keys=keys)

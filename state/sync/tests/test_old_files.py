@@ -11,8 +11,8 @@ from state.edits import Address
 from state.jsondoc.tests import strategies
 from state.models import Revision
 from state.report import Category
-from state.sync import notes as syncnotes
-from state.sync import run as mirror
+from state.sync.notes import NAME
+from state.sync.run import OtherMemory
 from state.sync.tests.memory import ADA, pull, push, put, read, sync, told, value, write
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def test_a_folder_of_one_level_is_never_pushed(folder):
     write(folder, "Me.json", {"bio": "shorter"})
 
     for run in (push, sync):
-        with pytest.raises(mirror.OtherMemory, match="hold only level 1"):
+        with pytest.raises(OtherMemory, match="hold only level 1"):
             run(folder)
 
     assert value("Me") == {"bio": {"level_1": "short", "level_3": "long"}}
@@ -50,7 +50,7 @@ def test_a_folder_of_one_level_stays_at_it_and_keeps_edited_files(folder):
 
 
 def test_a_folder_of_everything_is_not_filtered_to_a_level(mirrored):
-    with pytest.raises(mirror.OtherMemory, match="into another folder"):
+    with pytest.raises(OtherMemory, match="into another folder"):
         pull(mirrored, level=1)
 
 
@@ -283,13 +283,13 @@ def test_any_value_goes_out_and_back_equal(folder, values, envelope):
     texts = [store.read(Address(key)).text for key in keys]
     pull(folder, keys=keys, envelope=envelope)
     head = store.head()
-    (folder / syncnotes.NAME).unlink(missing_ok=True)
+    (folder / NAME).unlink(missing_ok=True)
 
     sync(folder, keys=keys)
     assert store.head() == head
     for key in keys:
         store.remove(Address(key), ADA)
-    (folder / syncnotes.NAME).unlink(missing_ok=True)
+    (folder / NAME).unlink(missing_ok=True)
     push(folder, names=[f"{key}.json" for key in keys])
 
     assert [store.read(Address(key)).text for key in keys] == texts

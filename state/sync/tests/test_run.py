@@ -5,10 +5,10 @@ import pytest
 
 from state import store
 from state.edits import Address
-from state.history import replay as history
+from state.history import replay
 from state.models import Revision
 from state.report import Category, Unit
-from state.sync import run as mirror
+from state.sync.run import read_memory
 from state.sync.tests.memory import ADA, in_conflict, pull, push, put, read, sync, told, value, write
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def test_an_edit_of_the_file_comes_to_the_key(mirrored):
     sync(mirrored)
 
     assert value("Note")["title"] == "b"
-    assert history.touched(store.head()) == [("state", "Note")]
+    assert replay.list_touched(store.head()) == [("state", "Note")]
 
 
 def test_an_edit_of_the_key_comes_to_the_file(mirrored):
@@ -323,7 +323,7 @@ def test_a_file_that_has_gone_deletes_its_key_if_that_is_said(mirrored):
 
     sync(mirrored, delete=True)
 
-    assert not mirror.memory().keys
+    assert not read_memory().keys
     sync(mirrored)
     assert not (mirrored / "Note.json").exists()
 
@@ -339,7 +339,7 @@ def test_a_person_is_asked_before_anything_is_deleted(mirrored, answer):
     sync(mirrored, ask=lambda *counts: asked.append(counts) or answer)
 
     assert asked == [(1, 1)]
-    assert ("Note" in mirror.memory().keys) != answer
+    assert ("Note" in read_memory().keys) != answer
     assert (mirrored / "Other.json").exists() != answer
 
 
@@ -351,7 +351,7 @@ def test_a_key_that_was_deleted_leaves_its_file_until_that_is_said(mirrored):
     sync(mirrored, delete=True)
 
     assert not (mirrored / "Note.json").exists()
-    assert not mirror.memory().keys
+    assert not read_memory().keys
 
 
 def test_pull_brings_back_a_file_that_has_gone(mirrored):

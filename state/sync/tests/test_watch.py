@@ -4,14 +4,13 @@ import pytest
 
 from state import store
 from state.edits import Address
-from state.json_files import NoFolder
-from state.jsondoc import text as jsontext
+from state.files.sources import NoFolder
+from state.jsondoc.text import make_document
 from state.report import Category
 from state.revisions import Author, Source
-from state.sync import folder as mirrorfiles
-from state.sync import run as mirror
 from state.sync import watch as watching
-from state.sync.run import Run
+from state.sync.folder import BusyFolder
+from state.sync.run import SyncOptions, read_memory, run_sync
 from state.sync.watch import LOOK, SETTLE, Watch
 
 pytestmark = pytest.mark.django_db
@@ -44,8 +43,8 @@ def told():
 class Watched:
     def __init__(self, folder, clock, told, **options):
         self.folder, self.clock, self.told = folder, clock, told
-        one = Run("cli:ada", folder, **options)
-        self.watch = Watch(one, mirror.run(one), lambda finding: told.append((finding.category.value, finding.text)))
+        one = SyncOptions("cli:ada", folder, **options)
+        self.watch = Watch(one, run_sync(one), lambda finding: told.append((finding.category.value, finding.text)))
         self.look(3)
         self.syncs = 0
 
@@ -60,12 +59,12 @@ class Watched:
 
 @pytest.fixture
 def watched(tmp_path, clock, told):
-    store.put(Address("Note"), jsontext.document({"a": 1}), ADA)
+    store.put(Address("Note"), make_document({"a": 1}), ADA)
     return Watched(tmp_path / "files", clock, told)
 
 
 def keys():
-    return dict(mirror.memory().keys)
+    return dict(read_memory().keys)
 
 
 def value(key):
@@ -73,7 +72,7 @@ def value(key):
 
 
 def test_nothing_is_done_while_nothing_changes(watched, monkeypatch):
-    monkeypatch.setattr(mirror, "run", None)
+    monkeypatch.setattr(watching, "run_sync", None)
 
     watched.settle()
 
@@ -84,11 +83,11 @@ def test_a_look_at_nothing_new_asks_the_database_once(watched, django_assert_num
 
 
 def test_a_file_that_goes_for_a_moment_deletes_nothing(tmp_path, clock, told):
-    store.put(Address("Note"), jsontext.document({"a": 1}), ADA)
+    store.put(Address("Note"), make_document({"a": 1}), ADA)
     watched = Watched(tmp_path / "files", clock, told, delete=True)
     note = watched.folder / "Note.json"
     note.unlink()
-    store.put(Address("Other"), jsontext.document(1), ADA)
+    store.put(Address("Other"), make_document(1), ADA)
     watched.watch.memory.version = None  # as if another process had written
     watched.look(4)
     assert (watched.folder / "Other.json").exists()
@@ -101,7 +100,7 @@ def test_a_file_that_goes_for_a_moment_deletes_nothing(tmp_path, clock, told):
 
 
 def test_a_file_that_stays_away_deletes_its_key_where_that_was_said(tmp_path, clock, told):
-    store.put(Address("Note"), jsontext.document({"a": 1}), ADA)
+    store.put(Address("Note"), make_document({"a": 1}), ADA)
     watched = Watched(tmp_path / "files", clock, told, delete=True)
     (watched.folder / "Note.json").unlink()
 
@@ -148,7 +147,7 @@ def test_a_file_that_never_rests_does_not_keep_others_waiting(watched):
 def test_a_conflict_is_told_once_and_again_if_it_comes_back(watched, told):
     note = watched.folder / "Note.json"
     note.write_text('{"a": 2}')
-    store.put(Address("Note"), jsontext.document({"a": 3}), ADA)
+    store.put(Address("Note"), make_document({"a": 3}), ADA)
     watched.settle()
     assert [category for category, _ in told] == ["conflicting"]
 
@@ -156,15 +155,15 @@ def test_a_conflict_is_told_once_and_again_if_it_comes_back(watched, told):
     watched.settle()
     told.clear()
     note.write_text('{"a": 4}')
-    store.put(Address("Note"), jsontext.document({"a": 5}), ADA)
+    store.put(Address("Note"), make_document({"a": 5}), ADA)
     watched.settle()
 
     assert [category for category, _ in told] == ["conflicting"]
 
 
 def test_what_cannot_be_done_now_is_told_once_and_done_later(watched, told, monkeypatch):
-    busy = mirrorfiles.BusyFolder("another sync is at work")
-    run = mirror.run
+    busy = BusyFolder("another sync is at work")
+    run = run_sync
     tries = iter([True, True, True, False])
 
     def sometimes(one):
@@ -172,7 +171,7 @@ def test_what_cannot_be_done_now_is_told_once_and_done_later(watched, told, monk
             raise busy
         return run(one)
 
-    monkeypatch.setattr(mirror, "run", sometimes)
+    monkeypatch.setattr(watching, "run_sync", sometimes)
     (watched.folder / "Note.json").write_text('{"a": 2}')
     looks = iter(range(8))
 
@@ -190,7 +189,7 @@ def test_a_folder_that_is_gone_ends_it(watched, tmp_path):
 
 
 def test_the_same_word_is_not_said_of_what_stood_before_the_watch(tmp_path, clock, told):
-    store.put(Address("Note"), jsontext.document({"a": 1}), ADA)
+    store.put(Address("Note"), make_document({"a": 1}), ADA)
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / "Note.json").write_text('{"a": 2}')

@@ -25,46 +25,46 @@ class Taken(Exception):
 
 
 @contextmanager
-def written(path: Path) -> Iterator[IO[bytes]]:
+def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path` once the block has ended well. Raises NoRoom and CannotWrite."""
-    with placed(path) as draft, draft.open("w+b") as file:
+    with place_draft_file(path) as draft, draft.open("w+b") as file:
         yield file
 
 
 @contextmanager
-def placed(path: Path) -> Iterator[Path]:
-    """A path for a draft that takes the place of `path` once the block has ended well. Raises as `written` does."""
-    with drafted(path.parent, path.name) as draft:
+def place_draft_file(path: Path) -> Iterator[Path]:
+    """A path for a draft that takes the place of `path` once the block ends well. Raises as `write_atomically` does."""
+    with draft_file(path.parent, path.name) as draft:
         yield draft
-        place(draft, path)
+        place_file(draft, path)
 
 
 @contextmanager
-def drafted(folder: Path, name: str) -> Iterator[Path]:
-    """A path for a draft in a folder, which is gone at the end unless it was placed. Raises as `written` does."""
+def draft_file(folder: Path, name: str) -> Iterator[Path]:
+    """A path for a draft in a folder, gone at the end unless it was placed. Raises as `write_atomically` does."""
     draft = folder / f".{name}.{secrets.token_hex(4)}{PARTIAL}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield draft
     except OSError as error:
-        raise refusal(folder / name, error) from error
+        raise explain_failure(folder / name, error) from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
 
 
-def place(draft: Path, path: Path) -> None:
+def place_file(draft: Path, path: Path) -> None:
     """Give a finished draft its name, so that a power cut leaves it whole or not at all. Raises OSError."""
     draft.chmod(0o600)  # what is remembered is nobody else's
-    sync(draft)
+    sync_path(draft)
     draft.replace(path)
-    sync(path.parent)
+    sync_path(path.parent)
 
 
-def place_new(draft: Path, path: Path) -> None:
+def place_new_file(draft: Path, path: Path) -> None:
     """The same, unless there is a file of that name. Raises Taken and OSError."""
     draft.chmod(0o600)
-    sync(draft)
+    sync_path(draft)
     try:
         os.link(draft, path)  # which, unlike a rename, never takes the place of another
     except FileExistsError:
@@ -73,10 +73,10 @@ def place_new(draft: Path, path: Path) -> None:
         if path.exists() or error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
         draft.replace(path)
-    sync(path.parent)
+    sync_path(path.parent)
 
 
-def refusal(path: Path, error: OSError) -> Exception:
+def explain_failure(path: Path, error: OSError) -> Exception:
     """What to say of a failed write."""
     if error.errno is None:
         return CannotWrite(f"{path} cannot be written ({error})")
@@ -88,10 +88,10 @@ def refusal(path: Path, error: OSError) -> Exception:
 def check_room(path: Path, error: Exception) -> None:
     """Raises NoRoom if a failed write of a database was for want of room."""
     if getattr(error.__cause__ or error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-        raise refusal(path, OSError(errno.ENOSPC, "No space left on device")) from error
+        raise explain_failure(path, OSError(errno.ENOSPC, "No space left on device")) from error
 
 
-def sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
     """Wait until a file, or the names in a directory, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -18,22 +18,22 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from state import revisions
-from state import write_lock as turns
-from state.clock import iso
-from state.jsondoc import text as jsontext
+from state.clock import format_time
+from state.jsondoc.text import dump_json
 from state.models import Receipt
 from state.revisions import Author
 from state.store import Written, head
+from state.write_lock import write_transaction
 
 BURST_MINUTES = 10
 ZLIB_LEVEL = 6
 
 
-class NotKept(LookupError):
+class UnknownReceipt(LookupError):
     """There is no receipt of that name."""
 
 
-class Erased(LookupError):
+class ErasedReceipt(LookupError):
     """A receipt that held words of a conversation which was purged since."""
 
 
@@ -45,21 +45,21 @@ class TooManyReceipts(Exception):
         self.seconds = seconds
 
 
-class Kept(NamedTuple):
+class KeptReceipt(NamedTuple):
     """A receipt with the report in it, as text."""
 
     row: Receipt
     report: str
 
 
-def keep(report: dict[str, Any], sessions: Sequence[str], media_type: str, author: Author) -> Kept:
+def keep(report: dict[str, Any], sessions: Sequence[str], media_type: str, author: Author) -> KeptReceipt:
     """Store a report, with who asked and when in it. A claim to do it once is kept in the same transaction.
 
     Raises TooManyReceipts.
     """
     _check_rate(author.actor)
     name, at = secrets.token_urlsafe(16), timezone.now()
-    text = jsontext.dump({"receipt": name, "at": iso(at), "actor": author.actor, **report})
+    text = dump_json({"receipt": name, "at": format_time(at), "actor": author.actor, **report})
     row = Receipt(
         receipt=name,
         at=at,
@@ -70,11 +70,11 @@ def keep(report: dict[str, Any], sessions: Sequence[str], media_type: str, autho
         sessions=[*sessions],
         document=zlib.compress(text.encode(), ZLIB_LEVEL),
     )
-    with turns.writing():
+    with write_transaction():
         row.save(force_insert=True)
         if author.claim:
             author.claim.keep(Written(row.revision), name)
-    return Kept(row, text)
+    return KeptReceipt(row, text)
 
 
 def _check_rate(actor: str) -> None:
@@ -90,20 +90,20 @@ def _check_rate(actor: str) -> None:
         )
 
 
-def read(name: str) -> Kept:
-    """A receipt as it was given. Raises NotKept and Erased."""
+def read(name: str) -> KeptReceipt:
+    """A receipt as it was given. Raises UnknownReceipt and ErasedReceipt."""
     row = Receipt.objects.filter(receipt=name).first()
     if row is None:
-        raise NotKept(f"there is no receipt {name[:40]!r}")
+        raise UnknownReceipt(f"there is no receipt {name[:40]!r}")
     if row.erased_by is not None:
-        raise Erased(
-            f"the receipt {name!r}, kept for {row.actor} at {iso(row.at)}, held words of a conversation that was purged"
-            f" in revision {row.erased_by}; they are gone for good"
+        raise ErasedReceipt(
+            f"the receipt {name!r}, kept for {row.actor} at {format_time(row.at)}, held words of a conversation that"
+            f" was purged in revision {row.erased_by}; they are gone for good"
         )
-    return Kept(row, zlib.decompress(row.document).decode())
+    return KeptReceipt(row, zlib.decompress(row.document).decode())
 
 
-def page(limit: int, before: int | None) -> tuple[list[Any], int | None]:
+def read_page(limit: int, before: int | None) -> tuple[list[Any], int | None]:
     """Receipts, newest first, without what is in them, and where the next page begins."""
     rows = Receipt.objects.annotate(size=Length("document")).defer("document")
     found = list((rows if before is None else rows.filter(pk__lt=before))[: limit + 1])
@@ -112,11 +112,11 @@ def page(limit: int, before: int | None) -> tuple[list[Any], int | None]:
 
 def remove(before: datetime, author: Author) -> tuple[int, int]:
     """Remove receipts kept before a time: how many, and the revision that says so; the head if there were none."""
-    with turns.writing():
+    with write_transaction():
         count, _ = Receipt.objects.filter(at__lt=before).delete()
         if not count:
             return 0, head()
-        with revisions.revision(replace(author, info={**author.info, "receipts_removed": count})) as recorder:
+        with revisions.open_revision(replace(author, info={**author.info, "receipts_removed": count})) as recorder:
             recorder.is_event = True
             return count, recorder.seq
 
@@ -140,7 +140,7 @@ class Growth(NamedTuple):
     lately: int
 
 
-def growth() -> Growth:
+def measure_growth() -> Growth:
     """How much room receipts take."""
     sized = Receipt.objects.annotate(size=Length("document")).order_by()
     week = timezone.now() - timedelta(days=7)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from state.api import envelopes
+from state.files.envelopes import is_envelope
 from state.models import Revision
 
 JSON = "application/json"
@@ -108,4 +108,4 @@ def test_an_envelope_costs_two_queries_more(notes, django_assert_num_queries):
     ],
 )
 def test_what_counts_as_an_envelope(text, is_one):
-    assert envelopes.is_envelope(json.loads(text)) == is_one
+    assert is_envelope(json.loads(text)) == is_one

@@ -14,10 +14,9 @@ from typing import Any, TypeGuard
 
 from django.db.models import Max
 
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import JSONValue
+from state.files.names import name_file
+from state.jsondoc.text import JSONValue, dump_json
 from state.models import Change, Revision
-from state.sync import filenames
 
 STALE_SECONDS = 600
 MEMBERS = ("last_updated", "context_level", "status", "needs_sync", "stale_threshold_seconds", "source_file")
@@ -25,7 +24,7 @@ MEMBERS = ("last_updated", "context_level", "status", "needs_sync", "stale_thres
 Object = dict[str, JSONValue]
 
 
-def metadata(last_updated: str | None, level: int | None, source_file: str | None) -> Object:
+def build_metadata(last_updated: str | None, level: int | None, source_file: str | None) -> Object:
     return {
         "last_updated": last_updated,
         "context_level": level or 3,
@@ -37,13 +36,13 @@ def metadata(last_updated: str | None, level: int | None, source_file: str | Non
 
 
 def wrap(text: str, about: Object) -> str:
-    return f'{{"metadata":{jsontext.dump(about)},"data":{text}}}'
+    return f'{{"metadata":{dump_json(about)},"data":{text}}}'
 
 
-def of_state(text: str, keys: Collection[str] | None, revision: int, level: int | None) -> str:
+def wrap_state(text: str, keys: Collection[str] | None, revision: int, level: int | None) -> str:
     """What was read at a revision of some keys, None for all of them, in its envelope."""
-    name = filenames.name_of(next(iter(keys))) if keys is not None and len(keys) == 1 else None
-    return wrap(text, metadata(_last_change(keys, revision), level, name))
+    name = name_file(next(iter(keys))) if keys is not None and len(keys) == 1 else None
+    return wrap(text, build_metadata(_last_change(keys, revision), level, name))
 
 
 def _last_change(keys: Collection[str] | None, revision: int) -> str | None:
@@ -64,12 +63,12 @@ def is_envelope(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value["metadata"], dict) and not value["metadata"].keys().isdisjoint(MEMBERS)
 
 
-def level_of(about: Object) -> int:
+def envelope_level(about: Object) -> int:
     """The level that an envelope says its data was filtered to; 3 for all of it."""
     level = about.get("context_level")
     return int(level) if level in (1, 2, "1", "2") and not isinstance(level, bool | float) else 3
 
 
-def others(about: Object) -> Object:
+def other_metadata(about: Object) -> Object:
     """Members of the metadata that are not of the contract: those the store cannot tell."""
     return {name: value for name, value in about.items() if name not in MEMBERS}

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.sync import filenames
-from state.sync.filenames import folded, key_of, name_of
+from state.files.names import BadFileName, fold_name, is_cut_name, name_file, parse_filename
 
 keys = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=60)
 
@@ -30,15 +29,15 @@ keys = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
     ],
 )
 def test_a_key_has_a_name_that_every_file_system_takes(key, name):
-    assert name_of(key) == name
-    assert key_of(name) == key
+    assert name_file(key) == name
+    assert parse_filename(name) == key
 
 
 @given(keys)
 def test_a_name_that_was_not_cut_tells_its_key(key):
-    name = name_of(key)
+    name = name_file(key)
 
-    assert key_of(name) in (key, None)
+    assert parse_filename(name) in (key, None)
     assert "/" not in name and len(name.encode()) <= 125 and not name.startswith(".")
 
 
@@ -46,28 +45,28 @@ def test_a_name_that_was_not_cut_tells_its_key(key):
 def test_no_two_keys_have_names_that_differ_only_in_case(wanted):
     taken = {}
     for key in wanted:
-        name = name_of(key, taken.__contains__)
-        taken[folded(name)] = (key, name)
+        name = name_file(key, taken.__contains__)
+        taken[fold_name(name)] = (key, name)
 
     assert len(taken) == len(wanted)
-    assert all(key_of(name) == key or filenames.is_cut(name, key) for key, name in taken.values())
+    assert all(parse_filename(name) == key or is_cut_name(name, key) for key, name in taken.values())
 
 
 def test_a_key_of_512_bytes_is_cut_and_recognized():
     long, other = "😀" * 128, "😀" * 127 + "abcd"
 
-    name = name_of(long)
+    name = name_file(long)
 
     assert len(name.encode()) <= 125
-    assert key_of(name) is None
-    assert filenames.is_cut(name, long) and not filenames.is_cut(name, other)
+    assert parse_filename(name) is None
+    assert is_cut_name(name, long) and not is_cut_name(name, other)
 
 
 def test_names_that_a_person_gave_stand_for_keys_too():
-    assert key_of("my file (1).json") == "my file (1)"
-    assert key_of("100%.json") == "100%"
+    assert parse_filename("my file (1).json") == "my file (1)"
+    assert parse_filename("100%.json") == "100%"
 
 
 def test_bytes_that_are_no_text_stand_for_no_key():
-    with pytest.raises(filenames.BadName, match="not UTF-8"):
-        key_of("%FF.json")
+    with pytest.raises(BadFileName, match="not UTF-8"):
+        parse_filename("%FF.json")

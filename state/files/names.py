@@ -18,38 +18,38 @@ PLAIN = "-_.@+"
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
 
 
-class BadName(ValueError):
+class BadFileName(ValueError):
     """A file name that stands for no key."""
 
 
-def name_of(key: str, is_taken: Callable[[str], bool] = lambda name: False) -> str:
-    """The file name of a key; `is_taken` says whether another file has it, in the spelling of `folded`."""
+def name_file(key: str, is_taken: Callable[[str], bool] = lambda name: False) -> str:
+    """The file name of a key; `is_taken` says whether another file has it, in the spelling of `fold_name`."""
     cased = [place for place, char in enumerate(key) if char.lower() != char.upper()]
     for count in range(len(cased) + 1):
         name = _fitting(key, frozenset(cased[:count])) + SUFFIX
-        if not is_taken(folded(name)):
+        if not is_taken(fold_name(name)):
             return name
-    raise BadName(f"the key {key!r} finds no name in the folder that another file does not have")
+    raise BadFileName(f"the key {key!r} finds no name in the folder that another file does not have")
 
 
-def key_of(name: str) -> str | None:
-    """The key a file name stands for; None for one that was cut. Raises BadName."""
+def parse_filename(name: str) -> str | None:
+    """The key a file name stands for; None for one that was cut. Raises BadFileName."""
     stem = name.removesuffix(SUFFIX)
     if re.search(re.escape(CUT) + "[0-9a-f]{16}$", stem):
         return None
     try:
         key = unquote_to_bytes(stem).decode()
     except UnicodeError:
-        raise BadName("its name is not UTF-8; rename it") from None
+        raise BadFileName("its name is not UTF-8; rename it") from None
     return key
 
 
-def is_cut(name: str, key: str) -> bool:
+def is_cut_name(name: str, key: str) -> bool:
     """Whether a name that was cut is this key's."""
     return name.removesuffix(SUFFIX).endswith(CUT + _hash(key))
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """What names have in common that some file system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from state.jsondoc import text as jsontext
-from state.jsondoc.text import Document, NotAcceptable
+from state.jsondoc.text import BOM, Document, NotAcceptable, parse_json
 from state.report import Category, Report, Unit, printable
 
 SKIPPED_FOLDERS = {"node_modules", "venv", "__pycache__", "site-packages"}
@@ -35,7 +34,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class File:
+class SourceFile:
     """A file in the folder. `around` are the names of the folders it lies in, two above the imported one included."""
 
     path: Path
@@ -54,7 +53,7 @@ class File:
     @cached_property
     def folders(self) -> tuple[str, ...]:
         """The names around it in one spelling: on macOS `Stimuli`, `stimuli` and `Stimuli ` were met as one."""
-        return tuple(plain(name) for name in self.around)
+        return tuple(escape_name(name) for name in self.around)
 
     @property
     def inside(self) -> tuple[str, ...]:
@@ -66,11 +65,11 @@ class File:
         return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
 
 
-def plain(name: str) -> str:
+def escape_name(name: str) -> str:
     return name.strip().casefold()
 
 
-def files(root: Path, report: Report) -> list[File]:
+def find_files(root: Path, report: Report) -> list[SourceFile]:
     """The JSON and text files of a folder, shallow ones first. Raises NoFolder."""
     if not os.path.isdir(root):
         problem = "is a file; give the folder it lies in" if os.path.exists(root) else "is not there"
@@ -84,7 +83,7 @@ def files(root: Path, report: Report) -> list[File]:
     return [_file(whole, path) for path in found if _is_data(path) and _wanted(path, whole, report)]
 
 
-def read(file: File) -> bytes:
+def read_bytes(file: SourceFile) -> bytes:
     """Its bytes, without a byte order mark. Raises Unreadable."""
     limit = settings.NOLA_MAX_BODY_MB * 1024 * 1024
     try:
@@ -98,18 +97,18 @@ def read(file: File) -> bytes:
     for mark, encoding in OTHER_ENCODINGS.items():
         if raw.startswith(mark):
             raise Unreadable(f"is {encoding}, not UTF-8; save it as UTF-8 and import again")
-    return raw.removeprefix(jsontext.BOM)
+    return raw.removeprefix(BOM)
 
 
-def load(file: File) -> Document:
+def load_file(file: SourceFile) -> Document:
     """Its JSON document. Raises Unreadable, naming line and column."""
     try:
-        return jsontext.load(read(file))
+        return parse_json(read_bytes(file))
     except NotAcceptable as error:
-        raise Unreadable(advice(error)) from None
+        raise Unreadable(explain_error(error)) from None
 
 
-def advice(error: NotAcceptable) -> str:
+def explain_error(error: NotAcceptable) -> str:
     """What is wrong with a text, and the way out where the reason alone does not show it."""
     return f"{error}; save the file as UTF-8" if error.reason.startswith("not UTF-8") else str(error)
 
@@ -163,6 +162,6 @@ def _wanted(path: Path, root: Path, report: Report) -> bool:
     return not reason
 
 
-def _file(root: Path, path: Path) -> File:
+def _file(root: Path, path: Path) -> SourceFile:
     around = (*root.parts[-2:], *path.parts[:-1])
-    return File(root / path, printable(path), around, len(path.parts) - 1)
+    return SourceFile(root / path, printable(path), around, len(path.parts) - 1)
