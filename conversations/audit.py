@@ -9,10 +9,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from conversations import log
-from state.checkpoints.rows import fetch_rows
 from state.clock import format_time
 from state.history.audit import is_same_hash
 from state.jsondoc.text import dump_json
+from state.sql import fetch_rows
 
 FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
 CHANGES = (

@@ -24,6 +24,7 @@ from conversations.imports import legacy_chats as importing
 from conversations.search import tokenize as words
 from nola_site.serving.problems import problem, unwritable
 from state import conditions, edits, registry, store, transactions, undo
+from state.address import NotFound
 from state.api.addresses import BadAddress, EmptySegment, UnknownParameter, WholeState
 from state.api.changes import NoStreams
 from state.api.changes import router as changes_router
@@ -93,7 +94,7 @@ STATUS: dict[type[Exception], int] = {
     conditions.BadCondition: 400,
     BadPatch: 400,
     NoStreams: 406,
-    edits.NotFound: 404,
+    NotFound: 404,
     Blocked: 409,
     store.Stale: 409,
     edits.TooLarge: 413,

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.forms import StateForm
 from state.jsondoc.text import JSONValue, format_json, json_type
 from state.models import Change, Revision, StateEntry

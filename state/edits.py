@@ -4,10 +4,12 @@ import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from django.conf import settings
 
+from state.address import Address, NotFound, find_node_text, read_node_text
+from state.entries import Stored
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.patch import (
     NOTHING,
@@ -21,7 +23,6 @@ from state.jsondoc.patch import (
     replay_ops,
 )
 from state.jsondoc.pointer import (
-    Missing,
     Tokens,
     add_child,
     find_nearest,
@@ -39,34 +40,12 @@ MOST_WORK = 500_000_000  # characters that the operations of one patch may go th
 FEW_NAMES = 16  # up to so many a merge patch is applied member by member, and nothing else is parsed
 
 
-class NotFound(LookupError):
-    """No such key, or nothing at that place inside it."""
-
-
 class TooLarge(ValueError):
     """The resulting document would be over the limit."""
 
 
 class TooDeep(ValueError):
     """The resulting document would nest too deep."""
-
-
-class Address(NamedTuple):
-    """A key, and the way to a node inside its document."""
-
-    key: str
-    tokens: Tokens = ()
-
-    @property
-    def pointer(self) -> str:
-        return format_pointer((self.key, *self.tokens))
-
-
-class Stored(NamedTuple):
-    """A key's document as it was when a write was planned, and the revision that had last changed it."""
-
-    text: str
-    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +60,12 @@ class Edit:
     inverse: list[Op]
     creates: bool = False  # something now stands at the address where nothing was
     at: Tokens | None = None  # where the node of the address is, if a merge may have moved it
-    meant: Sequence[
+    merge_ops: Sequence[
         Op
     ] = ()  # what a merge carries over where it is more than `forward`: tests, and leaves set to what they were
 
 
-def put(address: Address, was: Stored | None, document: Document) -> Edit:
+def put(address: Address, document: Document, was: Stored | None) -> Edit:
     """Put a document at an address; missing object parents are made. Raises Blocked, TooLarge and TooDeep."""
     _check_depth(document.value, address)
     edit = _put(address, was, document)
@@ -104,7 +83,7 @@ def _put(address: Address, was: Stored | None, document: Document) -> Edit:
         return _put_inside(address, was, document)
     same = was.text == document.text
     forward, inverse = ([], []) if same else diff_values(json.loads(was.text), document.value)
-    return Edit(key, was, document.text, forward, inverse, meant=guard_ops("", forward, document.value))
+    return Edit(key, was, document.text, forward, inverse, merge_ops=guard_ops("", forward, document.value))
 
 
 def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
@@ -115,30 +94,31 @@ def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
     if known == len(tokens):
         forward, inverse = diff_values(json.loads(data[start:end]), document.value, path)
         new = splice_bytes(data, start, end, document.text.encode())
-        meant = guard_ops(path, forward, document.value)
-        return Edit(key, was, new.decode(), forward, inverse, meant=meant)
+        merge_ops = guard_ops(path, forward, document.value)
+        return Edit(key, was, new.decode(), forward, inverse, merge_ops=merge_ops)
     value = _nested(tokens[known + 1 :], document.value)
     new = add_child(data, start, end, tokens[known], dump_json(value).encode())
     return Edit(key, was, new.decode(), [_add_op(path, value)], [_remove_op(path)], creates=True)
 
 
-def merge(address: Address, was: Stored | None, patch: JSONValue) -> Edit:
+def merge(address: Address, patch: JSONValue, was: Stored | None) -> Edit:
     """Apply a JSON Merge Patch (RFC 7396) to a node, which is made if it is not there. Raises as `put` does."""
-    node = node_or_none(address, was)
+    node = find_node_text(address, was and was.text)
     if was and node and node.startswith("{") and isinstance(patch, dict) and count_names(patch) <= FEW_NAMES:
-        return _patched(address, was, list(merge_patch_ops(node.encode(), patch)))
+        return _patched(address, list(merge_patch_ops(node.encode(), patch)), was)
     value = apply_merge_patch(None if node is None else json.loads(node), patch)
-    return put(address, was, make_document(value))
+    return put(address, make_document(value), was)
 
 
-def remove(address: Address, was: Stored) -> Edit:
+def remove(address: Address, was: Stored | None) -> Edit:
     """Remove the key, or a node inside its document. Raises NotFound."""
     key, tokens = address
+    was = _there(address, was)
     path = format_pointer(tokens)
     if not tokens:
         return Edit(key, was, None, [_remove_op("")], [_add_op("", json.loads(was.text))])
     data = was.text.encode()
-    old = json.loads(_node(address, data))
+    old = json.loads(read_node_text(address, was.text))
     rest, place = remove_node(data, tokens)
     back = _add_op(path, old)
     if not place.is_last and not is_array(data, tokens[:-1]):
@@ -146,9 +126,10 @@ def remove(address: Address, was: Stored) -> Edit:
     return Edit(key, was, rest.decode(), [_remove_op(path)], [back])
 
 
-def patch(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
+def patch(address: Address, ops: Sequence[Op], was: Stored | None) -> Edit:
     """Apply checked operations to the node at an address. Raises NotFound, PatchFailed, TooLarge and TooDeep."""
-    _node(address, was.text.encode())
+    was = _there(address, was)
+    read_node_text(address, was.text)
     size = len(was.text)
     most = max(FEW_OPS, MOST_WORK // size)
     if len(ops) > most:
@@ -156,10 +137,10 @@ def patch(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
             f"{len(ops):,} operations on a document of {size:,} characters are too many; {most:,} of them are taken at"
             " once. Send them in parts, or PUT what comes of them"
         )
-    return _patched(address, was, ops)
+    return _patched(address, ops, was)
 
 
-def _patched(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
+def _patched(address: Address, ops: Sequence[Op], was: Stored) -> Edit:
     data = was.text.encode()
     done: list[AppliedOp] = []
     for step in apply_steps(data, ops, address.tokens):
@@ -168,29 +149,36 @@ def _patched(address: Address, was: Stored, ops: Sequence[Op]) -> Edit:
             _check_step(address.key, op, data)
         _check_size(address.key, len(data), was)
         done.append(step._replace(data=b""))
-    text, meant = data.decode(), [op for step in done for op in step.meant]
+    text, merge_ops = data.decode(), [op for step in done for op in step.merge_ops]
     if text == was.text:
-        return Edit(address.key, was, text, [], [], meant=meant)
+        return Edit(address.key, was, text, [], [], merge_ops=merge_ops)
     forward = [op for step in done for op in step.forward]
     inverse = [op for step in reversed(done) for op in step.inverse]
-    return Edit(address.key, was, text, forward, inverse, meant=meant)
+    return Edit(address.key, was, text, forward, inverse, merge_ops=merge_ops)
 
 
 def apply(key: str, was: Stored | None, ops: Sequence[Op]) -> Edit:
     """Apply operations from the history to a key, which they may also make or remove. Raises TooLarge and TooDeep."""
     at_root = any(op["path"] == "" and op["op"] != "replace" for op in ops)
     if was and not at_root and len(ops) <= FEW_OPS and not any(map(_moves_inside, ops)):
-        return _patched(Address(key), was, ops)
+        return _patched(Address(key), ops, was)
     new = replay_ops(json.loads(was.text) if was else NOTHING, copy.deepcopy(ops))
     if isinstance(new, Nothing):
         return remove(Address(key), was) if was else Edit(key, None, None, [], [])
-    edit = put(Address(key), was, make_document(new))
+    edit = put(Address(key), make_document(new), was)
     return edit if at_root or not edit.forward else replace(edit, forward=[*ops])  # they know what has moved
 
 
 def _moves_inside(op: Op) -> bool:
     """Whether a move takes back one of an item to the place of the array it was in; no client may ask for that."""
     return op["op"] == "move" and op["path"].startswith(op["from"] + "/")
+
+
+def _there(address: Address, was: Stored | None) -> Stored:
+    """What is edited. Raises NotFound where there is no such key."""
+    if was is None:
+        raise NotFound(f"there is no key {address.key!r}")
+    return was
 
 
 def _nested(tokens: Tokens, value: JSONValue) -> JSONValue:
@@ -225,25 +213,3 @@ def _check_size(key: str, size: int, was: Stored | None) -> None:
     limit = settings.NOLA_MAX_BODY_MB * 1024 * 1024
     if size > limit and (was is None or size > count_bytes(was.text)):
         raise TooLarge(f"{key!r} would have {size:,} bytes; the limit (NOLA_MAX_BODY_MB) is {limit:,}")
-
-
-def node(address: Address, text: str) -> str:
-    """The node at an address in the text of its key's document. Raises NotFound."""
-    return _node(address, text.encode()).decode() if address.tokens else text
-
-
-def _node(address: Address, data: bytes) -> bytes:
-    try:
-        return get_node(data, address.tokens)
-    except Missing as error:
-        raise NotFound(f"nothing is stored at {address.pointer}: {error}") from None
-
-
-def node_or_none(address: Address, was: Stored | None) -> str | None:
-    """The text of the node at an address, None if nothing is stored there."""
-    if was is None or not address.tokens:
-        return was and was.text
-    try:
-        return get_node(was.text.encode(), address.tokens).decode()
-    except Missing:
-        return None

@@ -6,7 +6,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from state import edits, store
-from state.edits import Address
+from state.address import Address
 from state.jsondoc.text import Document, NotAcceptable, format_json, parse_json
 from state.models import StateEntry
 

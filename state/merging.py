@@ -8,7 +8,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from state import edits
-from state.edits import Address, Edit, Stored
+from state.address import Address
+from state.edits import Edit
+from state.entries import Stored
 from state.history import replay, timeline
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.node_tree import NodeValue
@@ -43,23 +45,25 @@ def list_later(ops: Sequence[Op], revision: int | None = None) -> list[LaterOp]:
     return [LaterOp(op, list_areas(op), revision) for op in ops]
 
 
-def rebase_edit(address: Address, was: Stored | None, base: int | None, meant: EditFrom, prefer: Prefer = None) -> Edit:
+def rebase_edit(
+    address: Address, was: Stored | None, base: int | None, edit_from: EditFrom, prefer: Prefer = None
+) -> Edit:
     """The edit of a key as its writer meant it at revision `base`, to apply to what is stored now.
 
     Changes to other leaves since then stay, and `Edit.at` says where the node is now. `prefer` says whose change stands
-    where both changed the same; without it MergeConflict is raised. Raises what `meant` raises, too.
+    where both changed the same; without it MergeConflict is raised. Raises what `edit_from` raises, too.
     """
     over = [] if base is None else _since(address.key, was, base)
     if base is None or not over:
-        return meant(was)
-    return _carried(address, was, base, over, replay.document_at(address.key, base), meant, prefer)
+        return edit_from(was)
+    return _carried(address, was, base, over, replay.document_at(address.key, base), edit_from, prefer)
 
 
-def rebase_edit_on_text(key: str, was: Stored, base: str, meant: EditFrom, prefer: Prefer = None) -> Edit:
+def rebase_edit_on_text(key: str, was: Stored, base: str, edit_from: EditFrom, prefer: Prefer = None) -> Edit:
     """As `rebase_edit`, for a base that no revision has; how `was` came of it nobody has written down."""
     document = json.loads(base)
     over = list_later(diff_values(document, json.loads(was.text))[0], was.revision)
-    return _carried(Address(key), was, was.revision, over, document, meant, prefer) if over else meant(was)
+    return _carried(Address(key), was, was.revision, over, document, edit_from, prefer) if over else edit_from(was)
 
 
 def _carried(
@@ -68,12 +72,12 @@ def _carried(
     base: int,
     over: Sequence[LaterOp],
     document: NodeValue,
-    meant: EditFrom,
+    edit_from: EditFrom,
     prefer: Prefer,
 ) -> Edit:
     key, tokens = address
-    mine = meant(None if isinstance(document, Nothing) else Stored(dump_json(document), base))
-    wanted = mine.meant or mine.forward
+    mine = edit_from(None if isinstance(document, Nothing) else Stored(dump_json(document), base))
+    wanted = mine.merge_ops or mine.forward
     ops, met = rebase_ops(key, wanted, over, document)
     if met:
         document, wanted, ops, met = _with_objects_of_both(key, mine, was, document, over, met, prefer)
@@ -186,7 +190,7 @@ def _with_objects_of_both(
     """
     start: Any = copy.deepcopy(document)
     ours, theirs = _value(mine.text), _value(was and was.text)
-    wanted, between = mine.meant or mine.forward, over
+    wanted, between = mine.merge_ops or mine.forward, over
     ops: Sequence[Op] = []
     while shared := [one.pointer for one in met if _both_objects(one)]:
         for pointer in shared:

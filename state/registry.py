@@ -73,6 +73,7 @@ class Kind:
     is_current: Callable[[Sequence[Any]], bool]  # asked under the lock: nothing that was planned from has moved
     write: Callable[[Sequence[Any], Recorder], None]
     undo: Callable[[UndoRequest], tuple[Planned, list[Conflict]]]
+    prepare: Callable[[Sequence[Any]], object] = len  # without the lock, before it is written: may keep a copy
 
 
 _KINDS: dict[str, Kind] = {}

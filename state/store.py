@@ -6,25 +6,26 @@ nothing moved meanwhile, and start over if it did.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import TextField, Value
-from django.db.models.functions import Cast
 
 from state import chain, edits, merging, registry
-from state.checkpoints.files import create_automatic
-from state.edits import Address, Edit, NotFound, Stored
+from state.address import Address, NotFound, find_node_text, read_node_text
+from state.edits import Edit
+from state.entries import Stored, head, lock_entries, read_entries, read_entry, read_state
 from state.fields import JSONText
 from state.history import replay
 from state.jsondoc.diff import Op
 from state.jsondoc.text import Document, JSONValue, dump_json
-from state.models import Revision, StateEntry, StoreMeta
+from state.merging import EditFrom
+from state.models import Revision, StateEntry
 from state.registry import Planned
 from state.revisions import Author, Recorder, open_revision
 
-if TYPE_CHECKING:
-    pass
+__all__ = ["head"]  # of the store, though it stands below it
 
 Check = Callable[[str | None, int], None]  # sees what is stored at the address and when the key last changed; may raise
 MAX_KEY_BYTES = 512
@@ -76,21 +77,11 @@ class Written(NamedTuple):
 # Reading
 
 
-def head() -> int:
-    """The newest revision; 0 in a new store."""
-    return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
-
-
 def read_all() -> Reading:
     """The whole state as one object, keys in byte order."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT m.last_seq, s.key_name, s.value_json FROM state_meta m LEFT JOIN state_storage s ON 1 = 1"
-            " ORDER BY s.key_name"
-        )
-        rows = cursor.fetchall()
-    members = (f"{dump_json(key)}:{text}" for _, key, text in rows if key is not None)
-    return Reading("{" + ",".join(members) + "}", rows[0][0] if rows else 0)
+    now = read_state()
+    members = (f"{dump_json(key)}:{text}" for key, (text, _) in now.entries.items())
+    return Reading("{" + ",".join(members) + "}", now.revision)
 
 
 def read(address: Address) -> Reading:
@@ -105,20 +96,7 @@ def read(address: Address) -> Reading:
         raise NotFound(f"there is no key {address.key!r}")
     if not address.tokens:
         return Reading(*row)
-    return Reading(edits.node(address, row[0]), row[1])
-
-
-def read_keys(keys: Sequence[str]) -> tuple[dict[str, str], int]:
-    """The documents of those of the keys that are there, and the revision of the whole state when they were read."""
-    with connection.cursor() as cursor:
-        marks = ",".join(["%s"] * len(keys))
-        cursor.execute(
-            "SELECT m.last_seq, s.key_name, s.value_json FROM state_meta m"
-            f" LEFT JOIN state_storage s ON s.key_name IN ({marks})",
-            keys,
-        )
-        rows = cursor.fetchall()
-    return {key: text for _, key, text in rows if key is not None}, rows[0][0] if rows else 0
+    return Reading(read_node_text(address, row[0]), row[1])
 
 
 # Writing
@@ -139,21 +117,20 @@ def put(
     is the revision the write was made for: changes to other leaves since then stay; those to the same leaf raise
     MergeConflict. Raises BadKey, Blocked, TooLarge and TooDeep too.
     """
-    return commit(lambda: [plan_put(address, document, seen, check, base)], author)
+    return commit(partial(plan_put, address, document, seen=seen, check=check, base=base), author)
 
 
 def plan_put(
     address: Address,
     document: Document,
+    *,
     seen: int | None = None,
     check: Check | None = None,
     base: int | None = None,
-) -> Edit:
+) -> list[Edit]:
     """What `put` would do."""
     check_key(address.key)
-    was = read_entry(address.key, seen)
-    _check(check, address, was)
-    return merging.rebase_edit(address, was, base, lambda then: edits.put(address, then, document))
+    return _plan(address, partial(edits.put, address, document), check, base, seen)
 
 
 def patch(
@@ -164,7 +141,7 @@ def patch(
     With `base`, they apply to what was there in that revision, and what they test must not have changed since.
     Raises NotFound, PatchFailed, MergeConflict, TooLarge and TooDeep.
     """
-    return _change(address, author, check, base, lambda then: edits.patch(address, then, ops))
+    return commit(partial(_plan, address, partial(edits.patch, address, ops), check, base), author)
 
 
 def merge(
@@ -175,41 +152,27 @@ def merge(
     Raises as `put` does.
     """
     check_key(address.key)
-
-    def plan() -> list[Edit]:
-        was = read_entry(address.key)
-        _check(check, address, was)
-        return [merging.rebase_edit(address, was, base, lambda then: edits.merge(address, then, patch))]
-
-    return commit(plan, author)
+    return commit(partial(_plan, address, partial(edits.merge, address, patch), check, base), author)
 
 
 def remove(address: Address, author: Author, *, check: Check | None = None, base: int | None = None) -> Written:
     """Remove a key, or a node inside its document. Raises NotFound and MergeConflict."""
-    return _change(address, author, check, base, lambda then: edits.remove(address, then))
+    return commit(partial(_plan, address, partial(edits.remove, address), check, base), author)
 
 
-def _change(
-    address: Address, author: Author, check: Check | None, base: int | None, edit: Callable[[Stored], Edit]
-) -> Written:
-    """Edit a key that is there. Raises NotFound."""
-
-    def meant(then: Stored | None) -> Edit:
-        if then is None:
-            raise NotFound(f"there is no key {address.key!r}")
-        return edit(then)
-
-    def plan() -> list[Edit]:
-        was = read_entry(address.key)
-        _check(check, address, was)
-        return [merging.rebase_edit(address, was, base, meant)]
-
-    return commit(plan, author)
+def _plan(
+    address: Address, edit_from: EditFrom, check: Check | None, base: int | None, seen: int | None = None
+) -> list[Edit]:
+    """The edit of one key, from what is stored there, if that is what the writer expects."""
+    was = _read_seen(address.key, seen)
+    if check:
+        check(find_node_text(address, was and was.text), was.revision if was else 0)
+    return [merging.rebase_edit(address, was, base, edit_from)]
 
 
 def put_keys(documents: Mapping[str, Document], author: Author) -> Written:
     """Store several whole documents in one revision; other keys stay. Raises BadKey and TooLarge."""
-    return commit(lambda: plan_keys(documents), author)
+    return commit(partial(plan_keys, documents), author)
 
 
 def plan_keys(documents: Mapping[str, Document]) -> list[Edit]:
@@ -217,13 +180,12 @@ def plan_keys(documents: Mapping[str, Document]) -> list[Edit]:
     for key in documents:
         check_key(key)
     was = read_entries(documents)
-    return [edits.put(Address(key), was.get(key), document) for key, document in sorted(documents.items())]
+    return [edits.put(Address(key), document, was.get(key)) for key, document in sorted(documents.items())]
 
 
 def remove_keys(keys: Iterable[str], author: Author) -> Written:
     """Remove several keys in one revision; those that are gone already are passed over."""
-
-    return commit(lambda: plan_removals(keys), author)
+    return commit(partial(plan_removals, keys), author)
 
 
 def plan_removals(keys: Iterable[str]) -> list[Edit]:
@@ -257,7 +219,8 @@ def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
         took = time.monotonic() - started
         if not author.claim and not any(one.forward for one in planned):
             return Written(head(), planned)
-        _keep_before_bulk_delete(planned)
+        for kind, some in registry.group(planned):
+            kind.prepare(some)
         with open_revision(author) as recorder:
             if all(kind.is_current(some) for kind, some in registry.group(planned)):
                 return _write(planned, recorder)
@@ -281,33 +244,15 @@ def _write(planned: Sequence[Planned], recorder: Recorder) -> Written:
 
 def are_current(planned: Sequence[Edit]) -> bool:
     """Whether the keys are as they were when the edits were planned; they stay so for the rest of the transaction."""
-    current = _revisions(edit.key for edit in planned)
+    current = lock_entries(edit.key for edit in planned)
     return all(current.get(edit.key) == (edit.was.revision if edit.was else None) for edit in planned)
 
 
-def _keep_before_bulk_delete(planned: Sequence[Planned]) -> None:
-    """A checkpoint before more than one key goes. Raises NoRoom and CannotWrite."""
-    if sum(isinstance(one, Edit) and one.text is None and bool(one.forward) for one in planned) > 1:
-        create_automatic("before bulk delete")
-
-
-def read_entry(key: str, seen: int | None = None) -> Stored | None:
+def _read_seen(key: str, seen: int | None) -> Stored | None:
     """The entry of a key, to plan an edit from. Raises Stale if it is not the one that was `seen`."""
-    row = StateEntry.objects.filter(pk=key).values_list(Cast("value_json", TextField()), "revision").first()
-    found = Stored(*row) if row else None
+    found = read_entry(key)
     if seen is not None and seen != (found.revision if found else 0):
         raise Stale(_stale_message(key, found, seen))
-    return found
-
-
-def read_entries(keys: Iterable[str]) -> dict[str, Stored]:
-    """The entries of those of the keys that are there."""
-    found: dict[str, Stored] = {}
-    names = list(keys)
-    for start in range(0, len(names), 500):
-        rows = StateEntry.objects.filter(pk__in=names[start : start + 500])
-        for key, *entry in rows.values_list("pk", Cast("value_json", TextField()), "revision"):
-            found[key] = Stored(*entry)
     return found
 
 
@@ -318,22 +263,6 @@ def _stale_message(key: str, found: Stored | None, seen: int) -> str:
         return f"{key!r} exists already"
     by = Revision.objects.get(pk=found.revision)
     return f"{key!r} was changed by {by.actor} in revision {by.seq}; this edit is based on revision {seen}"
-
-
-def _check(check: Check | None, address: Address, was: Stored | None) -> None:
-    """Let the caller refuse the write for what is stored there."""
-    if check:
-        check(edits.node_or_none(address, was), was.revision if was else 0)
-
-
-def _revisions(keys: Iterable[str]) -> dict[str, int]:
-    """The revision of each key that exists, locked for the rest of the transaction."""
-    found: dict[str, int] = {}
-    names = sorted(keys)
-    for start in range(0, len(names), 500):
-        entries = StateEntry.objects.filter(key_name__in=names[start : start + 500]).select_for_update()
-        found.update(entries.values_list("key_name", "revision"))
-    return found
 
 
 def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:

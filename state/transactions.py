@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from state import conditions, edits, store
-from state.edits import Address, Edit, Stored
+from state.address import Address, NotFound, find_node_text
+from state.edits import Edit
+from state.entries import Stored, read_entry
 from state.jsondoc.diff import Op
 from state.jsondoc.patch import PatchFailed, check_patch
 from state.jsondoc.pointer import Blocked, parse_pointer
@@ -62,7 +64,7 @@ def plan(operations: Sequence[Operation]) -> Callable[[], list[Edit]]:
 
     def planned() -> list[Edit]:
         keys = sorted({operation.address.key for operation in operations})
-        at_first = {key: store.read_entry(key) for key in keys}
+        at_first = {key: read_entry(key) for key in keys}
         now = dict(at_first)
         done: dict[str, list[Edit]] = {key: [] for key in keys}
         for number, operation in enumerate(operations):
@@ -95,38 +97,32 @@ def _joined(key: str, was: Stored | None, steps: Sequence[Edit]) -> Edit:
 
 def _put(operation: Operation, was: Stored | None) -> Edit:
     store.check_key(operation.address.key)
-    return edits.put(operation.address, was, make_document(operation.argument))
+    return edits.put(operation.address, make_document(operation.argument), was)
 
 
 def _delete(operation: Operation, was: Stored | None) -> Edit:
-    return edits.remove(operation.address, _there(operation, was))
+    return edits.remove(operation.address, was)
 
 
 def _merge(operation: Operation, was: Stored | None) -> Edit:
     store.check_key(operation.address.key)
-    return edits.merge(operation.address, was, operation.argument)
+    return edits.merge(operation.address, operation.argument, was)
 
 
 def _patch(operation: Operation, was: Stored | None) -> Edit:
-    return edits.patch(operation.address, _there(operation, was), operation.argument)
+    return edits.patch(operation.address, operation.argument, was)
 
 
 def _match(operation: Operation, was: Stored | None) -> None:
     """If-Match for one address: `*`, or the entity tag it must have."""
     asked = conditions.parse(str(operation.argument))
-    text = edits.node_or_none(operation.address, was)
+    text = find_node_text(operation.address, was and was.text)
     conditions.Conditions(match=asked).check_write(text, was.revision if was else 0)
 
 
 def _absent(operation: Operation, was: Stored | None) -> None:
-    text = edits.node_or_none(operation.address, was)
+    text = find_node_text(operation.address, was and was.text)
     conditions.Conditions(none_match="*").check_write(text, was.revision if was else 0)
-
-
-def _there(operation: Operation, was: Stored | None) -> Stored:
-    if was is None:
-        raise edits.NotFound(f"there is no key {operation.address.key!r}")
-    return was
 
 
 _DO: dict[str, Callable[[Operation, Stored | None], Edit | None]] = {
@@ -139,7 +135,7 @@ _DO: dict[str, Callable[[Operation, Stored | None], Edit | None]] = {
 }
 _ARGUMENT = {"put": "value", "delete": "", "merge": "value", "patch": "patch", "match": "etag", "absent": ""}
 REASONS = (
-    edits.NotFound,
+    NotFound,
     edits.TooLarge,
     edits.TooDeep,
     Blocked,

@@ -8,8 +8,9 @@ from itertools import groupby
 
 from django.db.models import QuerySet
 
-from state import edits, merging, registry, store
+from state import edits, merging, registry
 from state.edits import Edit
+from state.entries import read_entry
 from state.jsondoc.diff import Op
 from state.jsondoc.node_tree import NodeValue
 from state.jsondoc.patch import NOTHING, Nothing, replay_ops
@@ -100,7 +101,7 @@ def undo_key(undoing: UndoRequest) -> tuple[Edit, list[Conflict]]:
     The log is read backwards; `over` leads from the document as it was then to what it is to be.
     """
     key, revisions = undoing.key, set(undoing.revisions)
-    was = store.read_entry(key)
+    was = read_entry(key)
     document: JSONValue | Nothing = json.loads(was.text) if was else NOTHING
     ops: list[Op] = []
     met: list[Conflict] = []

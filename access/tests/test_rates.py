@@ -4,7 +4,7 @@ import pytest
 
 from access import rates
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.jsondoc.text import parse_json
 from state.revisions import Author, Source
 

@@ -13,6 +13,7 @@ from conversations.api.conversations import answer
 from conversations.context import assemble as prompting
 from conversations.context.assemble import Asked
 from state import conditions, store
+from state.address import Address
 from state.api.addresses import MOST_POINTERS, BadAddress, UnknownParameter, read_number, read_one, read_query
 from state.api.history import describe_parameters
 from state.api.idempotency import idempotent
@@ -21,7 +22,6 @@ from state.api.views import parse_level
 from state.clock import format_time
 from state.conditions import Conditions
 from state.context import receipts
-from state.edits import Address
 from state.jsondoc.pointer import parse_pointer
 from state.jsondoc.text import JSONValue, dump_json, parse_json
 from state.models import Idempotency, Receipt

@@ -13,11 +13,11 @@ from conversations.models import Message
 from conversations.search import state_leaves as leaves
 from conversations.search import tokenize as words
 from conversations.search.state_leaves import Leaf
+from state.address import Address
 from state.context.budget import BudgetForm, Section, list_forms, pick_forms
 from state.context.sections import Moment, Renderings, SectionForm, read_moment, read_section_text, render_forms
 from state.context.tokens import CHARACTERS, count_tokens, estimate_tokens
 from state.context.weights import WEIGHTS, parse_weights
-from state.edits import Address
 from state.history import past
 from state.jsondoc.markdown import render_heading, render_item
 from state.jsondoc.text import JSONValue, dump_json

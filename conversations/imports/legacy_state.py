@@ -13,7 +13,8 @@ from django.db.models import Max
 from conversations.imports import legacy_state_files as legacy
 from conversations.imports.legacy_state_files import Found, Part
 from state import edits, store
-from state.edits import Address, Edit
+from state.address import Address
+from state.edits import Edit
 from state.jsondoc.text import JSONValue
 from state.models import Change, Revision
 from state.report import Category, Report, Unit, printable
@@ -148,11 +149,11 @@ def _plan(found: Mapping[str, Found], run: Run) -> dict[str, Planned]:
 
 def _edit(key: str, one: Found) -> tuple[Edit, Sequence[Part]]:
     """The edit that stores a document. One made of filtered copies only fills gaps of what Nola has."""
-    edit = store.plan_put(Address(key), one.document)
+    [edit] = store.plan_put(Address(key), one.document)
     if edit.was is None or not one.copies:
         return edit, one.parts
     document, parts = legacy.fill(json.loads(edit.was.text), "Nola", one.copies)
-    return edits.put(Address(key), edit.was, document), parts
+    return edits.put(Address(key), document, edit.was), parts
 
 
 def _decision(edit: Edit, parts: Sequence[Part], one: Found, by: Revision | None, run: Run) -> Planned:

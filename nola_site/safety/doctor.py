@@ -26,7 +26,6 @@ from state.backups.files import (
 from state.backups.restore_backup import check_no_server, find_free_folder, set_aside
 from state.backups.wal import unreplayed_transactions
 from state.checkpoints.files import find_newest_sound, read_checkpoints
-from state.checkpoints.rows import fetch_rows, read_at_once
 from state.checkpoints.verify import find_problem
 from state.clock import Clock
 from state.context import receipts
@@ -35,6 +34,7 @@ from state.history import audit
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import NotAcceptable, parse_json
 from state.models import Snapshot
+from state.sql import fetch_rows, read_at_once
 
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 LEAST_FREE = 100 * 1024 * 1024  # bytes

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from django.http import HttpRequest
 
-from state.edits import Address
+from state.address import Address
 from state.jsondoc.pointer import Tokens, escape_token, format_pointer, parse_pointer, unescape_token
 
 PREFIX = "/api/state"

@@ -7,6 +7,7 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import store
+from state.address import Address, NotFound
 from state.api.addresses import read_one, read_query
 from state.api.history import answer_json, describe_parameters
 from state.checkpoints.files import (
@@ -21,7 +22,6 @@ from state.checkpoints.files import (
 )
 from state.checkpoints.restore import compare_documents, diff_since, read_fixture
 from state.checkpoints.verify import find_problem
-from state.edits import Address, NotFound
 
 router = Router(tags=["checkpoints"])
 PATIENCE = 1.5  # seconds that a list takes to judge files; the rest is shown without a verdict

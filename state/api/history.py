@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from state import store
+from state.address import Address
 from state.api.addresses import UnknownParameter, read_address, read_flag, read_number, read_one, read_query
-from state.edits import Address
 from state.history import blame, journal, replay, timeline
 from state.history.events import MAX_EVENT
 from state.history.journal import JournalFilter
@@ -116,7 +116,8 @@ def read_diff(request: HttpRequest) -> HttpResponse:
     """For each key that differs between two moments, the JSON Patch that leads from the one to the other."""
     query = read_query(request, ("from", "to", "key", "was"))
     first = replay.revision_at(read_one(query, "from") or "0")
-    last = replay.revision_at(read_one(query, "to") or replay.newest_text())
+    until = read_one(query, "to")
+    last = replay.revision_at(until) if until else store.head()
     changed = replay.diff_revisions(first, last, query.get("key"), with_was=read_flag(query, "was"))
     return answer_json({"from": first, "to": last, "patches": changed})
 

@@ -15,8 +15,8 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from state.address import Address, NotFound
 from state.conditions import PreconditionFailed
-from state.edits import Address, NotFound
 from state.jsondoc.patch import PatchFailed
 from state.jsondoc.pointer import Blocked
 from state.models import Idempotency

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
-from state import undo
+from state import store, undo
 from state.api.addresses import read_flag, read_query
 from state.api.idempotency import idempotent
 from state.api.values import WAS, commit_or_preview, repeat_summary, request_author
@@ -53,9 +53,8 @@ def chosen(body: Undo) -> list[int]:
         return undo.find_revisions(body.revisions)
     if body.batch is not None:
         return undo.find_batch(body.batch)
-    return undo.find_by_actor(
-        body.actor or "", replay.revision_at(body.since), replay.revision_at(body.until or replay.newest_text())
-    )
+    last = replay.revision_at(body.until) if body.until else store.head()
+    return undo.find_by_actor(body.actor or "", replay.revision_at(body.since), last)
 
 
 router.post("", summary="Take revisions back", openapi_extra=WAS)(idempotent(undo_revisions, repeat_summary))

@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
-from state import conditions, edits, store
+from state import conditions, store
+from state.address import Address, read_node_text
 from state.api.addresses import (
     BadAddress,
     UnknownParameter,
@@ -37,7 +38,6 @@ from state.checkpoints.restore import (
     restore_parts,
 )
 from state.conditions import Conditions
-from state.edits import Address
 from state.history import past, replay
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.patch import check_patch
@@ -293,7 +293,7 @@ def _written(request: HttpRequest, address: Address, written: store.Written, tex
     [edit] = written.edits
     place = address if edit.at is None else Address(address.key, edit.at)
     if text is None or edit.at is not None:
-        text = edits.node(place, edit.text or "")
+        text = read_node_text(place, edit.text or "")
     status = 201 if written.created else 200
     return _represent(request, store.Reading(text, written.revision), status, place if place != address else None)
 

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from state import edits, store
+from state import store
+from state.address import Address, NotFound, read_node_text
 from state.api.addresses import BadAddress, UnknownParameter
-from state.edits import Address, NotFound
+from state.entries import read_state
 from state.files.envelopes import wrap_state
 from state.history import past, replay
 from state.jsondoc.levels import ABSENT, BadLevel, check_way, parse_stimuli, show_at_level
@@ -93,11 +94,8 @@ def read_view(address: Address | None, view: ViewOptions) -> Reading:
 def _read_all(view: ViewOptions) -> Reading:
     """All keys at a level; where only a node of one is asked for, no other is looked at."""
     revision = None if view.at is None else replay.revision_at(view.at)
-    if view.node:
-        one, at = past.read_text(view.node[0]) if revision is None else (past.text_at(view.node[0], revision), revision)
-        found = [one] if one else []
-    else:
-        found, at = past.read_texts() if revision is None else (past.texts_at(revision), revision)
+    keys = [view.node[0]] if view.node else None
+    found, at = past.read_texts(keys) if revision is None else (past.texts_at(revision, keys), revision)
     if view.level is not None:
         found = [seen for one in found if (seen := past.show_text(one, view.level))]
     return Reading(past.join_texts(found), at)
@@ -160,7 +158,7 @@ def _shown(document: str, address: Address, view: ViewOptions) -> str | None:
     try:
         if view.level is not None:
             check_way(address.tokens, view.level)
-        text = edits.node(address, document)
+        text = read_node_text(address, document)
         return text if view.level is None else cut_to_level(text, address, view.level)
     except (NotFound, Missing):
         return None
@@ -169,7 +167,8 @@ def _shown(document: str, address: Address, view: ViewOptions) -> str | None:
 def _documents(keys: Collection[str], at: str | None) -> tuple[dict[str, str], int]:
     """The documents of those of the keys that are or were there, and the revision at which they were read."""
     if at is None:
-        return store.read_keys(sorted(keys))
+        now = read_state(sorted(keys))
+        return {key: text for key, (text, _) in now.entries.items()}, now.revision
     revision = replay.revision_at(at)
     return {key: one.text for key in sorted(keys) if (one := past.text_at(key, revision))}, revision
 

@@ -22,12 +22,14 @@ from django.utils import timezone
 
 from state import clock
 from state.checkpoints.header import ALL, SOME, Header, read_header
-from state.checkpoints.rows import PARTS, entry_rows, read_at_once, read_store_clock
+from state.checkpoints.rows import PARTS, entry_rows, read_store_clock
 from state.checkpoints.serializers import ENVELOPE, check_rows, open_fixture
 from state.checkpoints.verify import DamagedCheckpoint, find_problem, verify_checkpoint
 from state.clock import format_time
+from state.edits import Edit
 from state.files.atomic import Taken, draft_file, place_draft_file, place_new_file
 from state.jsondoc.text import MAX_DEPTH, NotAcceptable, dump_json, parse_json
+from state.sql import read_at_once
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 KEPT_NEWEST = 48  # automatic ones that stay, whatever their age
@@ -228,6 +230,12 @@ def create_automatic(why: str, connection: BaseDatabaseWrapper = live) -> Checkp
     made = save_checkpoint(why=why, connection=connection)
     prune_checkpoints()
     return made
+
+
+def keep_before_bulk_delete(planned: Sequence[Edit]) -> None:
+    """An automatic checkpoint before more than one key goes. Raises NoRoom and CannotWrite."""
+    if sum(edit.text is None and bool(edit.forward) for edit in planned) > 1:
+        create_automatic("before bulk delete")
 
 
 def create_before_deletion(part: str, names: Sequence[str]) -> Checkpoint:

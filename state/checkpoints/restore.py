@@ -12,12 +12,13 @@ from django.core.serializers.base import DeserializationError
 from django.db import transaction
 
 from state import store
+from state.address import Address
 from state.checkpoints.files import create_automatic
 from state.checkpoints.header import ALL, Header
 from state.checkpoints.rows import PARTS
 from state.checkpoints.serializers import ENTRY, check_fixture, open_fixture
 from state.checkpoints.verify import group_by_part
-from state.edits import Address, Edit
+from state.edits import Edit
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.pointer import Missing, get_node, parse_pointer
 from state.jsondoc.text import MAX_DEPTH, Document, make_document, parse_json
@@ -128,7 +129,7 @@ def _plan_node(contents: FixtureContents, choice: RestoreChoice) -> Callable[[],
         node = get_node(document.text.encode(), tokens)
     except Missing as error:
         raise BadCheckpoint(f"the checkpoint has nothing at {choice.pointer}: {error}") from None
-    return lambda: [store.plan_put(Address(key, tuple(tokens)), parse_json(node))]
+    return partial(store.plan_put, Address(key, tuple(tokens)), parse_json(node))
 
 
 def _keys() -> set[str]:

@@ -1,7 +1,6 @@
 """The rows of a checkpoint, read in one moment, by plain SQL that works on the tables of older releases too."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from state.jsondoc.text import dump_json
 from state.revisions import Author
+from state.sql import fetch_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +28,6 @@ class CheckpointPart:
 
 
 PARTS: dict[str, CheckpointPart] = {}  # by the name that a header's contents have
-FETCHED = 500  # rows at once
-
-
-@contextmanager
-def read_at_once(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """All reads inside see the database as it was at the first of them; writers are not kept waiting."""
-    if connection.in_atomic_block:
-        yield
-        return
-    isolation = "" if connection.vendor == "sqlite" else " ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    with connection.cursor() as cursor:
-        cursor.execute(f"BEGIN{isolation}")
-        try:
-            yield
-        finally:
-            cursor.execute("ROLLBACK")
 
 
 def entry_rows(connection: BaseDatabaseWrapper, keys: list[str] | None = None) -> Iterator[str]:
@@ -59,11 +43,3 @@ def read_store_clock(connection: BaseDatabaseWrapper) -> tuple[str, int, Any]:
     for row in fetch_rows(connection, "SELECT store_id, last_seq, last_at FROM state_meta"):
         return row
     raise LookupError("nothing has been written yet")
-
-
-def fetch_rows(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
-    """The rows of a query, some at a time."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        while rows := cursor.fetchmany(FETCHED):
-            yield from rows

@@ -10,10 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from django.db import connection
-
-from state import edits
-from state.edits import Address
+from state.address import Address, find_node_text, read_node_text
+from state.entries import read_entries, read_state
 from state.history import past, replay
 from state.jsondoc.levels import check_way
 from state.jsondoc.levels_text import show_text_at_level
@@ -26,7 +24,6 @@ LEVELS = (1, 2, 3)
 KEPT_TEXT = 32_768  # characters of a rendering that are kept; of longer ones only how many they are
 MOST_KEPT = 32 * 1024 * 1024  # characters in all
 ENTRY = 1000  # characters that an entry is counted for beside its texts
-FETCHED = 500  # keys at once
 
 
 class Rendering(NamedTuple):
@@ -90,7 +87,8 @@ def read_moment(at: str | None, keys: Sequence[str] | None) -> Moment:
 
     Raises replay.UnknownMoment and replay.GoneRevision.
     """
-    epoch, head, revisions = _now(keys)
+    now = read_state(keys, texts=False)
+    epoch, head, revisions = now.epoch, now.revision, {key: last for key, (_, last) in now.entries.items()}
     revision = head if at is None else replay.revision_at(at)
     current: dict[str, int | None] = {key: last for key, last in revisions.items() if last <= revision}
     if at is not None and revision < head:
@@ -99,38 +97,14 @@ def read_moment(at: str | None, keys: Sequence[str] | None) -> Moment:
     return Moment(epoch, revision, dict(sorted(current.items(), key=lambda pair: pair[0].encode())))
 
 
-def _now(keys: Sequence[str] | None) -> tuple[str, int, dict[str, int]]:
-    """The epoch, the newest revision, and the revision of each key, read in one go."""
-    join = "1 = 1" if keys is None else f"s.key_name IN ({','.join(['%s'] * len(keys)) or 'NULL'})"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT m.epoch, m.last_seq, s.key_name, s.revision FROM state_meta m LEFT JOIN state_storage s ON {join}",
-            keys or [],
-        )
-        rows = cursor.fetchall()
-    epoch, head = rows[0][:2] if rows else ("", 0)
-    return epoch, head, {key: revision for _, _, key, revision in rows if key is not None}
-
-
 def read_section_documents(now: Moment, keys: Iterable[str]) -> dict[str, str]:
     """The texts of keys as they are at a moment; those that were not there are left out."""
     asked = [key for key in keys if key in now.keys]
-    found = {key: text for key, text, last in _stored(asked) if last == now.keys[key]}
+    found = {key: text for key, (text, last) in read_entries(asked).items() if last == now.keys[key]}
     for key in asked:
         if key not in found and (then := past.text_at(key, now.revision)):
             found[key] = then.text
     return found
-
-
-def _stored(keys: Sequence[str]) -> Iterable[tuple[str, str, int]]:
-    with connection.cursor() as cursor:
-        for start in range(0, len(keys), FETCHED):
-            some = keys[start : start + FETCHED]
-            marks = ",".join(["%s"] * len(some))
-            cursor.execute(
-                f"SELECT key_name, value_json, revision FROM state_storage WHERE key_name IN ({marks})", some
-            )
-            yield from cursor.fetchall()
 
 
 # What they look like
@@ -154,7 +128,7 @@ def render_forms(now: Moment, addresses: Sequence[Address], form: SectionForm) -
 
 
 def _rendered(address: Address, document: str | None, form: SectionForm) -> Renderings:
-    node = edits.node_or_none(address, None if document is None else edits.Stored(document, 0))
+    node = find_node_text(address, document)
     seen: dict[str, Rendering] = {}
     found: dict[int, Rendering] = {}
     for level in LEVELS if node is not None else ():
@@ -179,7 +153,7 @@ def shown(address: Address, node: str, level: int) -> str | None:
 def read_section_text(now: Moment, address: Address, level: int, form: SectionForm) -> str:
     """The text of a section whose rendering at that level is not kept."""
     document = read_section_documents(now, [address.key])[address.key]
-    text = shown(address, edits.node(address, document), level)
+    text = shown(address, read_node_text(address, document), level)
     assert text is not None  # it has a rendering at this level
     return BLOCKS[form](address, text)
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from state.address import Address
 from state.context.sections import Moment, read_section_documents
-from state.edits import Address
 from state.jsondoc.pointer import format_pointer
 from state.jsondoc.text import JSONValue
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from state import chain, store
-from state.edits import Address
+from state import chain
+from state.address import Address, NotFound, read_node_text
+from state.entries import read_entry
 from state.history import replay, timeline
 from state.jsondoc.patch import NOTHING, find_node, replay_ops
 from state.jsondoc.pointer import Tokens, parse_pointer
@@ -104,7 +105,10 @@ class BackwardStep(NamedTuple):
 
 def find_parts(address: Address, limit: int, mark: Mark | None = None) -> DeletedPage:
     """Members or items that were taken out of the container at `address`, the last first. Raises NotFound."""
-    now = json.loads(store.read(address).text)
+    stored = read_entry(address.key)
+    if stored is None:
+        raise NotFound(f"there is no key {address.key!r}")
+    now = json.loads(read_node_text(address, stored.text))
     if not isinstance(now, dict | list):
         return DeletedPage([], None)
     there = set(now) if isinstance(now, dict) else {dump_json(item) for item in now}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from state.edits import Address
+from state.address import Address
 from state.jsondoc.pointer import BadPointer, Tokens, parse_index, parse_pointer
 from state.jsondoc.text import dump_json
 

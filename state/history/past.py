@@ -14,8 +14,8 @@ from django.db import connection
 from django.db.models import CharField, Subquery
 from django.db.models.functions import Cast
 
-from state import edits
-from state.edits import Address, NotFound
+from state.address import Address, NotFound, read_node_text
+from state.entries import read_state
 from state.history import replay
 from state.jsondoc.diff import Op
 from state.jsondoc.levels_text import show_text_at_level
@@ -86,37 +86,20 @@ class KeyText(NamedTuple):
     text: str
 
 
-def read_texts() -> tuple[list[KeyText], int]:
-    """The stored texts of all keys in byte order, and the revision of the whole state when they were read."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT m.last_seq, m.epoch, s.key_name, s.revision, s.value_json FROM state_meta m"
-            " LEFT JOIN state_storage s ON 1 = 1 ORDER BY s.key_name"
-        )
-        rows = cursor.fetchall()
-    found = [KeyText(TextName(epoch, key, last), text) for _, epoch, key, last, text in rows if key is not None]
-    return found, rows[0][0] if rows else 0
+def read_texts(keys: Sequence[str] | None = None) -> tuple[list[KeyText], int]:
+    """The stored texts of all keys in byte order, or of some, and the revision of the state when they were read."""
+    now = read_state(keys)
+    found = [KeyText(TextName(now.epoch, key, last), text) for key, (text, last) in now.entries.items()]
+    return found, now.revision
 
 
-def read_text(key: str) -> tuple[KeyText | None, int]:
-    """The stored text of a key, None where there is none, and the revision of the whole state when it was read."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT m.last_seq, m.epoch, s.key_name, s.revision, s.value_json FROM state_meta m"
-            " LEFT JOIN state_storage s ON s.key_name = %s",
-            [key],
-        )
-        row = cursor.fetchone()
-    if row is None or row[2] is None:
-        return None, row[0] if row else 0
-    return KeyText(TextName(*row[1:4]), row[4]), row[0]
-
-
-def texts_at(revision: int) -> list[KeyText]:
-    """The texts of all keys as they were at a revision, in byte order.
+def texts_at(revision: int, keys: Sequence[str] | None = None) -> list[KeyText]:
+    """The texts of all keys as they were at a revision, in byte order, or of some.
 
     Those that have not changed since are taken as they are stored; those that were written meanwhile have.
     """
+    if keys is not None:
+        return [then for key in keys if (then := text_at(key, revision))]
     stored, _ = read_texts()
     found = {one.name.key: one for one in stored if one.name.revision <= revision}
     for key in {one.name.key for one in stored}.union(_ever()) - found.keys():
@@ -144,7 +127,7 @@ def read_value_at(address: Address | None, revision: int) -> str:
     found = text_at(address.key, revision)
     if found is None:
         raise NotFound(f"there was no key {address.key!r} at revision {revision}")
-    return edits.node(address, found.text)
+    return read_node_text(address, found.text)
 
 
 def join_texts(texts: Iterable[KeyText]) -> str:

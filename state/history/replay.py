@@ -17,15 +17,15 @@ from django.db.models.functions import Cast, Length
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from state import edits
-from state.edits import Address, NotFound, Stored
+from state.address import Address, NotFound, find_node_text
+from state.entries import head
 from state.history import blame
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.patch import NOTHING, Nothing, replay_ops
 from state.jsondoc.pointer import format_pointer, parse_index
 from state.jsondoc.text import JSONValue, dump_json
-from state.models import Change, Revision, Snapshot, StateEntry, StoreMeta
+from state.models import Change, Revision, Snapshot, StateEntry
 
 REPLAYED_AT_ONCE = 500  # changes parsed in one go
 SNAPSHOT_CHANGES = 500  # changes of a key between two snapshots; a replay from the nearest takes half of them at most
@@ -48,8 +48,8 @@ def revision_at(text: str) -> int:
     0 stands for the time before the first. Raises UnknownMoment and GoneRevision.
     """
     if text.isascii() and text.isdigit():
-        if len(text) > 19 or int(text) > _head():
-            raise UnknownMoment(f"revision {text[:20]} does not exist; the newest is {_head()}")
+        if len(text) > 19 or int(text) > head():
+            raise UnknownMoment(f"revision {text[:20]} does not exist; the newest is {head()}")
         if int(text) and not Revision.objects.filter(seq=int(text)).exists():
             raise GoneRevision(f"revision {text} is gone: it was made after the backup that has been put back since")
         return int(text)
@@ -157,13 +157,9 @@ def _changes(key: str, after: int, up_to: int) -> Any:
     return Change.objects.filter(kind="state", key=key, **span).order_by("revision_id")
 
 
-def _head() -> int:
-    return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
-
-
 def changes_since(key: str, after: int, up_to: int | None = None) -> list[Change]:
     """The changes of a key in (after, up_to], oldest first; without `up_to`, all that came after."""
-    return list(_changes(key, after, _head() if up_to is None else up_to))
+    return list(_changes(key, after, head() if up_to is None else up_to))
 
 
 def list_keys_between(first: int, last: int) -> list[str]:
@@ -199,7 +195,7 @@ def _node_at(address: Address, revision: int) -> JSONValue | Nothing:
     document = document_at(address.key, revision)
     if isinstance(document, Nothing):
         return NOTHING
-    text = edits.node_or_none(address, Stored(dump_json(document), revision))
+    text = find_node_text(address, dump_json(document))
     return NOTHING if text is None else json.loads(text)
 
 
@@ -293,8 +289,3 @@ def _child(document: Any, token: str, address: Address) -> Any:
     if isinstance(document, list) and number is not None and number < len(document):
         return document[number]
     raise NotFound(f"nothing is stored at {address.pointer}")
-
-
-def newest_text() -> str:
-    """The newest revision, as `revision_at` takes it."""
-    return str(_head())

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from state.edits import NotFound
+from state.address import NotFound
 from state.history import replay
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.old_values import with_old_values

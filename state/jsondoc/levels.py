@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from enum import Enum
 from typing import Final, Literal
 
-from state.jsondoc.pointer import Missing, parse_index
+from state.jsondoc.pointer import Missing
 from state.jsondoc.text import JSONValue
 
 LEVELS = {"level_1": 1, "level_2": 2, "level_3": 3}
@@ -37,17 +37,6 @@ def show_at_level(value: JSONValue, level: int) -> Shown:
     """What of a value shows at a level, ABSENT if nothing does. Raises BadLevel."""
     check_level(level)
     return _view(value, level)
-
-
-def view_at(value: JSONValue, tokens: Sequence[str], level: int) -> JSONValue:
-    """What of the node at `tokens` shows; they lead through the stored value. Raises BadLevel and Missing."""
-    check_way(tokens, level)
-    for token in tokens:
-        value = _child(value, token)
-    seen = show_at_level(value, level)
-    if seen is ABSENT:
-        raise Missing(f"nothing here shows at level {level}")
-    return seen
 
 
 def check_way(tokens: Sequence[str], level: int) -> None:
@@ -130,12 +119,3 @@ def _levelled(node: dict[str, JSONValue], level: int) -> Shown:
 
 def _members(node: dict[str, JSONValue], level: int) -> dict[str, JSONValue]:
     return {name: seen for name, value in node.items() if (seen := _view(value, level)) is not ABSENT}
-
-
-def _child(value: JSONValue, token: str) -> JSONValue:
-    if isinstance(value, dict) and token in value:
-        return value[token]
-    number = parse_index(token) if isinstance(value, list) else None
-    if isinstance(value, list) and number is not None and number < len(value):
-        return value[number]
-    raise Missing(f"there is no member or item {token!r}")

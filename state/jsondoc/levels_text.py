@@ -9,9 +9,8 @@ from json.encoder import encode_basestring
 import msgspec
 
 from state.jsondoc.levels import LEVELS, check_level, pick_level
+from state.jsondoc.pointer import RAW_ARRAY, RAW_OBJECT
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _MARK = b'"level_'  # stands in the text of whatever has a levelled node
 
 
@@ -30,7 +29,7 @@ def show_state_at_level(text: str, level: int) -> str:
     The keys are names like any other: one that is called `level_3` is no level.
     """
     check_level(level)
-    return _object(_members(_OBJECT.decode(text.encode()), level)).decode()
+    return _object(_members(RAW_OBJECT.decode(text.encode()), level)).decode()
 
 
 def _excerpt(raw: bytes | msgspec.Raw, level: int) -> bytes | None:
@@ -38,10 +37,10 @@ def _excerpt(raw: bytes | msgspec.Raw, level: int) -> bytes | None:
     if _MARK not in data:
         return data
     if data.startswith(b"{"):
-        members = _OBJECT.decode(data)
+        members = RAW_OBJECT.decode(data)
         return _object(_members(members, level)) if LEVELS.keys().isdisjoint(members) else _levelled(members, level)
     if data.startswith(b"["):
-        return b"[" + b",".join(_items(_ARRAY.decode(data), level)) + b"]"
+        return b"[" + b",".join(_items(RAW_ARRAY.decode(data), level)) + b"]"
     return data
 
 

@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from state.jsondoc.pointer import parse_index, parse_pointer
+from state.jsondoc.pointer import RAW_ARRAY, RAW_OBJECT, parse_index, parse_pointer
 from state.jsondoc.text import MAX_DEPTH
 
 MEDIA_TYPE = "application/vnd.nola.tree+json"
@@ -40,8 +40,6 @@ MAX_NODES = 10_000
 MAX_TEXT = 1000
 MAX_OPEN = 1000
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 _TYPES = {b"{": "object", b"[": "array", b'"': "text", b"t": "boolean", b"f": "boolean", b"n": "null"}
 
@@ -138,7 +136,7 @@ def _scalar(kind: str, raw: PageText) -> Iterable[bytes]:
 
 
 def _object(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
-    members = _OBJECT.decode(raw)
+    members = RAW_OBJECT.decode(raw)
     yield b',"size":%d' % len(members)
     names = list(members)
     start = 0 if page.after is None else _start_name(members, names, page.after)
@@ -154,7 +152,7 @@ def _object(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
 
 
 def _array(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
-    items = _ARRAY.decode(raw)
+    items = RAW_ARRAY.decode(raw)
     yield b',"size":%d' % len(items)
     start = 0 if page.after is None else _start_index(len(items), page.after)
     shown = items[start : start + page.limit]

@@ -57,7 +57,7 @@ class PatchFailed(Exception):
 class AppliedOp(NamedTuple):
     """One applied operation: the document after it, what history keeps of it, and what takes it back.
 
-    `meant` is what a merge carries over: what leaves things as they are is there too, such as a test.
+    `merge_ops` is what a merge carries over: what leaves things as they are is there too, such as a test.
     """
 
     data: bytes
@@ -66,7 +66,7 @@ class AppliedOp(NamedTuple):
     guard: Sequence[Op] = ()
 
     @property
-    def meant(self) -> list[Op]:
+    def merge_ops(self) -> list[Op]:
         return [*self.guard, *self.forward]
 
 

@@ -13,8 +13,8 @@ import msgspec
 
 Tokens = tuple[str, ...]
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # ASCII that is written as it is
 LARGE = 4096  # bytes from where one member of an object is looked for without listing them all
 
@@ -157,7 +157,7 @@ def add_child(data: bytes, start: int, end: int, token: str, value: bytes, posit
     if data[start] not in b"[{":
         raise Blocked(f"{token!r} is below a value that has no members")
     if data[start] == ord("["):
-        size = len(_ARRAY.decode(memoryview(data)[start:end]))
+        size = len(RAW_ARRAY.decode(memoryview(data)[start:end]))
         number = parse_index(token)
         if number is None:
             raise Blocked(f"{token!r} is not an index, and the value above it is an array")
@@ -166,7 +166,7 @@ def add_child(data: bytes, start: int, end: int, token: str, value: bytes, posit
         entry = value
     else:
         entry = encode_basestring(token).encode() + b":" + value
-        names = list(_OBJECT.decode(memoryview(data)[start:end])) if position is not None else []
+        names = list(RAW_OBJECT.decode(memoryview(data)[start:end])) if position is not None else []
         if position is not None and position < len(names):
             before = _find(data, start, end, names[position]).start
             return splice_bytes(data, before, before, entry + b",")
@@ -200,7 +200,7 @@ def count_children(data: bytes, tokens: Sequence[str]) -> int:
     if data[start] not in b"[{":
         raise Blocked("the value above has no members")
     level = memoryview(data)[start:end]
-    return len(_ARRAY.decode(level) if data[start] == ord("[") else _OBJECT.decode(level))
+    return len(RAW_ARRAY.decode(level) if data[start] == ord("[") else RAW_OBJECT.decode(level))
 
 
 def is_array(data: bytes, tokens: Sequence[str]) -> bool:
@@ -239,7 +239,7 @@ def _find(data: bytes, start: int, end: int, token: str) -> Place:
     """The member or item `token` of the container in data[start:end]. Raises Missing, or Blocked for a scalar."""
     level = memoryview(data)[start:end]
     if data[start] == ord("{"):
-        members = _OBJECT.decode(level)
+        members = RAW_OBJECT.decode(level)
         if token not in members:
             raise Missing(f"there is no member {token!r}")
         names, values = list(members), list(members.values())
@@ -247,7 +247,7 @@ def _find(data: bytes, start: int, end: int, token: str) -> Place:
         before = start + 1 + _label_bytes(names[:position]) + sum(map(len, values[:position])) + position
         value = before + _label_bytes([token])
     elif data[start] == ord("["):
-        values = _ARRAY.decode(level)
+        values = RAW_ARRAY.decode(level)
         number = parse_index(token)
         if number is None:
             raise Blocked(f"{token!r} is not an index, and the value above it is an array")

@@ -12,11 +12,11 @@ import msgspec
 
 from state.jsondoc.levels_text import show_state_at_level
 from state.jsondoc.pages import MAX_TEXT
+from state.jsondoc.pointer import RAW_OBJECT
 from state.jsondoc.text import dump_json
 
 LIMIT = 200
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 Told = dict[str, Any]
 
@@ -42,7 +42,7 @@ def search_text(text: str, words: str, level: int | None = None) -> str:
     At a level the tree is the one that `view=tree` tells of what shows there. Raises BadLevel.
     """
     search = _Search(words)
-    keys = _OBJECT.decode((text if level is None else show_state_at_level(text, level)).encode())
+    keys = RAW_OBJECT.decode((text if level is None else show_state_at_level(text, level)).encode())
     part = [[key, told] for key, raw in keys.items() if (told := _key(key, raw, search))]
     tree = {"type": "object", "size": len(keys), "part": part}
     return dump_json({"found": LIMIT - search.left, "more": search.more, "tree": tree})

@@ -19,7 +19,8 @@ from state.progress import Progress
 from state.report import Category, Report, Unit, printable
 from state.sync.folder import BusyFolder
 from state.sync.notes import BadNotes
-from state.sync.run import NoDatabase, OtherMemory, SyncOptions, run_sync
+from state.sync.options import SyncOptions
+from state.sync.run import NoDatabase, OtherMemory, run_sync
 
 T = TypeVar("T")
 REFUSALS = (

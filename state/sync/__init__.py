@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from state import store
-from state.edits import Address, NotFound
+from state.address import Address, NotFound
 from state.jsondoc.levels import ABSENT, show_at_level
 from state.jsondoc.text import JSONValue
 from state.report import Report

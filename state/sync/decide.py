@@ -4,10 +4,13 @@ Nothing here writes. A step says what to do on either side, and how the two then
 """
 
 import json
+from functools import partial
 from typing import Literal
 
 from state import chain, edits, merging, store
-from state.edits import Address, Edit, Stored
+from state.address import Address
+from state.edits import Edit
+from state.entries import Stored
 from state.files.envelopes import envelope_level, is_envelope, other_metadata
 from state.jsondoc.levels import ABSENT, show_at_level
 from state.jsondoc.patch import NOTHING, Nothing
@@ -146,15 +149,13 @@ def _to_file(step: SyncStep, text: str, document: Document) -> SyncStep:
 def _merged(item: SyncItem, document: Document, was: Stored, terms: SyncTerms) -> tuple[Edit, bool]:
     """The edit that brings a changed file to the key, and whether the file was overruled. Raises MergeConflict."""
     address = Address(item.key)
-
-    def meant(then: Stored | None) -> Edit:
-        return edits.put(address, then, document)
+    edit_from = partial(edits.put, address, document)
 
     def onto(prefer: Literal["mine", "theirs"] | None) -> Edit:
         assert item.note
         if not isinstance(item.note.base, Nothing):
-            return merging.rebase_edit_on_text(item.key, was, dump_json(item.note.base), meant, prefer)
-        return merging.rebase_edit(address, was, item.note.revision, meant, prefer)
+            return merging.rebase_edit_on_text(item.key, was, dump_json(item.note.base), edit_from, prefer)
+        return merging.rebase_edit(address, was, item.note.revision, edit_from, prefer)
 
     try:
         return onto(None), False
@@ -193,7 +194,7 @@ def _strangers(step: SyncStep, document: Document, was: Stored, terms: SyncTerms
     """The two differ, and what they once had in common is not known."""
     older = _older(step.item.key, document.text)
     if terms.prefer == "file":
-        edit = edits.put(Address(step.item.key), was, document)
+        edit = edits.put(Address(step.item.key), document, was)
         if terms.pushes:
             step.common, step.edit = Common.ALL, edit
             return step.say(Category.UPDATED, Unit.KEYS, list_changes(edit))
@@ -250,7 +251,7 @@ def _without_key(step: SyncStep, document: Document, terms: SyncTerms, is_known:
     is_new = item.note is None
     if terms.pushes and (is_new or terms.prefer == "file"):
         store.check_key(item.key)
-        step.common, step.edit = Common.ALL, edits.put(Address(item.key), None, document)
+        step.common, step.edit = Common.ALL, edits.put(Address(item.key), document, None)
         step.is_enveloped = _is_enveloped(item)
         return step.say(Category.ADDED, Unit.KEYS, item.key)
     if is_new:

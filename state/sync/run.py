@@ -6,33 +6,32 @@ anywhere, it leaves whole files, and the next run goes on. What cannot be merged
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import TextField
-from django.db.models.functions import Cast
 
 from access.actors import cli_actor
 from state import chain, store
-from state.edits import Edit, Stored
+from state.edits import Edit
+from state.entries import read_entries, read_state
 from state.files.atomic import CannotWrite
 from state.files.sources import NoFolder, Unreadable
-from state.models import Change, StateEntry
+from state.models import Change
 from state.report import Category, Report, Unit, printable
 from state.revisions import Author, Source
 from state.sync.decide import decide_step
 from state.sync.folder import clear_drafts, lock_folder
 from state.sync.notes import NAME, Notes, load_notes
+from state.sync.options import SyncOptions, new_report
 from state.sync.scan import FolderScan
-from state.sync.step import SideText, SyncItem, SyncStep, SyncTerms
+from state.sync.step import SyncItem, SyncStep, SyncTerms
 from state.sync.write import FolderWrite
 
 AT_ONCE = 500
-COLUMNS = [one for one in Category if one not in (Category.DUPLICATE, Category.NOTED)]
 
 
 class OtherMemory(Exception):
@@ -41,39 +40,6 @@ class OtherMemory(Exception):
 
 class NoDatabase(Exception):
     """There is no memory yet to keep in step with."""
-
-
-def new_report() -> Report:
-    return Report(columns=COLUMNS, rows=[Unit.FILES, Unit.KEYS])
-
-
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
-    """One push, pull or sync of a folder.
-
-    `names` and `keys` pick files and keys, None for all; `links` has the keys of files that are named otherwise. `ask`
-    is asked, with how many keys and files would go, whether deletions are carried over; None for no. `spared` are files
-    that are being written just now, or were there a moment ago. A folder that is not there is made, if `makes`.
-    """
-
-    actor: str
-    folder: Path
-    pushes: bool = True
-    pulls: bool = True
-    makes: bool = True
-    names: Sequence[str] | None = None
-    keys: Sequence[str] | None = None
-    links: Mapping[str, str] = field(default_factory=dict)
-    everything: bool = False
-    level: int | None = None
-    envelope: bool | None = None
-    prefer: SideText | None = None
-    delete: bool = False
-    dry_run: bool = False
-    ask: Callable[[int, int], bool] | None = None
-    spared: frozenset[str] = frozenset()
-    progress: Callable[[str], None] = lambda text: None
-    report: Report = field(default_factory=new_report)
 
 
 class MemoryMoment(NamedTuple):
@@ -131,15 +97,10 @@ def _check_folder(one: SyncOptions) -> None:
 
 def read_memory() -> MemoryMoment:
     """The memory now, read in one statement. Raises NoDatabase."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT m.store_id, m.epoch, s.key_name, s.revision FROM state_meta m LEFT JOIN state_storage s ON 1 = 1"
-            " ORDER BY s.key_name"
-        )
-        rows = cursor.fetchall()
-    if not rows:
+    now = read_state(texts=False)
+    if not now.store:
         raise NoDatabase("the database is empty; start Nola once (make run), and sync then")
-    return MemoryMoment(rows[0][0], rows[0][1], {key: revision for _, _, key, revision in rows if key is not None})
+    return MemoryMoment(now.store, now.epoch, {key: revision for key, (_, revision) in now.entries.items()})
 
 
 class _Sync:
@@ -182,7 +143,7 @@ class _Sync:
 
     def _plan(self, items: Sequence[SyncItem]) -> list[Edit]:
         self.steps = []
-        found = read_stored([item.key for item in items])
+        found = read_entries([item.key for item in items])
         known = _known(items)
         for number, item in enumerate(items, 1):
             self.one.progress(f"comparing {number:,} of {len(items):,}")
@@ -255,16 +216,6 @@ def _notes_of(one: SyncOptions, noted: Notes | None, now: MemoryMoment) -> Notes
         is_whole=one.everything or (whole if noted.is_whole is None else noted.is_whole),
         is_enveloped=noted.is_enveloped if one.envelope is None else one.envelope,
     )
-
-
-def read_stored(keys: Sequence[str]) -> dict[str, Stored]:
-    """What is stored under those of the keys that are there."""
-    found: dict[str, Stored] = {}
-    for start in range(0, len(keys), AT_ONCE):
-        entries = StateEntry.objects.filter(pk__in=keys[start : start + AT_ONCE]).order_by()
-        rows = entries.values_list("key_name", Cast("value_json", TextField()), "revision")
-        found.update((key, Stored(text, revision)) for key, text, revision in rows)
-    return found
 
 
 def _known(items: Sequence[SyncItem]) -> set[str]:

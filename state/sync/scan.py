@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from state import store
 from state.files.names import BadFileName, fold_name, is_cut_name, name_file, parse_filename
@@ -10,16 +9,14 @@ from state.files.sources import Unreadable
 from state.report import Category, Unit
 from state.sync.folder import list_files, read_file
 from state.sync.notes import Note, Notes
+from state.sync.options import SyncOptions
 from state.sync.step import SyncItem
-
-if TYPE_CHECKING:
-    from state.sync.run import SyncOptions
 
 
 class FolderScan:
     """One look at a folder. `keys` has the revision of each key of the memory. What cannot be read is reported."""
 
-    def __init__(self, one: "SyncOptions", notes: Notes, keys: Mapping[str, int]) -> None:
+    def __init__(self, one: SyncOptions, notes: Notes, keys: Mapping[str, int]) -> None:
         self.one, self.report, self.notes, self.keys = one, one.report, notes, keys
         self.wanted = one.keys if one.keys is None else frozenset(one.keys)
         self.listed = list_files(one.folder)

@@ -6,7 +6,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
-from state.edits import Edit, Stored
+from state.edits import Edit
+from state.entries import Stored
 from state.jsondoc.patch import NOTHING, Nothing
 from state.jsondoc.pointer import escape_token
 from state.jsondoc.text import JSONValue, dump_json

@@ -19,7 +19,8 @@ from state.files.sources import NoFolder
 from state.models import Change, StoreMeta
 from state.report import Category, Finding, Report, Unit, printable
 from state.sync.folder import BusyFolder, Stamp, is_key_file, normalize_name, stamp_file
-from state.sync.run import SyncOptions, new_report, run_sync
+from state.sync.options import SyncOptions, new_report
+from state.sync.run import run_sync
 
 LOOK = 0.25  # seconds between two looks
 SETTLE = 2.0  # seconds for which a file may be missing or unreadable before that counts

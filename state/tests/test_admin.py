@@ -2,8 +2,8 @@ import pytest
 from django.urls import reverse
 
 from state import store
+from state.address import Address
 from state.checkpoints.restore import seed_store
-from state.edits import Address
 from state.jsondoc.text import parse_json
 from state.models import Revision, StateEntry
 from state.revisions import Author, Source

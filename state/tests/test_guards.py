@@ -4,7 +4,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.guards import ensure_guards
 from state.jsondoc.text import make_document
 from state.models import Change, Revision

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from state import merging, registry, store, undo
-from state.edits import Address
+from state.address import Address
 from state.history import replay
 from state.history.tests.test_replay import edited
 from state.jsondoc.diff import diff_values

@@ -7,7 +7,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from state import chain, edits, revisions, store
-from state.edits import Address
+from state.address import Address
 from state.jsondoc.patch import NOTHING, replay_ops
 from state.jsondoc.pointer import Blocked, parse_pointer
 from state.jsondoc.text import dump_json, make_document
@@ -179,7 +179,7 @@ def test_the_whole_state_is_in_key_byte_order():
 
 def test_a_plan_that_was_overtaken_is_made_again(monkeypatch):
     put("/Task", {"a": 1, "b": 1})
-    real, overtaken = store._revisions, []
+    real, overtaken = store.lock_entries, []
 
     def overtake(keys):
         if not overtaken:
@@ -187,7 +187,7 @@ def test_a_plan_that_was_overtaken_is_made_again(monkeypatch):
             StateEntry.objects.filter(pk="Task").update(value_json={"a": 1, "b": 2}, revision=99)
         return real(keys)
 
-    monkeypatch.setattr(store, "_revisions", overtake)
+    monkeypatch.setattr(store, "lock_entries", overtake)
     put("/Task/a", 2)
 
     assert store.read(Address("Task")).text == '{"a":2,"b":2}'

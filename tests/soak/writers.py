@@ -101,7 +101,7 @@ def write_on(name: str, notes: Path) -> None:
 
     django.setup()
     from state import store, transactions
-    from state.edits import Address
+    from state.address import Address
     from state.jsondoc.text import make_document
     from state.revisions import Author, Source
 

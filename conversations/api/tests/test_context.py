@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from conversations.context import assemble as prompting
 from conversations.context.assemble import Asked
 from state import store
+from state.address import Address
 from state.context import sections
 from state.context.sections import KEPT_TEXT, rendering_cache
 from state.context.tokens import count_tokens
-from state.edits import Address
 from state.jsondoc.tests.test_levels import values
 from state.jsondoc.text import make_document
 from state.models import Receipt, Revision, StateEntry

@@ -16,7 +16,7 @@ from conversations.imports import legacy_chats as importing
 from conversations.imports import legacy_state as imports
 from conversations.models import Conversation, Message
 from state import revisions, store
-from state.edits import Address
+from state.address import Address
 from state.jsondoc.text import parse_json
 from state.models import Change, Revision, StateEntry
 from state.report import Category, Unit

@@ -12,8 +12,8 @@ from conversations import log
 from conversations.log import NewConversation, NewMessage
 from conversations.models import Message
 from state import store
+from state.address import Address
 from state.checkpoints.files import read_checkpoints
-from state.edits import Address
 from state.jsondoc.text import parse_json
 from state.models import Revision
 from state.revisions import Author, Source

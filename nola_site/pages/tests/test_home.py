@@ -14,9 +14,9 @@ from access.models import ApiKey
 from nola_site.safety import growth
 from nola_site.serving import stream_slots as slots
 from state import store
+from state.address import Address
 from state.checkpoints.files import accept_edit, create_automatic
 from state.checkpoints.restore import seed_store
-from state.edits import Address
 from state.jsondoc.text import make_document
 from state.pages.tests.tree import write
 from state.revisions import Author, Source

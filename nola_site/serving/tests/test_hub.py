@@ -6,7 +6,7 @@ from django.db import OperationalError
 from nola_site.serving import hub as module
 from nola_site.serving.hub import Hub, News
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.history import feed
 from state.jsondoc.text import parse_json
 from state.revisions import Author, Source

@@ -9,7 +9,7 @@ from access.auth import KeyCredential
 from nola_site.serving import sse as module
 from nola_site.serving.hub import News
 from nola_site.serving.sse import Streams
-from state.edits import Address
+from state.address import Address
 from state.history import feed
 from state.history.events import Event, EventEntry, FeedFilter
 from state.history.feed import Cursor, FeedPage, Follow

@@ -95,7 +95,7 @@ def test_a_condition_that_cannot_be_read_is_refused(task):
 def test_the_condition_is_judged_on_what_is_there_when_it_is_written(task, monkeypatch):
     from state import store
 
-    seen, real, raced = etag(task, "Task/a"), store._revisions, []
+    seen, real, raced = etag(task, "Task/a"), store.lock_entries, []
 
     def race(keys):
         if not raced:
@@ -103,7 +103,7 @@ def test_the_condition_is_judged_on_what_is_there_when_it_is_written(task, monke
             store.StateEntry.objects.filter(pk="Task").update(value_json={"a": "theirs", "b": 2}, revision=99)
         return real(keys)
 
-    monkeypatch.setattr(store, "_revisions", race)
+    monkeypatch.setattr(store, "lock_entries", race)
     response = task.put("/api/state/Task/a", '"mine"', content_type=JSON, headers={"If-Match": seen})
 
     assert response.status_code == 412

@@ -130,7 +130,9 @@ def test_a_key_that_cannot_be_kept_is_refused(agent, key):
 def test_nobody_waits_while_a_write_with_a_key_is_planned(agent, monkeypatch):
     locked = []
     plan = store.plan_put
-    monkeypatch.setattr(store, "plan_put", lambda *args: locked.append(connection.in_atomic_block) or plan(*args))
+    monkeypatch.setattr(
+        store, "plan_put", lambda *args, **more: locked.append(connection.in_atomic_block) or plan(*args, **more)
+    )
 
     put(agent)
 

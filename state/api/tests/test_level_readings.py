@@ -7,11 +7,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 
-from state.jsondoc.levels import ABSENT, LEVELS, find_stored, is_shown, show_at_level, view_at
+from state.jsondoc.levels import ABSENT, LEVELS, find_stored, is_shown, show_at_level
 from state.jsondoc.levels_text import show_text_at_level
 from state.jsondoc.pointer import Missing, format_pointer
 from state.jsondoc.tests import strategies
-from state.jsondoc.tests.test_levels import any_level, leaves, names, values, ways
+from state.jsondoc.tests.test_levels import any_level, leaves, names, values, view_at, ways
 
 JSON = "application/json"
 ALL_LEVELS = (1, 2, 3)

@@ -69,7 +69,7 @@ def test_a_merge_patch_changes_what_it_names(task):
 def test_a_merge_patch_keeps_what_was_written_beside_it_meanwhile(task, monkeypatch):
     from state import store
 
-    real, raced = store._revisions, []
+    real, raced = store.lock_entries, []
 
     def race(keys):
         if not raced:
@@ -77,7 +77,7 @@ def test_a_merge_patch_keeps_what_was_written_beside_it_meanwhile(task, monkeypa
             store.StateEntry.objects.filter(pk="Task").update(value_json={"a": 1, "theirs": 1}, revision=99)
         return real(keys)
 
-    monkeypatch.setattr(store, "_revisions", race)
+    monkeypatch.setattr(store, "lock_entries", race)
     patch(task, "Task", {"mine": 1}, MERGE_PATCH)
 
     assert task.get("/api/state/Task").json() == {"a": 1, "theirs": 1, "mine": 1}

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state import store
+from state.address import Address
 from state.checkpoints.files import (
     Checkpoint,
     create_automatic,
@@ -22,7 +23,6 @@ from state.checkpoints.files import (
 from state.checkpoints.header import Header
 from state.checkpoints.restore import read_fixture
 from state.checkpoints.verify import find_problem
-from state.edits import Address
 from state.files import atomic as files
 from state.files.atomic import NoRoom
 from state.jsondoc.tests.strategies import values

@@ -5,9 +5,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from state import store
+from state.address import Address
 from state.checkpoints.files import find_checkpoint
 from state.checkpoints.restore import read_fixture, seed_store
-from state.edits import Address
 from state.jsondoc.text import parse_json
 from state.models import Revision, StateEntry
 from state.revisions import Author, Source

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.history import past, replay
 from state.jsondoc.levels import LEVELS, show_at_level
 from state.jsondoc.patch import Nothing

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from state import store
-from state.edits import Address, NotFound
+from state.address import Address, NotFound
 from state.history import blame, past, replay, timeline
 from state.jsondoc.diff import diff_values
 from state.jsondoc.patch import NOTHING, find_parent, replay_ops

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.jsondoc.levels import ABSENT, LEVELS, BadLevel, parse_stimuli, show_at_level, view_at
-from state.jsondoc.pointer import Missing
+from state.jsondoc.levels import ABSENT, LEVELS, BadLevel, check_way, parse_stimuli, show_at_level
+from state.jsondoc.pointer import Missing, parse_index
 from state.jsondoc.tests import strategies
 
 NAMES = ["level_1", "level_2", "level_3", "a", "b", "level_4", "/", ""]
@@ -16,6 +16,26 @@ values = st.recursive(
     max_leaves=25,
 )
 any_level = st.sampled_from([1, 2, 3])
+
+
+def view_at(value, tokens, level):
+    """What of the node at `tokens` shows; they lead through the stored value. Raises BadLevel and Missing."""
+    check_way(tokens, level)
+    for token in tokens:
+        value = _child(value, token)
+    seen = show_at_level(value, level)
+    if seen is ABSENT:
+        raise Missing(f"nothing here shows at level {level}")
+    return seen
+
+
+def _child(value, token):
+    if isinstance(value, dict) and token in value:
+        return value[token]
+    number = parse_index(token) if isinstance(value, list) else None
+    if isinstance(value, list) and number is not None and number < len(value):
+        return value[number]
+    raise Missing(f"there is no member or item {token!r}")
 
 
 def marked(value, deepest=0, path=()):

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state import edits
-from state.edits import Address, Stored
+from state.address import Address
+from state.entries import Stored
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.patch import NOTHING, PatchFailed, apply_steps, find_node, replay_ops
 from state.jsondoc.pointer import escape_token, parse_pointer
@@ -70,7 +71,7 @@ def nodes(pointer, value):
 def test_a_put_tells_all_that_it_replaces_or_removes(old, new):
     text = dump_json(old)
 
-    edit = edits.put(Address("K"), Stored(text, 1), make_document(new))
+    edit = edits.put(Address("K"), make_document(new), Stored(text, 1))
 
     could, did = check_told(text, edit)
     assert could == did
@@ -82,7 +83,7 @@ def test_a_json_patch_tells_all_that_it_replaces_or_removes(data, old):
     text = dump_json(old)
     ops = data.draw(patches_of(text))
 
-    edit = edits.patch(Address("K"), Stored(text, 1), ops)
+    edit = edits.patch(Address("K"), ops, Stored(text, 1))
 
     could, did = check_told(text, edit)
     assert could == did
@@ -93,7 +94,7 @@ def test_a_json_patch_tells_all_that_it_replaces_or_removes(data, old):
 def test_a_merge_patch_tells_all_that_it_replaces_or_removes(old, patch):
     text = dump_json(old)
 
-    edit = edits.merge(Address("K"), Stored(text, 1), patch)
+    edit = edits.merge(Address("K"), patch, Stored(text, 1))
 
     could, did = check_told(text, edit)
     assert could == did
@@ -103,9 +104,9 @@ def test_a_merge_patch_tells_all_that_it_replaces_or_removes(old, patch):
 @given(st.data(), strategies.small_values)
 def test_a_way_back_that_was_computed_anew_never_tells_a_wrong_one(data, old):
     text = dump_json(old)
-    done = edits.patch(Address("K"), Stored(text, 1), data.draw(patches_of(text)))
+    done = edits.patch(Address("K"), data.draw(patches_of(text)), Stored(text, 1))
     back = edits.apply("K", Stored(done.text, 2), done.inverse)
-    replayed = edits.replace(edits.put(Address("K"), Stored(done.text, 2), make_document(old)), forward=done.inverse)
+    replayed = edits.replace(edits.put(Address("K"), make_document(old), Stored(done.text, 2)), forward=done.inverse)
 
     assert back.text == text
     check_told(done.text, back)

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from state.management.sync_command import MirrorCommand, conclude, folder_of
-from state.sync.run import SyncOptions
+from state.sync.options import SyncOptions
 
 
 class Command(MirrorCommand):

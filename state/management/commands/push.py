@@ -3,7 +3,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from state.management.sync_command import MirrorCommand, conclude, folder_of
-from state.sync.run import SyncOptions, group_by_folder
+from state.sync.options import SyncOptions
+from state.sync.run import group_by_folder
 
 
 class Command(MirrorCommand):

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from state.management.sync_command import MirrorCommand, conclude, folder_of, refused
 from state.report import Finding, Report, printable
-from state.sync.run import SyncOptions
+from state.sync.options import SyncOptions
 from state.sync.watch import Watch
 
 

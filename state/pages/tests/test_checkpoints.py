@@ -7,9 +7,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from state import store
+from state.address import Address
 from state.checkpoints.files import find_checkpoint, find_newest_sound, read_checkpoints
 from state.checkpoints.verify import find_problem
-from state.edits import Address
 from state.jsondoc.text import make_document, parse_json
 from state.models import Revision
 from state.revisions import Author, Source

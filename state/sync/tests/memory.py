@@ -3,10 +3,11 @@
 import json
 
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.jsondoc.text import make_document
 from state.revisions import Author, Source
-from state.sync.run import SyncOptions, run_sync
+from state.sync.options import SyncOptions
+from state.sync.run import run_sync
 
 ADA = Author("user:ada", Source.API)
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.jsondoc.tests import strategies
 from state.models import Revision
 from state.report import Category

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.history import replay
 from state.models import Revision
 from state.report import Category, Unit

@@ -3,14 +3,15 @@ import json
 import pytest
 
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.files.sources import NoFolder
 from state.jsondoc.text import make_document
 from state.report import Category
 from state.revisions import Author, Source
 from state.sync import watch as watching
 from state.sync.folder import BusyFolder
-from state.sync.run import SyncOptions, read_memory, run_sync
+from state.sync.options import SyncOptions
+from state.sync.run import read_memory, run_sync
 from state.sync.watch import LOOK, SETTLE, Watch
 
 pytestmark = pytest.mark.django_db

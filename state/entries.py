@@ -1,0 +1,80 @@
+"""What is stored now: entries of keys, and the clock they belong to in one statement. The past is in `history`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
+from state.models import StateEntry, StoreMeta
+
+AT_ONCE = 500  # keys in one statement
+
+
+class Stored(NamedTuple):
+    """A key's document as it was when it was read, and the revision that had last changed it."""
+
+    text: str
+    revision: int
+
+
+class StateNow(NamedTuple):
+    """Keys at one moment: store and epoch ("" in a new store), the newest revision (0), and the entries by key."""
+
+    store: str
+    epoch: str
+    revision: int
+    entries: dict[str, Stored]
+
+
+def head() -> int:
+    """The newest revision; 0 in a new store."""
+    return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
+
+
+def read_state(keys: Sequence[str] | None = None, *, texts: bool = True) -> StateNow:
+    """All entries, or those of some keys, in byte order and in one statement; `texts`: with documents."""
+    text = "s.value_json" if texts else "''"
+    which = "1 = 1" if keys is None else f"s.key_name IN ({','.join(['%s'] * len(keys)) or 'NULL'})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT m.store_id, m.epoch, m.last_seq, s.key_name, {text}, s.revision"
+            f" FROM state_meta m LEFT JOIN state_storage s ON {which} ORDER BY s.key_name",
+            keys or [],
+        )
+        rows = cursor.fetchall()
+    store, epoch, revision = rows[0][:3] if rows else ("", "", 0)
+    return StateNow(store, epoch, revision, {row[3]: Stored(*row[4:]) for row in rows if row[3] is not None})
+
+
+def read_entry(key: str) -> Stored | None:
+    """The entry of a key."""
+    row = StateEntry.objects.filter(pk=key).values_list(Cast("value_json", TextField()), "revision").first()
+    return Stored(*row) if row else None
+
+
+def read_entries(keys: Iterable[str]) -> dict[str, Stored]:
+    """The entries of those of the keys that are there, whatever number they are."""
+    found: dict[str, Stored] = {}
+    for some in _portions(keys):
+        rows = StateEntry.objects.filter(pk__in=some).order_by()
+        columns = rows.values_list("pk", Cast("value_json", TextField()), "revision")
+        found.update((key, Stored(*row)) for key, *row in columns)
+    return found
+
+
+def lock_entries(keys: Iterable[str]) -> dict[str, int]:
+    """The revision of each of the keys that exists, locked in their order for the rest of the transaction."""
+    found: dict[str, int] = {}
+    for some in _portions(sorted(keys)):
+        entries = StateEntry.objects.filter(pk__in=some).select_for_update()
+        found.update(entries.values_list("pk", "revision"))
+    return found
+
+
+def _portions(keys: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(keys)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some

@@ -1,0 +1,116 @@
+"""Who may import whom: downwards only, no circles, and none hidden in a function. docs/architecture.md draws it."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.server import ROOT
+
+APPS = ("access", "state", "conversations", "nola_site")
+LAYERS = [  # of `state`, the lowest first; what stands in one row may use each other, without a circle
+    "jsondoc",
+    "fields models errors address entries report progress conditions locks sql files",
+    "write_lock chain revisions clock guards registry",
+    "history",
+    "edits merging",
+    "store",
+    "checkpoints undo transactions context",
+    "backups sync api pages admin forms apps management",
+]
+RANK = {name: number for number, row in enumerate(LAYERS) for name in row.split()}
+OFFERED = (  # what of `state` the apps above it may use
+    "jsondoc address store registry revisions history checkpoints context undo models fields errors conditions"
+    " files report locks write_lock clock chain sql edits api admin"
+)
+OFFERED_TO_SITE = OFFERED + " backups guards pages progress transactions"  # it serves and safeguards it all
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_code(path: Path) -> bool:
+    return not {"tests", "migrations"} & set(path.parts)
+
+
+FILES = {name_of(path): path for app in APPS for path in (ROOT / app).rglob("*.py") if is_code(path.relative_to(ROOT))}
+
+
+def imports(name: str) -> Iterator[tuple[str, bool]]:
+    """The modules of ours that a module imports, and whether it does so inside a function."""
+    tree = ast.parse(FILES[name].read_text())
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.name != "ready"
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                if (found := whole if whole in FILES else node.module) in FILES:
+                    yield found, id(node) in inside
+
+
+def room(name: str) -> str:
+    """Of `state.history.past` it is `history`: what stands directly in the app."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def app(name: str) -> str:
+    return name.split(".")[0]
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_imports_lead_downwards(name):
+    for used, _ in imports(name):
+        if app(used) == app(name) == "state" and room(name) and room(used):
+            assert RANK[room(used)] <= RANK[room(name)], f"{name} imports {used}, which stands above it"
+        elif app(used) != app(name):
+            assert APPS.index(app(used)) < APPS.index(app(name)), f"{name} imports {used}"
+        if app(used) == "state" and app(name) != "state":
+            offered = OFFERED if app(name) == "conversations" else OFFERED_TO_SITE
+            assert room(used) in offered.split(), f"{name} imports {used}, which is {app(used)}'s own"
+
+
+def test_there_is_no_circle():
+    graph = {name: {used for used, _ in imports(name)} - {name} for name in FILES}
+
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_no_import_hides_in_a_function_of_state_or_conversations():
+    late = [(name, used) for name in FILES if app(name) != "nola_site" for used, is_late in imports(name) if is_late]
+
+    assert late == []
+
+
+def test_jsondoc_stands_alone():
+    foreign = [
+        (path.name, node.module)
+        for path in (ROOT / "state" / "jsondoc").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for module in [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name]
+        if module and module.split(".")[0] in ("django", *APPS) and not module.startswith("state.jsondoc")
+    ]
+
+    assert foreign == []
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in FILES.values()}), ids=str)
+def test_a_folder_can_be_taken_in_at_a_glance(folder):
+    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+
+    assert len(modules) <= MOST_MODULES
+
+
+MOST_MODULES = 24  # `state` itself has so many; a package, about 20
