@@ -6,21 +6,18 @@ from conversations.pages import context as context_admin
 from nola_site.api import api
 from nola_site.pages import home
 from nola_site.serving import health
-from state.pages import activity as activity_admin
-from state.pages import restore as admin_restore
-from state.pages import tree as tree_admin
-from state.pages import tree_past
+from state.pages import activity, restore, tree, tree_past
 
 admin.site.index_title = "Overview"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="tree")),
-    path("admin/state/tree/", admin.site.admin_view(tree_admin.page), name="tree"),
-    path("admin/state/tree/find", admin.site.admin_view(tree_admin.find), name="tree-find"),
-    path("admin/state/tree/moments", admin.site.admin_view(tree_past.moments), name="tree-moments"),
-    path("admin/state/tree/sizes", admin.site.admin_view(tree_past.sizes), name="tree-sizes"),
-    path("admin/activity/", admin.site.admin_view(activity_admin.page), name="activity"),
-    path("admin/checkpoints/", include((admin_restore.urls(), "checkpoints"))),
+    path("admin/state/tree/", admin.site.admin_view(tree.show_tree), name="tree"),
+    path("admin/state/tree/find", admin.site.admin_view(tree.find_nodes), name="tree-find"),
+    path("admin/state/tree/moments", admin.site.admin_view(tree_past.list_moments), name="tree-moments"),
+    path("admin/state/tree/sizes", admin.site.admin_view(tree_past.measure_sizes), name="tree-sizes"),
+    path("admin/activity/", admin.site.admin_view(activity.show_activity), name="activity"),
+    path("admin/checkpoints/", include((restore.list_urls(), "checkpoints"))),
     path("admin/context/", admin.site.admin_view(context_admin.page), name="context"),
     path("admin/latest/", admin.site.admin_view(home.latest), name="latest"),
     path("admin/", admin.site.urls),

@@ -148,11 +148,11 @@ class RevisionAdmin(ReadOnlyAdmin):
         return format_html_join(
             "",
             '<h3 class="nola-key">{}</h3><pre class="nola-patch">{}</pre>',
-            ((c.key, shown(c.forward)) for c in changes),
+            ((c.key, format_patch(c.forward)) for c in changes),
         )
 
 
-def shown(patch: JSONValue) -> str:
+def format_patch(patch: JSONValue) -> str:
     text = format_json(patch)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}\n… {len(text) - MAX_SHOWN:,} more characters"
 

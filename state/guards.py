@@ -30,7 +30,7 @@ def ensure_guards(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
             cursor.execute(statement)
 
 
-def missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
+def find_missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
     """What the database would let through: "insert into state_change" and so on, where a trigger is gone or altered."""
     connection = connections[using]
     if connection.vendor != "sqlite":

@@ -95,7 +95,7 @@ class Report:
             yield f"{unit:13}" + "".join(f"{count or '-':>12}" for count in counts)
 
 
-def printable(text: str | PurePath) -> str:
+def make_printable(text: str | PurePath) -> str:
     """Text that every terminal and database takes, whatever bytes a file system or a file holds."""
     decoded = os.fsencode(text).decode(errors="backslashreplace").replace(os.sep, "/")
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in decoded)
@@ -107,6 +107,6 @@ def _listed(findings: list[Finding], most: int) -> Iterator[str]:
     for one in findings:
         alike.setdefault(one.text, []).append(one)
     for text, group in alike.items():
-        yield from (printable(f"  {one.file}: {text}") for one in group[:most])
+        yield from (make_printable(f"  {one.file}: {text}") for one in group[:most])
         if len(group) > most:
-            yield printable(f"  ... and {len(group) - most} more: {text}")
+            yield make_printable(f"  ... and {len(group) - most} more: {text}")

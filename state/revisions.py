@@ -37,7 +37,7 @@ class Source(StrEnum):
     FORGET = "forget"
 
 
-class Claim(Protocol):
+class CommitNote(Protocol):
     """A note to be made of a write, in the same transaction."""
 
     def keep(self, written: Any, place: str = ..., /) -> None: ...
@@ -51,7 +51,7 @@ class Author:
     source: Source
     reason: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
-    claim: Claim | None = None
+    claim: CommitNote | None = None
 
 
 @contextmanager

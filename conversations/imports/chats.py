@@ -20,7 +20,7 @@ from conversations.imports.messages import Reading
 from state import store
 from state.checkpoints.files import create_automatic
 from state.files.sources import SourceFile
-from state.report import Category, Report, Unit, printable
+from state.report import Category, Report, Unit, make_printable
 
 SERVICES = ("ChatGPT", "Claude", "Nola")
 BAR = 24  # characters
@@ -41,7 +41,7 @@ class Bringing:
 
     @property
     def label(self) -> str:
-        return self.name or printable(self.path.name)
+        return self.name or make_printable(self.path.name)
 
     def run_of(self, source: str) -> Run:
         """The import as one of the conversations of a source: exports of a service are versions of one another."""
@@ -116,7 +116,7 @@ def _chats(bringing: Bringing, report: Report, verb: str) -> Iterator[tuple[str,
 
 
 def _label(bringing: Bringing, member: Member) -> str:
-    return f"{bringing.label}/{printable(member.name)}" if member.name else bringing.label
+    return f"{bringing.label}/{make_printable(member.name)}" if member.name else bringing.label
 
 
 def _of_member(bringing: Bringing, member: Member, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:

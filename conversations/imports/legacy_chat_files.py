@@ -19,7 +19,7 @@ from conversations.drafts import NewMessage
 from conversations.imports.local_paths import made_relative
 from state.files.sources import SourceFile, explain_error
 from state.jsondoc.text import JSONValue, NotAcceptable, dump_json, parse_json
-from state.report import Category, Report, Unit, printable
+from state.report import Category, Report, Unit, make_printable
 
 TALK = {"stimuli", "feeds"}  # the folders that conversations lie in
 MAX_ID_BYTES = 512
@@ -99,7 +99,7 @@ def from_turns(file: SourceFile, value: dict[str, Any], report: Report, known: A
     """The conversation of a JSON file; `known` are the files there are. Raises NotAChat."""
     rest = made_relative(value, known)
     turns = rest.pop("turns")
-    chat = Chat(_session_id(rest.pop("session_id", None), printable(file.stem)), file)
+    chat = Chat(_session_id(rest.pop("session_id", None), make_printable(file.stem)), file)
     chat.title = _taken(rest, "name", str, "")
     chat.channel = _taken(rest, "channel", str, "")
     chat.archived = _taken(rest, "archived", bool, None)
@@ -307,7 +307,7 @@ class _Sessions:
         self.file, self.known = file, known
         self.chats: dict[str, Chat] = {}
         self.started: set[str] = set()
-        self.stem = printable(file.stem)
+        self.stem = make_printable(file.stem)
         self.current = self.stem
         self.doubtful = 0  # the bad line since which `current` is not sure
         self.held: Counter[int] = Counter()  # messages, by that line
@@ -338,7 +338,7 @@ class _Sessions:
 
     def _session(self, convo_id: JSONValue, time: str, *, is_start: bool) -> str:
         """The session of a line: its own, or the current one; "" if that is in doubt."""
-        default = f"{self.stem}-{printable(time)}".rstrip("-") if is_start else self.current
+        default = f"{self.stem}-{make_printable(time)}".rstrip("-") if is_start else self.current
         session = _session_id(convo_id, default)
         if is_start:
             self.current, self.doubtful = session, 0

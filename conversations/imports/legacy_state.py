@@ -17,7 +17,7 @@ from state.address import Address
 from state.edits import Edit
 from state.jsondoc.text import JSONValue
 from state.models import Change, Revision
-from state.report import Category, Report, Unit, printable
+from state.report import Category, Report, Unit, make_printable
 from state.revisions import Author, Source
 
 OURS = {Source.IMPORT, Source.SEED}  # everybody else is somebody
@@ -43,11 +43,16 @@ class Run:
     @property
     def place(self) -> str:
         """Tells folders of one name apart, without telling where they are."""
-        return hashlib.sha256(printable(self.folder).encode()).hexdigest()[:12]
+        return hashlib.sha256(make_printable(self.folder).encode()).hexdigest()[:12]
 
     def author(self, files: Mapping[str, str]) -> Author:
         """The author of its revisions; `files` names the file that each key or conversation comes from."""
-        info = {"batch": self.report.batch, "folder": printable(self.folder.name), "place": self.place, "files": files}
+        info = {
+            "batch": self.report.batch,
+            "folder": make_printable(self.folder.name),
+            "place": self.place,
+            "files": files,
+        }
         return Author(self.actor, Source.IMPORT, info=info)
 
     def holder(self, by: Revision | None, name: str, file: str) -> str:

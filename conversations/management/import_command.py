@@ -11,7 +11,7 @@ from django.db import OperationalError, ProgrammingError, connection
 from conversations.imports import legacy_chats as importing
 from state.checkpoints.verify import DamagedCheckpoint
 from state.files.atomic import CannotWrite, NoRoom
-from state.report import Category, Report, printable
+from state.report import Category, Report, make_printable
 
 BUSY = "the database is busy: others are writing to it. Try again; the import goes on from where it stopped."
 START = "start Nola once (make run), and import then"
@@ -55,7 +55,7 @@ class ImportCommand(BaseCommand):
 
     def _print(self, report: Report, what: str, *, dry_run: bool, everything: bool) -> None:
         dry = " (dry run: nothing was written)" if dry_run else ""
-        self.stdout.write(f"Import of {printable(what)}{dry}\n\n")
+        self.stdout.write(f"Import of {make_printable(what)}{dry}\n\n")
         for line in report.lines(everything=everything):
             self.stdout.write(line)
         self.stdout.write("\n" + _outcome(report, dry_run))

@@ -153,7 +153,7 @@ def _database(database: Path, progress: OnProgress) -> Iterator[Finding]:
 
 
 def _guards() -> Iterator[Finding]:
-    missing = guards.missing()
+    missing = guards.find_missing()
     if not missing:
         yield Finding("guards", OK, "the history is append-only for whoever writes to the database")
         return

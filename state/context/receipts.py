@@ -132,7 +132,7 @@ def erase(session_id: str, revision: int) -> int:
         return int(cursor.rowcount)
 
 
-class Growth(NamedTuple):
+class ReceiptGrowth(NamedTuple):
     """How many receipts there are, their bytes, and the bytes of the last week."""
 
     receipts: int
@@ -140,9 +140,9 @@ class Growth(NamedTuple):
     lately: int
 
 
-def measure_growth() -> Growth:
+def measure_growth() -> ReceiptGrowth:
     """How much room receipts take."""
     sized = Receipt.objects.annotate(size=Length("document")).order_by()
     week = timezone.now() - timedelta(days=7)
     lately = sized.filter(at__gt=week).aggregate(total=Sum("size"))["total"]
-    return Growth(sized.count(), sized.aggregate(total=Sum("size"))["total"] or 0, lately or 0)
+    return ReceiptGrowth(sized.count(), sized.aggregate(total=Sum("size"))["total"] or 0, lately or 0)

@@ -132,7 +132,7 @@ def _rendered(address: Address, document: str | None, form: SectionForm) -> Rend
     seen: dict[str, Rendering] = {}
     found: dict[int, Rendering] = {}
     for level in LEVELS if node is not None else ():
-        text = shown(address, node or "", level)
+        text = show_node(address, node or "", level)
         if text is not None:
             if text not in seen:
                 block = BLOCKS[form](address, text)
@@ -141,7 +141,7 @@ def _rendered(address: Address, document: str | None, form: SectionForm) -> Rend
     return found
 
 
-def shown(address: Address, node: str, level: int) -> str | None:
+def show_node(address: Address, node: str, level: int) -> str | None:
     """What of a node, given as stored text, shows at a level, also for what its address goes through."""
     try:
         check_way(address.tokens, level)
@@ -153,7 +153,7 @@ def shown(address: Address, node: str, level: int) -> str | None:
 def read_section_text(now: Moment, address: Address, level: int, form: SectionForm) -> str:
     """The text of a section whose rendering at that level is not kept."""
     document = read_section_documents(now, [address.key])[address.key]
-    text = shown(address, read_node_text(address, document), level)
+    text = show_node(address, read_node_text(address, document), level)
     assert text is not None  # it has a rendering at this level
     return BLOCKS[form](address, text)
 

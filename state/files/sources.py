@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 
 from state.jsondoc.text import BOM, Document, NotAcceptable, parse_json
-from state.report import Category, Report, Unit, printable
+from state.report import Category, Report, Unit, make_printable
 
 SKIPPED_FOLDERS = {"node_modules", "venv", "__pycache__", "site-packages"}
 TOOL_FILES = {
@@ -73,12 +73,12 @@ def find_files(root: Path, report: Report) -> list[SourceFile]:
     """The JSON and text files of a folder, shallow ones first. Raises NoFolder."""
     if not os.path.isdir(root):
         problem = "is a file; give the folder it lies in" if os.path.exists(root) else "is not there"
-        raise NoFolder(f"the folder {printable(root)} {problem}")
+        raise NoFolder(f"the folder {make_printable(root)} {problem}")
     whole = root.resolve()
     found = sorted(_walk(whole, report), key=lambda path: (len(path.parts), path.parts))
     others = Counter(path.suffix.casefold() or path.name for path in found if not _is_data(path))
     if others:
-        kinds = ", ".join(printable(suffix) for suffix, _ in others.most_common(6))
+        kinds = ", ".join(make_printable(suffix) for suffix, _ in others.most_common(6))
         report.add(Category.NOTED, Unit.FILES, "other files", f"{others.total()} not read ({kinds})")
     return [_file(whole, path) for path in found if _is_data(path) and _wanted(path, whole, report)]
 
@@ -117,7 +117,7 @@ def _walk(root: Path, report: Report) -> Iterator[Path]:
     """All files below, relative; folders of tools, hidden ones and links to folders are passed over and reported."""
 
     def refused(error: OSError) -> None:
-        name = printable(os.path.relpath(error.filename, root))
+        name = make_printable(os.path.relpath(error.filename, root))
         report.add(Category.FAILED, Unit.FILES, name, f"the folder cannot be opened: {error.strerror}")
 
     for folder, subfolders, names in os.walk(root, onerror=refused):
@@ -126,7 +126,7 @@ def _walk(root: Path, report: Report) -> Iterator[Path]:
         for name in sorted(subfolders):
             reason = _passed_over(here / name)
             if reason:
-                report.add(Category.SKIPPED, Unit.FILES, printable((here / name).relative_to(root)) + "/", reason)
+                report.add(Category.SKIPPED, Unit.FILES, make_printable((here / name).relative_to(root)) + "/", reason)
             else:
                 kept.append(name)
         subfolders[:] = kept
@@ -158,10 +158,10 @@ def _wanted(path: Path, root: Path, report: Report) -> bool:
     elif os.path.exists(root / path) and not os.path.isfile(root / path):
         reason = "not a regular file"
     if reason:
-        report.add(Category.SKIPPED, Unit.FILES, printable(path), reason)
+        report.add(Category.SKIPPED, Unit.FILES, make_printable(path), reason)
     return not reason
 
 
 def _file(root: Path, path: Path) -> SourceFile:
     around = (*root.parts[-2:], *path.parts[:-1])
-    return SourceFile(root / path, printable(path), around, len(path.parts) - 1)
+    return SourceFile(root / path, make_printable(path), around, len(path.parts) - 1)

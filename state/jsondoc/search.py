@@ -61,7 +61,7 @@ def _node(name: str | int, value: Any, search: _Search) -> Told | None:
     part = [[label, told] for label, one in _kids(value) if (told := _node(label, one, search))]
     if not hit and not part:
         return None
-    return summary(value) | ({"part": part} if part else {}) | ({"hit": True} if hit else {})
+    return summarize_value(value) | ({"part": part} if part else {}) | ({"hit": True} if hit else {})
 
 
 def _has(name: str | int, value: Any, search: _Search) -> bool:
@@ -80,7 +80,7 @@ def _kids(value: Any) -> Iterator[tuple[str | int, Any]]:
         yield from enumerate(value)
 
 
-def summary(value: Any) -> Told:
+def summarize_value(value: Any) -> Told:
     """A value as the tree view tells it closed."""
     match value:
         case dict():

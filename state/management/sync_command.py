@@ -16,7 +16,7 @@ from state.checkpoints.verify import DamagedCheckpoint
 from state.files.atomic import CannotWrite, NoRoom
 from state.files.sources import NoFolder
 from state.progress import Progress
-from state.report import Category, Report, Unit, printable
+from state.report import Category, Report, Unit, make_printable
 from state.sync.folder import BusyFolder
 from state.sync.notes import BadNotes
 from state.sync.options import SyncOptions
@@ -71,19 +71,19 @@ class MirrorCommand(BaseCommand):
         progress = Progress()
         one = replace(one, progress=progress)
         try:
-            report = refused(lambda: run_sync(one))
+            report = run_or_refuse(lambda: run_sync(one))
         finally:
             progress.end()
         if verbosity:
             dry = " (dry run: nothing was written)" if one.dry_run else ""
-            self.stdout.write(f"{what} {printable(one.folder)}{dry}\n\n")
+            self.stdout.write(f"{what} {make_printable(one.folder)}{dry}\n\n")
             for line in report.lines(everything=verbosity > 1):
                 self.stdout.write(line)
-            self.stdout.write("\n" + outcome(report, one.dry_run))
+            self.stdout.write("\n" + describe_outcome(report, one.dry_run))
         return report
 
 
-def refused(run: Callable[[], T]) -> T:
+def run_or_refuse(run: Callable[[], T]) -> T:
     """Run, with what it refuses as a command says it."""
     try:
         return run()
@@ -96,18 +96,18 @@ def refused(run: Callable[[], T]) -> T:
         raise CommandError(f"the database says: {text}. If there is none yet, start Nola once (make run)") from None
 
 
-def outcome(report: Report, dry_run: bool) -> str:
+def describe_outcome(report: Report, dry_run: bool) -> str:
     if dry_run:
         return "Nothing was written."
     done = [Category.ADDED, Category.UPDATED, Category.DELETED]
     keys, gone = (sum(report.count(category, unit) for category in done) for unit in (Unit.KEYS, Unit.FILES))
     if not keys and not gone:
         return "Nothing was changed."
-    parts = [f"{counted(keys, 'key')} changed in one revision, which undo takes back as a whole"] * bool(keys)
-    return ", and ".join([*parts, *[f"{counted(gone, 'file')} changed"] * bool(gone)]) + "."
+    parts = [f"{format_count(keys, 'key')} changed in one revision, which undo takes back as a whole"] * bool(keys)
+    return ", and ".join([*parts, *[f"{format_count(gone, 'file')} changed"] * bool(gone)]) + "."
 
 
-def counted(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("s" if number != 1 else "")
 
 

@@ -17,7 +17,7 @@ MOST_KEYS = 500  # that are proposed for the filter
 
 @require_safe
 @ensure_csrf_cookie
-def page(request: HttpRequest) -> HttpResponse:
+def show_activity(request: HttpRequest) -> HttpResponse:
     """For those who may see keys and their history; with undo for those who may change them."""
     if not request.user.has_perms(VIEW):
         raise PermissionDenied

@@ -60,7 +60,7 @@ AUTOMATIC = "Kept automatically"
 View = Callable[..., HttpResponseBase]
 
 
-def guarded(view: View, *, changes: bool = False, asks: bool = False) -> View:
+def guard_view(view: View, *, changes: bool = False, asks: bool = False) -> View:
     """The view for those who may see keys, or change them, by POST; a refusal is said on the page of checkpoints.
 
     `asks`: a GET is answered too, with the question whether to do it.
@@ -74,24 +74,24 @@ def guarded(view: View, *, changes: bool = False, asks: bool = False) -> View:
         try:
             return view(request, **kwargs)
         except REFUSALS as error:
-            messages.error(request, sentence(error))
+            messages.error(request, make_sentence(error))
             return HttpResponseRedirect(reverse("checkpoints:index"))
 
     return admin.site.admin_view(checked)
 
 
-def sentence(error: object) -> str:
+def make_sentence(error: object) -> str:
     return f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}."
 
 
-def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+def render_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
 # The list
 
 
-def index(request: HttpRequest) -> HttpResponse:
+def list_checkpoints(request: HttpRequest) -> HttpResponse:
     kept, seeds = read_checkpoints(), list_seeds()
     verdicts = judge_checkpoints([*kept, *seeds], PATIENCE)
     groups = [_group(title, rows_of(some, verdicts)) for title, some in _groups(kept, seeds) if some]
@@ -103,7 +103,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "parts": [name for name, part in PARTS.items() if request.user.has_perms(part.view)],
         "today": f"{timezone.localtime():%Y-%m-%d}",
     }
-    return page(request, "state/checkpoints.html", context)
+    return render_page(request, "state/checkpoints.html", context)
 
 
 def _groups(kept: list[Checkpoint], seeds: list[Checkpoint]) -> list[tuple[str, list[Checkpoint]]]:
@@ -144,7 +144,7 @@ def row_of(one: Checkpoint, problem: str | None, ours: str) -> dict[str, Any]:
     }
 
 
-def verdict(request: HttpRequest, name: str) -> JsonResponse:
+def judge_checkpoint(request: HttpRequest, name: str) -> JsonResponse:
     """Whether it is sound, for the list: a file that has not changed is read once."""
     return JsonResponse({"problem": find_checkpoint(name).problem})
 
@@ -152,7 +152,7 @@ def verdict(request: HttpRequest, name: str) -> JsonResponse:
 # One more
 
 
-def create(request: HttpRequest) -> HttpResponse:
+def create_checkpoint(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.getlist("part")
     for name in wanted:
         _check_part(request, name, lambda part: part.view)
@@ -176,7 +176,7 @@ def _dated() -> str:
     return next(name for name in (day, *(f"{day}-{n}" for n in range(2, 10_000))) if name not in taken)
 
 
-def upload(request: HttpRequest) -> JsonResponse:
+def upload_checkpoint(request: HttpRequest) -> JsonResponse:
     """Add a file that a person brings; refused, with the reason, if it cannot be restored from."""
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
@@ -189,7 +189,7 @@ def upload(request: HttpRequest) -> JsonResponse:
         detail = "This file was edited or damaged since it was written: its check sum does not fit what is in it."
         return JsonResponse({"detail": detail, "edited": True}, status=422)
     except REFUSALS as error:
-        return JsonResponse({"detail": sentence(error)}, status=422)
+        return JsonResponse({"detail": make_sentence(error)}, status=422)
     messages.success(
         request, f"{made.name} is added, and sound. Nothing is restored yet: look at what it would change."
     )
@@ -199,7 +199,7 @@ def upload(request: HttpRequest) -> JsonResponse:
 # One of them
 
 
-def verify(request: HttpRequest, name: str) -> HttpResponse:
+def verify_checkpoint_view(request: HttpRequest, name: str) -> HttpResponse:
     problem = find_problem(find_checkpoint(name).path)
     if problem:
         messages.error(request, f"{name} cannot be restored: {problem}.")
@@ -208,7 +208,7 @@ def verify(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("checkpoints:index"))
 
 
-def download(request: HttpRequest, name: str) -> FileResponse:
+def download_checkpoint(request: HttpRequest, name: str) -> FileResponse:
     found = find_checkpoint(name)
     for part in found.header.contents if found.header else ():
         if part != "state":
@@ -216,7 +216,7 @@ def download(request: HttpRequest, name: str) -> FileResponse:
     return FileResponse(found.path.open("rb"), as_attachment=True, filename=found.path.name)
 
 
-def delete(request: HttpRequest, name: str) -> HttpResponse:
+def delete_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
     found = find_checkpoint(name)
     if found.is_seed:
         raise BadCheckpointName(f"{name!r} is a seed, which belongs to the program and stays")
@@ -227,7 +227,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     return _ask(request, found, "delete")
 
 
-def accept(request: HttpRequest, name: str) -> HttpResponse:
+def accept_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
     """Let a file that was edited on purpose count as it stands."""
     found = find_checkpoint(name)
     if found.is_seed or found.problem != EDITED:
@@ -242,4 +242,4 @@ def accept(request: HttpRequest, name: str) -> HttpResponse:
 def _ask(request: HttpRequest, found: Checkpoint, what: str) -> HttpResponse:
     [row] = rows_of([found], {found.path: found.problem})
     title = {"delete": f"Delete {found.name}?", "accept": f"Take {found.name} as it stands?"}[what]
-    return page(request, "state/checkpoint_ask.html", {"title": title, "checkpoint": row, "what": what})
+    return render_page(request, "state/checkpoint_ask.html", {"title": title, "checkpoint": row, "what": what})

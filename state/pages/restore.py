@@ -32,8 +32,8 @@ from state.jsondoc.diff import Op
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.pointer import format_pointer, parse_index, parse_pointer
 from state.jsondoc.text import JSONValue, dump_json
-from state.pages import checkpoints as listed
-from state.pages.checkpoints import guarded, page, rows_of
+from state.pages import checkpoints
+from state.pages.checkpoints import guard_view, render_page, rows_of
 from state.revisions import Author, Source
 
 MOST_SHOWN = 256 * 1024  # characters of the changes of one key
@@ -45,29 +45,29 @@ class Moved(BadCheckpoint):
     """Somebody changed what is to be restored after the preview was made; nothing was done."""
 
 
-def urls() -> list[URLPattern]:
+def list_urls() -> list[URLPattern]:
     """The addresses of both pages, in the namespace `checkpoints`."""
     return [
-        path("", guarded(listed.index), name="index"),
-        path("create/", guarded(listed.create, changes=True), name="create"),
-        path("upload/", guarded(listed.upload, changes=True), name="upload"),
-        path("undo/", guarded(take_back, changes=True), name="undo"),
-        path("<str:name>/", guarded(preview), name="one"),
-        path("<str:name>/changes/", guarded(changes), name="changes"),
-        path("<str:name>/missing/", guarded(missing), name="missing"),
-        path("<str:name>/verdict/", guarded(listed.verdict), name="verdict"),
-        path("<str:name>/file/", guarded(listed.download), name="file"),
-        path("<str:name>/verify/", guarded(listed.verify, changes=True), name="verify"),
-        path("<str:name>/delete/", guarded(listed.delete, changes=True, asks=True), name="delete"),
-        path("<str:name>/accept/", guarded(listed.accept, changes=True, asks=True), name="accept"),
-        path("<str:name>/restore/", guarded(restore, changes=True), name="restore"),
+        path("", guard_view(checkpoints.list_checkpoints), name="index"),
+        path("create/", guard_view(checkpoints.create_checkpoint, changes=True), name="create"),
+        path("upload/", guard_view(checkpoints.upload_checkpoint, changes=True), name="upload"),
+        path("undo/", guard_view(take_back, changes=True), name="undo"),
+        path("<str:name>/", guard_view(show_preview), name="one"),
+        path("<str:name>/changes/", guard_view(show_changes), name="changes"),
+        path("<str:name>/missing/", guard_view(count_missing), name="missing"),
+        path("<str:name>/verdict/", guard_view(checkpoints.judge_checkpoint), name="verdict"),
+        path("<str:name>/file/", guard_view(checkpoints.download_checkpoint), name="file"),
+        path("<str:name>/verify/", guard_view(checkpoints.verify_checkpoint_view, changes=True), name="verify"),
+        path("<str:name>/delete/", guard_view(checkpoints.delete_checkpoint, changes=True, asks=True), name="delete"),
+        path("<str:name>/accept/", guard_view(checkpoints.accept_checkpoint, changes=True, asks=True), name="accept"),
+        path("<str:name>/restore/", guard_view(restore_checkpoint, changes=True), name="restore"),
     ]
 
 
 # Looking
 
 
-def preview(request: HttpRequest, name: str) -> HttpResponse:
+def show_preview(request: HttpRequest, name: str) -> HttpResponse:
     """What has changed since, and what restoring would do: the page from which it is restored."""
     found = find_checkpoint(name)
     contents = read_fixture(found.path)
@@ -87,10 +87,10 @@ def preview(request: HttpRequest, name: str) -> HttpResponse:
         "would": [one for one in would if one[2]],
         "parts": parts if choice.pointer is None else [],
         "head": head,
-        "may_change": request.user.has_perms(listed.CHANGE),
+        "may_change": request.user.has_perms(checkpoints.CHANGE),
         "may_bring_back": all(request.user.has_perms(PARTS[part].change) for part in parts),
     }
-    return page(request, "state/checkpoint.html", context)
+    return render_page(request, "state/checkpoint.html", context)
 
 
 def _kind(patch: list[Op]) -> str:
@@ -99,7 +99,7 @@ def _kind(patch: list[Op]) -> str:
     return str(patch[0]["op"]) if whole else "change"
 
 
-def changes(request: HttpRequest, name: str) -> HttpResponse:
+def show_changes(request: HttpRequest, name: str) -> HttpResponse:
     """What restoring would change in one key, with what is there now, and which parts of it can be restored alone."""
     contents = read_fixture(find_checkpoint(name).path)
     choice = _choice(contents, request.GET)
@@ -150,7 +150,7 @@ def _has(value: Any, tokens: Sequence[str]) -> bool:
     return True
 
 
-def missing(request: HttpRequest, name: str) -> JsonResponse:
+def count_missing(request: HttpRequest, name: str) -> JsonResponse:
     """How many conversations and messages are missing, and would come back."""
     contents = read_fixture(find_checkpoint(name).path)
     if not all(request.user.has_perms(PARTS[part].view) for part in contents.parts):
@@ -181,7 +181,7 @@ def _mode(contents: FixtureContents, asked: str = "") -> Mode:
 # Doing
 
 
-def restore(request: HttpRequest, name: str) -> HttpResponse:
+def restore_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
     contents = read_fixture(find_checkpoint(name).path)
     choice = _choice(contents, request.POST)
     back = HttpResponseRedirect(_address(name, choice))
@@ -197,7 +197,7 @@ def restore(request: HttpRequest, name: str) -> HttpResponse:
         else:
             _restored(request, name, restore_keys(plan, author))
     except Moved as error:
-        messages.warning(request, listed.sentence(error))
+        messages.warning(request, checkpoints.make_sentence(error))
     return back
 
 

@@ -18,25 +18,25 @@ MAX_WORDS = 200
 
 @require_safe
 @ensure_csrf_cookie
-def page(request: HttpRequest) -> HttpResponse:
+def show_tree(request: HttpRequest) -> HttpResponse:
     """The tree of all keys."""
     context = {**admin.site.each_context(request), "title": "Tree", "is_fullwidth": "1"}
     return TemplateResponse(request, "admin/state/tree.html", context)
 
 
 @require_safe
-def find(request: HttpRequest) -> HttpResponse:
+def find_nodes(request: HttpRequest) -> HttpResponse:
     """What has the words `q` in its name or value, as a narrowed tree; `at`, `level` and `stimuli` as in the API."""
     words = request.GET.get("q", "").strip()
     if not 0 < len(words) <= MAX_WORDS:
-        return tree_past.refused(f"q is a text of 1 to {MAX_WORDS} characters to look for")
+        return tree_past.refuse(f"q is a text of 1 to {MAX_WORDS} characters to look for")
     try:
         level = parse_level({name: request.GET[name] for name in ("level", "stimuli") if name in request.GET})
         found, revision = tree_past.at_moment(request)
     except (UnknownParameter, BadLevel, replay.UnknownMoment) as error:
-        return tree_past.refused(str(error))
+        return tree_past.refuse(str(error))
     except replay.GoneRevision as error:
-        return tree_past.refused(str(error), 410)
+        return tree_past.refuse(str(error), 410)
     response = HttpResponse(search_text(past.join_texts(found), words, level), content_type="application/json")
     response["Nola-Revision"] = str(revision)
     response["Cache-Control"] = "no-store"

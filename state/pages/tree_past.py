@@ -17,7 +17,7 @@ CHARACTERS = 4  # of JSON text, to a token
 
 
 @require_safe
-def moments(request: HttpRequest) -> HttpResponse:
+def list_moments(request: HttpRequest) -> HttpResponse:
     """The revisions that changed a key, or the one named `key`: the newest of them, or those up to `until`.
 
     `revisions` and `seconds` each count from the one before, `by` are places in `actors`; so 10,000 are 60 kB.
@@ -60,17 +60,17 @@ def _answer(value: JSONValue, status: int = 200) -> HttpResponse:
 
 
 @require_safe
-def sizes(request: HttpRequest) -> HttpResponse:
+def measure_sizes(request: HttpRequest) -> HttpResponse:
     """About how many tokens each key has, and all of them together: whole, and at each level. `at` as in the API."""
     try:
         found, revision = at_moment(request)
     except replay.UnknownMoment as error:
-        return refused(str(error))
+        return refuse(str(error))
     except replay.GoneRevision as error:
-        return refused(str(error), 410)
+        return refuse(str(error), 410)
     counts = {one.name.key: [_characters(one, level) for level in (0, *LEVELS.values())] for one in found}
     keys: list[JSONValue] = [
-        [key, [None if count is None else tokens(count) for count in of_key]] for key, of_key in counts.items()
+        [key, [None if count is None else count_tokens(count) for count in of_key]] for key, of_key in counts.items()
     ]
     return _answer({"revision": revision, "all": _together(counts), "keys": keys})
 
@@ -88,11 +88,11 @@ def _together(counts: dict[str, list[int | None]]) -> list[JSONValue]:
     found: list[JSONValue] = []
     for column in range(1 + len(LEVELS)):
         shown = [len(dump_json(key)) + 2 + (one[column] or 0) for key, one in counts.items() if one[column]]
-        found.append(tokens(2 + sum(shown) - bool(shown)))
+        found.append(count_tokens(2 + sum(shown) - bool(shown)))
     return found
 
 
-def tokens(characters: int) -> int:
+def count_tokens(characters: int) -> int:
     return -(-characters // CHARACTERS)
 
 
@@ -104,7 +104,7 @@ def at_moment(request: HttpRequest) -> tuple[list[past.KeyText], int]:
     return past.texts_at(revision), revision
 
 
-def refused(detail: str, status: int = 422) -> HttpResponse:
+def refuse(detail: str, status: int = 422) -> HttpResponse:
     response = _answer({"status": status, "detail": detail}, status)
     response["Content-Type"] = "application/problem+json"
     return response

@@ -21,7 +21,7 @@ from state.entries import read_entries, read_state
 from state.files.atomic import CannotWrite
 from state.files.sources import NoFolder, Unreadable
 from state.models import Change
-from state.report import Category, Report, Unit, printable
+from state.report import Category, Report, Unit, make_printable
 from state.revisions import Author, Source
 from state.sync.decide import decide_step
 from state.sync.folder import clear_drafts, lock_folder
@@ -85,14 +85,14 @@ def check_database() -> None:
 def _check_folder(one: SyncOptions) -> None:
     folder = one.folder
     if folder.exists() and not folder.is_dir():
-        raise NoFolder(f"the folder {printable(folder)} is a file")
+        raise NoFolder(f"the folder {make_printable(folder)} is a file")
     if not folder.exists() and not (one.pulls and one.makes):
-        raise NoFolder(f"the folder {printable(folder)} is not there; nothing is deleted in Nola")
+        raise NoFolder(f"the folder {make_printable(folder)} is not there; nothing is deleted in Nola")
     for kept in (settings.NOLA_DB_DIR, settings.NOLA_CHECKPOINT_DIR, settings.NOLA_BACKUP_DIR, settings.NOLA_SEED_DIR):
         if folder.resolve().is_relative_to(Path(kept).resolve()):
-            raise NoFolder(f"in {printable(folder)} Nola keeps files of its own; choose another folder")
+            raise NoFolder(f"in {make_printable(folder)} Nola keeps files of its own; choose another folder")
     if folder.exists() and one.pulls and not one.dry_run and not os.access(folder, os.W_OK):
-        raise CannotWrite(f"{printable(folder)} cannot be written. Make it writable, or push: that only reads it")
+        raise CannotWrite(f"{make_printable(folder)} cannot be written. Make it writable, or push: that only reads it")
 
 
 def read_memory() -> MemoryMoment:
@@ -178,7 +178,7 @@ class _Sync:
         if self.one.dry_run or not self.one.pushes:
             plan()
         elif items:
-            info = {"folder": printable(self.one.folder.name), "files": changed}
+            info = {"folder": make_printable(self.one.folder.name), "files": changed}
             written = store.commit(plan, Author(self.one.actor, Source.SYNC, info=info))
             if written.changed:
                 self.report.revisions += 1
@@ -192,7 +192,7 @@ class _Sync:
 def _notes_of(one: SyncOptions, noted: Notes | None, now: MemoryMoment) -> Notes:
     """The notes to go on from. Raises OtherMemory."""
     whole = one.everything or one.keys is None if one.pulls else None
-    where = printable(one.folder)
+    where = make_printable(one.folder)
     if noted is None:
         return Notes(now.store, now.epoch, one.level, whole, bool(one.envelope))
     if noted.store != now.store:

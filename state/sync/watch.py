@@ -17,7 +17,7 @@ from state import store
 from state.files.atomic import CannotWrite, NoRoom
 from state.files.sources import NoFolder
 from state.models import Change, StoreMeta
-from state.report import Category, Finding, Report, Unit, printable
+from state.report import Category, Finding, Report, Unit, make_printable
 from state.sync.folder import BusyFolder, Stamp, is_key_file, normalize_name, stamp_file
 from state.sync.options import SyncOptions, new_report
 from state.sync.run import run_sync
@@ -55,7 +55,7 @@ class Watch:
             try:
                 self.look()
             except PASSING as error:
-                self._stand(Finding(Category.FAILED, Unit.FILES, printable(self.one.folder.name), str(error)))
+                self._stand(Finding(Category.FAILED, Unit.FILES, make_printable(self.one.folder.name), str(error)))
                 time.sleep(BACK_OFF)
             time.sleep(LOOK)
 
@@ -114,7 +114,7 @@ def _stamps(folder: Path) -> Stamps:
                     if is_key_file(entry.name):
                         found[normalize_name(entry.name)] = stamp_file(entry.stat(follow_symlinks=False))
     except FileNotFoundError:
-        raise NoFolder(f"the folder {printable(folder)} is not there; nothing is deleted in Nola") from None
+        raise NoFolder(f"the folder {make_printable(folder)} is not there; nothing is deleted in Nola") from None
     return found
 
 

@@ -23,7 +23,7 @@ from state.checkpoints.files import (
 from state.checkpoints.header import Header
 from state.checkpoints.restore import read_fixture
 from state.checkpoints.verify import find_problem
-from state.files import atomic as files
+from state.files import atomic
 from state.files.atomic import NoRoom
 from state.jsondoc.tests.strategies import values
 from state.jsondoc.text import dump_json, make_document, parse_json
@@ -169,7 +169,7 @@ def test_any_state_comes_out_of_a_file_as_it_went_in(state):
 
 def test_a_checkpoint_that_cannot_be_written_leaves_nothing_behind(mine, monkeypatch):
     before = sorted(path.name for path in mine.path.parent.iterdir())
-    monkeypatch.setattr(files, "sync_path", lambda path: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(atomic, "sync_path", lambda path: (_ for _ in ()).throw(OSError(28, "No space left on device")))
 
     with pytest.raises(NoRoom, match="the disk is full"):
         save_checkpoint("other")

@@ -1,6 +1,6 @@
 import pytest
 
-from state.jsondoc import align as alignment
+from state.jsondoc import align
 from state.jsondoc.align import align_items
 from state.jsondoc.diff import diff_values
 from state.jsondoc.patch import replay_ops
@@ -27,7 +27,7 @@ def test_items_are_told_by_their_names_by_their_likeness_and_by_their_place(old,
 
 
 def test_of_very_many_items_only_those_in_place_are_paired(monkeypatch):
-    monkeypatch.setattr(alignment, "MOST_PAIRS", 3)
+    monkeypatch.setattr(align, "MOST_PAIRS", 3)
 
     assert align_items([{"id": 1}, {"id": 2}], [{"id": 1, "n": 0}, {"id": 3}]) == [(0, 0)]
     assert align_items([1, 2], [3, 4, 5]) == []

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.jsondoc import jsonpath as queries
+from state.jsondoc import jsonpath
 from state.jsondoc.jsonpath import BadQuery, parse_limit, select_nodes
 from state.jsondoc.pointer import format_pointer, get_node, parse_pointer
 from state.jsondoc.tests import strategies
@@ -200,7 +200,7 @@ def test_a_limit_is_read():
     ],
 )
 def test_a_query_that_looks_at_too_much_is_stopped(path, monkeypatch):
-    monkeypatch.setattr(queries, "MAX_NODES", 50_000)
+    monkeypatch.setattr(jsonpath, "MAX_NODES", 50_000)
     state = {str(number): [list(range(50))] * 10 for number in range(50)}
 
     with pytest.raises(BadQuery, match="the query looks at more than 50,000 nodes; make it narrower"):
@@ -208,21 +208,21 @@ def test_a_query_that_looks_at_too_much_is_stopped(path, monkeypatch):
 
 
 def test_a_slow_query_is_stopped(monkeypatch):
-    monkeypatch.setattr(queries, "MAX_SECONDS", 0.01)
+    monkeypatch.setattr(jsonpath, "MAX_SECONDS", 0.01)
 
     with pytest.raises(BadQuery, match=r"the query takes longer than 0.01 s; make it narrower"):
         select_nodes({"list": list(range(100_000))}, "$.list[?@ < 0]")
 
 
 def test_a_slow_regular_expression_is_stopped(monkeypatch):
-    monkeypatch.setattr(queries, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(jsonpath, "MAX_SECONDS", 0.05)
 
     with pytest.raises(BadQuery, match=r"a regular expression takes longer than 0.05 s; make it simpler"):
         select_nodes({"text": "a" * 60}, "$[?match(@, '((a|a)+)+b')]")
 
 
 def test_nested_results_end_when_their_texts_grow_too_large(monkeypatch):
-    monkeypatch.setattr(queries, "MAX_TEXT", 100)
+    monkeypatch.setattr(jsonpath, "MAX_TEXT", 100)
     state = {"a": {"b": {"c": "x" * 30}}}
 
     assert (len(select_nodes(state, "$..*").matches), select_nodes(state, "$..*").more) == (2, True)

@@ -4,8 +4,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from state.management.sync_command import MirrorCommand, conclude, folder_of, refused
-from state.report import Finding, Report, printable
+from state.management.sync_command import MirrorCommand, conclude, folder_of, run_or_refuse
+from state.report import Finding, Report, make_printable
 from state.sync.options import SyncOptions
 from state.sync.watch import Watch
 
@@ -37,12 +37,12 @@ class Command(MirrorCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, frame: ends.append(number))
         self.say("Watching both sides. Ctrl+C ends it.")
-        refused(lambda: Watch(one, report, self.tell).run(lambda: not ends))
+        run_or_refuse(lambda: Watch(one, report, self.tell).run(lambda: not ends))
         self.say("Ended.")
 
     def tell(self, finding: Finding) -> None:
         self.say(f"{finding.category}: {finding.file}: {finding.text}")
 
     def say(self, text: str) -> None:
-        self.stdout.write(f"{timezone.localtime():%H:%M:%S} {printable(text)}")
+        self.stdout.write(f"{timezone.localtime():%H:%M:%S} {make_printable(text)}")
         self.stdout.flush()

@@ -10,7 +10,7 @@ from state.files.atomic import PARTIAL, CannotWrite, NoRoom, sync_path
 from state.jsondoc.text import make_document
 from state.models import StoreMeta
 from state.report import Category
-from state.sync import folder as mirrorfiles
+from state.sync import folder as folder_files
 from state.sync import write as folder_writing
 from state.sync.folder import BusyFolder, lock_folder
 from state.sync.notes import NAME, BadNotes
@@ -169,7 +169,7 @@ def test_the_folders_of_nola_itself_are_refused(settings):
 
 
 def test_two_syncs_do_not_work_in_one_folder_at_once(mirrored, monkeypatch):
-    monkeypatch.setattr(mirrorfiles, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(folder_files, "LOCK_SECONDS", 0)
 
     with lock_folder(mirrored), pytest.raises(BusyFolder, match="another sync"):
         sync(mirrored)

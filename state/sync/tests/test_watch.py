@@ -8,7 +8,7 @@ from state.files.sources import NoFolder
 from state.jsondoc.text import make_document
 from state.report import Category
 from state.revisions import Author, Source
-from state.sync import watch as watching
+from state.sync import watch
 from state.sync.folder import BusyFolder
 from state.sync.options import SyncOptions
 from state.sync.run import read_memory, run_sync
@@ -32,7 +32,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    monkeypatch.setattr(watching, "time", clock := Clock())
+    monkeypatch.setattr(watch, "time", clock := Clock())
     return clock
 
 
@@ -73,7 +73,7 @@ def value(key):
 
 
 def test_nothing_is_done_while_nothing_changes(watched, monkeypatch):
-    monkeypatch.setattr(watching, "run_sync", None)
+    monkeypatch.setattr(watch, "run_sync", None)
 
     watched.settle()
 
@@ -172,7 +172,7 @@ def test_what_cannot_be_done_now_is_told_once_and_done_later(watched, told, monk
             raise busy
         return run(one)
 
-    monkeypatch.setattr(watching, "run_sync", sometimes)
+    monkeypatch.setattr(watch, "run_sync", sometimes)
     (watched.folder / "Note.json").write_text('{"a": 2}')
     looks = iter(range(8))
 
