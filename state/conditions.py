@@ -72,7 +72,10 @@ class Conditions:
 
 
 def parse(header: str | None) -> str | list[str] | None:
-    """The value of If-Match or If-None-Match: "*" or the tags. Raises BadCondition."""
+    """The value of If-Match or If-None-Match: "*" or the tags. Raises BadCondition.
+
+    Django's `parse_etags` reads what it can, and a condition that is passed over is a write that nobody allowed.
+    """
     if header is None or header.strip() == "*":
         return header and "*"
     if not _TAGS.fullmatch(header):

@@ -7,6 +7,9 @@ The metadata is told from the store, and stored nowhere:
 - `status`: "ready", and `needs_sync`: false, because the store is the truth;
 - `stale_threshold_seconds`: 600, after which such a reader looks again;
 - `source_file`: the name that the key has in a folder; null where the value is not that of one key.
+
+Folders may be kept in envelopes as well as answers: the predecessor's programs read and write files, not HTTP, and go
+on doing so while their owner moves.
 """
 
 from collections.abc import Collection

@@ -219,7 +219,7 @@ class _Filter(FilterExpression):
 
 
 class _Comparison(ComparisonExpression):
-    """A comparison by JSON value."""
+    """A comparison by JSON value (RFC 9535 §2.3.5.2.2)."""
 
     __slots__ = ("budget",)
 
@@ -233,7 +233,7 @@ class _Comparison(ComparisonExpression):
 
 
 class _Relative(RelativeFilterQuery):
-    """A query from `@`, which is a node also when it is a scalar: 0 and false exist."""
+    """A query from `@`, which is a node also when it is a scalar: 0 and false exist (RFC 9535 §2.3.5.2.1)."""
 
     __slots__ = ()
 
@@ -244,7 +244,7 @@ class _Relative(RelativeFilterQuery):
 
 
 class _Pattern(FilterFunction):
-    """match() or search(): an I-Regexp (RFC 9485), stopped when the query's time is over."""
+    """match() or search() (RFC 9535 §2.4.6, §2.4.7): an I-Regexp (RFC 9485), stopped when the query's time is over."""
 
     arg_types = [ExpressionType.VALUE, ExpressionType.VALUE]
     return_type = ExpressionType.LOGICAL
@@ -289,6 +289,7 @@ class _Parser(Parser):
         return self._counted(RootFilterQuery, super().parse_root_query(stream))
 
     def parse_integer_literal(self, stream: TokenStream) -> Expression:
+        """Exactly, however large (RFC 9535 §2.3.5.1)."""
         token = stream.current
         digits, _, exponent = token.value.lower().partition("e")
         if digits.lstrip("-") != "0" and digits.lstrip("-").startswith("0"):
