@@ -256,7 +256,11 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("nola/icon.svg")},
     ],
     "SITE_URL": None,
-    "STYLES": [lambda request: static("nola/admin.css")],
+    "STYLES": [
+        lambda request: static("nola/tokens.css"),
+        lambda request: static("nola/components.css"),
+        lambda request: static("nola/admin.css"),
+    ],
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": True,

@@ -36,7 +36,7 @@ def changes(page):
 
 
 def dialog_ready(page) -> None:
-    page.wait_for_selector("dialog .tree-primary:enabled")
+    page.wait_for_selector("dialog .ui-primary:enabled")
 
 
 def reads(page) -> list[str]:
@@ -273,7 +273,7 @@ def test_nothing_is_brought_back_over_what_has_its_name(page, server):
     write(server, "PUT", "/Taken/a/b", "new")
 
     page.wait_for_selector("dialog >> text=There is “b” already")
-    assert page.locator("dialog .tree-primary").is_disabled()
+    assert page.locator("dialog .ui-primary").is_disabled()
     assert stored(server, "/Taken") == {"a": {"b": "new"}}
 
 

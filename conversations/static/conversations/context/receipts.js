@@ -35,8 +35,8 @@ function row(one, me) {
   const who = person(one.actor, me).name;
   const time = h("time", { dateTime: one.at, title: new Date(one.at).toLocaleString() }, ago(one.at));
   const what = one.erased_by
-    ? h("span.ctx-faint", {}, `erased with a conversation, in revision ${one.erased_by}`)
-    : h("a.ctx-link", { href: `#receipt=${one.receipt}` }, `${count(one.tokens, "token", "tokens")} at revision ${one.revision}`);
+    ? h("span.ui-faint", {}, `erased with a conversation, in revision ${one.erased_by}`)
+    : h("a.ui-link", { href: `#receipt=${one.receipt}` }, `${count(one.tokens, "token", "tokens")} at revision ${one.revision}`);
   return h("li", {}, what, h("span", {}, who), time);
 }
 
@@ -44,7 +44,7 @@ function row(one, me) {
 export function about(report, me) {
   const at = new Date(report.at).toLocaleString();
   const who = person(report.actor, me).name;
-  const back = h("a.ctx-link", { href: `#${again(report.asked)}` }, "Ask for the same now");
+  const back = h("a.ui-link", { href: `#${again(report.asked)}` }, "Ask for the same now");
   return [h("strong", {}, `Receipt ${report.receipt}`), h("span", {}, `what ${who === "You" ? "you were" : `${who} was`} given, ${at}`), back];
 }
 

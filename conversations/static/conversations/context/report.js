@@ -55,20 +55,20 @@ function name_of({ name, pointer }, tree) {
 }
 
 function facts({ level, levels, weight, note }) {
-  const facts = h("span.ctx-facts", {}, note);
+  const facts = h("span.ctx-facts.ui-faint", {}, note);
   if (levels) facts.append(level_of(level, levels));
-  if (weight !== undefined && weight !== 1) facts.append(h("span.ctx-badge", { title: "Its weight" }, `× ${weight}`));
+  if (weight !== undefined && weight !== 1) facts.append(h("span.ui-chip", { title: "Its weight" }, `× ${weight}`));
   return facts;
 }
 
 /** The level that is shown, and what a deeper one would take. */
 function level_of(level, levels) {
   const all = Object.keys(levels);
-  if (all.length === 1 && all[0] === "3") return h("span.ctx-faint", {}, "all of it");
+  if (all.length === 1 && all[0] === "3") return h("span.ui-faint", {}, "all of it");
   const deeper = Object.entries(levels).find(([other]) => Number(other) > level);
-  const badge = h("span.ctx-badge.ctx-level", { "data-level": level }, `level ${level}`);
+  const badge = h("span.ui-chip.ctx-level", { "data-level": level }, `level ${level}`);
   if (!deeper) return badge;
-  return h("span", {}, badge, h("span.ctx-faint", {}, ` level ${deeper[0]} takes ${number(deeper[1])}`));
+  return h("span", {}, badge, h("span.ui-faint", {}, ` level ${deeper[0]} takes ${number(deeper[1])}`));
 }
 
 function left_out(report) {
@@ -86,5 +86,5 @@ function unread(number, what, of) {
 
 function missing(one, tree) {
   const link = one.why === "absent" ? undefined : one.pointer;
-  return h("li.ctx-section.ctx-missing", {}, name_of({ name: one.name, pointer: link }, tree), h("span.ctx-detail", {}, one.detail));
+  return h("li.ctx-section.ctx-missing", {}, name_of({ name: one.name, pointer: link }, tree), h("span.ui-faint", {}, one.detail));
 }

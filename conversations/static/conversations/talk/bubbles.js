@@ -1,7 +1,8 @@
 // The messages on the page: kept in order, whatever order they come in, and drawn as bubbles with day separators.
 // They lie in lists of at most CHUNK, so that the browser lays out only those lists that can be seen.
 
-import { element, markdown } from "./markdown.js";
+import { h } from "../../nola/lib/dom.js";
+import { markdown } from "./markdown.js";
 
 const CHUNK = 50;
 const LONG = 20000; // characters shown of a message at first
@@ -42,7 +43,7 @@ export class Bubbles {
   put(node, last, next) {
     const isWithin = last && next && last.parentNode === next.parentNode;
     if (last && (isWithin || last.parentNode.childElementCount < CHUNK)) return last.after(node);
-    const chunk = element("ol", "nola-chunk");
+    const chunk = h("ol.nola-chunk");
     chunk.append(node);
     if (last) last.parentNode.after(chunk);
     else this.list.prepend(chunk);
@@ -99,14 +100,14 @@ export class Bubbles {
   }
 
   draw(message) {
-    const node = element("li", `nola-row nola-by-${message.speaker}`);
+    const node = h(`li.nola-row.nola-by-${message.speaker}`);
     node.dataset.id = message.id;
-    node.append(element("p", "nola-day"));
-    const line = element("div", "nola-line");
-    const box = element("input", "nola-check");
+    node.append(h("p.nola-day"));
+    const line = h("div.nola-line");
+    const box = h("input.nola-check");
     box.type = "checkbox";
     box.setAttribute("aria-label", "Select this message");
-    const bubble = element("article", "nola-bubble");
+    const bubble = h("article.nola-bubble");
     bubble.append(this.head(message), this.text(message));
     const foot = this.foot(message);
     if (foot) bubble.append(foot);
@@ -116,26 +117,26 @@ export class Bubbles {
   }
 
   head(message) {
-    const head = element("p", "nola-meta");
+    const head = h("p.nola-meta");
     const isNamed = message.user_id && message.user_id !== "user" && message.speaker === "user";
-    head.append(element("span", "nola-speaker", isNamed ? message.user_id : message.metadata?.role ?? message.speaker));
+    head.append(h("span.nola-speaker", {}, isNamed ? message.user_id : message.metadata?.role ?? message.speaker));
     const moment = new Date(message.timestamp);
-    const time = element("time", "", this.time.format(moment));
+    const time = h("time", {}, this.time.format(moment));
     time.dateTime = message.timestamp;
     time.title = this.full.format(moment) + (message.timestamp_text ? `\n${message.timestamp_text}` : "");
     head.append(time);
-    if (message.status !== "ok") head.append(element("span", `nola-status nola-${message.status}`, message.status === "pending" ? "waiting for an answer" : "failed"));
+    if (message.status !== "ok") head.append(h(`span.nola-status.nola-${message.status}`, {}, message.status === "pending" ? "waiting for an answer" : "failed"));
     return head;
   }
 
   text(message) {
-    const text = element("div", "nola-text");
+    const text = h("div.nola-text");
     const whole = message.message;
     text.append(markdown(whole.length > LONG ? whole.slice(0, LONG) : whole));
     if (whole.length > LONG) {
-      const more = element("button", "nola-tool", `Show all ${whole.length.toLocaleString()} characters`);
+      const more = h("button.ui-button.ui-small", {}, `Show all ${whole.length.toLocaleString()} characters`);
       more.type = "button";
-      more.onclick = () => more.replaceWith(element("pre", "nola-rest", whole.slice(LONG)));
+      more.onclick = () => more.replaceWith(h("pre.nola-rest", {}, whole.slice(LONG)));
       text.append(more);
     }
     return text;
@@ -145,19 +146,19 @@ export class Bubbles {
     const files = message.metadata?.attachments;
     const versions = message.versions;
     if (!Array.isArray(files) && !versions) return null;
-    const foot = element("p", "nola-foot");
-    for (const name of Array.isArray(files) ? files : []) foot.append(element("span", "nola-file", String(name)));
+    const foot = h("p.nola-foot");
+    for (const name of Array.isArray(files) ? files : []) foot.append(h("span.nola-file", {}, String(name)));
     if (versions) {
       const at = versions.indexOf(message.id);
       const step = (by, label, name) => {
-        const button = element("button", "nola-step", label);
+        const button = h("button.nola-step.ui-icon", {}, label);
         button.type = "button";
         button.setAttribute("aria-label", name);
         button.disabled = !versions[at + by];
         button.onclick = () => this.onVersion(versions[at + by]);
         return button;
       };
-      foot.append(step(-1, "‹", "Earlier version"), element("span", "", `${at + 1} of ${versions.length}`), step(1, "›", "Later version"));
+      foot.append(step(-1, "‹", "Earlier version"), h("span", {}, `${at + 1} of ${versions.length}`), step(1, "›", "Later version"));
     }
     return foot;
   }

@@ -3,7 +3,7 @@
 import { call, follow } from "./api.js";
 import { Bubbles } from "./bubbles.js";
 import { Find } from "./find.js";
-import { element } from "./markdown.js";
+import { h } from "../../nola/lib/dom.js";
 import { Selection } from "./select.js";
 
 const PAGE = 100;
@@ -203,7 +203,7 @@ async function change(fields) {
 
 function rename() {
   const title = part("talk-title");
-  const input = element("input", "nola-talk-rename");
+  const input = h("input.nola-talk-rename.ui-input.ui-small");
   input.value = conversation.title;
   input.placeholder = conversation.session_id;
   input.maxLength = 1000;
@@ -236,9 +236,9 @@ async function chooseVersion(id) {
 
 function toast(text, revision, back) {
   const box = part("talk-toast");
-  box.replaceChildren(element("span", "", text));
+  box.replaceChildren(h("span", {}, text));
   if (revision) {
-    const undo = element("button", "nola-tool", "Undo");
+    const undo = h("button.ui-button.ui-small", {}, "Undo");
     undo.type = "button";
     undo.onclick = quietly(async () => {
       await call("POST", "/api/undo", { revision });
@@ -247,7 +247,7 @@ function toast(text, revision, back) {
     });
     box.append(undo);
   }
-  const close = element("button", "nola-tool", "×");
+  const close = h("button.ui-button.ui-small", {}, "×");
   close.type = "button";
   close.setAttribute("aria-label", "Close");
   close.onclick = () => (box.hidden = true);

@@ -3,7 +3,7 @@
 /** Whether an element that has the focus is just being put somewhere else, so that nobody has left it. */
 export const moving = { now: false };
 
-/** An element: h("button.tree-button", {onclick, "aria-label": "…"}, "text", child, …). */
+/** An element: h("button.ui-button", {onclick, "aria-label": "…"}, "text", child, …). */
 export function h(what, properties = {}, ...children) {
   const [tag, ...classes] = what.split(".");
   const element = document.createElement(tag);

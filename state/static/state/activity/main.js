@@ -173,12 +173,12 @@ async function take_back(what, title) {
 
 /** Say that it is done, with the way back. */
 function tell(revision, said, label, title) {
-  const back = h("button.act-button", { type: "button" }, label);
+  const back = h("button.ui-button.ui-small", { type: "button" }, label);
   back.onclick = async () => {
     const made = await undo({ revision }, { title });
     if (made !== undefined) tell(made, "It is back.", "Take it back again", "Take it back again");
   };
-  const close = h("button.act-close", { type: "button", "aria-label": "Close", onclick: () => undos.message.replaceChildren() }, icon("close"));
+  const close = h("button.ui-icon", { type: "button", "aria-label": "Close", onclick: () => undos.message.replaceChildren() }, icon("close"));
   undos.message.replaceChildren(h("span", {}, said), back, close);
 }
 
@@ -221,7 +221,7 @@ function enter(element) {
   const more = element.querySelector(".chg-more");
   element.entry.isOpen = true;
   if (more) more.click();
-  else element.querySelector(".chg-name .chg-place, .chg-place, .act-link")?.click();
+  else element.querySelector(".chg-name .chg-place, .chg-place, .ui-link")?.click();
 }
 
 part("scroll").onscroll = () => {

@@ -23,7 +23,7 @@ export function row(entry, page) {
       "div.act-main",
       {},
       h("div.act-head", { id }, h("strong", {}, name), " ", ...did([entry])),
-      ...(entry.reason ? [h("p.act-why", {}, entry.reason)] : []),
+      ...(entry.reason ? [h("p.ui-why", {}, entry.reason)] : []),
       body(entry),
     ),
     aside(entry, page),
@@ -81,14 +81,14 @@ function shown(patches, entry) {
 function some_said(changes) {
   const all = said(changes.filter((change) => member(change, "patch")));
   const rest = all.length - MOST_TALKS;
-  return rest > 0 ? [...all.slice(0, MOST_TALKS), h("p.act-dim", {}, `and ${rest} more conversations`)] : all;
+  return rest > 0 ? [...all.slice(0, MOST_TALKS), h("p.ui-soft", {}, `and ${rest} more conversations`)] : all;
 }
 
 /** Changes that are too large to come along: they are fetched when they are asked for. */
 function later(entry, changes) {
   const keys = changes.filter((change) => plain(member(change, "kind")) === "state").map((change) => plain(member(change, "key")));
-  if (!keys.length) return h("p.act-dim", {}, `${count(entry.total ?? changes.length, "change", "changes")} in conversations`);
-  const button = h("button.chg-more", { type: "button" }, "Show what changed");
+  if (!keys.length) return h("p.ui-soft", {}, `${count(entry.total ?? changes.length, "change", "changes")} in conversations`);
+  const button = h("button.chg-more.ui-link", { type: "button" }, "Show what changed");
   button.onclick = async () => {
     button.disabled = true;
     try {
@@ -131,9 +131,9 @@ export class Group {
   update() {
     const { entries, isOpen } = this.line;
     const { name } = who(entries[0].actor, this.page.me);
-    const words = did(entries).map((one) => (one instanceof Element ? h("span.act-link", {}, one.textContent) : one));
+    const words = did(entries).map((one) => (one instanceof Element ? h("span.ui-link", {}, one.textContent) : one));
     const doings = count(entries.length, "change", "changes");
-    this.head.replaceChildren(icon("chevron_right"), h("strong", {}, name), " ", ...words, " ", h("span.act-dim", {}, `· ${doings}`));
+    this.head.replaceChildren(icon("chevron_right"), h("strong", {}, name), " ", ...words, " ", h("span.ui-soft", {}, `· ${doings}`));
     this.head.setAttribute("aria-expanded", String(Boolean(isOpen)));
     this.times.textContent = span(entries);
     if (isOpen) this.fill();
@@ -160,7 +160,7 @@ export class Group {
     if (fresh > 0) this.shown += fresh;
     this.rows = entries.slice(0, this.shown).map((entry) => known.get(entry) ?? row(entry, this.page));
     const left = entries.length - this.rows.length;
-    const more = h("button.chg-more", { type: "button" }, `Show more (${left.toLocaleString("en")} left)`);
+    const more = h("button.chg-more.ui-link", { type: "button" }, `Show more (${left.toLocaleString("en")} left)`);
     more.onclick = () => {
       const next = this.rows.length;
       this.shown += AT_ONCE;

@@ -89,7 +89,7 @@ function names(found, link, total = found.size) {
 }
 
 function key(name) {
-  return h("a.act-link", { href: href([name]), title: "Show in the tree" }, name || "(empty name)");
+  return h("a.ui-link", { href: href([name]), title: "Show in the tree" }, name || "(empty name)");
 }
 
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });

@@ -48,7 +48,7 @@ export function told(patches, { reveal, most = MOST, first = most, heads: has_he
   };
   const rest = () => {
     const label = `Show more (${(total - shown).toLocaleString("en")} left)`;
-    const button = h("button.chg-more", { type: "button" }, label);
+    const button = h("button.chg-more.ui-link", { type: "button" }, label);
     button.onclick = () => {
       more();
       const next = button.nextElementSibling?.querySelector("a");

@@ -13,7 +13,7 @@ export function conflicts(met, choose) {
   const said = met.length === 1 ? "This was changed again since." : `${count(met.length, "place was", "places were")} changed again since.`;
   const rest = met.length > MOST ? [h("p.chg-none", {}, `and ${met.length - MOST} more`)] : [];
   return h(
-    "section.chg-clash",
+    "section.chg-clash.ui-note",
     { "aria-label": "Changed again since" },
     h("p.chg-clash-said", { role: "alert" }, icon("call_split"), h("strong", {}, said), " What shall hold there?"),
     h(

@@ -30,21 +30,21 @@ class Undo {
 
   build(title) {
     this.result = h("div.chg-result");
-    this.body = h("div.chg-body", { tabIndex: 0, role: "region", "aria-label": "What changes" }, this.result);
-    this.said = h("p.chg-said", { role: "status" });
-    this.reason = h("input.chg-input", { type: "text", maxLength: 1000, placeholder: "Why (optional)" });
+    this.body = h("div.chg-body.ui-dialog-body", { tabIndex: 0, role: "region", "aria-label": "What changes" }, this.result);
+    this.said = h("p.chg-said.ui-soft", { role: "status" });
+    this.reason = h("input.ui-input", { type: "text", maxLength: 1000, placeholder: "Why (optional)" });
     this.reason.setAttribute("aria-label", "Why");
-    this.confirm = h("button.chg-button.chg-primary", { type: "submit", disabled: true }, "Undo");
-    const cancel = h("button.chg-button", { type: "button", onclick: () => this.close() }, "Cancel");
+    this.confirm = h("button.ui-button.ui-primary", { type: "submit", disabled: true }, "Undo");
+    const cancel = h("button.ui-button", { type: "button", onclick: () => this.close() }, "Cancel");
     const form = h(
-      "form.chg-form",
+      "form",
       { onsubmit: (event) => this.commit(event) },
-      h("h2.chg-title", { id: "chg-title" }, icon("undo"), title),
+      h("h2.ui-dialog-head", { id: "chg-title" }, icon("undo"), title),
       this.body,
       this.said,
-      h("div.chg-foot", {}, this.reason, h("div.chg-choice", {}, cancel, this.confirm)),
+      h("div.ui-dialog-foot", {}, this.reason, cancel, this.confirm),
     );
-    this.element = h("dialog.chg-dialog", { "aria-labelledby": "chg-title" }, form);
+    this.element = h("dialog.chg-dialog.ui-dialog", { "aria-labelledby": "chg-title" }, form);
     this.element.addEventListener("close", () => this.close());
     this.element.addEventListener("keydown", (event) => event.stopPropagation()); // the page's own keys rest meanwhile
   }

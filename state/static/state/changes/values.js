@@ -25,7 +25,7 @@ function whole(value, text, tag) {
 
 /** What changed from one value to another: only the changed part of a text is marked. */
 export function between(was, now) {
-  const arrow = h("span.chg-arrow", {}, h("span.chg-unseen", {}, "became"), " ", h("span", { "aria-hidden": "true" }, "→"));
+  const arrow = h("span.chg-arrow", {}, h("span.ui-unseen", {}, "became"), " ", h("span", { "aria-hidden": "true" }, "→"));
   if (was.type !== "text" || now.type !== "text") return [worth(was, "del"), " ", arrow, " ", worth(now, "ins")];
   const [head, tail] = common(was.text, now.text);
   const [gone, came] = [was.text, now.text].map((text) => text.slice(head, text.length - tail));

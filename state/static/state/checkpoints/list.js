@@ -10,7 +10,7 @@ async function judge(rows) {
       const response = await fetch(row.dataset.verdict, { headers: { Accept: "application/json" } });
       const { problem } = await response.json();
       badge.textContent = problem ? "damaged" : "sound";
-      badge.classList.add(problem ? "cp-bad" : "cp-good");
+      badge.classList.add(problem ? "ui-bad" : "ui-good");
       if (problem) row.after(h("tr.cp-note", {}, h("td", { colSpan: 6 }, `It cannot be restored: ${problem}`)));
     } catch {
       badge.textContent = "not read";
@@ -109,7 +109,7 @@ class Upload {
     const warning =
       "If you edited it yourself, it can count as it stands: its check sum is made anew, and whatever is in it counts" +
       " as right from then on. If you did not, fetch the file again from where it comes.";
-    const button = h("button.cp-button.cp-danger", { type: "button" }, "I edited it: take it as it stands");
+    const button = h("button.ui-button.ui-primary.ui-danger", { type: "button" }, "I edited it: take it as it stands");
     button.onclick = () => this.send(true);
     return [h("p", {}, warning), button];
   }

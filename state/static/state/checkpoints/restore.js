@@ -116,7 +116,7 @@ async function look(details, query) {
     const answer = parse((await call("GET", page.dataset.changes, { query: asked })).text);
     const left_out = plain(member(answer, "left_out"));
     body.replaceChildren(told(patches_of(member(answer, "patches"))));
-    if (left_out) body.append(h("p.cp-muted", {}, `${count(left_out, "change is", "changes are")} too large to show.`));
+    if (left_out) body.append(h("p.ui-faint", {}, `${count(left_out, "change is", "changes are")} too large to show.`));
     if (!pointer) body.append(...parts_of(plain(member(answer, "parts"))));
   } catch (error) {
     body.replaceChildren(h("p.cp-bad-text", {}, `What would change could not be read: ${error.message}`));
@@ -126,7 +126,7 @@ async function look(details, query) {
 /** A way to restore a part of a key alone. */
 function parts_of(pointers) {
   if (!pointers.length) return [];
-  const select = h("select.cp-input", { "aria-label": "A part of it" });
+  const select = h("select.ui-input", { "aria-label": "A part of it" });
   select.append(h("option", { value: "" }, "Restore only a part of it …"));
   for (const pointer of pointers) {
     const [, ...names] = tokensOf(pointer);

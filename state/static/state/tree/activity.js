@@ -33,7 +33,7 @@ export class Activity {
     if (!told.length) return;
     const { name, kind } = person(event.actor, this.me);
     const lines = told.slice(0, SHOWN).map((one) => this.line(one));
-    if (told.length > SHOWN) lines.push(h("div.tree-act-line.tree-dim", {}, `and ${told.length - SHOWN} more`));
+    if (told.length > SHOWN) lines.push(h("div.tree-act-line.ui-soft", {}, `and ${told.length - SHOWN} more`));
     const item = h(
       `li.tree-act.tree-by-${kind}`,
       {},
@@ -45,7 +45,7 @@ export class Activity {
         h("time", { dateTime: event.at, title: new Date(event.at).toLocaleString() }, ago(event.at)),
       ),
       ...lines,
-      ...(event.reason ? [h("div.tree-act-why", {}, event.reason)] : []),
+      ...(event.reason ? [h("div.tree-act-why.ui-why", {}, event.reason)] : []),
     );
     this.list[where](item);
     while (this.list.children.length > KEPT) this.list.lastChild.remove();
@@ -63,12 +63,12 @@ export class Activity {
     return h(
       "div.tree-act-line",
       {},
-      h("span.tree-dim", {}, did),
+      h("span.ui-soft", {}, did),
       " ",
       path,
       " ",
       ...what,
-      ...(from ? [h("span.tree-dim", {}, `from ${from}`)] : []),
+      ...(from ? [h("span.ui-soft", {}, `from ${from}`)] : []),
     );
   }
 

@@ -23,7 +23,7 @@ export class Compare {
 
   made() {
     const tool = (symbol, label, onclick) =>
-      h("button.tree-icon", { type: "button", title: label, "aria-label": label.replace(/ \(.*/, ""), onclick }, icon(symbol));
+      h("button.ui-icon", { type: "button", title: label, "aria-label": label.replace(/ \(.*/, ""), onclick }, icon(symbol));
     this.slider = h("input.past-slider", { type: "range", min: 0, step: 1, "aria-label": "The other moment" });
     this.slider.oninput = () => this.with(Number(this.slider.value));
     this.slider.onkeydown = (event) => this.step(event);
@@ -33,7 +33,7 @@ export class Compare {
     this.list = h("div.past-cmp-rows", { role: "list", "aria-label": "Differences", tabIndex: -1 });
     this.heads = [h("span"), h("span")];
     this.element = h(
-      "section.past-cmp",
+      "section.past-cmp.ui-panel",
       { "aria-label": "Two moments compared", hidden: true, onkeydown: (event) => this.key(event) },
       h(
         "div.past-cmp-bar",
@@ -244,10 +244,10 @@ function content(value) {
   if (value.type === "object") return [`{ ${value.size} }`];
   if (value.type === "array") return [`[ ${value.size} ]`];
   if (value.type !== "text") return [spoken(value)];
-  return [`“${value.value}${value.truncated ? "…" : ""}”`, value.truncated ? h("span.tree-tag", {}, bytes(value.bytes)) : ""];
+  return [`“${value.value}${value.truncated ? "…" : ""}”`, value.truncated ? h("span.tree-tag.ui-chip", {}, bytes(value.bytes)) : ""];
 }
 
 function sign(did) {
   if (!did) return h("span.past-cmp-sign");
-  return h("span.past-cmp-sign", { title: WORDS[did] }, h("span", { "aria-hidden": "true" }, SIGNS[did]), h("span.past-unseen", {}, WORDS[did]));
+  return h("span.past-cmp-sign", { title: WORDS[did] }, h("span", { "aria-hidden": "true" }, SIGNS[did]), h("span.ui-unseen", {}, WORDS[did]));
 }

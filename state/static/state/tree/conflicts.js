@@ -117,14 +117,14 @@ function show(editor, { who, theirs, places, keep, take, again }) {
       : [h("div.tree-place", {}, side("Theirs", theirs))];
   const gone = theirs === undefined && !places.length;
   editor.conflict = h(
-    "div.tree-conflict",
+    "div.tree-conflict.ui-note",
     { role: "alertdialog", "aria-label": said },
     h("div.tree-conflict-said", {}, icon("call_split"), h("strong", {}, said)),
     ...sides,
     h(
-      "div.tree-conflict-choice",
+      "div.tree-conflict-choice.ui-row",
       {},
-      choice(gone ? "Put it back with mine" : "Keep mine", "tree-primary", keep),
+      choice(gone ? "Put it back with mine" : "Keep mine", "ui-primary", keep),
       choice(gone ? "Let it go" : "Take theirs", "", take),
       ...(again ? [choice("Go on editing", "", again)] : []),
     ),
@@ -134,7 +134,7 @@ function show(editor, { who, theirs, places, keep, take, again }) {
 }
 
 function choice(label, style, act) {
-  return h(`button.tree-button${style && `.${style}`}`, { type: "button", onclick: act }, label);
+  return h(`button.ui-button.ui-small${style && `.${style}`}`, { type: "button", onclick: act }, label);
 }
 
 function side(label, value) {

@@ -4,6 +4,7 @@ import { call } from "../../nola/lib/api.js";
 import { who } from "./blame.js";
 import { h, icon } from "../../nola/lib/dom.js";
 import { tokensOf } from "../../nola/lib/json.js";
+import { Pages, onward } from "./pages.js";
 import { bringBack } from "./restore.js";
 import { short, spoken } from "./view.js";
 
@@ -11,17 +12,10 @@ const DELETED = "/api/deleted";
 const PAGE = 20;
 const FAR = 10; // pages without anything that are passed over at once
 
-export class Deleted {
+export class Deleted extends Pages {
   constructor(panel) {
-    this.panel = panel;
-    this.list = h("ul.tp-gone");
+    super(panel, "ul.tp-gone", "Look further back");
     this.note = h("p.tp-note");
-    this.more = h(
-      "button.tree-button.tp-older",
-      { type: "button", hidden: true, onclick: () => this.older() },
-      "Look further back",
-    );
-    this.failed = h("div");
     this.heading = h("h3.tp-heading", {}, "Deleted here");
     this.element = h(
       "details.tp-section.tp-deleted",
@@ -58,14 +52,13 @@ export class Deleted {
 
   read(query, before, signal) {
     return this.panel.attempt(this.failed, signal, async () => {
-      let [found, next] = [[], query];
-      for (let pages = 0; next && !found.length && pages < FAR; pages += 1) {
-        const answer = await call("GET", DELETED, { query: next, signal });
-        if (signal.aborted) return;
-        const names = new Set(this.node.type === "object" ? before.map(({ pointer }) => pointer) : []);
-        found = JSON.parse(answer.text).deleted.filter(({ pointer }) => !names.has(pointer)); // the newest of a name is told
-        next = answer.next;
-      }
+      const names = new Set(this.node.type === "object" ? before.map(({ pointer }) => pointer) : []);
+      const { found, next } = await onward(query, FAR, async (asked) => {
+        const answer = await call("GET", DELETED, { query: asked, signal });
+        const gone = JSON.parse(answer.text).deleted;
+        return { found: gone.filter(({ pointer }) => !names.has(pointer)), next: answer.next }; // the newest of a name is told
+      });
+      if (signal.aborted) return;
       this.failed.replaceChildren();
       this.fill([...before, ...found], next);
     });
@@ -102,7 +95,7 @@ export class Deleted {
         "div.tp-acts",
         {},
         h(
-          "button.tree-link",
+          "button.ui-link",
           { type: "button", "aria-label": `Bring it back … (${name})`, onclick: back },
           "Bring it back …",
         ),

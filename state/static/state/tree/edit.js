@@ -32,7 +32,7 @@ export class Editor {
   constructor(options) {
     Object.assign(this, options);
     this.initial = { text: this.text, type: this.type };
-    this.input = h("textarea.tree-input", {
+    this.input = h("textarea.tree-input.ui-input", {
       value: this.text,
       rows: 1,
       spellcheck: false,
@@ -45,7 +45,7 @@ export class Editor {
     this.picker =
       this.type &&
       h(
-        "select.tree-type",
+        "select.tree-type.ui-input",
         { "aria-label": "Type", onchange: () => this.retype() },
         ...TYPES.map(([value, name]) => h("option", { value }, name)),
       );
@@ -71,7 +71,7 @@ export class Editor {
 
   button(label, symbol, act) {
     return h(
-      "button.tree-icon",
+      "button.ui-icon",
       { type: "button", title: label, onclick: act },
       icon(symbol),
       h("span.tree-label", {}, label),

@@ -102,7 +102,7 @@ export class Tools {
     Object.assign(this, { view, foot, run, narrow: matchMedia("(max-width: 640px)") });
     const tool = (name, label, symbol) =>
       h(
-        "button.tree-icon",
+        "button.ui-icon",
         { type: "button", tabIndex: -1, title: label, "aria-label": label, onclick: (event) => this.use(name, event) },
         icon(symbol),
       );
@@ -146,7 +146,7 @@ export class Tools {
   /** All commands for a node, at a place on the page. */
   menu(node, at = node.el.firstChild.getBoundingClientRect()) {
     this.view.focus(node, { scroll: false });
-    const menu = h("div.tree-menu", { role: "menu", popover: "auto", "aria-label": `Commands for ${node.label}` });
+    const menu = h("div.tree-menu.ui-menu", { role: "menu", popover: "auto", "aria-label": `Commands for ${node.label}` });
     for (const group of GROUPS) {
       const items = COMMANDS.filter(
         ([name, , , , fits]) => group.includes(name) && fits(node) && !this.isOff(name),
@@ -154,7 +154,7 @@ export class Tools {
       if (items.length && menu.children.length) menu.append(h("div.tree-menu-line", { role: "separator" }));
       for (const [name, label, symbol, keys] of items) menu.append(this.item(menu, node, name, label, symbol, keys));
     }
-    if (this.why) menu.prepend(h("div.past-menu-why", {}, this.why));
+    if (this.why) menu.prepend(h("div.past-menu-why.ui-faint", {}, this.why));
     menu.onkeydown = (event) => menu_key(menu, event);
     menu.addEventListener("toggle", ({ newState }) => {
       if (newState !== "closed") return;
@@ -197,16 +197,16 @@ function menu_key(menu, event) {
 /** The sheet of shortcuts, a dialog. */
 export function sheet() {
   const dialog = h(
-    "dialog.tree-sheet",
+    "dialog.tree-sheet.ui-dialog",
     { "aria-labelledby": "tree-sheet-title" },
     h(
-      "div.tree-sheet-head",
+      "div.ui-dialog-head",
       {},
       h("h2", { id: "tree-sheet-title" }, "Keyboard shortcuts"),
-      h("button.tree-icon", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close")),
+      h("button.ui-icon", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close")),
     ),
     h(
-      "div.tree-sheet-body",
+      "div.tree-sheet-body.ui-dialog-body",
       {},
       ...KEYS.map(([title, keys]) =>
         h(

@@ -66,11 +66,11 @@ export class Mine {
   }
 
   say(text, buttons = [], time = SHOWN) {
-    const message = h("div.tree-message", {}, h("span", {}, text));
+    const message = h("div.tree-message.ui-float", {}, h("span", {}, text));
     const end = () => message.remove();
     for (const [label, act] of buttons)
-      message.append(h("button.tree-link", { type: "button", onclick: () => (end(), act()) }, label));
-    message.append(h("button.tree-link", { type: "button", "aria-label": "Dismiss", onclick: end }, "✕"));
+      message.append(h("button.ui-link", { type: "button", onclick: () => (end(), act()) }, label));
+    message.append(h("button.ui-link", { type: "button", "aria-label": "Dismiss", onclick: end }, "✕"));
     this.messages.replaceChildren(message);
     announce(text);
     if (time) setTimeout(end, time);

@@ -33,7 +33,7 @@ export class Panel {
     this.title = h("h2.tp-title", { tabIndex: -1 });
     this.place = h("p.tp-place");
     this.all = h(
-      "button.tree-link.tp-all",
+      "button.ui-link.tp-all",
       { type: "button", onclick: () => this.on(this.app.tree.root) },
       "Deleted keys",
     );
@@ -184,7 +184,7 @@ export class Panel {
       if (signal.aborted) return;
       place.replaceChildren(
         h("p.tp-problem", {}, icon("cloud_off"), this.app.reason(error)),
-        h("button.tree-link", { type: "button", onclick: () => this.look() }, "Try again"),
+        h("button.ui-link", { type: "button", onclick: () => this.look() }, "Try again"),
       );
     }
   }

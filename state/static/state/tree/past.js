@@ -280,7 +280,7 @@ export class Past {
       icon(at === undefined ? "visibility" : "history"),
       h("span.past-banner-text", {}, h("strong", {}, text), h("span", {}, " · to look at, not to edit")),
       ...(this.isMissing ? [h("span.past-missing", {}, `${this.chosen.at(-1)} is not there`)] : []),
-      h("button.tree-link.past-leave", { type: "button", onclick: () => this.back() }, level ? "Show all, now" : "Back to now"),
+      h("button.ui-link.past-leave", { type: "button", onclick: () => this.back() }, level ? "Show all, now" : "Back to now"),
     );
     announce(this.bar.isOpen ? "" : text);
     this.bar.draw();

@@ -8,6 +8,7 @@ import { who } from "./blame.js";
 import { count, h, icon } from "../../nola/lib/dom.js";
 import { member, parse, pointerOf, tokensOf } from "../../nola/lib/json.js";
 import { change_of } from "./node_change.js";
+import { Pages, onward } from "./pages.js";
 import { putBack } from "./restore.js";
 
 const HISTORY = "/api/history";
@@ -15,16 +16,9 @@ const ACTIVITY = "/admin/activity/";
 const PAGE = 20;
 const FAR = 50; // pages without anything that are passed over at once
 
-export class PastValues {
+export class PastValues extends Pages {
   constructor(panel) {
-    this.panel = panel;
-    this.list = h("ol.tp-past");
-    this.more = h(
-      "button.tree-button.tp-older",
-      { type: "button", hidden: true, onclick: () => this.older() },
-      "Older",
-    );
-    this.failed = h("div");
+    super(panel, "ol.tp-past", "Older");
     this.all = h("a.tp-activity-of", {});
     this.element = h("div", {}, this.list, this.failed, this.more, this.all);
     this.changes = [];
@@ -67,13 +61,11 @@ export class PastValues {
 
   /** A page that has something, or the end: {changes, next}, where `next` is what is to be asked for the one after it. */
   async page({ path, query }, signal) {
-    let [changes, next] = [[], query];
-    for (let pages = 0; next && !changes.length && pages < FAR; pages += 1) {
-      const answer = await call("GET", path, { query: next, signal });
-      changes = member(parse(answer.text), "revisions").items.map(change_of);
-      next = answer.next;
-    }
-    return { changes, next: next && { path, query: next } };
+    const { found, next } = await onward(query, FAR, async (asked) => {
+      const answer = await call("GET", path, { query: asked, signal });
+      return { found: member(parse(answer.text), "revisions").items.map(change_of), next: answer.next };
+    });
+    return { changes: found, next: next && { path, query: next } };
   }
 
   /** Show changes. What stands there already stays the element it is, so that nobody loses their place. */
@@ -127,7 +119,7 @@ export class PastValues {
   ways(change) {
     const way = (label, act) =>
       h(
-        "button.tree-link",
+        "button.ui-link",
         { type: "button", "aria-label": `${label} (change ${change.revision})`, onclick: act },
         label,
       );

@@ -20,7 +20,7 @@ export class Bar {
 
   made() {
     const tool = (symbol, label, onclick) =>
-      h("button.tree-icon", { type: "button", title: label, "aria-label": label.replace(/ \(.*/, ""), onclick }, icon(symbol));
+      h("button.ui-icon", { type: "button", title: label, "aria-label": label.replace(/ \(.*/, ""), onclick }, icon(symbol));
     const { past } = this;
     this.before = tool("chevron_left", "Previous change ([)", () => past.step(-1));
     this.after = tool("chevron_right", "Next change (])", () => past.step(1));
@@ -28,10 +28,10 @@ export class Bar {
     this.slider = h("input.past-slider", { type: "range", min: 0, step: 1, "aria-label": "Moment" });
     this.slider.oninput = () => past.to(Number(this.slider.value));
     this.slider.onkeydown = (event) => this.key(event);
-    this.field = h("input.past-field", { type: "datetime-local", step: 1, "aria-label": "Go to a time" });
-    this.jump = h("form.past-jump", { onsubmit: (event) => this.go(event) }, this.field, h("button.tree-button", {}, "Go"));
-    this.compare = h("button.tree-button.past-compare", { type: "button" }, icon("compare"), h("span", {}, "Compare with …"));
-    this.now = h("button.tree-button.tree-primary", { type: "button", onclick: () => past.back() }, "Back to now");
+    this.field = h("input.past-field.ui-input.ui-small", { type: "datetime-local", step: 1, "aria-label": "Go to a time" });
+    this.jump = h("form.past-jump", { onsubmit: (event) => this.go(event) }, this.field, h("button.ui-button.ui-small", {}, "Go"));
+    this.compare = h("button.ui-button.ui-small.past-compare", { type: "button" }, icon("compare"), h("span", {}, "Compare with …"));
+    this.now = h("button.ui-button.ui-small.ui-primary", { type: "button", onclick: () => past.back() }, "Back to now");
     this.compare.setAttribute("aria-label", "Compare with another moment");
     this.told = h("div.past-moment");
     this.where = h("div.past-count");
@@ -102,7 +102,7 @@ export class Bar {
   live() {
     const { count } = this.past.moments;
     const text = count ? "Slide back, or press ← here: all is shown as it was then, and nothing is changed by looking." : "Nothing has changed yet.";
-    return [h("strong", {}, "Now"), h("span.tree-dim", {}, text)];
+    return [h("strong", {}, "Now"), h("span.ui-soft", {}, text)];
   }
 
   moment(place) {
@@ -112,7 +112,7 @@ export class Bar {
     const seconds = moments.seconds[place];
     const parts = [
       h("strong", {}, h("time", { dateTime: new Date(seconds * 1000).toISOString() }, this.when(place))),
-      h("span.tree-dim", {}, ago(seconds * 1000).replace(/^now$/, "just now")),
+      h("span.ui-soft", {}, ago(seconds * 1000).replace(/^now$/, "just now")),
       h("span", {}, name),
     ];
     if (event?.revision !== at) return parts;
@@ -129,7 +129,7 @@ export class Bar {
         tokens.map((token) => short(token)).join(" › "),
       ),
     );
-    if (found.length > PLACES) links.push(h("span.tree-dim", {}, `and ${(found.length - PLACES).toLocaleString("en")} more`));
+    if (found.length > PLACES) links.push(h("span.ui-soft", {}, `and ${(found.length - PLACES).toLocaleString("en")} more`));
     return links;
   }
 }

@@ -25,22 +25,22 @@ class Proposal {
 
   build() {
     const { title, about, action } = this.what;
-    this.notice = h("p.tp-notice", { role: "alert", hidden: true });
-    this.shown = h("div.tp-shown");
+    this.notice = h("p.ui-note", { role: "alert", hidden: true });
+    this.shown = h("div.tp-shown.ui-dialog-body", { tabIndex: 0, role: "region", "aria-label": "What changes" });
     this.yes = h(
-      "button.tree-button.tree-primary",
+      "button.ui-button.ui-primary",
       { type: "button", disabled: true, onclick: () => this.act() },
       action,
     );
-    const no = h("button.tree-button", { type: "button", onclick: () => this.dialog.close() }, "Cancel");
+    const no = h("button.ui-button", { type: "button", onclick: () => this.dialog.close() }, "Cancel");
     this.dialog = h(
-      "dialog.tree-sheet.tp-dialog",
+      "dialog.ui-dialog.tp-dialog",
       { "aria-label": title, onclose: () => this.end() },
-      h("h2", {}, title),
+      h("h2.ui-dialog-head", {}, title),
       h("p.tp-note", {}, about),
       this.notice,
       this.shown,
-      h("div.tp-choice", {}, no, this.yes),
+      h("div.ui-dialog-foot", {}, no, this.yes),
     );
   }
 

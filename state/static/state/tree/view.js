@@ -315,9 +315,9 @@ export class View {
   note(node, text, buttons = []) {
     if (!node.el) return undefined;
     node.el.querySelector(":scope > .tree-note")?.remove();
-    const note = h("div.tree-note", { role: "alert" }, icon("error"), h("span", {}, text));
+    const note = h("div.tree-note.ui-note.ui-bad", { role: "alert" }, icon("error"), h("span", {}, text));
     for (const [label, act] of [...buttons, ["Dismiss", () => {}]])
-      note.append(h("button.tree-link", { type: "button", onclick: () => (note.remove(), act()) }, label));
+      note.append(h("button.ui-link", { type: "button", onclick: () => (note.remove(), act()) }, label));
     node.el.firstChild.after(note);
     return note;
   }
@@ -332,8 +332,8 @@ function content(value) {
   const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
   const parts = [h("span.tree-string", {}, shown.replace(/\r?\n/g, " ↵ "))];
   const lines = text.split("\n").length;
-  if (value.truncated) parts.push(h("span.tree-tag", {}, bytes(value.bytes)));
-  else if (lines > 1) parts.push(h("span.tree-tag", {}, count(lines, "line", "lines")));
+  if (value.truncated) parts.push(h("span.tree-tag.ui-chip", {}, bytes(value.bytes)));
+  else if (lines > 1) parts.push(h("span.tree-tag.ui-chip", {}, count(lines, "line", "lines")));
   return parts;
 }
 
