@@ -1,21 +1,15 @@
-// Calls to Nola's API with the admin's session. A refusal is an Error with the server's own words.
+// What a conversation asks of the API: its calls, in plain objects, and the stream of what happens to it.
 
-function cookie(name) {
-  return document.cookie.split("; ").find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
-}
+import { call as ask } from "../../nola/lib/api.js";
 
+/** One call: {found, revision}. Throws an Error in words for the reader. */
 export async function call(method, path, body) {
-  const headers = method === "GET" ? {} : { "X-CSRFToken": cookie("nola_csrf"), "Content-Type": "application/json" };
-  let response;
   try {
-    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  } catch {
-    throw new Error("Nola cannot be reached; nothing was changed");
+    const { text, revision } = await ask(method, path, body && { body: JSON.stringify(body), type: "application/json" });
+    return { found: text ? JSON.parse(text) : null, revision };
+  } catch (error) {
+    throw error instanceof TypeError ? new Error("Nola cannot be reached; nothing was changed") : error;
   }
-  const text = await response.text();
-  const found = text ? JSON.parse(text) : null;
-  if (!response.ok) throw Object.assign(new Error(found?.detail ?? response.statusText), { status: response.status });
-  return { found, revision: Number(response.headers.get("Nola-Revision")) };
 }
 
 /** Follows one conversation while the page is visible; `onRevision` gets each event, `onLost` when all must be read anew. */
