@@ -31,7 +31,7 @@ const ALL = 100; // levels
 
 const loading = new Set();
 let addressing;
-const app = { sheet, run, level, reason };
+const app = {}; // the parts, for what is said below; each of them is given only what it needs
 app.view = new View(part("list"), part("scroll"), {
   more: (node) => more(node),
   open: (node) => !node.kids?.length && node.size && more(node),
@@ -67,11 +67,14 @@ app.actions = new Actions(app.tree, app.memory, app.view, app.mine, app.activity
 app.tools = new Tools(app.view, part("foot"), run);
 app.drag = new Drag(app.view, app.tools, part("scroll"), (...where) => app.past.refuses("move") || app.actions.move(...where));
 app.filter = new Filter(part("filter"), part("found"), app.tree, app.memory, app.view, page.dataset.find);
-app.panel = new Panel(page, app);
-app.keys = new Keys(app, part("list"));
-app.past = new Past(app, page, new Moments(page.dataset.moments));
-app.compare = new Compare(app.past, page);
-app.levels = new Levels(app, page);
+const { actions, activity, filter, memory, mine, tools, tree, view } = app;
+const panel = (app.panel = new Panel(page, { actions, activity, memory, mine, reason, tree, view }));
+app.keys = new Keys({ actions, filter, level, mine, panel, run, sheet, view }, part("list"));
+const parts = { actions, filter, memory, mine, reason, run, tools, tree, view };
+const past = (app.past = new Past(parts, page, new Moments(page.dataset.moments)));
+app.compare = new Compare(past, page);
+app.levels = new Levels({ memory, panel, past, tree }, page);
+Object.freeze(app);
 
 async function more(node) {
   if (loading.has(node)) return;
@@ -140,7 +143,7 @@ function here(node) {
     );
   part("crumbs").replaceChildren(
     ...tokens
-      .flatMap((token, at) => [h("span.tree-dim", { "aria-hidden": "true" }, "›"), crumb(token, at + 1)])
+      .flatMap((token, at) => [h("span.ui-soft", { "aria-hidden": "true" }, "›"), crumb(token, at + 1)])
       .slice(1),
   );
 }
