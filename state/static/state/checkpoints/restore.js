@@ -68,7 +68,7 @@ class Keys {
     };
     const label = this.words ? `All ${found.length} found` : "All of them";
     this.box = box;
-    return h("li.cp-all", {}, h("label.cp-check", {}, box, label));
+    return h("li.cp-all", {}, h("label.ui-label", {}, box, label));
   }
 
   take(key, is_taken) {

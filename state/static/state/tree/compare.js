@@ -44,7 +44,7 @@ export class Compare {
         this.found,
         tool("arrow_upward", "Previous difference (P)", () => this.go(-1)),
         tool("arrow_downward", "Next difference (N)", () => this.go(1)),
-        h("label.past-cmp-all", {}, this.switch, "Show everything"),
+        h("label.ui-label", {}, this.switch, "Show everything"),
         tool("close", "Close the comparison (Esc)", () => this.close()),
       ),
       h("div.past-cmp-heads", {}, ...this.heads),

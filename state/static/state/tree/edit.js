@@ -74,7 +74,7 @@ export class Editor {
       "button.ui-icon",
       { type: "button", title: label, onclick: act },
       icon(symbol),
-      h("span.tree-label", {}, label),
+      h("span.tree-label.ui-unseen", {}, label),
     );
   }
 
