@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench soak screenshots clean
+.PHONY: help setup run test quick check format bench soak screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -13,7 +13,10 @@ run: .venv/.installed ## Start Nola on http://127.0.0.1:8000; the first run sets
 	@exec $(BIN)/python manage.py serve
 
 test: .venv/.installed-dev ## Install what tests need, and run them all
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
+
+quick: .venv/.installed-dev ## The tests that start no server and no browser: under a minute
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs -m "not process"
 
 check: .venv/.installed-dev ## Formatting, lint, types, migrations
 	@$(BIN)/ruff format --check .

@@ -1,7 +1,9 @@
 """Fixtures that several apps' tests share."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,15 +18,26 @@ from tests.server import Server, running
 
 KEY = "nola_a-key-for-tests-only"
 
-# No test fails on a clock; in CI the examples are the same each time, elsewhere they are new ones.
-hypothesis_settings.register_profile("nola", deadline=None, derandomize=bool(os.environ.get("CI")))
-hypothesis_settings.load_profile("nola")
+pytest_plugins = ["tests.whole_run"]
+
+# No test fails on a clock. In CI the examples are the same each time, elsewhere they are new ones, and fewer.
+hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("dev", deadline=None, max_examples=30)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New directories, made without a look at those that are there."""
+    base = tmp_path_factory.mktemp("kept")
+    return (base / str(number) for number in itertools.count())
 
 
 @pytest.fixture(autouse=True)
-def own_directories(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+def own_directories(settings: Any, folders: Iterator[Path]) -> None:
     """Each test has checkpoints and backups of its own."""
-    folder = tmp_path_factory.mktemp("kept")
+    folder = next(folders)
+    folder.mkdir()
     settings.NOLA_CHECKPOINT_DIR = folder / "checkpoints"
     settings.NOLA_BACKUP_DIR = folder / "backups"
     settings.FIXTURE_DIRS = [settings.NOLA_CHECKPOINT_DIR, settings.NOLA_SEED_DIR]
@@ -64,7 +77,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser

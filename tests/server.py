@@ -1,28 +1,53 @@
-"""A real Nola in a process of its own, on a real data directory, spoken to over real sockets."""
+"""A real Nola in a process of its own, on a real data directory, spoken to over real sockets.
 
+What is started here has its imports done and its first run behind it, see tests/prepared.py and `template`. What is
+started `fresh` has not: a Python of its own and an empty directory, as `make run` begins.
+"""
+
+import atexit
 import contextlib
+import functools
 import http.client
 import os
+import random
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests import prepared
+from tests.prepared import ROOT, Forked
+
 KEY = "nola_a-key-for-tests-only"
 PASSWORD = "a-password-for-tests-only"
+PORTS = range(20_000, 32_000)  # the system gives none of these to a client, also while a server is down for a moment
+TAKEN: dict[int, socket.socket] = {}
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """A port that no other process of tests on this machine gets either, while this one runs."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        claim = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError):
+            claim.bind(f"\0nola-tests-{port}")
+            socket.create_server(("127.0.0.1", port)).close()
+            TAKEN[port] = claim
+            return port
+        claim.close()
 
 
 def environment(data: Path, port: int, **settings: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("NOLA_", "DJANGO_"))}
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles all of ours
     return inherited | {
         "NOLA_DATA_DIR": str(data),
         "NOLA_PORT": str(port),
@@ -34,11 +59,47 @@ def environment(data: Path, port: int, **settings: str) -> dict[str, str]:
     }
 
 
-def manage(data: Path, *arguments: str, port: int = 8000, **settings: str) -> subprocess.CompletedProcess[str]:
+def started(*arguments: str, env: dict[str, str], fresh: bool = False, **streams: Any) -> subprocess.Popen:
+    """A Python of ours with these arguments, in a session of its own."""
+    assert prepared.may_start, "what starts processes is to be marked: pytest.mark.process"
+    if fresh:
+        return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=env, start_new_session=True, **streams)
+    return Forked(arguments, cwd=ROOT, env=env, **streams)
+
+
+def manage(
+    data: Path, *arguments: str, port: int = 8000, fresh: bool = False, **settings: str
+) -> subprocess.CompletedProcess[str]:
     """Run manage.py to its end; `returncode`, `stdout` and `stderr` tell."""
-    command = [sys.executable, "manage.py", *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     env = environment(data, port, **settings)
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    with started("manage.py", *arguments, env=env, fresh=fresh, **pipes) as process:
+        try:
+            output, errors = process.communicate(timeout=60)
+        except BaseException:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+@functools.cache
+def template() -> Path:
+    """A database after a first run."""
+    folder = Path(tempfile.mkdtemp(prefix="nola-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = manage(folder, "shell", "-v0", "-c", "from nola_site.safety import first_run; first_run.prepare()")
+    assert made.returncode == 0, made.stderr
+    return folder / "db" / "nola.sqlite3"
+
+
+def lay(data: Path) -> None:
+    """A memory such as a first run leaves, and unlike any other."""
+    (data / "db").mkdir(parents=True)
+    (data / "db").chmod(0o700)
+    database = shutil.copyfile(template(), data / "db" / "nola.sqlite3")
+    database.chmod(0o600)
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE state_meta SET store_id = ?, epoch = ?", [str(uuid.uuid4()), uuid.uuid4().hex[:8]])
 
 
 SERVE = ("manage.py", "serve")
@@ -47,18 +108,19 @@ BANNER = "Nola is at "
 
 
 class Server:
-    def __init__(self, data: Path, command: tuple[str, ...] = SERVE, **settings: str) -> None:
-        self.data, self.command, self.settings = data, command, settings
+    def __init__(self, data: Path, command: tuple[str, ...] = SERVE, fresh: bool = False, **settings: str) -> None:
+        self.data, self.command, self.fresh, self.settings = data, command, fresh, settings
         self.port = free_port()
 
     def start(self) -> "Server":
+        if not self.fresh and not self.data.exists():
+            lay(self.data)
+            self.settings.setdefault("NOLA_ADMIN_PASSWORD", "")  # it holds already, and takes long to look up
         env = environment(self.data, self.port, **self.settings)
         self.log = (self.data.parent / f"{self.data.name}.log").open("a+")
         self.banners = self.output().count(BANNER)
         arguments = [part.replace("{port}", str(self.port)) for part in self.command]
-        self.process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=ROOT, env=env, stdout=self.log, stderr=self.log, start_new_session=True
-        )
+        self.process = started(*arguments, env=env, fresh=self.fresh, stdout=self.log, stderr=self.log)
         self.wait()
         return self
 
@@ -82,7 +144,14 @@ class Server:
     def kill(self) -> None:
         """SIGKILL for the server and all its workers, as a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
+        self.reap()
+
+    def reap(self) -> None:
+        """Wait for all that has been killed; the workers of a server that is gone are ours."""
         self.process.wait()
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-self.process.pid, 0)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -91,8 +160,9 @@ class Server:
     def close(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.reap()
         self.log.close()
+        TAKEN.pop(self.port).close()
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -125,8 +195,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(data: Path, *command: str, **settings: str) -> Iterator[Server]:
-    server = Server(data, *([command] if command else []), **settings)
+def running(data: Path, *command: str, fresh: bool = False, **settings: str) -> Iterator[Server]:
+    server = Server(data, command or SERVE, fresh, **settings)
     try:
         yield server.start()
     finally:

@@ -1,11 +1,14 @@
 """Settings for tests: the project's, in a data directory of their own, so that no test can reach a live database."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 for name in [name for name in os.environ if name.startswith("NOLA_")]:
     del os.environ[name]
 os.environ["NOLA_DATA_DIR"] = tempfile.mkdtemp(prefix="nola-test-")
+atexit.register(shutil.rmtree, os.environ["NOLA_DATA_DIR"], ignore_errors=True)
 os.environ["NOLA_TIME_ZONE"] = "Europe/Prague"
 
 from nola_site.settings import *  # noqa: E402, F403

@@ -56,6 +56,7 @@ def test_every_make_target_named_in_the_docs_exists():
     assert {"run", "test", "check", "bench", "help"} <= named <= targets
 
 
+@pytest.mark.process
 def test_the_first_session_runs_as_printed(tmp_path):
     session = re.search(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
     steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE)
@@ -68,6 +69,7 @@ def test_the_first_session_runs_as_printed(tmp_path):
             assert result.stdout.strip() == printed.strip(), command
 
 
+@pytest.mark.process
 def test_the_examples_of_the_change_feed_are_true(tmp_path):
     section = (ROOT / "docs" / "api.md").read_text().partition("## Following what changes")[2].partition("\n## ")[0]
     (paging, page), (streaming, stream) = re.findall(r"```console\n\$ ([^\n]*)\n(.*?)\n```", section, re.DOTALL)

@@ -69,7 +69,10 @@ def row(name: str, milliseconds: float) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="nola-bench-") as folder, running(Path(folder) / "data") as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="nola-bench-") as folder,
+        running(Path(folder) / "data", fresh=True) as server,
+    ):
         run(server)
     bench_context.main()
     bench_feed.main()

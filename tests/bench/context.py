@@ -55,9 +55,9 @@ def times(connection: http.client.HTTPConnection, path: str, count: int) -> list
 
 
 def run(data: Path) -> None:
-    with running(data, NOLA_WORKERS="1") as server:
+    with running(data, fresh=True, NOLA_WORKERS="1") as server:
         fill(server)
-    with running(data, NOLA_WORKERS="1") as server:  # another process, which has kept nothing in memory yet
+    with running(data, fresh=True, NOLA_WORKERS="1") as server:  # another process, which has kept nothing in memory yet
         measure(server)
 
 

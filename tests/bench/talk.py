@@ -134,5 +134,8 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="nola-bench-") as folder, running(Path(folder) / "data") as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="nola-bench-") as folder,
+        running(Path(folder) / "data", fresh=True) as server,
+    ):
         run(server, int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)

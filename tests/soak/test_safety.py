@@ -2,7 +2,11 @@
 
 import random
 
+import pytest
+
 from tests.soak import safety as soak_safety
+
+pytestmark = pytest.mark.process
 
 
 def test_sudden_deaths_lose_nothing_that_was_acknowledged(tmp_path):

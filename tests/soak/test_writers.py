@@ -1,6 +1,10 @@
 """Many processes write to one database file, and some are killed while they do."""
 
+import pytest
+
 from tests.soak import writers
+
+pytestmark = pytest.mark.process
 
 
 def test_nothing_acknowledged_is_lost_when_writers_are_killed(tmp_path):

@@ -10,7 +10,11 @@ import time
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.server import ROOT, Server, environment, manage, running
+
+pytestmark = pytest.mark.process
 
 
 def conversation(number: int, messages: int) -> dict:

@@ -187,6 +187,7 @@ def test_the_page_is_accessible_and_fits(told, new_page, scheme, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.process
 def test_a_receipt_outlives_the_server_and_what_it_was_made_of(tmp_path):
     with running(tmp_path / "data") as server:
         put(server, "/Profile", PROFILE)

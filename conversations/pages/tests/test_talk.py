@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from tests.browser import chromium, sign_in
 from tests.server import Server
 
 SCROLL = "document.querySelector('.nola-talk-scroll')"
@@ -18,22 +18,17 @@ HOSTILE = """**Bold** and `code` and [a link](https://example.org/) and [bad](ja
 - two"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(base_url=f"http://127.0.0.1:{server.port}", viewport={"width": 1280, "height": 800})
+def page(browser: Browser, server: Server, session: Any) -> Iterator[Page]:
+    context = browser.new_context(
+        base_url=f"http://127.0.0.1:{server.port}", viewport={"width": 1280, "height": 800}, storage_state=session
+    )
     page = context.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if is_problem(message) else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("dialog", lambda dialog: problems.append("a script ran"))
     page.on("request", lambda one: None if "127.0.0.1" in one.url or "data:" in one.url else problems.append(one.url))
-    sign_in(page, server)
     yield page
     context.close()
     assert problems == []

@@ -11,6 +11,8 @@ import pytest
 
 from tests.server import ROOT, manage, running
 
+pytestmark = pytest.mark.process
+
 TABLES = ["state_revision", "state_change", "state_storage", "conversation", "conversation_history", "state_receipt"]
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.server import manage, running
 
+pytestmark = pytest.mark.process
+
 CHAT = {
     "session_id": "talk",
     "channel": "terminal",

@@ -12,6 +12,8 @@ import pytest
 
 from tests.server import ROOT, Server, manage
 
+pytestmark = pytest.mark.process
+
 
 def of_dockerfile(word):
     """The last instruction of a kind, continued lines joined."""
@@ -40,7 +42,7 @@ class Container:
         settings = {
             name: value for name, value in image.items() if name.startswith("NOLA_") and name != "NOLA_DATA_DIR"
         }
-        self.server = Server(self.data, tuple(command[1:]), **settings)
+        self.server = Server(self.data, tuple(command[1:]), fresh=True, **settings)
 
     def __enter__(self):
         return self.server.start()

@@ -13,6 +13,8 @@ import pytest
 
 from tests.server import PASSWORD, ROOT, Server, environment, free_port, manage, running
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def data(tmp_path):
@@ -20,7 +22,7 @@ def data(tmp_path):
 
 
 def test_the_first_run_makes_everything_and_says_so_once(data):
-    with running(data, NOLA_API_KEY="", NOLA_ADMIN_PASSWORD="") as server:
+    with running(data, fresh=True, NOLA_API_KEY="", NOLA_ADMIN_PASSWORD="") as server:
         first = server.output()
         key = (data / "db" / "api-key").read_text().strip()
         password = (data / "db" / "admin-password").read_text().strip()
@@ -40,10 +42,10 @@ def test_the_first_run_makes_everything_and_says_so_once(data):
 
 
 def test_a_secret_from_the_settings_holds_and_is_written_nowhere(data):
-    with running(data) as server:
+    with running(data, fresh=True) as server:
         assert server.request("GET", "/api/state")[0] == 200
         server.stop()
-    with running(data, NOLA_API_KEY="nola_another-key-for-tests") as server:
+    with running(data, fresh=True, NOLA_API_KEY="nola_another-key-for-tests") as server:
         assert server.request("GET", "/api/state")[0] == 401
         assert server.request("GET", "/api/state", key="nola_another-key-for-tests")[0] == 200
         assert PASSWORD not in server.output()
@@ -56,14 +58,14 @@ def test_an_empty_key_file_opens_nothing(data):
     (data / "db" / "api-key").touch()
     (data / "db" / "secret-key").touch()
 
-    with running(data, NOLA_API_KEY="") as server:
+    with running(data, fresh=True, NOLA_API_KEY="") as server:
         assert server.request("GET", "/api/state", key="")[0] == 401
         assert server.request("GET", "/api/state", key=(data / "db" / "api-key").read_text().strip())[0] == 200
         assert "its database is gone" in server.output()
 
 
 def test_the_password_file_goes_once_the_password_changes(data):
-    with running(data, NOLA_ADMIN_PASSWORD=""):
+    with running(data, fresh=True, NOLA_ADMIN_PASSWORD=""):
         pass
     assert (data / "db" / "admin-password").exists()
 
@@ -168,7 +170,7 @@ for number in range(40):
 
 def test_a_second_server_on_the_directory_stops_with_the_pid_of_the_first(data):
     with running(data) as server:
-        second = manage(data, "serve", port=free_port())
+        second = manage(data, "serve", port=free_port(), fresh=True)
 
         assert second.returncode == 1
         assert f"another server (pid {server.process.pid}) is using {data}" in second.stderr
@@ -178,7 +180,7 @@ def test_a_second_server_on_the_directory_stops_with_the_pid_of_the_first(data):
 def test_a_port_in_use_is_named_with_the_way_out(data):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = manage(data, "serve", port=port)
+        result = manage(data, "serve", port=port, fresh=True)
 
     assert result.returncode == 1
     assert f"cannot listen on 127.0.0.1, port {port}" in result.stderr
@@ -226,7 +228,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(tmp_path):
         folder = str(tmp_path / "locked" / "data")
         (tmp_path / "locked").mkdir(mode=0o500)
 
-    result = manage(tmp_path, "serve", NOLA_DATA_DIR=folder)
+    result = manage(tmp_path, "serve", fresh=True, NOLA_DATA_DIR=folder)
 
     assert result.returncode == 1
     assert f"the data directory {folder} cannot be written" in result.stderr
@@ -237,7 +239,7 @@ def test_a_damaged_database_is_left_as_it_is(data):
     (data / "db").mkdir(parents=True)
     (data / "db" / "nola.sqlite3").write_bytes(b"this is not a database" * 100)
 
-    result = manage(data, "serve")
+    result = manage(data, "serve", fresh=True)
 
     assert result.returncode == 1
     assert "nola.sqlite3 is not a SQLite database. It was left as it is" in result.stderr
@@ -246,7 +248,7 @@ def test_a_damaged_database_is_left_as_it_is(data):
 
 
 def test_sigterm_ends_the_server_soon(data):
-    with running(data) as server:
+    with running(data, fresh=True) as server:
         server.request("HEAD", "/api/state")
         assert server.stop() == 0
         assert not re.search("Traceback|ERROR|WARNING", server.output())

@@ -14,6 +14,8 @@ import pytest
 
 from tests.server import ROOT, environment, free_port, manage, running
 
+pytestmark = pytest.mark.process
+
 FIRST_RELEASE = ROOT / "tests" / "data" / "first_release.sql"
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.server import manage, running
 
+pytestmark = pytest.mark.process
+
 LONG_AGO = {"at": "2020-01-01T00:00:00+00:00", "seq": 0}
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.server import ROOT, running
 
+pytestmark = pytest.mark.process
+
 DATA = ROOT / "tests" / "data"
 HASHES = json.loads((DATA / "first_release.json").read_text())  # of the whole state, as that release showed it
 HEAD = 30

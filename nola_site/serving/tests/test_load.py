@@ -21,6 +21,8 @@ from nola_site.serving import limits as lanes
 from nola_site.serving.tests.streams import Stream
 from tests.server import KEY, Server, running
 
+pytestmark = pytest.mark.process
+
 AUTH = f"Host: localhost\r\nAuthorization: Bearer {KEY}\r\n"
 MB = 1024 * 1024
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.server import GUNICORN, KEY, Server, running
 
+pytestmark = pytest.mark.process
+
 AUTH = f"Host: localhost\r\nAuthorization: Bearer {KEY}\r\n".encode()
 
 

@@ -18,6 +18,8 @@ import pytest
 from nola_site.serving.tests.streams import Stream
 from tests.server import GUNICORN, KEY, PASSWORD, Server, manage, running
 
+pytestmark = pytest.mark.process
+
 
 def put(server: Server, address: str, value: object) -> int:
     status, _, headers = server.request("PUT", f"/api/state/{address}", json.dumps(value).encode())

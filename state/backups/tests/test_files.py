@@ -10,6 +10,8 @@ import pytest
 
 from tests.server import ROOT, Server, manage, running
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def data(tmp_path):

@@ -7,7 +7,11 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from tests.server import ROOT, environment, manage
+
+pytestmark = pytest.mark.process
 
 
 def get(server, key):

@@ -1,0 +1,114 @@
+"""A whole run of the tests: browsers come last, what was left out is said, and nothing may be left behind."""
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import prepared
+
+PATIENCE = 10.0  # seconds for what is ending to end
+OURS = ("hub", "nola-", "django_")  # names of threads that a server has
+PROCESS = {"server", "browser"}  # fixtures
+
+left_out = 0
+left_behind: list[str] = []
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if PROCESS & set(getattr(item, "fixturenames", ())):
+        item.add_marker("process")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """An open browser runs an event loop in this thread, which Django's queries refuse: what needs one comes last."""
+    browsing = {item.path for item in items if needs_browser(item)}
+    items.sort(key=lambda item: item.path in browsing)
+
+
+def needs_browser(item: pytest.Item) -> bool:
+    return "browser" in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    prepared.may_start = item.get_closest_marker("process") is not None
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    global left_out
+    left_out += sum(item.get_closest_marker("process") is not None for item in items)
+
+
+# At the end
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Say, and fail for, what is left of the session; a worker of xdist tells the one that started it."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None or not session.config.getoption("numprocesses", None):
+        prepared.end()
+        left_behind.extend([*threads(), *processes()])
+    if told is not None:
+        told.update(left_out=left_out, left_behind=left_behind)
+    elif left_behind:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    global left_out
+    told = getattr(node, "workeroutput", {})
+    left_out = max(left_out, told.get("left_out", 0))
+    left_behind.extend(told.get("left_behind", []))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for one in left_behind:
+        terminalreporter.write_line(f"LEFT BEHIND: {one}", red=True)
+    if left_out:
+        terminalreporter.write_line(f"left out: {left_out} tests that start servers or browsers; make test runs all")
+
+
+def threads() -> Iterator[str]:
+    """The threads that are left: those that keep a process from ending, and those that only a server has."""
+    main, deadline = threading.main_thread(), time.monotonic() + PATIENCE
+    for thread in threading.enumerate():
+        if thread is not main and (not thread.daemon or thread.name.startswith(OURS)):
+            thread.join(max(0, deadline - time.monotonic()))
+            if thread.is_alive():
+                yield f"the thread {thread.name}"
+
+
+def processes() -> list[str]:
+    """The processes that are left, of whatever generation: orphans come to us, see tests/prepared.py."""
+    gc.collect()  # what a test has dropped may be the last to hold one
+    deadline = time.monotonic() + PATIENCE
+    while (found := children()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [f"the process {pid}: {command}" for pid, command in found.items()]
+
+
+def children() -> dict[int, str]:
+    """Our processes that still run; those that have ended are let go."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return {}
+    listed = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    return {int(pid): command_of(pid) for pid in listed.split()}
+
+
+def command_of(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+    except OSError:
+        return "?"
