@@ -15,17 +15,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from access.auth import CHANGE
-from conversations import delete as removing
-from conversations import export as exporting
-from conversations import log
-from conversations import read as reading
-from conversations.api import conversations as api
-from conversations.api import schemas as shapes
-from conversations.api import search as api_search
+from conversations import delete, export, log, read
+from conversations.api import conversations, schemas, search
 from conversations.models import Conversation, Message
-from conversations.search import messages as search
-from conversations.search import state_leaves as leaves
-from conversations.search import tokenize as words
+from conversations.search.messages import RANKED, MessageHits, search_conversations, search_messages
+from conversations.search.state_leaves import search_leaves
+from conversations.search.tokenize import MOST_CHARACTERS, BadSearch, SearchTerm, Snippet, parse_terms
 from state import registry, store, undo
 from state.admin import ReadOnlyAdmin, author_of
 from state.api.addresses import UnknownParameter
@@ -37,11 +32,11 @@ HITS = 50  # on a page of the search
 FOUND = 5000  # conversations whose messages match, at most
 
 
-def terms_of(text: str) -> list[words.Term]:
+def terms_of(text: str) -> list[SearchTerm]:
     """What is asked for while it is being typed: the last word may go on. Nothing if no word is in it."""
     try:
-        return words.terms(text if text.rstrip().endswith(("*", '"')) else f"{text.rstrip()}*")
-    except words.BadSearch:
+        return parse_terms(text if text.rstrip().endswith(("*", '"')) else f"{text.rstrip()}*")
+    except BadSearch:
         return []
 
 
@@ -64,14 +59,14 @@ class ConversationAdmin(ReadOnlyAdmin):
         if not search_term.strip():
             return queryset, False
         asked = terms_of(search_term)
-        ids = search.conversations(asked, FOUND) if asked else []
+        ids = search_conversations(asked, FOUND) if asked else []
         named = Q(title__icontains=search_term.strip()) | Q(session_id__icontains=search_term.strip())
         return queryset.filter(named | Q(pk__in=ids)), False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         found = super().get_changelist_instance(request)
         found.result_list = list(found.result_list)
-        numbers = reading.numbers(found.result_list)  # of this page alone
+        numbers = read.read_numbers(found.result_list)  # of this page alone
         for row in found.result_list:
             row.numbers = numbers[row.pk]
         return found
@@ -108,16 +103,16 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Export as JSON", permissions=["view"])
     def export_json(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponseBase:
-        return api.exported(exporting.FORMATS["json"], queryset.order_by(), "conversations")
+        return conversations.stream_export(export.FORMATS["json"], queryset.order_by(), "conversations")
 
     @admin.action(description="Export as Markdown", permissions=["view"])
     def export_markdown(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponseBase:
-        return api.exported(exporting.FORMATS["markdown"], queryset.order_by(), "conversations")
+        return conversations.stream_export(export.FORMATS["markdown"], queryset.order_by(), "conversations")
 
     @admin.action(description="Delete (can be undone)", permissions=["remove"])
     def delete_with_undo(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> None:
         names = _names(queryset)
-        written = removing.remove(names, author_of(request))
+        written = delete.delete_conversations(names, author_of(request))
         what = "1 conversation is" if len(names) == 1 else f"{len(names):,} conversations are"
         href = reverse("admin:conversations_conversation_undo", args=[written.revision])
         button = '<form method="post" action="{}" class="nola-undo">{} deleted. {}<button>Undo</button></form>'
@@ -165,11 +160,11 @@ class ConversationAdmin(ReadOnlyAdmin):
         page = _page(row, int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None)
         session = quote(escape_token(row.session_id), safe="~")
         data = {
-            "conversation": shapes.of_conversation(row, reading.numbers([row])[row.pk]),
-            "page": api.of_page(row, page, branch=True),
+            "conversation": schemas.show_conversation(row, read.read_numbers([row])[row.pk]),
+            "page": conversations.show_page(row, page, branch=True),
             "revision": store.head(),
             "target": int(wanted) if page.messages and wanted in {str(one.pk) for one in page.messages} else None,
-            "question": request.GET.get("q", "")[: words.MOST_CHARACTERS],
+            "question": request.GET.get("q", "")[:MOST_CHARACTERS],
             "zone": timezone.get_default_timezone_name(),
             "may_edit": self.has_edit_permission(request),
             "may_delete": self.has_remove_permission(request),
@@ -194,15 +189,15 @@ def _names(rows: QuerySet[Conversation]) -> list[str]:
     return list(rows.order_by().values_list("session_id", flat=True))
 
 
-def _page(row: Conversation, wanted: int | None) -> reading.Page:
+def _page(row: Conversation, wanted: int | None) -> read.MessagePage:
     """The newest messages of the current branch, or those around a wanted one, on whatever branch it is."""
     if wanted is not None:
         try:
-            in_branch = row.current_leaf_id is None or wanted in reading.current_branch(row)
-            return reading.around(row, wanted, FIRST, branch=in_branch)
-        except log.NotFound:
+            in_branch = row.current_leaf_id is None or wanted in read.read_branch(row)
+            return read.read_around(row, wanted, FIRST, branch=in_branch)
+        except log.UnknownTalk:
             pass
-    return reading.page(row, "newest", FIRST, branch=True)
+    return read.read_page(row, "newest", FIRST, branch=True)
 
 
 @admin.register(Message)
@@ -239,18 +234,18 @@ def found(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {
         "q": question,
         "asked": asked,
-        "speakers": shapes.SPEAKERS,
+        "speakers": schemas.SPEAKERS,
         "channels": _channels(),
     }
     if not question:
         return context
     try:
         narrowed = {name: [text] for name, text in asked.items() if text and name != "order"}
-        filters = api_search.filters_of(narrowed)
-        skip = api_search.skipped(request.GET.get("cursor"))
-        terms = terms_of(question) or words.terms(question)
-        some = search.find(terms, filters, HITS, skip=skip, newest_first=asked["order"] == "newest")
-    except (words.BadSearch, UnknownParameter, shapes.Unusable, reading.BadCursor) as error:
+        filters = search.parse_filters(narrowed)
+        skip = search.parse_skip(request.GET.get("cursor"))
+        terms = terms_of(question) or parse_terms(question)
+        some = search_messages(terms, filters, HITS, skip=skip, newest_first=asked["order"] == "newest")
+    except (BadSearch, UnknownParameter, schemas.UnusableBody, read.BadCursor) as error:
         return context | {"problem": str(error)}
     more = urlencode({**request.GET.dict(), "cursor": skip + HITS}) if skip + HITS < some.total else ""
     hits = [(hit.message, link(hit.message, question), parts(hit.snippet)) for hit in some.hits]
@@ -259,22 +254,22 @@ def found(request: HttpRequest) -> dict[str, Any]:
     return context | {"heading": heading, "hits": hits, "some": some, "leaves": state, "more": more}
 
 
-def _heading(some: search.Found, has_state: bool) -> str:
+def _heading(some: MessageHits, has_state: bool) -> str:
     if not some.hits:
         return "No message has these words" if not has_state else "No message has them"
     if not some.is_whole:
-        return f"The newest {search.RANKED:,} of many messages"
+        return f"The newest {RANKED:,} of many messages"
     return "1 message" if some.total == 1 else f"{some.total:,} messages"
 
 
-def _leaves(terms: list[words.Term]) -> list[tuple[str, str, Any]]:
+def _leaves(terms: list[SearchTerm]) -> list[tuple[str, str, Any]]:
     return [
         (
             reverse("admin:state_stateentry_change", args=[quote_key(leaf.key)]),
             leaf.key + leaf.pointer,
             parts(leaf.snippet),
         )
-        for leaf in leaves.find(terms, 20)[0]
+        for leaf in search_leaves(terms, 20)[0]
     ]
 
 
@@ -282,7 +277,7 @@ def _channels() -> list[str]:
     return list(Conversation.objects.order_by("channel").values_list("channel", flat=True).distinct()[:100])
 
 
-def parts(snippet: words.Snippet) -> list[tuple[str, bool]]:
+def parts(snippet: Snippet) -> list[tuple[str, bool]]:
     """A snippet in pieces, each with whether it is a match."""
     pieces, at = [], 0
     for start, end in snippet.matches:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from django.utils import timezone
 
 from conversations import log
-from conversations.drafts import NewConversation, NewMessage, Part, Writing
+from conversations.drafts import ConversationWrite, NewConversation, NewMessage, WritePart
 from conversations.models import Conversation, Message
 from state import store
 from state.models import Change
@@ -17,11 +17,11 @@ from state.write_lock import write_transaction
 MOST = 1000  # messages at once
 
 
-class OtherMessage(Exception):
+class ClientIdTaken(Exception):
     """A client id stands for another message already."""
 
 
-class NoParent(ValueError):
+class UnknownParent(ValueError):
     """A message names a parent that is not in its conversation."""
 
 
@@ -34,33 +34,35 @@ class Appended:
     revision: int
 
 
-def create(new: NewConversation, sent: Sequence[NewMessage], author: Author) -> Conversation:
-    """A new conversation with its first messages, as one revision. Raises log.AlreadyThere, and what `append` does."""
+def create_conversation(new: NewConversation, sent: Sequence[NewMessage], author: Author) -> Conversation:
+    """A new conversation with its first messages, as one revision. Raises log.SessionIdTaken, and as below."""
     with write_transaction():
-        log.check_new(new.session_id)
-        append(new.session_id, sent, author, fields=new)
+        log.check_free(new.session_id)
+        append_messages(new.session_id, sent, author, fields=new)
         return Conversation.objects.get(session_id=new.session_id)
 
 
-def made_in(revision: int) -> str:
-    """The session id of the conversation that a revision made. Raises log.NotFound."""
+def find_created(revision: int) -> str:
+    """The session id of the conversation that a revision made. Raises log.UnknownTalk."""
     change = Change.objects.filter(revision=revision, kind="conversation").first()
     if change is None:
-        raise log.NotFound(f"revision {revision} made no conversation")
+        raise log.UnknownTalk(f"revision {revision} made no conversation")
     return change.key
 
 
-def append(session_id: str, sent: Sequence[NewMessage], author: Author, *, fields: NewConversation) -> Appended:
+def append_messages(
+    session_id: str, sent: Sequence[NewMessage], author: Author, *, fields: NewConversation
+) -> Appended:
     """Add messages in one revision, to a conversation that is made with these fields if there is none.
 
     A message whose client id is there already is left as it is. `parent` of a message is a ref: the client id of
-    another one, or `#` and an id. Raises log.Deleted, OtherMessage and NoParent; then nothing was added.
+    another one, or `#` and an id. Raises log.DeletedTalk, ClientIdTaken and UnknownParent; then nothing was added.
     """
     with write_transaction():
         writing = _writing(session_id, sent, fields)
         changes: list[Change] = []
         if not writing.is_idle:
-            changes = log.write_portion([Part(writing, writing.has_own, writing.messages)], author)
+            changes = log.write_portion([WritePart(writing, writing.has_own, writing.messages)], author)
         written = Written(changes[0].revision_id if changes else store.head(), changes)
         if author.claim:
             author.claim.keep(written)
@@ -68,17 +70,17 @@ def append(session_id: str, sent: Sequence[NewMessage], author: Author, *, field
         return Appended(_in_order(writing.row, sent, ids), len(ids), written.revision)
 
 
-def again(session_id: str, sent: Sequence[NewMessage], revision: int, changed: bool) -> Appended:
-    """What `append` answered when it was done in that revision; messages are as they are now."""
+def repeat_append(session_id: str, sent: Sequence[NewMessage], revision: int, changed: bool) -> Appended:
+    """What `append_messages` answered when it was done in that revision; messages are as they are now."""
     row = Conversation.objects.filter(session_id=session_id).first()
     changes = Change.objects.filter(revision=revision, kind="message", key=session_id) if changed else ()
     ids = [pk for change in changes if change.redacted_by is None for pk in change.forward.get("add", ())]
     return Appended(_in_order(row, sent, ids) if row else [], len(ids), revision)
 
 
-def _writing(session_id: str, sent: Sequence[NewMessage], fields: NewConversation) -> Writing:
+def _writing(session_id: str, sent: Sequence[NewMessage], fields: NewConversation) -> ConversationWrite:
     there = Conversation.objects.filter(session_id=session_id).exists()
-    conversation = log.locked(session_id) if there else fields
+    conversation = log.lock_conversation(session_id) if there else fields
     known = _known(conversation, sent) if isinstance(conversation, Conversation) else {}
     messages: list[NewMessage] = []
     first: dict[str, NewMessage] = {}
@@ -89,7 +91,7 @@ def _writing(session_id: str, sent: Sequence[NewMessage], fields: NewConversatio
                 _check_same(same, one)
                 continue
         messages.append(replace(one, ref=one.client_id or f"+{number}"))
-    writing = Writing(conversation, messages=messages, refs={name: row.pk for name, row in known.items()})
+    writing = ConversationWrite(conversation, messages=messages, refs={name: row.pk for name, row in known.items()})
     if isinstance(conversation, Conversation):
         writing.refs |= _parents(conversation, messages)
         _follow_leaf(writing, conversation)
@@ -110,9 +112,9 @@ def _known(row: Conversation, sent: Sequence[NewMessage]) -> dict[str, Message]:
 
 def _check_same(there: Message | NewMessage, sent: NewMessage) -> None:
     if (there.speaker, there.message) != (sent.speaker, sent.message):
-        raise OtherMessage(f"the client id {sent.client_id!r} stands for another message; take a new one")
+        raise ClientIdTaken(f"the client id {sent.client_id!r} stands for another message; take a new one")
     if isinstance(there, Message) and (seq := there.deleted_revision) is not None:
-        raise OtherMessage(
+        raise ClientIdTaken(
             f"the message with the client id {sent.client_id!r} was deleted in revision {seq}; undo that"
         )
 
@@ -124,7 +126,7 @@ def _parents(row: Conversation, messages: Sequence[NewMessage]) -> dict[str, int
     return {f"#{pk}": pk for pk in row.messages.filter(pk__in=ids, deleted_revision=None).values_list("pk", flat=True)}
 
 
-def _follow_leaf(writing: Writing, row: Conversation) -> None:
+def _follow_leaf(writing: ConversationWrite, row: Conversation) -> None:
     """In a conversation with branches, what is added goes on with the current one."""
     if row.current_leaf_id is None or not writing.messages:
         return
@@ -136,12 +138,12 @@ def _follow_leaf(writing: Writing, row: Conversation) -> None:
     writing.messages, writing.leaf = linked, last
 
 
-def _check_parents(writing: Writing) -> None:
+def _check_parents(writing: ConversationWrite) -> None:
     known = set(writing.refs)
     for one in writing.messages:
         if one.parent and one.parent not in known:
             name = one.parent.removeprefix("#")
-            raise NoParent(f"the parent {name!r} is no message of this conversation that comes before")
+            raise UnknownParent(f"the parent {name!r} is no message of this conversation that comes before")
         known.add(one.ref)
 
 

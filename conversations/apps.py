@@ -7,13 +7,11 @@ class ConversationsConfig(AppConfig):
     verbose_name = "Conversations"
 
     def ready(self) -> None:
-        from conversations import audit as conversations_audit
-        from conversations import checkpoint as keeping
-        from conversations import undo as undoing
+        from conversations import audit, checkpoint, undo
         from conversations.search import index
-        from state.history import audit
+        from state.history.audit import MORE_CHECKS
 
-        undoing.register()
-        keeping.register()
-        audit.MORE_CHECKS.append(conversations_audit.flaws)
+        undo.register_kinds()
+        checkpoint.register_rows()
+        MORE_CHECKS.append(audit.find_flaws)
         post_migrate.connect(index.ensure, sender=self)

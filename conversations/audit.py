@@ -21,14 +21,14 @@ CHANGES = (
 )
 
 
-def flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
+def find_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
     """The first messages, and the conversations, that are not what their changes wrote."""
     if "conversation_history" in connection.introspection.table_names():
-        yield from message_flaws(connection, progress)
-        yield from conversation_flaws(connection)
+        yield from find_message_flaws(connection, progress)
+        yield from find_conversation_flaws(connection)
 
 
-def message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
+def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
     """The first portion of messages whose text, speaker or time has not the hash that was written with it."""
     known: set[int] = set()
     retimed = _retimed(connection)
@@ -70,7 +70,7 @@ def _hashes(connection: BaseDatabaseWrapper, ids: list[int]) -> set[str]:
         )
         rows = {row[0]: row for row in cursor.fetchall()}
     found = [rows[number] for number in ids if number in rows]
-    return {log.digest([[*row[:3], row[3] or _spelt(row[4], zone)] for row in found]) for zone in _zones()}
+    return {log.hash_value([[*row[:3], row[3] or _spelt(row[4], zone)] for row in found]) for zone in _zones()}
 
 
 def _zones() -> list[tzinfo]:
@@ -81,7 +81,7 @@ def _spelt(time: Any, zone: tzinfo) -> str:
     return datetime.fromisoformat(format_time(time)).astimezone(zone).isoformat()
 
 
-def conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
+def find_conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
     """The conversations, ten at most, whose fields are not those that their changes set."""
     columns = ", ".join(FIELDS)
     made: dict[str, dict[str, Any]] = {}

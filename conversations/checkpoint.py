@@ -8,7 +8,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from conversations import log
-from conversations.drafts import STORED, NewConversation, NewMessage, Writing
+from conversations.drafts import STORED, ConversationWrite, NewConversation, NewMessage
 from conversations.models import Conversation, Message
 from state.checkpoints.files import forget_rows
 from state.checkpoints.rows import PARTS, CheckpointPart
@@ -33,16 +33,16 @@ AT_ONCE = 500  # conversations in one query
 Row = Mapping[str, Any]
 
 
-def register() -> None:
+def register_rows() -> None:
     """Let checkpoints have conversations."""
     models = frozenset({CONVERSATION, MESSAGE})
-    PARTS["conversations"] = CheckpointPart(models, rows, check, restore, view=VIEW, change=CHANGE)
+    PARTS["conversations"] = CheckpointPart(models, dump_rows, check_rows, restore_rows, view=VIEW, change=CHANGE)
 
 
 # Out
 
 
-def rows(connection: BaseDatabaseWrapper, names: Sequence[str] | None = None) -> Iterator[str]:
+def dump_rows(connection: BaseDatabaseWrapper, names: Sequence[str] | None = None) -> Iterator[str]:
     """What is kept, not what was deleted, as compact rows of a fixture: conversations first, then messages.
 
     `names` are the session ids of those that are wanted, None for all.
@@ -91,7 +91,7 @@ def _plain(name: str, value: Any) -> Any:
     return bool(value) if name == "archived" else value
 
 
-def forget(session_id: str) -> None:
+def forget_conversation(session_id: str) -> None:
     """Take a conversation out of the checkpoints that deletions have left."""
     gone: set[Any] = set()
 
@@ -106,7 +106,7 @@ def forget(session_id: str) -> None:
 # In
 
 
-def check(found: Sequence[Row]) -> None:
+def check_rows(found: Sequence[Row]) -> None:
     """Raises ValueError for a row that cannot be restored."""
     conversations = {row["pk"] for row in found if row["model"].lower() == CONVERSATION}
     for row in found:
@@ -122,7 +122,7 @@ def check(found: Sequence[Row]) -> None:
                 datetime.fromisoformat(fields[name])
 
 
-def restore(found: Sequence[Row], author: Author | None) -> dict[str, int]:
+def restore_rows(found: Sequence[Row], author: Author | None) -> dict[str, int]:
     """Bring back conversations and messages that are missing or deleted; without an author only say how many.
 
     All of it in one transaction, in as many revisions as `log.write` makes.
@@ -143,20 +143,20 @@ def restore(found: Sequence[Row], author: Author | None) -> dict[str, int]:
     return counts
 
 
-def _with_it(writing: Writing) -> int:
+def _with_it(writing: ConversationWrite) -> int:
     """How many messages come back with a conversation, because they were deleted with it and not by themselves."""
     if not writing.revive or not isinstance(writing.conversation, Conversation):
         return 0
     return writing.conversation.messages.filter(deleted_revision=None).count()
 
 
-def _writing(fields: Row, messages: Sequence[Row]) -> Writing:
+def _writing(fields: Row, messages: Sequence[Row]) -> ConversationWrite:
     """What brings one conversation back to at least what the checkpoint has of it."""
     new = [_message(one) for one in messages]
     leaf = str(fields["current_leaf"] or "")
     row = Conversation.objects.filter(session_id=fields["session_id"]).first()
     if row is None:
-        return Writing(NewConversation(**_values(fields, FIELDS)), messages=new, leaf=leaf)
+        return ConversationWrite(NewConversation(**_values(fields, FIELDS)), messages=new, leaf=leaf)
     here: dict[Any, list[Message]] = defaultdict(list)
     for message in row.messages.order_by("-deleted_revision", "-id"):
         here[_identity(message)].append(message)
@@ -172,7 +172,9 @@ def _writing(fields: Row, messages: Sequence[Row]) -> Writing:
         if old.deleted_revision is not None:
             restored.append(old)
     is_back = row.deleted_revision is not None
-    return Writing(row, messages=missing, restored=restored, revive=is_back, refs=refs, leaf=leaf if missing else "")
+    return ConversationWrite(
+        row, messages=missing, restored=restored, revive=is_back, refs=refs, leaf=leaf if missing else ""
+    )
 
 
 def _message(fields: Row) -> NewMessage:

@@ -5,9 +5,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from conversations import checkpoint as keeping
-from conversations import log
-from conversations import read as reading
+from conversations import checkpoint, log, read
 from conversations.models import Conversation, Message
 from conversations.search import index
 from state import revisions
@@ -24,7 +22,7 @@ SQUEEZED = 200_000  # messages; in a larger index, the words of purged messages 
 REDACTED = '"[redacted]"'
 
 
-class Unconfirmed(ValueError):
+class UnconfirmedPurge(ValueError):
     """A purge that does not repeat the session id."""
 
 
@@ -35,10 +33,10 @@ class Purged(NamedTuple):
     revision: int
 
 
-def remove(session_ids: Sequence[str], author: Author) -> Written:
+def delete_conversations(session_ids: Sequence[str], author: Author) -> Written:
     """Delete conversations with their messages in one revision, all or none. Undo brings them back.
 
-    Raises log.NotFound, log.Deleted, NoRoom and CannotWrite.
+    Raises log.UnknownTalk, log.DeletedTalk, NoRoom and CannotWrite.
     """
     rows = Conversation.objects.filter(session_id__in=session_ids, deleted_revision=None)
     if rows.count() == len(session_ids):
@@ -46,26 +44,26 @@ def remove(session_ids: Sequence[str], author: Author) -> Written:
         if messages.order_by()[: FEW + 1].count() > FEW:
             _keep(session_ids)
     with revisions.open_revision(author) as recorder:
-        going = [log.locked(session_id) for session_id in session_ids]
+        going = [log.lock_conversation(session_id) for session_id in session_ids]
         for row in going:
-            fields = log.stored_fields(row, log.FIELDS)
+            fields = log.dump_fields(row, log.FIELDS)
             recorder.record("conversation", row.session_id, {"remove": True}, {"add": fields}, "")
         seq = recorder.seq
         Conversation.objects.filter(pk__in=[row.pk for row in going]).update(deleted_revision=seq, revision=seq)
         return _written(recorder, author)
 
 
-def remove_messages(session_id: str, ids: Sequence[int], author: Author) -> Written:
+def delete_messages(session_id: str, ids: Sequence[int], author: Author) -> Written:
     """Delete messages of a conversation in one revision, all or none. Undo brings them back.
 
-    Raises log.NotFound, log.Deleted, NoRoom and CannotWrite.
+    Raises log.UnknownTalk, log.DeletedTalk, NoRoom and CannotWrite.
     """
     if len(ids) > FEW:
-        log.messages_of(reading.find(session_id), ids)
+        log.find_messages(read.find_conversation(session_id), ids)
         _keep([session_id])
     with revisions.open_revision(author) as recorder:
-        row = log.locked(session_id)
-        log.messages_of(row, ids)
+        row = log.lock_conversation(session_id)
+        log.find_messages(row, ids)
         seq = recorder.seq
         for start in range(0, len(ids), AT_ONCE):
             some = Message.objects.filter(pk__in=ids[start : start + AT_ONCE])
@@ -86,32 +84,32 @@ def _written(recorder: Recorder, author: Author) -> Written:
     return written
 
 
-def purge(session_id: str, confirm: str, author: Author) -> Purged:
+def purge_conversation(session_id: str, confirm: str, author: Author) -> Purged:
     """Erase a conversation, deleted or not: its messages, and what history and receipts hold of it but ids. For good.
 
     The history keeps that it was, who wrote it when, and this purge; copies outside of the database stay. Raises
-    Unconfirmed unless `confirm` is the session id, and log.NotFound.
+    Unconfirmed unless `confirm` is the session id, and log.UnknownTalk.
     """
     if confirm != session_id:
-        raise Unconfirmed(f'a purge is final; say so with {{"confirm": "{session_id}"}}')
+        raise UnconfirmedPurge(f'a purge is final; say so with {{"confirm": "{session_id}"}}')
     _overwrite_freed_pages()
     with revisions.open_revision(author) as recorder:
         row = Conversation.objects.select_for_update().filter(session_id=session_id).first()
         if row is None:
-            raise log.NotFound(f"there is no conversation {session_id!r}")
+            raise log.UnknownTalk(f"there is no conversation {session_id!r}")
         count = _erase(row)
         _redact(session_id, recorder.seq)
         receipts.erase(session_id, recorder.seq)
         recorder.record("conversation", session_id, {"purge": count}, {}, "")
         seq = _written(recorder, author).revision
-    keeping.forget(session_id)
+    checkpoint.forget_conversation(session_id)
     if connection.vendor == "sqlite" and Message.objects.order_by().values("pk")[:SQUEEZED].count() < SQUEEZED:
         with write_transaction():
             index.squeeze()
     return Purged(count, seq)
 
 
-def purged_in(revision: int) -> int:
+def count_purged(revision: int) -> int:
     """How many messages a purge erased."""
     change = Change.objects.filter(revision=revision, kind="conversation").first()
     return change.forward.get("purge", 0) if change else 0

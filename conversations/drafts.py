@@ -47,7 +47,7 @@ class NewConversation:
 
 
 @dataclass(slots=True)
-class Writing:
+class ConversationWrite:
     """What is to be written of one conversation: it itself if it is new, fields to set, messages to add.
 
     `refs` has the ids of messages that are there; `leaf` is the ref of the message that is to be the current leaf.
@@ -86,10 +86,10 @@ class Writing:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WritePart:
     """As much of a writing as one revision takes. The first one also creates the row or sets the fields."""
 
-    of: Writing
+    of: ConversationWrite
     is_first: bool = False
     messages: Sequence[NewMessage] = ()
     restored: Sequence[Message] = ()
@@ -97,17 +97,17 @@ class Part:
 
     @property
     def rows(self) -> int:
-        return self.is_first + sum(map(weight, self.messages)) + len(self.restored) + len(self.updates)
+        return self.is_first + sum(map(count_rows, self.messages)) + len(self.restored) + len(self.updates)
 
 
-def weight(new: NewMessage) -> int:
+def count_rows(new: NewMessage) -> int:
     """How many rows a message counts for."""
     return 1 + len(new.message) // ROW_CHARACTERS
 
 
-def portions(writings: Iterable[Writing]) -> Iterator[list[Part]]:
+def split_into_portions(writings: Iterable[ConversationWrite]) -> Iterator[list[WritePart]]:
     """The parts of the writings, as many at a time as one revision takes."""
-    portion: list[Part] = []
+    portion: list[WritePart] = []
     room = MOST_ROWS
     for part in (part for writing in writings for part in _parts(writing)):
         if part.rows > room and portion:
@@ -119,29 +119,29 @@ def portions(writings: Iterable[Writing]) -> Iterator[list[Part]]:
         yield portion
 
 
-def _parts(writing: Writing) -> Iterator[Part]:
+def _parts(writing: ConversationWrite) -> Iterator[WritePart]:
     step = MOST_ROWS - 1  # one row is the conversation's own
     is_first = writing.has_own
     slices = list(_slices(writing.messages))
     if is_first and not slices:
-        yield Part(writing, is_first)
+        yield WritePart(writing, is_first)
     for messages in slices:
-        yield Part(writing, is_first, messages)
+        yield WritePart(writing, is_first, messages)
         is_first = False
     for start in range(0, len(writing.restored), step):
-        yield Part(writing, restored=writing.restored[start : start + step])
+        yield WritePart(writing, restored=writing.restored[start : start + step])
     for start in range(0, len(writing.updates), step):
-        yield Part(writing, updates=writing.updates[start : start + step])
+        yield WritePart(writing, updates=writing.updates[start : start + step])
 
 
 def _slices(messages: Sequence[NewMessage]) -> Iterator[list[NewMessage]]:
     part: list[NewMessage] = []
     room = MOST_ROWS - 1
     for one in messages:
-        if part and weight(one) > room:
+        if part and count_rows(one) > room:
             yield part
             part, room = [], MOST_ROWS - 1
         part.append(one)
-        room -= weight(one)
+        room -= count_rows(one)
     if part:
         yield part

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from conversations.api import schemas as shapes
+from conversations.api import schemas
 from conversations.models import Conversation, Message
 from conversations.read import TAGS
 from state.jsondoc.text import dump_json
@@ -20,7 +20,7 @@ KEPT = (
 )  # fmt: skip
 
 
-class Format(NamedTuple):
+class ExportFormat(NamedTuple):
     """A form of export."""
 
     media_type: str
@@ -28,7 +28,7 @@ class Format(NamedTuple):
     texts: Callable[[QuerySet[Conversation]], Iterator[str]]
 
 
-def conversations(rows: QuerySet[Conversation]) -> Iterator[Conversation]:
+def iterate_conversations(rows: QuerySet[Conversation]) -> Iterator[Conversation]:
     """All of them, in the order in which they came to Nola."""
     last = 0
     while some := list(rows.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
@@ -36,7 +36,7 @@ def conversations(rows: QuerySet[Conversation]) -> Iterator[Conversation]:
         last = some[-1].pk
 
 
-def messages(row: Conversation) -> Iterator[Message]:
+def iterate_messages(row: Conversation) -> Iterator[Message]:
     """All messages of a conversation in their order."""
     rows = row.messages.filter(deleted_revision=None).order_by("timestamp", "id")
     some = list(rows[:AT_ONCE])
@@ -46,14 +46,14 @@ def messages(row: Conversation) -> Iterator[Message]:
         some = list(rows.filter(Q(timestamp__gt=time) | Q(id__gt=pk), timestamp__gte=time)[:AT_ONCE])
 
 
-def pieces(row: Conversation) -> Iterator[dict[str, Any]]:
+def split_conversation(row: Conversation) -> Iterator[dict[str, Any]]:
     """A conversation as JSON, a long one in several pieces that each say which it is; one with branches is whole."""
     about = {
         "session_id": row.session_id,
         "title": row.title,
         "channel": row.channel,
         "source": row.source,
-        "started": shapes.iso(row.started),
+        "started": schemas.format_instant(row.started),
         "started_text": row.started_text,
         "archived": row.archived,
         "metadata": row.metadata,
@@ -62,44 +62,44 @@ def pieces(row: Conversation) -> Iterator[dict[str, Any]]:
     is_branched = row.messages.filter(parent__isnull=False).exists()
     some: list[Any] = []
     size, last, is_sent = 0, None, False
-    for message in messages(row):
+    for message in iterate_messages(row):
         is_full = len(some) >= MOST_MESSAGES or size > MOST_CHARACTERS
         if is_full and message.timestamp != last and not is_branched:
             yield {**about, "messages": some}
             some, size, is_sent = [], 0, True
-        found = shapes.of_message(message)
+        found = schemas.show_message(message)
         some.append({name: found[name] for name in KEPT})
         size, last = size + len(message.message), message.timestamp
     if some or not is_sent:
         yield {**about, "messages": some}
 
 
-def as_json(rows: QuerySet[Conversation]) -> Iterator[str]:
+def render_json(rows: QuerySet[Conversation]) -> Iterator[str]:
     """One JSON document."""
     exported = datetime.now(UTC).isoformat(timespec="seconds")
     yield f'{{"nola":"conversations","version":1,"exported":"{exported}","conversations":['
     between = "\n"
-    for row in conversations(rows):
-        for piece in pieces(row):
+    for row in iterate_conversations(rows):
+        for piece in split_conversation(row):
             yield between + dump_json(piece)
             between = ",\n"
     yield "\n]}\n"
 
 
-def as_lines(rows: QuerySet[Conversation]) -> Iterator[str]:
+def render_lines(rows: QuerySet[Conversation]) -> Iterator[str]:
     """A line for each conversation, or piece of a long one."""
-    for row in conversations(rows):
-        for piece in pieces(row):
+    for row in iterate_conversations(rows):
+        for piece in split_conversation(row):
             yield dump_json(piece) + "\n"
 
 
-def as_markdown(rows: QuerySet[Conversation]) -> Iterator[str]:
+def render_markdown(rows: QuerySet[Conversation]) -> Iterator[str]:
     """To read: a heading for each conversation and day, and who said what when."""
     between = ""
-    for row in conversations(rows):
+    for row in iterate_conversations(rows):
         yield f"{between}# {row.title or row.session_id}\n\n{_about(row)}\n"
         day = None
-        for message in messages(row):
+        for message in iterate_messages(row):
             time = timezone.localtime(message.timestamp)
             if time.date() != day:
                 day = time.date()
@@ -123,7 +123,7 @@ def _about(row: Conversation) -> str:
 
 
 FORMATS = {
-    "json": Format("application/json", "json", as_json),
-    "jsonl": Format("application/x-ndjson", "jsonl", as_lines),
-    "markdown": Format("text/markdown; charset=utf-8", "md", as_markdown),
+    "json": ExportFormat("application/json", "json", render_json),
+    "jsonl": ExportFormat("application/x-ndjson", "jsonl", render_lines),
+    "markdown": ExportFormat("text/markdown; charset=utf-8", "md", render_markdown),
 }

@@ -9,7 +9,14 @@ from typing import Any
 
 from django.db import connection
 
-from conversations.drafts import STORED, NewConversation, NewMessage, Part, Writing, portions
+from conversations.drafts import (
+    STORED,
+    ConversationWrite,
+    NewConversation,
+    NewMessage,
+    WritePart,
+    split_into_portions,
+)
 from conversations.models import Conversation, Message
 from conversations.search import index
 from state import chain, revisions, store
@@ -23,86 +30,88 @@ FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "
 MESSAGE_FIELDS = ("context_level", "stimuli_type", "status", "metadata", "timestamp")  # that can be set later
 
 
-class AlreadyThere(Exception):
+class SessionIdTaken(Exception):
     """A conversation has that session id."""
 
 
-class NotFound(LookupError):
+class UnknownTalk(LookupError):
     """No conversation has that session id, or none of its messages has that id."""
 
 
-class Deleted(NotFound):
+class DeletedTalk(UnknownTalk):
     """The conversation, or the message, was deleted, and can be brought back."""
 
 
 def create(new: NewConversation, author: Author, messages: Sequence[NewMessage] = ()) -> Conversation:
-    """A new conversation, with its first messages. Raises AlreadyThere."""
+    """A new conversation, with its first messages. Raises SessionIdTaken."""
     with write_transaction():
-        check_new(new.session_id)
-        writing = Writing(new, messages=messages)
+        check_free(new.session_id)
+        writing = ConversationWrite(new, messages=messages)
         write([writing], author)
     return writing.row
 
 
-def check_new(session_id: str) -> None:
-    """Raises AlreadyThere if a conversation has that session id, also a deleted one."""
+def check_free(session_id: str) -> None:
+    """Raises SessionIdTaken if a conversation has that session id, also a deleted one."""
     there = Conversation.objects.select_for_update().filter(session_id=session_id).first()
     if there:
         deleted = "" if there.deleted_revision is None else f", deleted in revision {there.deleted_revision}"
-        raise AlreadyThere(f"there is a conversation {session_id!r} already{deleted}")
+        raise SessionIdTaken(f"there is a conversation {session_id!r} already{deleted}")
 
 
 def append(session_id: str, messages: Sequence[NewMessage], author: Author) -> None:
-    """Add messages to a conversation. Raises NotFound."""
+    """Add messages to a conversation. Raises UnknownTalk."""
     with write_transaction():
-        write([Writing(locked(session_id), messages=messages)], author)
+        write([ConversationWrite(lock_conversation(session_id), messages=messages)], author)
 
 
 def change(session_id: str, fields: Mapping[str, Any], author: Author) -> Written:
-    """Set fields of a conversation: its title, for one. Setting what is there makes no revision. Raises NotFound."""
+    """Set fields of a conversation: its title, for one. Setting what is there makes no revision. Raises UnknownTalk."""
     return change_all([session_id], fields, author)
 
 
 def change_all(session_ids: Sequence[str], fields: Mapping[str, Any], author: Author) -> Written:
-    """The same fields of several conversations, all or none. Raises NotFound."""
+    """The same fields of several conversations, all or none. Raises UnknownTalk."""
     with write_transaction():
-        return write([Writing(row, fields=_new(row, fields)) for row in map(locked, session_ids)], author)
+        return write(
+            [ConversationWrite(row, fields=_new(row, fields)) for row in map(lock_conversation, session_ids)], author
+        )
 
 
 def change_message(session_id: str, pk: int, fields: Mapping[str, Any], author: Author) -> Written:
-    """Set fields of a message, as MESSAGE_FIELDS has them; its text and author stay. Raises NotFound."""
+    """Set fields of a message, as MESSAGE_FIELDS has them; its text and author stay. Raises UnknownTalk."""
     with write_transaction():
-        row = locked(session_id)
-        [message] = messages_of(row, [pk])
+        row = lock_conversation(session_id)
+        [message] = find_messages(row, [pk])
         new = _new(message, fields)
-        return write([Writing(row, updates=[(message, new)] if new else [])], author)
+        return write([ConversationWrite(row, updates=[(message, new)] if new else [])], author)
 
 
-def messages_of(row: Conversation, ids: Sequence[int]) -> list[Message]:
-    """Messages of a conversation by their ids. Raises NotFound and Deleted."""
+def find_messages(row: Conversation, ids: Sequence[int]) -> list[Message]:
+    """Messages of a conversation by their ids. Raises UnknownTalk and DeletedTalk."""
     found = {one.pk: one for one in row.messages.filter(pk__in=ids)}
     for pk in ids:
         if pk not in found:
-            raise NotFound(f"there is no message {pk} in the conversation {row.session_id!r}")
+            raise UnknownTalk(f"there is no message {pk} in the conversation {row.session_id!r}")
         if (seq := found[pk].deleted_revision) is not None:
-            raise Deleted(f"message {pk} was deleted in revision {seq}; undo that revision first")
+            raise DeletedTalk(f"message {pk} was deleted in revision {seq}; undo that revision first")
     return [found[pk] for pk in ids]
 
 
-def write(writings: Iterable[Writing], author: Author) -> Written:
+def write(writings: Iterable[ConversationWrite], author: Author) -> Written:
     """Write all of it in one transaction, as revisions of at most MOST_ROWS rows. Nothing to write: no revision.
 
     A claim to do it once is kept in the same transaction.
     """
     with write_transaction():
-        changes = [change for batch in portions(writings) for change in write_portion(batch, author)]
+        changes = [change for batch in split_into_portions(writings) for change in write_portion(batch, author)]
         written = Written(changes[-1].revision_id if changes else store.head(), changes)
         if author.claim:
             author.claim.keep(written)
     return written
 
 
-def write_portion(parts: Sequence[Part], author: Author) -> list[Change]:
+def write_portion(parts: Sequence[WritePart], author: Author) -> list[Change]:
     """Write one portion as one revision; the changes it made, none if there was nothing to do."""
     with revisions.open_revision(author) as recorder:
         _create(parts, recorder)
@@ -117,23 +126,23 @@ def write_portion(parts: Sequence[Part], author: Author) -> list[Change]:
 
 def _new(row: Conversation | Message, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the fields that differ from what is there."""
-    return {name: value for name, value in fields.items() if not same(getattr(row, name), value)}
+    return {name: value for name, value in fields.items() if not is_same(getattr(row, name), value)}
 
 
-def same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     """Whether two values of a field are equal as stored: 1 is not true, and the order of members counts."""
     return dump_json(_stored(one)) == dump_json(_stored(other))
 
 
-def _create(parts: Sequence[Part], recorder: Recorder) -> None:
+def _create(parts: Sequence[WritePart], recorder: Recorder) -> None:
     new = [part.of for part in parts if part.is_first and isinstance(part.of.conversation, NewConversation)]
     rows = [_new_row(writing.conversation, recorder) for writing in new]
     if rows:
         Conversation.objects.bulk_create(rows)
     for writing, row in zip(new, rows, strict=True):
         writing.conversation = row
-        fields = stored_fields(row, FIELDS)
-        recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, digest(fields))
+        fields = dump_fields(row, FIELDS)
+        recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, hash_value(fields))
 
 
 def _new_row(new: Conversation | NewConversation, recorder: Recorder) -> Conversation:
@@ -141,33 +150,33 @@ def _new_row(new: Conversation | NewConversation, recorder: Recorder) -> Convers
     return Conversation(session_id=new.session_id, revision=recorder.seq, **values)
 
 
-def _revive(parts: Sequence[Part], recorder: Recorder) -> None:
+def _revive(parts: Sequence[WritePart], recorder: Recorder) -> None:
     for row in (part.of.row for part in parts if part.is_first and part.of.revive):
         row.deleted_revision, row.revision = None, recorder.seq
         row.save(update_fields=["deleted_revision", "revision"])
-        fields = stored_fields(row, FIELDS)
-        recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, digest(fields))
+        fields = dump_fields(row, FIELDS)
+        recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, hash_value(fields))
 
 
-def _set(parts: Sequence[Part], recorder: Recorder) -> None:
+def _set(parts: Sequence[WritePart], recorder: Recorder) -> None:
     rows = []
     for part in parts:
         if not part.is_first or not part.of.fields:
             continue
         row, names = part.of.row, list(part.of.fields)
-        before = stored_fields(row, names)
+        before = dump_fields(row, names)
         for name, value in part.of.fields.items():
             setattr(row, name, value)
         row.revision = recorder.seq
-        result = digest(stored_fields(row, FIELDS))
-        recorder.record("conversation", row.session_id, {"set": stored_fields(row, names)}, {"set": before}, result)
+        result = hash_value(dump_fields(row, FIELDS))
+        recorder.record("conversation", row.session_id, {"set": dump_fields(row, names)}, {"set": before}, result)
         rows.append(row)
     if rows:
         changed = {name for part in parts for name in part.of.fields}
         Conversation.objects.bulk_update(rows, [*sorted(changed), "revision"])
 
 
-def _add(parts: Sequence[Part], recorder: Recorder) -> None:
+def _add(parts: Sequence[WritePart], recorder: Recorder) -> None:
     with_messages = [part for part in parts if part.messages]
     rows = [[_new_message(one, part.of.row, recorder) for one in part.messages] for part in with_messages]
     made = [row for some in rows for row in some]
@@ -183,7 +192,7 @@ def _new_message(new: NewMessage, conversation: Conversation, recorder: Recorder
     return Message(conversation=conversation, revision=recorder.seq, **values)
 
 
-def _link(part: Part, rows: Sequence[Message]) -> None:
+def _link(part: WritePart, rows: Sequence[Message]) -> None:
     """Note which ids the new messages got, and give those that name their parent its id."""
     refs = part.of.refs
     refs.update((new.ref, row.pk) for new, row in zip(part.messages, rows, strict=True) if new.ref)
@@ -193,20 +202,20 @@ def _link(part: Part, rows: Sequence[Message]) -> None:
             cursor.executemany("UPDATE conversation_history SET parent_id = %s WHERE id = %s", pairs)
 
 
-def _point(parts: Sequence[Part], recorder: Recorder) -> None:
+def _point(parts: Sequence[WritePart], recorder: Recorder) -> None:
     """Set which leaf of a branched conversation is the current one, once that message has an id."""
     for writing in {id(part.of): part.of for part in parts}.values():
         pk, row = writing.new_leaf, writing.row
         if pk is None:
             continue
-        before = stored_fields(row, ["current_leaf_id"])
+        before = dump_fields(row, ["current_leaf_id"])
         row.current_leaf_id, row.revision = pk, recorder.seq
         row.save(update_fields=["current_leaf", "revision"])
-        result = digest(stored_fields(row, FIELDS))
+        result = hash_value(dump_fields(row, FIELDS))
         recorder.record("conversation", row.session_id, {"set": {"current_leaf_id": pk}}, {"set": before}, result)
 
 
-def _restore(parts: Sequence[Part], recorder: Recorder) -> None:
+def _restore(parts: Sequence[WritePart], recorder: Recorder) -> None:
     """Take back that messages were deleted."""
     for part in parts:
         messages = _unchanged(part.restored)
@@ -216,20 +225,20 @@ def _restore(parts: Sequence[Part], recorder: Recorder) -> None:
             _record_messages(part.of.row, messages, recorder)
 
 
-def _update(parts: Sequence[Part], recorder: Recorder) -> None:
+def _update(parts: Sequence[WritePart], recorder: Recorder) -> None:
     """Set fields of messages, never the text."""
     for part in parts:
         kept = {message.pk for message in _unchanged([message for message, _ in part.updates])}
         updates = [(message, fields) for message, fields in part.updates if message.pk in kept]
         if not updates:
             continue
-        before: dict[str, JSONValue] = {str(message.pk): stored_fields(message, fields) for message, fields in updates}
+        before: dict[str, JSONValue] = {str(message.pk): dump_fields(message, fields) for message, fields in updates}
         for message, fields in updates:
             for name, value in {**fields, "revision": recorder.seq}.items():
                 setattr(message, name, value)
         Message.objects.bulk_update([message for message, _ in updates], [*MESSAGE_FIELDS, "revision"])
-        after: dict[str, JSONValue] = {str(message.pk): stored_fields(message, fields) for message, fields in updates}
-        recorder.record("message", part.of.row.session_id, {"set": after}, {"set": before}, digest(after))
+        after: dict[str, JSONValue] = {str(message.pk): dump_fields(message, fields) for message, fields in updates}
+        recorder.record("message", part.of.row.session_id, {"set": after}, {"set": before}, hash_value(after))
 
 
 def _unchanged(messages: Sequence[Message]) -> list[Message]:
@@ -241,39 +250,39 @@ def _unchanged(messages: Sequence[Message]) -> list[Message]:
 
 def _record_messages(conversation: Conversation, messages: Sequence[Message], recorder: Recorder) -> None:
     ids: list[JSONValue] = [message.pk for message in messages]
-    result = digest([told(one) for one in messages])
+    result = hash_value([list_hashed(one) for one in messages])
     recorder.record("message", conversation.session_id, {"add": ids}, {"remove": ids}, result)
 
 
-def told(one: Message) -> list[JSONValue]:
+def list_hashed(one: Message) -> list[JSONValue]:
     """What the hash of an added message covers."""
     return [one.pk, one.speaker, one.message, one.timestamp_text or one.timestamp.isoformat()]
 
 
-def locked(session_id: str) -> Conversation:
-    """A conversation to be written to. Raises NotFound and Deleted."""
-    return there(Conversation.objects.select_for_update().filter(session_id=session_id).first(), session_id)
+def lock_conversation(session_id: str) -> Conversation:
+    """A conversation to be written to. Raises UnknownTalk and DeletedTalk."""
+    return check_there(Conversation.objects.select_for_update().filter(session_id=session_id).first(), session_id)
 
 
-def there(row: Conversation | None, session_id: str) -> Conversation:
-    """The row that was looked for, if there is one and it was not deleted. Raises NotFound and Deleted."""
+def check_there(row: Conversation | None, session_id: str) -> Conversation:
+    """The row that was looked for, if there is one and it was not deleted. Raises UnknownTalk and DeletedTalk."""
     if row is None:
-        raise NotFound(f"there is no conversation {session_id!r}")
+        raise UnknownTalk(f"there is no conversation {session_id!r}")
     if row.deleted_revision is not None:
-        raise Deleted(
+        raise DeletedTalk(
             f"the conversation {session_id!r} was deleted in revision {row.deleted_revision}; undo that first"
         )
     return row
 
 
-def moved(names: Sequence[str], seen: int) -> bool:
+def has_changed(names: Sequence[str], seen: int) -> bool:
     """Whether one of these conversations was changed after a revision. Holds the write lock from here on."""
     head = StoreMeta.objects.select_for_update().values_list("last_seq", flat=True).first() or 0
     kinds = ["conversation", "message"]
     return head > seen and Change.objects.filter(revision__gt=seen, kind__in=kinds, key__in=names).exists()
 
 
-def stored_fields(row: Conversation | Message, names: Iterable[str]) -> dict[str, Any]:
+def dump_fields(row: Conversation | Message, names: Iterable[str]) -> dict[str, Any]:
     """Fields as the history keeps them."""
     return {name: _stored(getattr(row, name)) for name in names}
 
@@ -282,6 +291,6 @@ def _stored(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def digest(value: Any) -> str:
+def hash_value(value: Any) -> str:
     """The SHA-256 of a value's JSON text, as the result hash of a change has it."""
     return chain.hash_text(dump_json(value))

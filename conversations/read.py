@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from django.db import connection
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
-from conversations.log import messages_of, there
+from conversations.log import check_there, find_messages
 from conversations.models import Conversation, Message
 
 Order = Literal["oldest", "newest"]
@@ -22,7 +22,7 @@ class BadCursor(ValueError):
     """Not a cursor that a page before has given."""
 
 
-class Page(NamedTuple):
+class MessagePage(NamedTuple):
     """Messages, and the cursors that lead on in either direction; None at that end."""
 
     messages: list[Message]
@@ -31,19 +31,19 @@ class Page(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class MessageNumbers:
     """How much a conversation holds."""
 
     messages: int
     last: datetime | None
 
 
-def find(session_id: str) -> Conversation:
+def find_conversation(session_id: str) -> Conversation:
     """A conversation that is there. Raises NotFound and Deleted."""
-    return there(Conversation.objects.filter(session_id=session_id).first(), session_id)
+    return check_there(Conversation.objects.filter(session_id=session_id).first(), session_id)
 
 
-def conversations(wanted: Mapping[str, Any]) -> QuerySet[Conversation]:
+def filter_conversations(wanted: Mapping[str, Any]) -> QuerySet[Conversation]:
     """Those that are there, newest first; `wanted` may say archived, channel, source, tag, and words of the title."""
     rows = Conversation.objects.filter(deleted_revision=None)
     for name in ("archived", "channel", "source"):
@@ -66,7 +66,7 @@ def _tagged(tag: str) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def page_of(rows: QuerySet[Conversation], limit: int, cursor: str | None) -> tuple[list[Conversation], str | None]:
+def read_list(rows: QuerySet[Conversation], limit: int, cursor: str | None) -> tuple[list[Conversation], str | None]:
     """A page of a list, and the cursor of the next one. Raises BadCursor."""
     rows = rows.order_by("-started", "-id")
     if cursor is not None:
@@ -78,13 +78,13 @@ def page_of(rows: QuerySet[Conversation], limit: int, cursor: str | None) -> tup
     return found[:limit], _cursor(more.started, more.pk) if more else None
 
 
-def numbers(rows: Sequence[Conversation]) -> dict[int, Numbers]:
+def read_numbers(rows: Sequence[Conversation]) -> dict[int, MessageNumbers]:
     """How many messages each conversation holds, and the time of its last one."""
     ids = [row.pk for row in rows]
     deleted = _counts(Message.objects.filter(conversation__in=ids, deleted_revision__isnull=False))
     counts = _counts(Message.objects.filter(conversation__in=ids))
     lasts = _lasts(ids)
-    return {pk: Numbers(counts.get(pk, 0) - deleted.get(pk, 0), lasts.get(pk)) for pk in ids}
+    return {pk: MessageNumbers(counts.get(pk, 0) - deleted.get(pk, 0), lasts.get(pk)) for pk in ids}
 
 
 def _counts(rows: QuerySet[Message]) -> dict[int, int]:
@@ -100,7 +100,9 @@ def _lasts(ids: Sequence[int]) -> dict[int, datetime | None]:
 # Messages
 
 
-def page(row: Conversation, order: Order, limit: int, cursor: str | None = None, *, branch: bool = False) -> Page:
+def read_page(
+    row: Conversation, order: Order, limit: int, cursor: str | None = None, *, branch: bool = False
+) -> MessagePage:
     """A page of a conversation, from its beginning, its end or a cursor on; of the current branch only if `branch`.
 
     Raises BadCursor.
@@ -110,12 +112,12 @@ def page(row: Conversation, order: Order, limit: int, cursor: str | None = None,
     found = _slice(row, position, limit + 1, backwards, branch)
     more = _cursor(found[limit - 1].timestamp, found[limit - 1].pk) if len(found) > limit else None
     found = found[:limit]
-    return Page(found, more, None) if backwards else Page(found, None, more)
+    return MessagePage(found, more, None) if backwards else MessagePage(found, None, more)
 
 
-def around(row: Conversation, pk: int, limit: int, *, branch: bool = False) -> Page:
+def read_around(row: Conversation, pk: int, limit: int, *, branch: bool = False) -> MessagePage:
     """The messages around one, oldest first. Raises NotFound and Deleted."""
-    [middle] = messages_of(row, [pk])
+    [middle] = find_messages(row, [pk])
     position = (middle.timestamp, middle.pk)
     half = max(1, limit // 2)
     before = _slice(row, position, half + 1, True, branch)
@@ -124,7 +126,7 @@ def around(row: Conversation, pk: int, limit: int, *, branch: bool = False) -> P
     rest = limit - half
     last = behind[rest - 1] if len(behind) > rest and rest else None
     newer = _cursor(last.timestamp, last.pk) if last else None
-    return Page([*before[:half][::-1], middle, *behind[:rest]], older, newer)
+    return MessagePage([*before[:half][::-1], middle, *behind[:rest]], older, newer)
 
 
 def _slice(
@@ -139,7 +141,7 @@ def _slice(
             rows = rows.filter(Q(timestamp__gt=time) | Q(id__gt=pk), timestamp__gte=time)
     rows = rows.order_by(*(["-timestamp", "-id"] if backwards else ["timestamp", "id"]))
     if branch and row.current_leaf_id is not None:
-        kept = current_branch(row)
+        kept = read_branch(row)
         ids = [pk for pk in rows.values_list("pk", flat=True) if pk in kept][:count]
         there = Message.objects.in_bulk(ids)
         return [there[pk] for pk in ids]
@@ -159,7 +161,7 @@ def _before(row: Conversation) -> dict[int, int | None]:
     return before
 
 
-def current_branch(row: Conversation) -> set[int]:
+def read_branch(row: Conversation) -> set[int]:
     """The ids of the messages that lead to the current leaf."""
     before = _before(row)
     kept: set[int] = set()
@@ -170,7 +172,7 @@ def current_branch(row: Conversation) -> set[int]:
     return kept
 
 
-def versions(row: Conversation, ids: Sequence[int]) -> dict[int, list[int]]:
+def find_versions(row: Conversation, ids: Sequence[int]) -> dict[int, list[int]]:
     """For those of the messages that have alternatives, all that follow the same message, in order."""
     if row.current_leaf_id is None:
         return {}
@@ -181,7 +183,7 @@ def versions(row: Conversation, ids: Sequence[int]) -> dict[int, list[int]]:
     return {pk: found for pk in ids if pk in before and len(found := alike[before[pk]]) > 1}
 
 
-def leaf_below(row: Conversation, pk: int) -> int:
+def find_leaf(row: Conversation, pk: int) -> int:
     """The end of the newest branch that goes on from a message."""
     newest: dict[int | None, int] = {parent: kid for kid, parent in _before(row).items()}
     seen = {pk}

@@ -24,7 +24,7 @@ Row = Conversation | Message
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class TalkUndo:
     """What traits the rows of one conversation are to have, by primary key; `seen` is the head it was planned at."""
 
     kind: str
@@ -42,20 +42,20 @@ class Planned:
         return _payload(self.kind, self.rows, {pk: _traits(self.rows[pk], traits) for pk, traits in self.new.items()})
 
 
-def register() -> None:
+def register_kinds() -> None:
     """Make the kinds of this app known to the history."""
     for kind in ("conversation", "message"):
         registry.register(kind, registry.Kind(_is_current, _write, _undo))
 
 
-def _is_current(planned: Sequence[Planned]) -> bool:
-    return not log.moved([one.key for one in planned], min(one.seen for one in planned))
+def _is_current(planned: Sequence[TalkUndo]) -> bool:
+    return not log.has_changed([one.key for one in planned], min(one.seen for one in planned))
 
 
 # Planning
 
 
-def _undo(undoing: UndoRequest) -> tuple[Planned, list[Conflict]]:
+def _undo(undoing: UndoRequest) -> tuple[TalkUndo, list[Conflict]]:
     """What takes the changes of one conversation, or of its messages, back, or where it cannot. Raises CannotUndo."""
     seen, kind = store.head(), undoing.changes[0].kind
     for change in undoing.changes:
@@ -79,7 +79,7 @@ def _undo(undoing: UndoRequest) -> tuple[Planned, list[Conflict]]:
     if kind == "conversation":
         met += _still_used(rows, new, undoing)
     changed = {pk: _differing(rows[pk], traits) for pk, traits in new.items()}
-    return Planned(kind, undoing.key, seen, rows, {pk: traits for pk, traits in changed.items() if traits}), met
+    return TalkUndo(kind, undoing.key, seen, rows, {pk: traits for pk, traits in changed.items() if traits}), met
 
 
 def _rows(kind: str, undoing: UndoRequest) -> dict[int, Row]:
@@ -131,7 +131,7 @@ def _in_the_way(row: Row, trait: str, now: Any, after: Any, before: Any, later: 
     by = later.get(row.session_id if isinstance(row, Conversation) else row.pk)
     if trait == THERE:
         return by if after and now else None  # it goes only if nobody has worked on it since
-    return None if log.same(now, after) or log.same(now, before) else by or row.revision
+    return None if log.is_same(now, after) or log.is_same(now, before) else by or row.revision
 
 
 def _still_used(rows: Mapping[int, Row], new: Mapping[int, Traits], undoing: UndoRequest) -> list[Conflict]:
@@ -164,7 +164,7 @@ def _field(row: Row, name: str) -> Any:
 
 
 def _differing(row: Row, traits: Traits) -> Traits:
-    return {name: value for name, value in traits.items() if not log.same(_traits(row, [name])[name], value)}
+    return {name: value for name, value in traits.items() if not log.is_same(_traits(row, [name])[name], value)}
 
 
 # Writing
@@ -188,7 +188,7 @@ def _payload(kind: str, rows: Mapping[int, Row], new: Mapping[int, Traits]) -> d
     return {name: value for name, value in parts.items() if value}
 
 
-def _write(planned: Sequence[Planned], recorder: Recorder) -> None:
+def _write(planned: Sequence[TalkUndo], recorder: Recorder) -> None:
     for one in planned:
         forward, inverse = one.forward, one.inverse
         rows: Any = Conversation.objects if one.kind == "conversation" else Message.objects
@@ -211,14 +211,16 @@ def _value(name: str, stored: Any) -> Any:
     return datetime.fromisoformat(stored) if is_time else stored
 
 
-def _hash(planned: Planned, forward: Mapping[str, Any]) -> str:
+def _hash(planned: TalkUndo, forward: Mapping[str, Any]) -> str:
     """Of what is there now, as `log` has it where it adds or sets; "" where all of it went."""
     if planned.kind == "conversation":
         row = next(iter(planned.rows.values()))
-        return "" if "remove" in forward else log.digest({name: _field(row, name) for name in log.FIELDS})
-    texts = [log.told(one) for some in _chunks(forward.get("add", [])) for one in Message.objects.filter(pk__in=some)]
+        return "" if "remove" in forward else log.hash_value({name: _field(row, name) for name in log.FIELDS})
+    texts = [
+        log.list_hashed(one) for some in _chunks(forward.get("add", [])) for one in Message.objects.filter(pk__in=some)
+    ]
     parts = [part for part in (texts, forward.get("set")) if part]
-    return log.digest(parts[0] if len(parts) == 1 else parts) if parts else ""
+    return log.hash_value(parts[0] if len(parts) == 1 else parts) if parts else ""
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -11,18 +11,15 @@ from ninja.parser import Parser
 
 from access.auth import KeyAuth, StaffAuth
 from access.rates import TooManyWrites
-from conversations import append as appending
-from conversations import delete as removing
-from conversations import log
-from conversations import read as reading
-from conversations.api import schemas as shapes
+from conversations import append, delete, log, read
+from conversations.api import schemas
 from conversations.api.context import router as context_router
 from conversations.api.conversations import router as conversations_router
 from conversations.api.imports import router as import_router
 from conversations.api.search import router as search_router
-from conversations.imports import legacy_chats as importing
-from conversations.search import tokenize as words
-from nola_site.serving.problems import problem, unwritable
+from conversations.imports.legacy_chats import ImportBusy
+from conversations.search.tokenize import BadSearch
+from nola_site.serving.problems import answer_problem, explain_unwritable
 from state import conditions, edits, registry, store, transactions, undo
 from state.address import NotFound
 from state.api.addresses import BadAddress, EmptySegment, UnknownParameter, WholeState
@@ -122,20 +119,20 @@ STATUS: dict[type[Exception], int] = {
     DeserializationError: 422,
     receipts.UnknownReceipt: 404,
     receipts.ErasedReceipt: 410,
-    reading.BadCursor: 400,
-    log.NotFound: 404,
-    log.AlreadyThere: 409,
-    appending.OtherMessage: 409,
-    log.Deleted: 410,
-    shapes.Unusable: 422,
-    words.BadSearch: 422,
-    appending.NoParent: 422,
-    removing.Unconfirmed: 422,
+    read.BadCursor: 400,
+    log.UnknownTalk: 404,
+    log.SessionIdTaken: 409,
+    append.ClientIdTaken: 409,
+    log.DeletedTalk: 410,
+    schemas.UnusableBody: 422,
+    BadSearch: 422,
+    append.UnknownParent: 422,
+    delete.UnconfirmedPurge: 422,
 }
 
 
 def domain_error(request: HttpRequest, error: Exception) -> HttpResponse:
-    return problem(STATUS[type(error)], str(error))
+    return answer_problem(STATUS[type(error)], str(error))
 
 
 for kind in STATUS:
@@ -144,41 +141,41 @@ for kind in STATUS:
 
 @api.exception_handler(NotAcceptable)
 def not_acceptable(request: HttpRequest, error: NotAcceptable) -> HttpResponse:
-    return problem(400, str(error), line=error.line, column=error.column, pointer=error.pointer)
+    return answer_problem(400, str(error), line=error.line, column=error.column, pointer=error.pointer)
 
 
 @api.exception_handler(WholeState)
 def whole_state(request: HttpRequest, error: WholeState) -> HttpResponse:
-    return problem(405, str(error), {"Allow": "GET, HEAD"})
+    return answer_problem(405, str(error), {"Allow": "GET, HEAD"})
 
 
 @api.exception_handler(UnknownPatch)
 def unknown_patch(request: HttpRequest, error: UnknownPatch) -> HttpResponse:
-    return problem(415, str(error), {"Accept-Patch": f"{MERGE_PATCH}, {JSON_PATCH}"})
+    return answer_problem(415, str(error), {"Accept-Patch": f"{MERGE_PATCH}, {JSON_PATCH}"})
 
 
 @api.exception_handler(transactions.OperationFailed)
 def operation_failed(request: HttpRequest, error: transactions.OperationFailed) -> HttpResponse:
     status = {PatchFailed: 409, conditions.PreconditionFailed: 412, **STATUS}[type(error.cause)]
     members = {name: getattr(error.cause, name, None) for name in ("pointer", "etag", "revision")}
-    return problem(status, str(error), op_index=error.index, **members)
+    return answer_problem(status, str(error), op_index=error.index, **members)
 
 
 @api.exception_handler(receipts.TooManyReceipts)
 @api.exception_handler(TooManyWrites)
 def too_many_writes(request: HttpRequest, error: TooManyWrites | receipts.TooManyReceipts) -> HttpResponse:
-    return problem(429, str(error), {"Retry-After": str(error.seconds)})
+    return answer_problem(429, str(error), {"Retry-After": str(error.seconds)})
 
 
 @api.exception_handler(feed.LostCursor)
 def lost_cursor(request: HttpRequest, error: feed.LostCursor) -> HttpResponse:
     """The reader starts over: reads what it needs, and goes on from the cursor given here."""
-    return problem(410, f"{error}. Read the state anew and go on from {error.head}", cursor=str(error.head))
+    return answer_problem(410, f"{error}. Read the state anew and go on from {error.head}", cursor=str(error.head))
 
 
 @api.exception_handler(registry.ConflictError)
 def conflicts(request: HttpRequest, error: registry.ConflictError) -> HttpResponse:
-    return problem(409, str(error), conflicts=[described(one) for one in error.met[:100]])
+    return answer_problem(409, str(error), conflicts=[described(one) for one in error.met[:100]])
 
 
 def described(one: registry.Conflict) -> dict[str, Any]:
@@ -190,12 +187,12 @@ def described(one: registry.Conflict) -> dict[str, Any]:
 
 @api.exception_handler(PatchFailed)
 def patch_failed(request: HttpRequest, error: PatchFailed) -> HttpResponse:
-    return problem(409, str(error), op_index=error.index, pointer=error.pointer)
+    return answer_problem(409, str(error), op_index=error.index, pointer=error.pointer)
 
 
 @api.exception_handler(conditions.PreconditionFailed)
 def precondition_failed(request: HttpRequest, error: conditions.PreconditionFailed) -> HttpResponse:
-    return problem(412, str(error), etag=error.etag, revision=error.revision, patch=error.patch)
+    return answer_problem(412, str(error), etag=error.etag, revision=error.revision, patch=error.patch)
 
 
 @api.exception_handler(conditions.NotModified)
@@ -207,7 +204,7 @@ def not_modified(request: HttpRequest, error: conditions.NotModified) -> HttpRes
 def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     first = error.errors[0]
     place = "/".join(str(part) for part in first["loc"][2:])
-    return problem(422, f"{place}: {first['msg']}" if place else first["msg"], errors=error.errors)
+    return answer_problem(422, f"{place}: {first['msg']}" if place else first["msg"], errors=error.errors)
 
 
 @api.exception_handler(AuthenticationError)
@@ -215,31 +212,31 @@ def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpRes
     detail = str(error)
     if detail == "Unauthorized":
         detail = "Send an API key as Authorization: Bearer <key>, or sign in to the admin"
-    return problem(401, detail, {"WWW-Authenticate": "Bearer"})
+    return answer_problem(401, detail, {"WWW-Authenticate": "Bearer"})
 
 
 @api.exception_handler(HttpError)
 def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     if isinstance(error.__cause__, NotAcceptable):  # ninja wraps what the parser raises
         return not_acceptable(request, error.__cause__)
-    return problem(error.status_code, str(error))
+    return answer_problem(error.status_code, str(error))
 
 
 @api.exception_handler(store.Overtaken)
 def overtaken(request: HttpRequest, error: store.Overtaken) -> HttpResponse:
-    return problem(503, str(error), {"Retry-After": "1"})
+    return answer_problem(503, str(error), {"Retry-After": "1"})
 
 
-@api.exception_handler(importing.Busy)
-def import_busy(request: HttpRequest, error: importing.Busy) -> HttpResponse:
-    return problem(503, f"{error}; what was imported stays, send it again for the rest", {"Retry-After": "5"})
+@api.exception_handler(ImportBusy)
+def import_busy(request: HttpRequest, error: ImportBusy) -> HttpResponse:
+    return answer_problem(503, f"{error}; what was imported stays, send it again for the rest", {"Retry-After": "5"})
 
 
 @api.exception_handler(OperationalError)
 def database_error(request: HttpRequest, error: OperationalError) -> HttpResponse:
     """A database that cannot write right now: busy, full, or read-only. Nothing was changed."""
-    answer = unwritable(error)
+    answer = explain_unwritable(error)
     if answer is None:
         raise error
     status, detail, retry = answer
-    return problem(status, detail, {"Retry-After": retry})
+    return answer_problem(status, detail, {"Retry-After": retry})

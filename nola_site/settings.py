@@ -246,8 +246,8 @@ LOGGING = {
 }
 
 UNFOLD = {
-    "ENVIRONMENT": "nola_site.safety.recovery.badge",
-    "DASHBOARD_CALLBACK": "nola_site.pages.home.dashboard",
+    "ENVIRONMENT": "nola_site.safety.recovery.show_badge",
+    "DASHBOARD_CALLBACK": "nola_site.pages.home.show_dashboard",
     "SITE_TITLE": "Nola",
     "SITE_HEADER": "Nola",
     "SITE_SUBHEADER": "state & memory",

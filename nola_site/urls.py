@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from conversations.pages import context as context_admin
+from conversations.pages import context
 from nola_site.api import api
 from nola_site.pages import home
 from nola_site.serving import health
@@ -18,8 +18,8 @@ urlpatterns = [
     path("admin/state/tree/sizes", admin.site.admin_view(tree_past.measure_sizes), name="tree-sizes"),
     path("admin/activity/", admin.site.admin_view(activity.show_activity), name="activity"),
     path("admin/checkpoints/", include((restore.list_urls(), "checkpoints"))),
-    path("admin/context/", admin.site.admin_view(context_admin.page), name="context"),
-    path("admin/latest/", admin.site.admin_view(home.latest), name="latest"),
+    path("admin/context/", admin.site.admin_view(context.show_page), name="context"),
+    path("admin/latest/", admin.site.admin_view(home.show_latest), name="latest"),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
     path("healthz", health.healthz),

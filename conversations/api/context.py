@@ -8,10 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
-from conversations.api import schemas as shapes
+from conversations.api import schemas
 from conversations.api.conversations import answer
-from conversations.context import assemble as prompting
-from conversations.context.assemble import Asked
+from conversations.context.assemble import ContextRequest, assemble_context
 from state import conditions, store
 from state.address import Address
 from state.api.addresses import MOST_POINTERS, BadAddress, UnknownParameter, read_number, read_one, read_query
@@ -63,7 +62,7 @@ class ContextIn(Schema):
 def read_context(request: HttpRequest) -> HttpResponse:
     """What a model should know, within `budget` tokens: sections of the state, last messages, what `q` finds."""
     body = _of_query(read_query(request, ASKED))
-    report = prompting.assemble(asked(request, body)).report
+    report = assemble_context(parse_request(request, body)).report
     media_type = _media_type(request, body.format, cast(str, report["format"]))
     text, revision = _shown(report, media_type), cast(int, report["revision"])
     none_match = conditions.parse(request.headers.get("If-None-Match"))
@@ -95,8 +94,8 @@ def _shown(report: dict[str, Any], media_type: str) -> str:
 def keep_context(request: HttpRequest) -> HttpResponse:
     """The same, and a receipt of it is kept: `GET /api/context/{receipt}` gives it again, whatever changes."""
     read_query(request, ())
-    body = shapes.read(ContextIn, parse_json(request.body).value if request.body else {})
-    found = prompting.assemble(asked(request, body))
+    body = schemas.parse_body(ContextIn, parse_json(request.body).value if request.body else {})
+    found = assemble_context(parse_request(request, body))
     media_type = _media_type(request, body.format, cast(str, found.report["format"]))
     wanted: dict[str, JSONValue] = body.model_dump(exclude_none=True, exclude_defaults=True)
     kept = receipts.keep({"asked": wanted, **found.report}, found.sessions, media_type, request_author(request))
@@ -108,7 +107,7 @@ def _kept_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     return _kept(kept, kept.row.media_type, 201)
 
 
-def asked(request: HttpRequest, body: ContextIn) -> Asked:
+def parse_request(request: HttpRequest, body: ContextIn) -> ContextRequest:
     """What a request asks for. Raises BadAddress, UnknownParameter, BadLevel and BadPointer."""
     conversation, q = body.conversation, body.q
     for name, needs, value in (("messages", "conversation", conversation), ("hits", "q", q)):
@@ -119,8 +118,8 @@ def asked(request: HttpRequest, body: ContextIn) -> Asked:
         raise UnknownParameter("talk goes with conversation or q: it is the part of the budget for these")
     if body.talk is not None and body.talk > body.budget:
         raise UnknownParameter(f"talk={body.talk} is more than the budget of {body.budget}, of which it is a part")
-    return Asked(
-        addresses=addresses(body),
+    return ContextRequest(
+        addresses=parse_addresses(body),
         level=_level(body),
         budget=body.budget,
         talk=0 if not is_talk else body.budget // 2 if body.talk is None else body.talk,
@@ -133,7 +132,7 @@ def asked(request: HttpRequest, body: ContextIn) -> Asked:
     )
 
 
-def addresses(body: ContextIn) -> list[Address]:
+def parse_addresses(body: ContextIn) -> list[Address]:
     """The sections: keys first, then pointers, each once. Raises BadAddress and BadPointer."""
     found = [Address(key) for key in body.keys]
     for pointer in body.pointers:
@@ -199,13 +198,13 @@ def list_receipts(request: HttpRequest) -> HttpResponse:
     limit = read_number(query, "limit", 100, 1000)
     before = read_number(query, "cursor", 1, 2**62) if "cursor" in query else None
     rows, more = receipts.read_page(limit, before)
-    response = answer({"receipts": [of_receipt(row) for row in rows], "next": None if more is None else str(more)})
+    response = answer({"receipts": [show_receipt(row) for row in rows], "next": None if more is None else str(more)})
     if more is not None:
         response["Link"] = f'<{request.path}?{urlencode({"limit": limit, "cursor": more})}>; rel="next"'
     return response
 
 
-def of_receipt(row: Receipt) -> dict[str, JSONValue]:
+def show_receipt(row: Receipt) -> dict[str, JSONValue]:
     """A receipt in a list."""
     return {
         "receipt": row.receipt,
@@ -224,7 +223,7 @@ def remove_receipts(request: HttpRequest) -> HttpResponse:
     text = read_one(query, "before")
     if text is None:
         raise UnknownParameter("say before when, such as before=2026-01-31T12:00:00Z")
-    count, revision = receipts.remove(shapes.instant(text.replace(" ", "+"), "before"), request_author(request))
+    count, revision = receipts.remove(schemas.parse_instant(text.replace(" ", "+"), "before"), request_author(request))
     return answer({"removed": count}, revision)
 
 
@@ -234,7 +233,7 @@ def _get(path: str, view: Any, summary: str, extra: dict[str, Any] | None = None
 
 
 _get("", read_context, "The context of a prompt", describe_parameters(*ASKED))
-router.post("", summary="The context of a prompt, with a receipt", openapi_extra=shapes.body(ContextIn))(
+router.post("", summary="The context of a prompt, with a receipt", openapi_extra=schemas.describe_body(ContextIn))(
     idempotent(keep_context, _kept_again)
 )
 _get("/receipts", list_receipts, "List receipts", describe_parameters("limit", "cursor"))

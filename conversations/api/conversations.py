@@ -9,13 +9,9 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from ninja import Router
 
-from conversations import append as appending
-from conversations import delete as removing
-from conversations import export as exporting
-from conversations import log
-from conversations import read as reading
-from conversations.api import schemas as shapes
-from conversations.api.schemas import Unusable
+from conversations import append, delete, export, log, read
+from conversations.api import schemas
+from conversations.api.schemas import UnusableBody
 from conversations.append import Appended
 from conversations.drafts import NewConversation
 from conversations.models import Conversation
@@ -35,7 +31,7 @@ PAGE = ("order", "limit", "cursor", "around", "branch")
 router = Router(tags=["conversations"])
 
 
-def session_of(segment: str) -> str:
+def parse_session_id(segment: str) -> str:
     """The session id that a path segment names: `~1` stands for a slash in it. Raises BadPointer."""
     return unescape_token(segment)
 
@@ -51,16 +47,18 @@ def _in_path(request: HttpRequest) -> dict[str, Any]:
 def list_conversations(request: HttpRequest) -> HttpResponse:
     """The conversations, newest first; with `format`, all of them whole, as JSON, JSON lines or Markdown."""
     query = read_query(request, LIST)
-    rows = reading.conversations(wanted(query))
+    rows = read.filter_conversations(parse_filters(query))
     if "format" in query:
         return _exported(query, rows, "conversations")
-    found, more = reading.page_of(rows, read_number(query, "limit", 100, 1000), read_one(query, "cursor"))
-    numbers = reading.numbers(found)
-    response = answer({"conversations": [shapes.of_conversation(row, numbers[row.pk]) for row in found], "next": more})
+    found, more = read.read_list(rows, read_number(query, "limit", 100, 1000), read_one(query, "cursor"))
+    numbers = read.read_numbers(found)
+    response = answer(
+        {"conversations": [schemas.show_conversation(row, numbers[row.pk]) for row in found], "next": more}
+    )
     return _linked(response, request, query, {"next": more})
 
 
-def wanted(query: dict[str, list[str]]) -> dict[str, Any]:
+def parse_filters(query: dict[str, list[str]]) -> dict[str, Any]:
     """Which conversations are asked for. Raises UnknownParameter."""
     asked: dict[str, Any] = {name: text for name in LIST[4:] if (text := read_one(query, name)) is not None}
     if (text := read_one(query, "archived")) is not None:
@@ -73,20 +71,22 @@ def wanted(query: dict[str, list[str]]) -> dict[str, Any]:
 def create_conversation(request: HttpRequest) -> HttpResponse:
     """A new conversation, with its first messages if there are any."""
     read_query(request, ())
-    body = shapes.read(shapes.ConversationIn, parse_json(request.body).value)
-    new = shapes.new_conversation(body, secrets.token_urlsafe(12) if body.session_id is None else body.session_id)
-    row = appending.create(new, shapes.new_messages(cast(JSONValue, body.messages)), request_author(request))
+    body = schemas.parse_body(schemas.ConversationIn, parse_json(request.body).value)
+    new = schemas.make_conversation(body, secrets.token_urlsafe(12) if body.session_id is None else body.session_id)
+    row = append.create_conversation(
+        new, schemas.make_messages(cast(JSONValue, body.messages)), request_author(request)
+    )
     return _one(row, row.revision, 201)
 
 
 def _created_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
-    return _one(reading.find(appending.made_in(earlier.revision)), earlier.revision, 201)
+    return _one(read.find_conversation(append.find_created(earlier.revision)), earlier.revision, 201)
 
 
 def read_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
     """A conversation, with the number of its messages; with `format`, whole, as JSON, JSON lines or Markdown."""
     query = read_query(request, ("format",))
-    row = reading.find(session_of(session_id))
+    row = read.find_conversation(parse_session_id(session_id))
     if "format" in query:
         return _exported(query, Conversation.objects.filter(pk=row.pk), row.session_id)
     return _one(row, store.head())
@@ -95,24 +95,26 @@ def read_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
 def change_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
     """Rename, archive, tag; metadata member by member."""
     read_query(request, ())
-    row = reading.find(session_of(session_id))
-    fields = shapes.changed_conversation(shapes.read(shapes.ConversationChange, parse_json(request.body).value), row)
+    row = read.find_conversation(parse_session_id(session_id))
+    fields = schemas.conversation_change(
+        schemas.parse_body(schemas.ConversationChange, parse_json(request.body).value), row
+    )
     if fields.get("current_leaf_id") is not None:
-        log.messages_of(row, [fields["current_leaf_id"]])
-        fields["current_leaf_id"] = reading.leaf_below(row, fields["current_leaf_id"])
+        log.find_messages(row, [fields["current_leaf_id"]])
+        fields["current_leaf_id"] = read.find_leaf(row, fields["current_leaf_id"])
     written = log.change(row.session_id, fields, request_author(request))
-    return _one(reading.find(row.session_id), written.revision)
+    return _one(read.find_conversation(row.session_id), written.revision)
 
 
 def _changed_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     session_id = _in_path(request)["session_id"]
-    return _one(reading.find(session_of(session_id)), earlier.revision)
+    return _one(read.find_conversation(parse_session_id(session_id)), earlier.revision)
 
 
 def delete_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
     """Delete a conversation with its messages. Undo of that revision brings it back, until it is purged."""
     read_query(request, ())
-    return _nothing(removing.remove([session_of(session_id)], request_author(request)).revision)
+    return _nothing(delete.delete_conversations([parse_session_id(session_id)], request_author(request)).revision)
 
 
 def _deleted_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
@@ -122,14 +124,16 @@ def _deleted_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
 def purge_conversation(request: HttpRequest, session_id: str) -> HttpResponse:
     """Erase a conversation, deleted or not, for good: messages, title and metadata, in the history too. Final."""
     read_query(request, ())
-    body = shapes.read(shapes.Purge, parse_json(request.body).value)
-    purged = removing.purge(session_of(session_id), body.confirm, request_author(request, Source.FORGET))
-    return _gone(session_of(session_id), purged.messages, purged.revision)
+    body = schemas.parse_body(schemas.PurgeIn, parse_json(request.body).value)
+    purged = delete.purge_conversation(
+        parse_session_id(session_id), body.confirm, request_author(request, Source.FORGET)
+    )
+    return _gone(parse_session_id(session_id), purged.messages, purged.revision)
 
 
 def _purged_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     session_id = _in_path(request)["session_id"]
-    return _gone(session_of(session_id), removing.purged_in(earlier.revision), earlier.revision)
+    return _gone(parse_session_id(session_id), delete.count_purged(earlier.revision), earlier.revision)
 
 
 def _gone(session_id: str, messages: int, revision: int) -> HttpResponse:
@@ -142,7 +146,7 @@ def _gone(session_id: str, messages: int, revision: int) -> HttpResponse:
 def read_messages(request: HttpRequest, session_id: str) -> HttpResponse:
     """The messages from the first (`order=oldest`) or from the last (`newest`) on, or those `around` one of them."""
     query = read_query(request, PAGE)
-    row = reading.find(session_of(session_id))
+    row = read.find_conversation(parse_session_id(session_id))
     limit, order, branch = (
         read_number(query, "limit", 100, 1000),
         read_one(query, "order") or "oldest",
@@ -152,47 +156,47 @@ def read_messages(request: HttpRequest, session_id: str) -> HttpResponse:
         raise UnknownParameter("order is oldest or newest, branch is all or current")
     is_current = branch == "current"
     if "around" in query:
-        page = reading.around(row, read_number(query, "around", 1, 2**62), limit, branch=is_current)
+        page = read.read_around(row, read_number(query, "around", 1, 2**62), limit, branch=is_current)
     else:
-        page = reading.page(row, cast(reading.Order, order), limit, read_one(query, "cursor"), branch=is_current)
-    response = answer(of_page(row, page, branch=is_current))
+        page = read.read_page(row, cast(read.Order, order), limit, read_one(query, "cursor"), branch=is_current)
+    response = answer(show_page(row, page, branch=is_current))
     links = {} if "around" in query else {"next": page.older if order == "newest" else page.newer}
     return _linked(response, request, query, links)
 
 
-def of_page(row: Conversation, page: reading.Page, *, branch: bool) -> dict[str, JSONValue]:
+def show_page(row: Conversation, page: read.MessagePage, *, branch: bool) -> dict[str, JSONValue]:
     """A page as JSON; in the current branch, messages that have alternatives name all of them as `versions`."""
-    alternatives = reading.versions(row, [one.pk for one in page.messages]) if branch else {}
+    alternatives = read.find_versions(row, [one.pk for one in page.messages]) if branch else {}
     messages: list[JSONValue] = []
     for message in page.messages:
         more: dict[str, JSONValue] = {"versions": [*alternatives[message.pk]]} if message.pk in alternatives else {}
-        messages.append(shapes.of_message(message) | more)
+        messages.append(schemas.show_message(message) | more)
     return {"messages": messages, "older": page.older, "newer": page.newer}
 
 
 def append_messages(request: HttpRequest, session_id: str) -> HttpResponse:
     """Add one message, or up to 1,000 in an array, as one revision. The conversation is made if there is none."""
     read_query(request, ())
-    name, sent = session_of(session_id), _sent(request)
-    shapes.check_session_id(name)
-    return _appended(name, appending.append(name, sent, request_author(request), fields=NewConversation(name)))
+    name, sent = parse_session_id(session_id), _sent(request)
+    schemas.check_session_id(name)
+    return _appended(name, append.append_messages(name, sent, request_author(request), fields=NewConversation(name)))
 
 
 def _appended_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     session_id = _in_path(request)["session_id"]
-    name = session_of(session_id)
-    return _appended(name, appending.again(name, _sent(request), earlier.revision, earlier.changed))
+    name = parse_session_id(session_id)
+    return _appended(name, append.repeat_append(name, _sent(request), earlier.revision, earlier.changed))
 
 
 def _sent(request: HttpRequest) -> list[Any]:
-    sent = shapes.new_messages(parse_json(request.body).value)
-    if len(sent) > appending.MOST:
-        raise Unusable(f"{len(sent):,} messages are too many; {appending.MOST:,} are taken at once")
+    sent = schemas.make_messages(parse_json(request.body).value)
+    if len(sent) > append.MOST:
+        raise UnusableBody(f"{len(sent):,} messages are too many; {append.MOST:,} are taken at once")
     return sent
 
 
 def _appended(session_id: str, appended: Appended) -> HttpResponse:
-    messages: list[JSONValue] = [shapes.of_message(message) for message in appended.messages]
+    messages: list[JSONValue] = [schemas.show_message(message) for message in appended.messages]
     body: JSONValue = {"session_id": session_id, "added": appended.added, "messages": messages}
     return answer(body, appended.revision, 201 if appended.added else 200)
 
@@ -200,41 +204,41 @@ def _appended(session_id: str, appended: Appended) -> HttpResponse:
 def read_message(request: HttpRequest, session_id: str, message_id: int) -> HttpResponse:
     """One message."""
     read_query(request, ())
-    [message] = log.messages_of(reading.find(session_of(session_id)), [message_id])
-    return answer(shapes.of_message(message))
+    [message] = log.find_messages(read.find_conversation(parse_session_id(session_id)), [message_id])
+    return answer(schemas.show_message(message))
 
 
 def change_message(request: HttpRequest, session_id: str, message_id: int) -> HttpResponse:
     """Set the status of a message, or what else is known of it by now. Its text stays."""
     read_query(request, ())
-    row = reading.find(session_of(session_id))
-    [message] = log.messages_of(row, [message_id])
-    fields = shapes.changed_message(shapes.read(shapes.MessageChange, parse_json(request.body).value), message)
+    row = read.find_conversation(parse_session_id(session_id))
+    [message] = log.find_messages(row, [message_id])
+    fields = schemas.message_change(schemas.parse_body(schemas.MessageChange, parse_json(request.body).value), message)
     written = log.change_message(row.session_id, message_id, fields, request_author(request))
-    return answer(shapes.of_message(log.messages_of(row, [message_id])[0]), written.revision)
+    return answer(schemas.show_message(log.find_messages(row, [message_id])[0]), written.revision)
 
 
 def _message_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
     found = _in_path(request)
-    [message] = log.messages_of(reading.find(session_of(found["session_id"])), [found["message_id"]])
-    return answer(shapes.of_message(message), earlier.revision)
+    [message] = log.find_messages(read.find_conversation(parse_session_id(found["session_id"])), [found["message_id"]])
+    return answer(schemas.show_message(message), earlier.revision)
 
 
 def delete_message(request: HttpRequest, session_id: str, message_id: int) -> HttpResponse:
     """Delete one message. Undo of that revision brings it back."""
     read_query(request, ())
-    return _nothing(removing.remove_messages(session_of(session_id), [message_id], request_author(request)).revision)
+    return _nothing(
+        delete.delete_messages(parse_session_id(session_id), [message_id], request_author(request)).revision
+    )
 
 
 def delete_messages(request: HttpRequest, session_id: str) -> HttpResponse:
     """Delete the messages that `id` names, which may be repeated, as one revision. Undo brings them back."""
     ids = read_query(request, ("id",)).get("id", [])
-    if not 0 < len(ids) <= appending.MOST or not all(
-        text.isascii() and text.isdigit() and len(text) < 19 for text in ids
-    ):
-        raise UnknownParameter(f"name 1 to {appending.MOST:,} messages, as id=12&id=13")
+    if not 0 < len(ids) <= append.MOST or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in ids):
+        raise UnknownParameter(f"name 1 to {append.MOST:,} messages, as id=12&id=13")
     wanted = [int(text) for text in dict.fromkeys(ids)]
-    return _nothing(removing.remove_messages(session_of(session_id), wanted, request_author(request)).revision)
+    return _nothing(delete.delete_messages(parse_session_id(session_id), wanted, request_author(request)).revision)
 
 
 # Answers
@@ -250,12 +254,12 @@ def answer(body: JSONValue, revision: int | None = None, status: int = 200) -> H
 def _exported(query: dict[str, list[str]], rows: QuerySet[Conversation], name: str) -> HttpResponse:
     """A download of conversations, sent as it is read."""
     kind = read_one(query, "format") or ""
-    if kind not in exporting.FORMATS:
-        raise UnknownParameter(f"format is one of {', '.join(exporting.FORMATS)}")
-    return cast(HttpResponse, exported(exporting.FORMATS[kind], rows, name))
+    if kind not in export.FORMATS:
+        raise UnknownParameter(f"format is one of {', '.join(export.FORMATS)}")
+    return cast(HttpResponse, stream_export(export.FORMATS[kind], rows, name))
 
 
-def exported(form: exporting.Format, rows: QuerySet[Conversation], name: str) -> StreamingHttpResponse:
+def stream_export(form: export.ExportFormat, rows: QuerySet[Conversation], name: str) -> StreamingHttpResponse:
     """Conversations as a file, which is read while it is sent."""
     response = StreamingHttpResponse(form.texts(rows), content_type=form.media_type)
     response["Content-Disposition"] = content_disposition_header(True, f"{name}.{form.suffix}") or "attachment"
@@ -264,7 +268,7 @@ def exported(form: exporting.Format, rows: QuerySet[Conversation], name: str) ->
 
 
 def _one(row: Conversation, revision: int, status: int = 200) -> HttpResponse:
-    return answer(shapes.of_conversation(row, reading.numbers([row])[row.pk]), revision, status)
+    return answer(schemas.show_conversation(row, read.read_numbers([row])[row.pk]), revision, status)
 
 
 def _nothing(revision: int) -> HttpResponse:
@@ -299,7 +303,7 @@ _route(
     "",
     idempotent(create_conversation, _created_again),
     "Begin a conversation",
-    shapes.body(shapes.ConversationIn),
+    schemas.describe_body(schemas.ConversationIn),
 )
 _route("GET", ONE, read_conversation, "Read a conversation", describe_parameters("format"))
 _route(
@@ -307,7 +311,7 @@ _route(
     ONE,
     idempotent(change_conversation, _changed_again),
     "Rename, archive or tag a conversation",
-    shapes.body(shapes.ConversationChange),
+    schemas.describe_body(schemas.ConversationChange),
 )
 _route("DELETE", ONE, idempotent(delete_conversation, _deleted_again), "Delete a conversation")
 _route(
@@ -315,7 +319,7 @@ _route(
     "/{session_id}/purge",
     idempotent(purge_conversation, _purged_again),
     "Erase a conversation for good",
-    shapes.body(shapes.Purge),
+    schemas.describe_body(schemas.PurgeIn),
 )
 _route("GET", MESSAGES, read_messages, "Read messages", describe_parameters(*PAGE))
 _route(
@@ -323,11 +327,15 @@ _route(
     MESSAGES,
     idempotent(append_messages, _appended_again),
     "Add messages",
-    shapes.body(shapes.MessageIn, many=True),
+    schemas.describe_body(schemas.MessageIn, many=True),
 )
 _route("DELETE", MESSAGES, idempotent(delete_messages, _deleted_again), "Delete messages", describe_parameters("id"))
 _route("GET", MESSAGE, read_message, "Read a message")
 _route(
-    "PATCH", MESSAGE, idempotent(change_message, _message_again), "Change a message", shapes.body(shapes.MessageChange)
+    "PATCH",
+    MESSAGE,
+    idempotent(change_message, _message_again),
+    "Change a message",
+    schemas.describe_body(schemas.MessageChange),
 )
 _route("DELETE", MESSAGE, idempotent(delete_message, _deleted_again), "Delete a message")

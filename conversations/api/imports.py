@@ -8,8 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from conversations.api.conversations import answer, change_conversation, delete_conversation, read_conversation
-from conversations.imports import chats as bringing
-from conversations.imports.chats import Bringing
+from conversations.imports.chats import FileImport, import_file
 from state.api.addresses import UnknownParameter, read_one, read_query
 from state.api.history import describe_parameters
 from state.jsondoc.text import JSONValue
@@ -34,8 +33,8 @@ def import_conversations(request: HttpRequest) -> HttpResponse:
         file.flush()
         actor: str = request.auth  # type: ignore[attr-defined]
         name = (read_one(query, "name") or "upload")[:200]
-        report = bringing.bring_file(Bringing(actor, Path(file.name), replace, dry_run, whole, name=name))
-    return answer(of_report(report))
+        report = import_file(FileImport(actor, Path(file.name), replace, dry_run, whole, name=name))
+    return answer(show_report(report))
 
 
 def _flag(query: dict[str, list[str]], name: str) -> bool:
@@ -45,7 +44,7 @@ def _flag(query: dict[str, list[str]], name: str) -> bool:
     return text == "true"
 
 
-def of_report(report: Report) -> dict[str, JSONValue]:
+def show_report(report: Report) -> dict[str, JSONValue]:
     """A report as JSON: counts by what became of it and of what, and what is to be told, at most MOST_TOLD lines."""
     counts: dict[str, JSONValue] = {}
     for category in Category:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from conversations.drafts import NewConversation, NewMessage
 from conversations.models import Conversation, Message
-from conversations.read import TAGS, Numbers
+from conversations.read import TAGS, MessageNumbers
 from state.jsondoc.text import JSONValue
 from state.store import check_key
 
@@ -20,7 +20,7 @@ NO_ZONE = "names no zone; end it with Z or an offset such as +01:00"
 S = TypeVar("S", bound=Schema)
 
 
-class Unusable(ValueError):
+class UnusableBody(ValueError):
     """A body that is JSON, but no message or conversation; says where and why."""
 
 
@@ -78,27 +78,27 @@ class ConversationIn(_Strict):
     messages: list[dict[str, Any]] = Field(default_factory=list, description="Its first messages")
 
 
-class Purge(_Strict):
+class PurgeIn(_Strict):
     """A purge is final, hence it is confirmed."""
 
     confirm: str = Field(description="The session id once more")
 
 
-def body(schema: type[Schema], *, many: bool = False) -> dict[str, Any]:
+def describe_body(schema: type[Schema], *, many: bool = False) -> dict[str, Any]:
     """A request body, as the API reference describes it."""
     one: dict[str, Any] = schema.model_json_schema()
     shape = {"oneOf": [one, {"type": "array", "items": one}]} if many else one
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": shape}}}}
 
 
-def read(schema: type[S], value: JSONValue, where: str = "") -> S:
-    """A JSON value as a schema has it. Raises Unusable, which names the member."""
+def parse_body(schema: type[S], value: JSONValue, where: str = "") -> S:
+    """A JSON value as a schema has it. Raises UnusableBody, which names the member."""
     if not isinstance(value, dict):
-        raise Unusable(f"{where or 'the body'} must be a JSON object")
+        raise UnusableBody(f"{where or 'the body'} must be a JSON object")
     try:
         return schema.model_validate(value)
     except ValidationError as error:
-        raise Unusable(_first(error, where)) from None
+        raise UnusableBody(_first(error, where)) from None
 
 
 def _first(error: ValidationError, where: str) -> str:
@@ -108,25 +108,25 @@ def _first(error: ValidationError, where: str) -> str:
     return f"{where}: {place}: {reason}" if where else f"{place}: {reason}"
 
 
-def new_messages(value: JSONValue) -> list[NewMessage]:
-    """The messages of a body: one, or an array of them. Raises Unusable."""
+def make_messages(value: JSONValue) -> list[NewMessage]:
+    """The messages of a body: one, or an array of them. Raises UnusableBody."""
     values = value if isinstance(value, list) else [value]
     many = isinstance(value, list)
     return [_new_message(one, f"message {number}" if many else "") for number, one in enumerate(values)]
 
 
 def _new_message(value: JSONValue, where: str) -> NewMessage:
-    one = read(MessageIn, value, where)
+    one = parse_body(MessageIn, value, where)
     said = f"{where}: " if where else ""
     for name in ("message", "user_id", "stimuli_type", "client_id"):
         if "\0" in (getattr(one, name) or ""):
-            raise Unusable(f"{said}{name}: contains the character NUL, which cannot be kept; leave it out")
+            raise UnusableBody(f"{said}{name}: contains the character NUL, which cannot be kept; leave it out")
     if one.client_id == "" or (one.client_id or "").startswith(("#", "import:")):
-        raise Unusable(f"{said}client_id: must not be empty, nor begin with # or import:")
+        raise UnusableBody(f"{said}client_id: must not be empty, nor begin with # or import:")
     return NewMessage(
         speaker=one.speaker,
         message=one.message,
-        timestamp=instant(one.timestamp, f"{said}timestamp") if one.timestamp is not None else datetime.now(UTC),
+        timestamp=parse_instant(one.timestamp, f"{said}timestamp") if one.timestamp is not None else datetime.now(UTC),
         timestamp_text=one.timestamp or "",
         user_id=one.user_id,
         context_level=one.context_level,
@@ -138,15 +138,15 @@ def _new_message(value: JSONValue, where: str) -> NewMessage:
     )
 
 
-def new_conversation(one: ConversationIn, session_id: str) -> NewConversation:
-    """A conversation from the body that asks for it. Raises Unusable."""
+def make_conversation(one: ConversationIn, session_id: str) -> NewConversation:
+    """A conversation from the body that asks for it. Raises UnusableBody."""
     check_session_id(session_id)
     _check_text({"title": one.title, "channel": one.channel})
     return NewConversation(
         session_id=session_id,
         title=one.title,
         channel=one.channel,
-        started=instant(one.started, "started") if one.started is not None else None,
+        started=parse_instant(one.started, "started") if one.started is not None else None,
         started_text=one.started or "",
         archived=one.archived,
         metadata=_with_tags(one.metadata, one.tags or None),
@@ -154,54 +154,54 @@ def new_conversation(one: ConversationIn, session_id: str) -> NewConversation:
 
 
 def check_session_id(text: str) -> None:
-    """Raises Unusable unless it is 1 to 512 bytes of UTF-8 without NUL."""
+    """Raises UnusableBody unless it is 1 to 512 bytes of UTF-8 without NUL."""
     try:
         check_key(text)
     except ValueError as error:
-        raise Unusable(f"session_id: {str(error).replace('a key', 'it')}") from None
+        raise UnusableBody(f"session_id: {str(error).replace('a key', 'it')}") from None
 
 
-def instant(text: str, name: str) -> datetime:
-    """The moment that an RFC 3339 time says. Raises Unusable."""
+def parse_instant(text: str, name: str) -> datetime:
+    """The moment that an RFC 3339 time says. Raises UnusableBody."""
     try:
         time = datetime.fromisoformat(text) if re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", text) else None
     except ValueError:
         time = None
     if time is None or not 2 <= time.year <= 9998:
-        raise Unusable(f"{name}: {text[:40]!r} is no time such as 2026-01-31T12:00:00Z")
+        raise UnusableBody(f"{name}: {text[:40]!r} is no time such as 2026-01-31T12:00:00Z")
     if time.tzinfo is None:
-        raise Unusable(f"{name}: {text!r} {NO_ZONE}")
+        raise UnusableBody(f"{name}: {text!r} {NO_ZONE}")
     return time.astimezone(UTC)
 
 
-def changed_conversation(one: ConversationChange, row: Conversation) -> dict[str, Any]:
-    """The fields to set. Raises Unusable."""
+def conversation_change(one: ConversationChange, row: Conversation) -> dict[str, Any]:
+    """The fields to set. Raises UnusableBody."""
     given = one.model_dump(exclude_unset=True)
     _check_text({name: given.get(name) or "" for name in ("title", "channel")})
     if none := [name for name in ("title", "channel", "archived", "tags") if name in given and given[name] is None]:
-        raise Unusable(f"{none[0]}: cannot be null")
+        raise UnusableBody(f"{none[0]}: cannot be null")
     fields: dict[str, Any] = {name: given[name] for name in ("title", "channel", "archived") if name in given}
     if "tags" in given or "metadata" in given:
         tags = given.get("tags")
-        merged = merged_metadata(row.metadata, given.get("metadata") or {})
+        merged = merge_metadata(row.metadata, given.get("metadata") or {})
         fields["metadata"] = _with_tags(merged, tags if "tags" in given else merged.get(TAGS))
     if "current_leaf" in given:
         fields["current_leaf_id"] = given["current_leaf"]
     return fields
 
 
-def changed_message(one: MessageChange, row: Message) -> dict[str, Any]:
+def message_change(one: MessageChange, row: Message) -> dict[str, Any]:
     """The fields to set."""
     given = one.model_dump(exclude_unset=True)
     fields = {name: value for name, value in given.items() if name != "metadata"}
     if none := [name for name in ("status", "stimuli_type") if name in given and given[name] is None]:
-        raise Unusable(f"{none[0]}: cannot be null")
+        raise UnusableBody(f"{none[0]}: cannot be null")
     if given.get("metadata"):
-        fields["metadata"] = merged_metadata(row.metadata, given["metadata"])
+        fields["metadata"] = merge_metadata(row.metadata, given["metadata"])
     return fields
 
 
-def merged_metadata(there: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+def merge_metadata(there: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """Members set; those that are null are taken out."""
     merged = {**there, **patch}
     return {name: value for name, value in merged.items() if not (name in patch and patch[name] is None)}
@@ -215,16 +215,16 @@ def _with_tags(metadata: Mapping[str, Any], tags: Any) -> dict[str, Any]:
 def _check_text(texts: Mapping[str, str]) -> None:
     for name, text in texts.items():
         if "\0" in text:
-            raise Unusable(f"{name}: contains the character NUL, which cannot be kept; leave it out")
+            raise UnusableBody(f"{name}: contains the character NUL, which cannot be kept; leave it out")
         if len(text) > 1000:
-            raise Unusable(f"{name}: has {len(text):,} characters; 1,000 are kept at most")
+            raise UnusableBody(f"{name}: has {len(text):,} characters; 1,000 are kept at most")
 
 
-def iso(time: datetime | None) -> str | None:
+def format_instant(time: datetime | None) -> str | None:
     return time.astimezone(UTC).isoformat() if time else None
 
 
-def of_conversation(row: Conversation, numbers: Numbers) -> dict[str, JSONValue]:
+def show_conversation(row: Conversation, numbers: MessageNumbers) -> dict[str, JSONValue]:
     """A conversation as JSON."""
     tags = row.metadata.get(TAGS)
     return {
@@ -232,9 +232,9 @@ def of_conversation(row: Conversation, numbers: Numbers) -> dict[str, JSONValue]
         "title": row.title,
         "channel": row.channel,
         "source": row.source,
-        "started": iso(row.started),
+        "started": format_instant(row.started),
         "started_text": row.started_text,
-        "last": iso(numbers.last),
+        "last": format_instant(numbers.last),
         "messages": numbers.messages,
         "archived": row.archived,
         "tags": tags if isinstance(tags, list) else [],
@@ -244,13 +244,13 @@ def of_conversation(row: Conversation, numbers: Numbers) -> dict[str, JSONValue]
     }
 
 
-def of_message(row: Message) -> dict[str, JSONValue]:
+def show_message(row: Message) -> dict[str, JSONValue]:
     """A message as JSON. `timestamp` is the moment in UTC, `timestamp_text` the time as it came."""
     return {
         "id": row.pk,
         "speaker": row.speaker,
         "message": row.message,
-        "timestamp": iso(row.timestamp),
+        "timestamp": format_instant(row.timestamp),
         "timestamp_text": row.timestamp_text,
         "user_id": row.user_id,
         "status": row.status,

@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from conversations.context import messages as recall
+from conversations.context.messages import list_sessions, read_last_messages, search_past
 from conversations.models import Message
-from conversations.search import state_leaves as leaves
-from conversations.search import tokenize as words
-from conversations.search.state_leaves import Leaf
 from state.address import Address
+from conversations.search.state_leaves import StateLeaf, search_leaves
+from conversations.search.tokenize import SearchTerm, parse_terms
 from state.context.budget import BudgetForm, Section, list_forms, pick_forms
 from state.context.sections import Moment, Renderings, SectionForm, read_moment, read_section_text, render_forms
 from state.context.tokens import CHARACTERS, count_tokens, estimate_tokens
@@ -26,7 +25,7 @@ MOST_TOLD = 200  # sections that a report names as left out
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ContextRequest:
     """What a context is to hold. No addresses: all keys. `talk` are the tokens for messages and what is found."""
 
     addresses: Sequence[Address]
@@ -64,12 +63,12 @@ class _Room(NamedTuple):
     found: int
 
 
-def assemble(asked: Asked) -> Context:
+def assemble_context(asked: ContextRequest) -> Context:
     """The context at one revision. The same revision and the same request give the same report, to the byte.
 
-    Raises log.NotFound, log.Deleted, words.BadSearch, replay.UnknownMoment and replay.GoneRevision.
+    Raises log.UnknownTalk, log.DeletedTalk, BadSearch, replay.UnknownMoment and replay.GoneRevision.
     """
-    terms = None if asked.q is None else words.terms(asked.q)
+    terms = None if asked.q is None else parse_terms(asked.q)
     now = read_moment(asked.at, [one.key for one in asked.addresses] + [WEIGHTS] if asked.addresses else None)
     room = _room(asked)
     state = _state(asked, now, room.state)
@@ -89,7 +88,7 @@ def assemble(asked: Asked) -> Context:
     return Context(report | {"text": text}, sorted({one for part in parts for one in part.sessions}))
 
 
-def _room(asked: Asked) -> _Room:
+def _room(asked: ContextRequest) -> _Room:
     usable = max(0, CHARACTERS * asked.budget - (len(EMPTY_JSON) if asked.form == "json" else 0))
     talk = min(CHARACTERS * asked.talk, usable)
     found = 0 if asked.q is None else talk // 4 if asked.conversation is not None else talk
@@ -99,7 +98,7 @@ def _room(asked: Asked) -> _Room:
 # The state
 
 
-def _state(asked: Asked, now: Moment, room: int) -> _Part:
+def _state(asked: ContextRequest, now: Moment, room: int) -> _Part:
     addresses = asked.addresses or [Address(key) for key in now.keys if key != WEIGHTS]
     weighed = parse_weights(now)
     rendered = render_forms(now, addresses, asked.form)
@@ -126,7 +125,7 @@ def _state(asked: Asked, now: Moment, room: int) -> _Part:
 
 
 def _out(
-    asked: Asked,
+    asked: ContextRequest,
     addresses: Sequence[Address],
     there: Sequence[Address],
     missed: Sequence[tuple[Address, Section]],
@@ -169,8 +168,8 @@ def _left_out(address: Address, section: Section, stop: str | None, left: str) -
 # What was said, and what was found
 
 
-def _said(asked: Asked, session_id: str, now: Moment, room: int) -> _Part:
-    rows = recall.messages(session_id, asked.messages, now.revision)
+def _said(asked: ContextRequest, session_id: str, now: Moment, room: int) -> _Part:
+    rows = read_last_messages(session_id, asked.messages, now.revision)
     opening = render_heading(f"Conversation {session_id}") if asked.form == "markdown" else ',"messages":['
     entries = [_message(asked.form, row) for row in rows]
     text, count = _fitted(asked.form, opening, entries, room, turned=True)
@@ -183,15 +182,15 @@ def _said(asked: Asked, session_id: str, now: Moment, room: int) -> _Part:
     return _Part(text, report | _why(len(rows) - count), [session_id] if count else [])
 
 
-def _found(asked: Asked, terms: Sequence[words.Term], now: Moment, room: int) -> _Part:
+def _found(asked: ContextRequest, terms: Sequence[SearchTerm], now: Moment, room: int) -> _Part:
     documents = {one.name.key: one.text for one in past.texts_at(now.revision) if one.name.key != WEIGHTS}
-    some, _ = leaves.find(terms, asked.hits, asked.level, documents)
-    hits = recall.hits(terms, asked.hits, now.revision)
+    some, _ = search_leaves(terms, asked.hits, asked.level, documents)
+    hits = search_past(terms, asked.hits, now.revision)
     opening = render_heading(f"Found for {asked.q}") if asked.form == "markdown" else ',"found":['
     entries = [_leaf(asked.form, leaf) for leaf in some]
     entries += [_message(asked.form, hit.message, hit.snippet.text, with_session=True) for hit in hits]
     text, count = _fitted(asked.form, opening, entries, room)
-    used = recall.sessions(hit.message for hit in hits[: max(0, count - len(some))])
+    used = list_sessions(hit.message for hit in hits[: max(0, count - len(some))])
     report: dict[str, JSONValue] = {"q": asked.q, "shown": count, "tokens": count_tokens(text)}
     return _Part(text, report | {"left_out": len(entries) - count} | _why(len(entries) - count), used)
 
@@ -226,7 +225,7 @@ def _message(form: SectionForm, row: Message, text: str | None = None, with_sess
     return dump_json(told) + ","
 
 
-def _leaf(form: SectionForm, leaf: Leaf) -> str:
+def _leaf(form: SectionForm, leaf: StateLeaf) -> str:
     pointer = Address(leaf.key).pointer + leaf.pointer
     if form == "markdown":
         return render_item(f"{pointer[1:]}: {leaf.snippet.text}") + "\n"

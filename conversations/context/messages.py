@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from conversations.log import Deleted, NotFound
+from conversations.log import DeletedTalk, UnknownTalk
 from conversations.models import Conversation, Message
-from conversations.search import tokenize as words
 from conversations.search.index import TABLE
-from conversations.search.tokenize import Snippet, Term
+from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find_spans, format_match
 from state.models import Change
 
 LOOKED_AT = 1000  # the newest messages that have the words
@@ -31,7 +30,7 @@ MATCHING = (
 )
 
 
-class Hit(NamedTuple):
+class PastHit(NamedTuple):
     """A message that has the words, and where."""
 
     message: Message
@@ -48,7 +47,7 @@ class _Told(NamedTuple):
 
 
 @dataclass
-class Since:
+class PastTalk:
     """What messages and conversations were at a revision, where something was done to them since."""
 
     there: dict[int, bool] = field(default_factory=dict)  # messages, by id
@@ -57,12 +56,12 @@ class Since:
     leaves: dict[str, int | None] = field(default_factory=dict)
 
 
-def since(revision: int, session_id: str | None = None) -> Since:
+def read_past_talk(revision: int, session_id: str | None = None) -> PastTalk:
     """What was otherwise at a revision; of one conversation, if that is named."""
     changes = Change.objects.filter(revision_id__gt=revision, kind__in=["conversation", "message"], redacted_by=None)
     if session_id is not None:
         changes = changes.filter(key=session_id)
-    found = Since()
+    found = PastTalk()
     for kind, key, inverse in (
         changes.order_by("-id").values_list("kind", "key", "inverse").iterator(chunk_size=FETCHED)
     ):
@@ -82,21 +81,21 @@ def since(revision: int, session_id: str | None = None) -> Since:
 # The last messages
 
 
-def messages(session_id: str, count: int, revision: int) -> list[Message]:
+def read_last_messages(session_id: str, count: int, revision: int) -> list[Message]:
     """The last messages of the branch that was in use at a revision, the newest first; no errors among them.
 
     Raises NotFound, and Deleted if the conversation was deleted by then.
     """
     row = Conversation.objects.filter(session_id=session_id).first()
     if row is None:
-        raise NotFound(f"there is no conversation {session_id!r}")
-    then = since(revision, session_id)
+        raise UnknownTalk(f"there is no conversation {session_id!r}")
+    then = read_past_talk(revision, session_id)
     if not then.conversations.get(session_id, row.deleted_revision is None):
         if row.deleted_revision is not None and row.deleted_revision <= revision:
-            raise Deleted(
+            raise DeletedTalk(
                 f"the conversation {session_id!r} was deleted in revision {row.deleted_revision}; undo that first"
             )
-        raise NotFound(f"there was no conversation {session_id!r} at revision {revision}")
+        raise UnknownTalk(f"there was no conversation {session_id!r} at revision {revision}")
     leaf = then.leaves.get(session_id, row.current_leaf_id)
     told = sorted((*_untouched(row, revision, None if leaf else count), *_touched(row, revision, then)), reverse=True)
     kept = _branch(told[::-1], leaf) if leaf else None
@@ -113,7 +112,7 @@ def _untouched(row: Conversation, revision: int, count: int | None) -> Iterable[
     return (_Told(*value) for value in (values if count is None else values[:count]))
 
 
-def _touched(row: Conversation, revision: int, then: Since) -> Iterable[_Told]:
+def _touched(row: Conversation, revision: int, then: PastTalk) -> Iterable[_Told]:
     """What something has been done to since and was there, as it was."""
     rows = row.messages.filter(revision__gt=revision) if then.there or then.fields else Message.objects.none()
     for one in rows.only("timestamp", "parent", "status", "deleted_revision", "revision", "conversation"):
@@ -124,7 +123,7 @@ def _touched(row: Conversation, revision: int, then: Since) -> Iterable[_Told]:
 
 
 def _branch(told: Sequence[_Told], leaf: int) -> set[int]:
-    """The messages that lead to a leaf, of all of them in order. See reading.current_branch."""
+    """The messages that lead to a leaf, of all of them in order. See read.read_branch."""
     before: dict[int, int | None] = {}
     last: int | None = None
     for one in told:
@@ -138,7 +137,7 @@ def _branch(told: Sequence[_Told], leaf: int) -> set[int]:
     return kept
 
 
-def _in_order(ids: Sequence[int], then: Since) -> list[Message]:
+def _in_order(ids: Sequence[int], then: PastTalk) -> list[Message]:
     rows = Message.objects.select_related("conversation").in_bulk(ids)
     for pk, row in rows.items():
         if "timestamp" in then.fields.get(pk, {}):
@@ -149,31 +148,31 @@ def _in_order(ids: Sequence[int], then: Since) -> list[Message]:
 # Those that have some words
 
 
-def hits(asked: Sequence[Term], limit: int, revision: int) -> list[Hit]:
+def search_past(asked: Sequence[SearchTerm], limit: int, revision: int) -> list[PastHit]:
     """Messages that were there at a revision and have all the terms, the best first.
 
     Best is who says the words most often in the shortest text, and of equals the newest. It is judged by the messages
     alone, and not, as in a search, by how rare the words are by now: later messages do not change the order.
     """
-    then = since(revision)
+    then = read_past_talk(revision)
     with connection.cursor() as cursor:
-        cursor.execute(MATCHING, [words.expression(asked)])
+        cursor.execute(MATCHING, [format_match(asked)])
         found = [row[0] for row in cursor.fetchall() if _was_there(row, then)][:RANKED]
     rows = Message.objects.select_related("conversation").in_bulk(found)
     best = sorted(rows.values(), key=lambda row: (-_score(row.message, asked), -row.pk))[:limit]
-    return [Hit(row, words.snippet(row.message, asked)) for row in best]
+    return [PastHit(row, cut_snippet(row.message, asked)) for row in best]
 
 
-def _was_there(row: tuple[int, int, str, int], then: Since) -> bool:
+def _was_there(row: tuple[int, int, str, int], then: PastTalk) -> bool:
     pk, is_there, session_id, is_conversation = row
     return bool(then.there.get(pk, is_there) and then.conversations.get(session_id, is_conversation))
 
 
-def _score(text: str, asked: Sequence[Term]) -> float:
-    said = sum(1 for _ in words.spans(text[:SCORED], asked))
+def _score(text: str, asked: Sequence[SearchTerm]) -> float:
+    said = sum(1 for _ in find_spans(text[:SCORED], asked))
     return said / (said + 1 + min(len(text), SCORED) / 1000)
 
 
-def sessions(found: Iterable[Message]) -> list[str]:
+def list_sessions(found: Iterable[Message]) -> list[str]:
     """The conversations that messages are of."""
     return sorted({one.conversation.session_id for one in found})

@@ -12,12 +12,12 @@ OTHERS = re.compile(r"\.jsonl?$", re.IGNORECASE)
 BOMB_BYTES, BOMB_RATIO = 64 << 20, 200  # text shrinks to a tenth, seldom to a fiftieth
 
 
-class NotReadable(ValueError):
+class UnreadableArchive(ValueError):
     """A file that is no archive of chats; says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveMember:
     """A file to read, by its name in the archive ("" for a plain file), with its size in bytes."""
 
     name: str
@@ -25,43 +25,43 @@ class Member:
     stream: BinaryIO
 
 
-class Tolerant:
+class ArchiveStream:
     """A member of a zip whose faults are told in words."""
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self.stream, self.name = stream, name
 
     def read(self, size: int = -1) -> bytes:
-        """Bytes of the member. Raises NotReadable."""
+        """Bytes of the member. Raises UnreadableArchive."""
         try:
             return self.stream.read(size)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise NotReadable(f"the zip is damaged at {self.name}: {error}") from None
+            raise UnreadableArchive(f"the zip is damaged at {self.name}: {error}") from None
 
 
-def members(file: BinaryIO, size: int) -> Iterator[Member]:
-    """The files with chats in them. Raises NotReadable."""
+def open_members(file: BinaryIO, size: int) -> Iterator[ArchiveMember]:
+    """The files with chats in them. Raises UnreadableArchive."""
     file.seek(0)
     if file.read(4)[:2] != b"PK":
         file.seek(0)
-        yield Member("", size, file)
+        yield ArchiveMember("", size, file)
         return
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise NotReadable(f"the zip cannot be read, download it again: {error}") from None
+        raise UnreadableArchive(f"the zip cannot be read, download it again: {error}") from None
     for info in _wanted(archive):
         if info.file_size > BOMB_BYTES and info.file_size > BOMB_RATIO * info.compress_size:
-            raise NotReadable(
+            raise UnreadableArchive(
                 f"{info.filename} would grow from {info.compress_size:,} to {info.file_size:,} bytes, as no chats do;"
                 " if you trust it, unpack it and import the file"
             )
         try:
             stream = archive.open(info)
         except (RuntimeError, NotImplementedError, zipfile.BadZipFile, OSError) as error:
-            raise NotReadable(f"{info.filename} in the zip cannot be opened: {error}") from None
+            raise UnreadableArchive(f"{info.filename} in the zip cannot be opened: {error}") from None
         with stream:
-            yield Member(info.filename, info.file_size, cast(BinaryIO, Tolerant(stream, info.filename)))
+            yield ArchiveMember(info.filename, info.file_size, cast(BinaryIO, ArchiveStream(stream, info.filename)))
 
 
 def _wanted(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -70,5 +70,5 @@ def _wanted(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     if not found and len(others := [info for info in files if OTHERS.search(info.filename)]) == 1:
         found = others
     if not found:
-        raise NotReadable("there is no conversations.json in the zip")
+        raise UnreadableArchive("there is no conversations.json in the zip")
     return sorted(found, key=lambda info: info.filename)

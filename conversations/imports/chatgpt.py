@@ -3,14 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from conversations.imports.legacy_chat_files import Chat, moment
-from conversations.imports.messages import Reading, Told, chat_of, members, parts, settle_tree, tell, text_of
+from conversations.imports.legacy_chat_files import Chat, parse_time
+from conversations.imports.messages import (
+    ChatReading,
+    SourceMessage,
+    make_message,
+    read_content,
+    read_object,
+    read_text,
+    settle_tree,
+    start_chat,
+)
 from state.report import Category, Unit
 
 
-def read(value: dict[str, Any], reading: Reading) -> Chat:
-    chat = chat_of(value, reading, ("conversation_id", "id"), "create_time", "ChatGPT")
-    chat.title = text_of(value.get("title"))
+def read_chatgpt(value: dict[str, Any], reading: ChatReading) -> Chat:
+    chat = start_chat(value, reading, ("conversation_id", "id"), "create_time", "ChatGPT")
+    chat.title = read_text(value.get("title"))
     chat.archived = value.get("is_archived") if isinstance(value.get("is_archived"), bool) else None
     chat.metadata = {name: value[name] for name in ("default_model_slug", "gizmo_id") if value.get(name)}
     mapping = value["mapping"]
@@ -21,20 +30,20 @@ def read(value: dict[str, Any], reading: Reading) -> Chat:
     left_out = sum(bool(node.get("message")) for node in nodes.values()) - len(told)
     if left_out:
         reading.note(Unit.MESSAGES, "empty messages of ChatGPT, without a word in them", left_out, Category.SKIPPED)
-    leaf = _kept(text_of(value.get("current_node")), nodes, told)
+    leaf = _kept(read_text(value.get("current_node")), nodes, told)
     settle_tree(chat, told, leaf, reading)
     return chat
 
 
-def _node(ref: str, node: Mapping[str, Any]) -> Told | None:
+def _node(ref: str, node: Mapping[str, Any]) -> SourceMessage | None:
     """The message of a node; None if it has none, or no word in it."""
     message = node.get("message")
     if not isinstance(message, dict):
         return None
-    author, content = members(message.get("author")), members(message.get("content"))
-    more = members(message.get("metadata"))
-    text, files = parts(content)
-    files += [text_of(one.get("name")) for one in more.get("attachments") or [] if isinstance(one, dict)]
+    author, content = read_object(message.get("author")), read_object(message.get("content"))
+    more = read_object(message.get("metadata"))
+    text, files = read_content(content)
+    files += [read_text(one.get("name")) for one in more.get("attachments") or [] if isinstance(one, dict)]
     if not text.strip() and not files:
         return None
     kind = content.get("content_type")
@@ -46,14 +55,14 @@ def _node(ref: str, node: Mapping[str, Any]) -> Told | None:
         "hidden": more.get("is_visually_hidden_from_conversation"),
         "attachments": [name for name in dict.fromkeys(files) if name],
     }
-    time, time_text = moment(message.get("create_time"))
-    return tell(ref, author.get("role"), text, time, time_text, text_of(node.get("parent")), metadata)
+    time, time_text = parse_time(message.get("create_time"))
+    return make_message(ref, author.get("role"), text, time, time_text, read_text(node.get("parent")), metadata)
 
 
-def _kept(ref: str, nodes: Mapping[str, Any], told: Mapping[str, Told]) -> str:
+def _kept(ref: str, nodes: Mapping[str, Any], told: Mapping[str, SourceMessage]) -> str:
     """The nearest node upwards that has a message."""
     seen: set[str] = set()
     while ref and ref not in told and ref not in seen:
         seen.add(ref)
-        ref = text_of(members(nodes.get(ref)).get("parent"))
+        ref = read_text(read_object(nodes.get(ref)).get("parent"))
     return ref if ref in told else ""

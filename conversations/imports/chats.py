@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from conversations import drafts
-from conversations.imports import archives
-from conversations.imports import formats as sources
-from conversations.imports import json_stream as streams
-from conversations.imports import legacy_chats as importing
-from conversations.imports.archives import Member, NotReadable
+from conversations.imports.archives import ArchiveMember, UnreadableArchive, open_members
+from conversations.imports.formats import read_chat
+from conversations.imports.json_stream import read_items
 from conversations.imports.legacy_chat_files import Chat, NotAChat
-from conversations.imports.legacy_state import Run
-from conversations.imports.messages import Reading
+from conversations.imports.legacy_chats import import_batch
+from conversations.imports.legacy_state import ImportRun
+from conversations.imports.messages import ChatReading
 from state import store
 from state.checkpoints.files import create_automatic
 from state.files.sources import SourceFile
@@ -27,7 +26,7 @@ BAR = 24  # characters
 
 
 @dataclass(slots=True)
-class Bringing:
+class FileImport:
     """One import of a file: who runs it and how. With `all_or_nothing`, nothing is written if anything is wrong."""
 
     actor: str
@@ -43,37 +42,37 @@ class Bringing:
     def label(self) -> str:
         return self.name or make_printable(self.path.name)
 
-    def run_of(self, source: str) -> Run:
+    def make_run(self, source: str) -> ImportRun:
         """The import as one of the conversations of a source: exports of a service are versions of one another."""
         is_service = source in SERVICES
         folder = Path(source) if is_service else self.path.resolve().parent
-        return Run(self.actor, folder, self.report, self.replace, self.dry_run, self.progress, is_service)
+        return ImportRun(self.actor, folder, self.report, self.replace, self.dry_run, self.progress, is_service)
 
 
-def bring_file(bringing: Bringing) -> Report:
-    """Import the conversations of a file; a dry run writes nothing and reports the same. Raises importing.Busy, NoRoom.
+def import_file(job: FileImport) -> Report:
+    """Import the conversations of a file; a dry run writes nothing and reports the same. Raises ImportBusy, NoRoom.
 
     What is wrong is in the report, and the rest is brought, unless it is to be all or nothing.
     """
-    report = bringing.report
+    report = job.report
     report.batch = uuid.uuid4().hex
-    if bringing.all_or_nothing and not bringing.dry_run:
+    if job.all_or_nothing and not job.dry_run:
         first = Report()
-        for _ in _chats(bringing, first, "checking"):
+        for _ in _chats(job, first, "checking"):
             pass
         if first.count(Category.FAILED):
             report.findings += first.of(Category.FAILED)
-            report.add(Category.NOTED, Unit.FILES, bringing.label, "nothing was imported, since something is wrong")
+            report.add(Category.NOTED, Unit.FILES, job.label, "nothing was imported, since something is wrong")
             return report
-    if not bringing.dry_run and store.head():
+    if not job.dry_run and store.head():
         create_automatic("before import")
     batch: dict[str, Chat] = {}
     rows, last = 0, ""
     sizes: Counter[str] = Counter()
-    for source, chat in _chats(bringing, report, "importing"):
-        size = 1 + sum(map(drafts.weight, chat.messages.values()))
+    for source, chat in _chats(job, report, "importing"):
+        size = 1 + sum(map(drafts.count_rows, chat.messages.values()))
         if batch and (source != last or rows + size > drafts.MOST_ROWS):
-            _bring(batch, bringing.run_of(last))
+            _import(batch, job.make_run(last))
             batch, rows = {}, 0
         if chat.session_id not in batch:
             report.add(Category.READ, Unit.CONVERSATIONS, chat.file.name)
@@ -81,15 +80,15 @@ def bring_file(bringing: Bringing) -> Report:
         report.add(Category.READ, Unit.MESSAGES, chat.file.name, "", len(chat.messages))
         _gather(batch, chat)
         rows, last = rows + size, source
-    _bring(batch, bringing.run_of(last))
+    _import(batch, job.make_run(last))
     for name, count in sizes.items():
-        report.add(Category.NOTED, Unit.CONVERSATIONS, bringing.label, f"{count:,} of {name}", count)
+        report.add(Category.NOTED, Unit.CONVERSATIONS, job.label, f"{count:,} of {name}", count)
     return report
 
 
-def _bring(batch: dict[str, Chat], run: Run) -> None:
+def _import(batch: dict[str, Chat], run: ImportRun) -> None:
     if batch:
-        importing.bring_batch({name: [chat] for name, chat in batch.items()}, batch.keys(), run)
+        import_batch({name: [chat] for name, chat in batch.items()}, batch.keys(), run)
 
 
 def _gather(batch: dict[str, Chat], chat: Chat) -> None:
@@ -101,30 +100,30 @@ def _gather(batch: dict[str, Chat], chat: Chat) -> None:
         there.started = min((one.started for one in (there, chat) if one.started), default=None)
 
 
-def _chats(bringing: Bringing, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
+def _chats(job: FileImport, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
     """The conversations of the file with the names of their sources. What is no conversation is reported."""
     try:
-        with bringing.path.open("rb") as file:
+        with job.path.open("rb") as file:
             total = os.fstat(file.fileno()).st_size
-            for member in archives.members(file, total):
-                report.add(Category.READ, Unit.FILES, _label(bringing, member))
-                yield from _of_member(bringing, member, report, verb)
-    except NotReadable as error:
-        report.add(Category.FAILED, Unit.FILES, bringing.label, str(error))
+            for member in open_members(file, total):
+                report.add(Category.READ, Unit.FILES, _label(job, member))
+                yield from _of_member(job, member, report, verb)
+    except UnreadableArchive as error:
+        report.add(Category.FAILED, Unit.FILES, job.label, str(error))
     except OSError as error:
-        report.add(Category.FAILED, Unit.FILES, bringing.label, f"cannot be opened: {error.strerror or error}")
+        report.add(Category.FAILED, Unit.FILES, job.label, f"cannot be opened: {error.strerror or error}")
 
 
-def _label(bringing: Bringing, member: Member) -> str:
-    return f"{bringing.label}/{make_printable(member.name)}" if member.name else bringing.label
+def _label(job: FileImport, member: ArchiveMember) -> str:
+    return f"{job.label}/{make_printable(member.name)}" if member.name else job.label
 
 
-def _of_member(bringing: Bringing, member: Member, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
+def _of_member(job: FileImport, member: ArchiveMember, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
     counted = _Counted(member.stream)
-    label = _label(bringing, member)
-    file = SourceFile(bringing.path, label, (), 0)
-    for item in streams.items(counted):  # type: ignore[arg-type]
-        bringing.progress(_bar(verb, counted.done, member.size, item.number))
+    label = _label(job, member)
+    file = SourceFile(job.path, label, (), 0)
+    for item in read_items(counted):  # type: ignore[arg-type]
+        job.progress(_bar(verb, counted.done, member.size, item.number))
         if item.problem:
             report.add(Category.FAILED, Unit.CONVERSATIONS, f"{label}:{item.number}", item.problem)
             continue
@@ -132,7 +131,7 @@ def _of_member(bringing: Bringing, member: Member, report: Report, verb: str) ->
             text = "halves of surrogate pairs, which are no characters, are written as �"
             report.add(Category.NOTED, Unit.MESSAGES, f"{label}:{item.number}", text, item.halves)
         try:
-            yield sources.read(item.value, Reading(file, item.number, report))
+            yield read_chat(item.value, ChatReading(file, item.number, report))
         except NotAChat as error:
             report.add(Category.FAILED, Unit.CONVERSATIONS, f"{label}:{item.number}", str(error))
 

@@ -11,19 +11,27 @@ from typing import Any, NamedTuple
 
 from conversations.api.schemas import SPEAKERS, STATUSES
 from conversations.drafts import NewMessage
-from conversations.imports import chatgpt, claude
-from conversations.imports import legacy_chat_files as legacy
-from conversations.imports.legacy_chat_files import IMPORTED, Chat, NotAChat, identity, moment, without_nul
+from conversations.imports.chatgpt import read_chatgpt
+from conversations.imports.claude import read_claude
+from conversations.imports.legacy_chat_files import (
+    IMPORTED,
+    Chat,
+    NotAChat,
+    identify_message,
+    parse_time,
+    read_turns,
+    replace_nul,
+)
 from conversations.imports.messages import (
-    Reading,
-    Told,
-    chat_of,
-    members,
-    parts,
-    session_id_of,
-    settle,
-    tell,
-    text_of,
+    ChatReading,
+    SourceMessage,
+    make_message,
+    read_content,
+    read_object,
+    read_session_id,
+    read_text,
+    settle_messages,
+    start_chat,
 )
 from state.jsondoc.text import JSONValue, dump_json
 
@@ -33,15 +41,15 @@ TEXT = ("message", "content", "text")
 TIME = ("timestamp", "created_at", "create_time", "time", "date")
 
 
-class Source(NamedTuple):
+class ExportSource(NamedTuple):
     """A program's export: how it is told from others, and how a conversation of it is read."""
 
     name: str
     fits: Callable[[dict[str, Any]], bool]
-    read: Callable[[dict[str, Any], Reading], Chat]
+    read: Callable[[dict[str, Any], ChatReading], Chat]
 
 
-def read(value: JSONValue, reading: Reading) -> tuple[str, Chat]:
+def read_chat(value: JSONValue, reading: ChatReading) -> tuple[str, Chat]:
     """The name of the source and the conversation, or the piece of one, that a value is. Raises NotAChat."""
     if isinstance(value, dict):
         for source in SOURCES:
@@ -53,30 +61,30 @@ def read(value: JSONValue, reading: Reading) -> tuple[str, Chat]:
 # Nola's own export
 
 
-def _nola(value: dict[str, Any], reading: Reading) -> Chat:
-    chat = Chat(session_id_of(value.get("session_id"), reading), reading.file)
-    chat.title, chat.channel, chat.source = (text_of(value.get(name)) for name in ("title", "channel", "source"))
+def _nola(value: dict[str, Any], reading: ChatReading) -> Chat:
+    chat = Chat(read_session_id(value.get("session_id"), reading), reading.file)
+    chat.title, chat.channel, chat.source = (read_text(value.get(name)) for name in ("title", "channel", "source"))
     chat.archived = value.get("archived") is True
-    chat.metadata = members(value.get("metadata"))
-    chat.started, _ = moment(value.get("started"))
-    chat.started_text = text_of(value.get("started_text"))
+    chat.metadata = read_object(value.get("metadata"))
+    chat.started, _ = parse_time(value.get("started"))
+    chat.started_text = read_text(value.get("started_text"))
     names: dict[Any, str] = {}
     taken: set[str] = set()
     repeats: Counter[tuple[str, str, str]] = Counter()
     for raw in value["messages"]:
-        one = _nola_message(members(raw), taken)
+        one = _nola_message(read_object(raw), taken)
         base = (one.speaker, one.timestamp_text or one.timestamp.isoformat(), one.message)
         is_imported = (one.client_id or "").startswith(IMPORTED)
-        name = one.client_id or "" if is_imported else identity(*base, repeats[base])
+        name = one.client_id or "" if is_imported else identify_message(*base, repeats[base])
         repeats[base] += not is_imported
-        names[members(raw).get("id")] = name
-        chat.messages[name] = replace(one, ref=name, parent=names.get(members(raw).get("parent"), ""))
+        names[read_object(raw).get("id")] = name
+        chat.messages[name] = replace(one, ref=name, parent=names.get(read_object(raw).get("parent"), ""))
     chat.leaf = names.get(value.get("current_leaf"), "")
     return chat
 
 
 def _nola_message(raw: dict[str, Any], taken: set[str]) -> NewMessage:
-    time, _ = moment(raw.get("timestamp"))
+    time, _ = parse_time(raw.get("timestamp"))
     if time is None or not isinstance(raw.get("message"), str) or raw.get("speaker") not in SPEAKERS:
         raise NotAChat(
             f"message {raw.get('id')!r} of an export of Nola has no speaker, text or time; nothing of it is read"
@@ -89,57 +97,59 @@ def _nola_message(raw: dict[str, Any], taken: set[str]) -> NewMessage:
     level = raw.get("context_level")
     return NewMessage(
         speaker=raw["speaker"],
-        message=without_nul(raw["message"]),
+        message=replace_nul(raw["message"]),
         timestamp=time,
-        timestamp_text=text_of(raw.get("timestamp_text")),
-        user_id=text_of(raw.get("user_id")) or "user",
+        timestamp_text=read_text(raw.get("timestamp_text")),
+        user_id=read_text(raw.get("user_id")) or "user",
         context_level=level if level in (1, 2, 3) else None,
-        stimuli_type=text_of(raw.get("stimuli_type")),
+        stimuli_type=read_text(raw.get("stimuli_type")),
         status=raw["status"] if raw.get("status") in STATUSES else "ok",
         client_id=client_id,
-        metadata=members(raw.get("metadata")),
+        metadata=read_object(raw.get("metadata")),
     )
 
 
 # The predecessor's, and lines
 
 
-def _turns(value: dict[str, Any], reading: Reading) -> Chat:
-    return legacy.from_turns(reading.file, value, reading.report)
+def _turns(value: dict[str, Any], reading: ChatReading) -> Chat:
+    return read_turns(reading.file, value, reading.report)
 
 
-def _whole(value: dict[str, Any], reading: Reading) -> Chat:
+def _whole(value: dict[str, Any], reading: ChatReading) -> Chat:
     """A conversation as a list of messages with roles, such as training data has it."""
     rest = dict(value)
     messages = [one for one in rest.pop("messages") if isinstance(one, dict)]
-    chat = chat_of(rest, reading, SESSION, "started", reading.file.name)
-    chat.title = text_of(rest.pop("title", ""))
+    chat = start_chat(rest, reading, SESSION, "started", reading.file.name)
+    chat.title = read_text(rest.pop("title", ""))
     chat.metadata = {name: one for name, one in rest.items() if name not in (*SESSION, "started")}
-    settle(chat, [_line(one, chat.session_id, number) for number, one in enumerate(messages)], reading)
+    settle_messages(chat, [_line(one, chat.session_id, number) for number, one in enumerate(messages)], reading)
     return chat
 
 
-def _one_message(value: dict[str, Any], reading: Reading) -> Chat:
+def _one_message(value: dict[str, Any], reading: ChatReading) -> Chat:
     """A line that is one message."""
-    chat = chat_of(value, reading, SESSION, "", reading.file.name, default=reading.file.stem)
+    chat = start_chat(value, reading, SESSION, "", reading.file.name, default=reading.file.stem)
     rest = {name: one for name, one in value.items() if name not in SESSION}
-    settle(chat, [_line(rest, chat.session_id, reading.number)], reading)
+    settle_messages(chat, [_line(rest, chat.session_id, reading.number)], reading)
     return chat
 
 
-def _line(value: dict[str, Any], session_id: str, number: int) -> Told:
+def _line(value: dict[str, Any], session_id: str, number: int) -> SourceMessage:
     rest = dict(value)
     speaker, text, time = (_taken(rest, names) for names in (SPEAKER, TEXT, TIME))
     if isinstance(text, list):
-        text, files = parts({"parts": text})
+        text, files = read_content({"parts": text})
         rest |= {"attachments": files} if files else {}
     said = text if isinstance(text, str) else dump_json(text)
-    moment_of, time_text = moment(time)
+    moment_of, time_text = parse_time(time)
     given = rest.pop("id", None)
     place = given if given is not None else "" if time_text else number
-    base = dump_json([session_id, place, text_of(speaker), time_text, said])
+    base = dump_json([session_id, place, read_text(speaker), time_text, said])
     ref = hashlib.sha256(base.encode()).hexdigest()[:32]
-    return tell(ref, speaker, said, moment_of, time_text, "", rest | ({"id": given} if given is not None else {}))
+    return make_message(
+        ref, speaker, said, moment_of, time_text, "", rest | ({"id": given} if given is not None else {})
+    )
 
 
 def _taken(rest: dict[str, Any], names: tuple[str, ...]) -> Any:
@@ -152,10 +162,10 @@ def _has(value: Mapping[str, Any], names: tuple[str, ...]) -> bool:
 
 
 SOURCES = (
-    Source("ChatGPT", lambda value: isinstance(value.get("mapping"), dict), chatgpt.read),
-    Source("Claude", lambda value: isinstance(value.get("chat_messages"), list), claude.read),
-    Source("the predecessor", lambda value: isinstance(value.get("turns"), list), _turns),
-    Source("Nola", lambda value: isinstance(value.get("messages"), list) and "started_text" in value, _nola),
-    Source("lists of messages", lambda value: isinstance(value.get("messages"), list), _whole),
-    Source("lines of messages", lambda value: _has(value, SPEAKER) and _has(value, TEXT), _one_message),
+    ExportSource("ChatGPT", lambda value: isinstance(value.get("mapping"), dict), read_chatgpt),
+    ExportSource("Claude", lambda value: isinstance(value.get("chat_messages"), list), read_claude),
+    ExportSource("the predecessor", lambda value: isinstance(value.get("turns"), list), _turns),
+    ExportSource("Nola", lambda value: isinstance(value.get("messages"), list) and "started_text" in value, _nola),
+    ExportSource("lists of messages", lambda value: isinstance(value.get("messages"), list), _whole),
+    ExportSource("lines of messages", lambda value: _has(value, SPEAKER) and _has(value, TEXT), _one_message),
 )

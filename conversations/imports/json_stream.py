@@ -22,7 +22,7 @@ _PLAIN = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class StreamItem:
     """A value and its number, from 1; or what is wrong there. `halves`: lone surrogates that were replaced by �."""
 
     number: int
@@ -31,11 +31,11 @@ class Item:
     halves: int = 0
 
 
-class Broken(ValueError):
+class BrokenStream(ValueError):
     """The text goes wrong here, and what follows cannot be read."""
 
 
-def items(stream: BinaryIO) -> Iterator[Item]:
+def read_items(stream: BinaryIO) -> Iterator[StreamItem]:
     """The values of a file, in order. The last one has a problem if the file breaks off or goes wrong."""
     text = _Text(stream)
     number = 0
@@ -50,28 +50,28 @@ def items(stream: BinaryIO) -> Iterator[Item]:
         elif mark == "{":
             values = iter([text.value()])
         else:
-            raise Broken(
+            raise BrokenStream(
                 "neither a JSON array or object, nor JSON lines, nor a zip file" if mark else "the file is empty"
             )
         for raw in values:
             number += 1
-            yield read(number, raw)
-    except Broken as error:
-        yield Item(number + 1, problem=str(error))
+            yield parse_item(number, raw)
+    except BrokenStream as error:
+        yield StreamItem(number + 1, problem=str(error))
 
 
-def read(number: int, raw: str) -> Item:
+def parse_item(number: int, raw: str) -> StreamItem:
     """One value, parsed strictly, except that half surrogate pairs, as some exports have them, are replaced."""
     try:
-        return Item(number, parse_json(raw).value)
+        return StreamItem(number, parse_json(raw).value)
     except NotAcceptable as error:
         if "surrogate" not in error.reason:
-            return Item(number, problem=str(error))
+            return StreamItem(number, problem=str(error))
     cleaned, count = _whole(json.loads(raw))
     try:
-        return Item(number, parse_json(dump_json(cleaned)).value, halves=count)
+        return StreamItem(number, parse_json(dump_json(cleaned)).value, halves=count)
     except ValueError as error:
-        return Item(number, problem=str(error))
+        return StreamItem(number, problem=str(error))
 
 
 def _whole(value: JSONValue) -> tuple[JSONValue, int]:
@@ -95,13 +95,13 @@ class _Text:
         self.text, self.at, self.is_end = "", 0, False
 
     def more(self, size: int = CHUNK) -> None:
-        """Read on. Raises Broken where it is not UTF-8."""
+        """Read on. Raises BrokenStream where it is not UTF-8."""
         raw = self.stream.read(size)
         self.is_end = not raw
         try:
             self.text = self.text[self.at :] + self.decoder.decode(raw, final=self.is_end)
         except UnicodeDecodeError as error:
-            raise Broken(f"not UTF-8: byte 0x{error.object[error.start]:02x}; save the file as UTF-8") from None
+            raise BrokenStream(f"not UTF-8: byte 0x{error.object[error.start]:02x}; save the file as UTF-8") from None
         self.at = 0
 
     def peek(self) -> str:
@@ -147,21 +147,23 @@ class _Text:
                 yield line
 
     def array(self) -> Iterator[str]:
-        """The texts of an array's items; its opening bracket is passed. Raises Broken."""
+        """The texts of an array's items; its opening bracket is passed. Raises BrokenStream."""
         is_first = True
         while (mark := self.peek()) != "]":
             if not mark:
-                raise Broken("the file ends in the middle: it was cut off")
+                raise BrokenStream("the file ends in the middle: it was cut off")
             if not is_first:
                 if mark != ",":
-                    raise Broken(f"a comma is missing between two items, before {self.text[self.at : self.at + 20]!r}")
+                    raise BrokenStream(
+                        f"a comma is missing between two items, before {self.text[self.at : self.at + 20]!r}"
+                    )
                 self.skip(1)
                 self.peek()
             is_first = False
             yield self.value()
 
     def value(self) -> str:
-        """The text of the next value. Raises Broken."""
+        """The text of the next value. Raises BrokenStream."""
         while True:
             try:
                 _, end = _PLAIN.raw_decode(self.text, self.at)
@@ -169,11 +171,11 @@ class _Text:
                 is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(self.text) - NEAR_END
                 if not is_cut:
                     near = self.text[max(self.at, error.pos - 10) : error.pos + 20]
-                    raise Broken(f"not JSON near {near!r}") from None
+                    raise BrokenStream(f"not JSON near {near!r}") from None
                 if self.is_end:
-                    raise Broken("the file ends in the middle: it was cut off") from None
+                    raise BrokenStream("the file ends in the middle: it was cut off") from None
             except (RecursionError, ValueError):
-                raise Broken("nested too deeply, or a number with too many digits") from None
+                raise BrokenStream("nested too deeply, or a number with too many digits") from None
             else:
                 raw = self.text[self.at : end]
                 self.at = end
@@ -183,4 +185,4 @@ class _Text:
 
     def _check_size(self) -> None:
         if len(self.text) - self.at > MOST:
-            raise Broken(f"one value is larger than {MOST >> 20} MB")
+            raise BrokenStream(f"one value is larger than {MOST >> 20} MB")

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from conversations.drafts import NewMessage
-from conversations.imports.local_paths import made_relative
+from conversations.imports.local_paths import make_relative
 from state.files.sources import SourceFile, explain_error
 from state.jsondoc.text import JSONValue, NotAcceptable, dump_json, parse_json
 from state.report import Category, Report, Unit, make_printable
@@ -38,7 +38,7 @@ class NotAChat(ValueError):
 
 
 @dataclass(slots=True)
-class Said:
+class Utterance:
     """One utterance as a file has it. `time` is None where the file has none that can be read; `whole` is all of the
     turn or line that it is from.
     """
@@ -68,50 +68,50 @@ class Chat:
     started_text: str = ""
     archived: bool | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
-    said: list[Said] = field(default_factory=list)
+    said: list[Utterance] = field(default_factory=list)
     messages: dict[str, NewMessage] = field(default_factory=dict)
     source: str | None = None  # where it comes from, if not from the file
     leaf: str = ""  # of branches, the name of the message that ends the current one
 
 
-def is_talk(file: SourceFile) -> bool:
+def may_hold_talk(file: SourceFile) -> bool:
     """Whether text files here may be chats."""
     return bool(TALK.intersection(file.folders))
 
 
-def is_chat_folder(file: SourceFile) -> bool:
+def must_hold_chats(file: SourceFile) -> bool:
     """Whether JSON files here must be chats."""
-    return is_talk(file) and "conversations" in file.folders
+    return may_hold_talk(file) and "conversations" in file.folders
 
 
 def is_chat(file: SourceFile, value: JSONValue) -> bool:
     """Whether a JSON document is a conversation, by its shape. Raises NotAChat where it has to be one."""
     if isinstance(value, dict) and isinstance(value.get("turns"), list):
-        if "session_id" in value or is_chat_folder(file):
+        if "session_id" in value or must_hold_chats(file):
             return True
-    elif is_chat_folder(file):
+    elif must_hold_chats(file):
         found = "no list `turns`" if isinstance(value, dict) else "not an object"
         raise NotAChat(f"not a conversation: {found}; move the file elsewhere if it is state")
     return False
 
 
-def from_turns(file: SourceFile, value: dict[str, Any], report: Report, known: AbstractSet[str] = frozenset()) -> Chat:
+def read_turns(file: SourceFile, value: dict[str, Any], report: Report, known: AbstractSet[str] = frozenset()) -> Chat:
     """The conversation of a JSON file; `known` are the files there are. Raises NotAChat."""
-    rest = made_relative(value, known)
+    rest = make_relative(value, known)
     turns = rest.pop("turns")
     chat = Chat(_session_id(rest.pop("session_id", None), make_printable(file.stem)), file)
     chat.title = _taken(rest, "name", str, "")
     chat.channel = _taken(rest, "channel", str, "")
     chat.archived = _taken(rest, "archived", bool, None)
-    chat.started, chat.started_text = moment(rest.pop("started", None))
+    chat.started, chat.started_text = parse_time(rest.pop("started", None))
     chat.metadata = rest
     for number, turn in enumerate(turns):
         chat.said += _turn(file, number, turn, report)
-    settle(chat, report)
+    settle_utterances(chat, report)
     return chat
 
 
-def from_lines(file: SourceFile, raw: bytes, report: Report, known: AbstractSet[str] = frozenset()) -> list[Chat]:
+def read_lines(file: SourceFile, raw: bytes, report: Report, known: AbstractSet[str] = frozenset()) -> list[Chat]:
     """The sessions of a text file, none if it is no chat. A line that cannot be read is reported. Raises NotAChat."""
     lines, bad = _lines(raw)
     if not any("entry" in line for line in lines.values()):
@@ -133,11 +133,11 @@ def from_lines(file: SourceFile, raw: bytes, report: Report, known: AbstractSet[
         report.add(Category.READ, Unit.MESSAGES, file.name, "", count)
         report.add(Category.FAILED, Unit.MESSAGES, f"{file.name}:{number}", f"{count} messages after it {HELD}", count)
     for chat in sessions.chats.values():
-        settle(chat, report)
+        settle_utterances(chat, report)
     return list(sessions.chats.values())
 
 
-def moment(value: JSONValue) -> tuple[datetime | None, str]:
+def parse_time(value: JSONValue) -> tuple[datetime | None, str]:
     """A time and its text as it came. Without a zone it is local time, in NOLA_TIME_ZONE; None if unreadable."""
     text = value if isinstance(value, str) else "" if value is None else dump_json(value)
     try:
@@ -156,13 +156,13 @@ def _instant(value: JSONValue, text: str) -> datetime:
     return aware.astimezone(UTC)
 
 
-def identity(speaker: str, time_text: str, text: str, number: int) -> str:
+def identify_message(speaker: str, time_text: str, text: str, number: int) -> str:
     """By what an import knows a message again, even if somebody edits it; `number` tells repeats apart."""
     whole = dump_json([speaker, time_text, text, number])
     return f"{IMPORTED}{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
 
 
-def settle(chat: Chat, report: Report) -> None:
+def settle_utterances(chat: Chat, report: Report) -> None:
     """Give each utterance a time and an identity: what is said twice at one time is one message."""
     report.add(Category.READ, Unit.CONVERSATIONS, chat.file.name)
     report.add(Category.READ, Unit.MESSAGES, chat.file.name, "", len(chat.said))
@@ -194,19 +194,19 @@ def _keep_all(chat: Chat, report: Report) -> None:
         seen.add(turn)
         message = _message(one, time)
         base = (message.speaker, message.timestamp_text, message.message)
-        name = identity(*base, repeats[base])
+        name = identify_message(*base, repeats[base])
         repeats[base] += 1
         chat.messages[name] = replace(message, client_id=name)
 
 
-def _message(said: Said, time: datetime) -> NewMessage:
+def _message(said: Utterance, time: datetime) -> NewMessage:
     return NewMessage(
         speaker=said.speaker,
-        message=without_nul(said.message),
+        message=replace_nul(said.message),
         timestamp=time,
-        timestamp_text=without_nul(said.time_text),
+        timestamp_text=replace_nul(said.time_text),
         context_level=said.context_level,
-        stimuli_type=without_nul(said.stimuli_type),
+        stimuli_type=replace_nul(said.stimuli_type),
         status="error" if said.speaker == "assistant" and said.message.startswith(ERROR) else "ok",
         metadata=said.metadata,
     )
@@ -221,10 +221,10 @@ def _times(chat: Chat) -> Iterator[datetime]:
         yield last
 
 
-def _turn(file: SourceFile, number: int, turn: Any, report: Report) -> list[Said]:
+def _turn(file: SourceFile, number: int, turn: Any, report: Report) -> list[Utterance]:
     """A turn as the message of the user and the answer; an empty half is left out."""
     rest = dict(turn) if isinstance(turn, dict) else {"turn": turn}
-    time, text = moment(rest.pop("timestamp", None))
+    time, text = parse_time(rest.pop("timestamp", None))
     level = _level(rest)
     kind = _taken(rest, "stimuli_type", str, "") or _taken(rest, "feed_type", str, "")
     halves = [(speaker, rest.pop(speaker, None)) for speaker in ("user", "assistant")]
@@ -234,7 +234,7 @@ def _turn(file: SourceFile, number: int, turn: Any, report: Report) -> list[Said
     if not said:
         report.add(Category.SKIPPED, Unit.MESSAGES, file.name, f"turn {number + 1} is empty")
     whole = dump_json(turn)
-    return [Said(speaker, _text(half), time, text, level, kind, dict(rest), whole) for speaker, half in said]
+    return [Utterance(speaker, _text(half), time, text, level, kind, dict(rest), whole) for speaker, half in said]
 
 
 def _level(rest: dict[str, Any]) -> int | None:
@@ -250,19 +250,19 @@ def _taken(rest: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     value = rest.get(name)
     if not isinstance(value, kind):
         return default
-    return without_nul(rest.pop(name))
+    return replace_nul(rest.pop(name))
 
 
 def _text(value: JSONValue) -> str:
     return value if isinstance(value, str) else dump_json(value)
 
 
-def without_nul(value: Any) -> Any:
+def replace_nul(value: Any) -> Any:
     return value.replace("\0", "␀") if isinstance(value, str) else value
 
 
 def _session_id(value: JSONValue, default: str) -> str:
-    text = str(without_nul(default if value in (None, "") else _text(value)))
+    text = str(replace_nul(default if value in (None, "") else _text(value)))
     if len(text.encode()) > MAX_ID_BYTES:
         raise NotAChat(f"the session id {text[:20]}... is longer than {MAX_ID_BYTES} bytes")
     return text
@@ -318,9 +318,9 @@ class _Sessions:
             self.doubtful = number
 
     def take(self, line: dict[str, Any]) -> None:
-        line = made_relative(line, self.known)
+        line = make_relative(line, self.known)
         rest = {name: value for name, value in line.items() if name not in ("timestamp", "entry", "convo_id")}
-        time, text = moment(line.get("timestamp"))
+        time, text = parse_time(line.get("timestamp"))
         start = _START.fullmatch(_text(line["entry"]))
         session = self._session(line.get("convo_id"), text, is_start=start is not None)
         said = [] if start and session not in self.started else _entry(line)
@@ -330,11 +330,11 @@ class _Sessions:
         chat = self.chats.setdefault(session, Chat(session, self.file, channel="cli"))
         if start and session not in self.started:
             self.started.add(session)
-            chat.started, chat.started_text = time, without_nul(text)
-            chat.title = without_nul(start["name"] or "")
+            chat.started, chat.started_text = time, replace_nul(text)
+            chat.title = replace_nul(start["name"] or "")
             chat.metadata |= rest
         whole = dump_json([text, line["entry"], rest])
-        chat.said += [Said(who, words, time, text, metadata=more | rest, whole=whole) for who, words, more in said]
+        chat.said += [Utterance(who, words, time, text, metadata=more | rest, whole=whole) for who, words, more in said]
 
     def _session(self, convo_id: JSONValue, time: str, *, is_start: bool) -> str:
         """The session of a line: its own, or the current one; "" if that is in doubt."""

@@ -12,13 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from conversations import drafts, log
-from conversations.drafts import NewConversation, NewMessage, Part, Writing
-from conversations.imports import legacy_chat_files as legacy
-from conversations.imports import legacy_state as imports
-from conversations.imports import legacy_state_files as state_legacy
-from conversations.imports.legacy_chat_files import Chat, NotAChat
-from conversations.imports.legacy_state import Run
-from conversations.imports.match import BESIDE, Here, Joined, fields_of, gaps_and_differences, known, traits
+from conversations.drafts import ConversationWrite, NewConversation, NewMessage, WritePart
+from conversations.imports.legacy_chat_files import (
+    IMPORTED,
+    Chat,
+    NotAChat,
+    is_chat,
+    may_hold_talk,
+    must_hold_chats,
+    read_lines,
+    read_turns,
+)
+from conversations.imports.legacy_state import OURS, ImportRun, import_documents
+from conversations.imports.legacy_state_files import collect_documents
+from conversations.imports.match import (
+    BESIDE,
+    JoinedChat,
+    StoredChat,
+    compare_traits,
+    load_stored,
+    read_traits,
+    traits_to_fields,
+)
 from conversations.models import Conversation, Message
 from state import store
 from state.checkpoints.files import create_automatic
@@ -34,11 +49,11 @@ DELETED = (Category.CONFLICTING, "deleted in Nola, and stay so; --replace brings
 REWRITTEN = "differ from what was imported at that time; both are kept"
 
 
-class Busy(Exception):
+class ImportBusy(Exception):
     """Others write so much that the import found no moment of its own."""
 
 
-def bring_folder(
+def import_folder(
     path: Path,
     actor: str,
     *,
@@ -47,19 +62,19 @@ def bring_folder(
     progress: Callable[[str], None] = lambda text: None,
     report: Report | None = None,
 ) -> Report:
-    """Import all of a folder; a dry run writes nothing and reports the same. Raises NoFolder, Busy, NoRoom."""
+    """Import all of a folder; a dry run writes nothing and reports the same. Raises NoFolder, ImportBusy, NoRoom."""
     report = Report() if report is None else report
     report.batch = uuid.uuid4().hex
-    run = Run(actor, path.resolve(), report, replace, dry_run, progress)
-    documents, chats = read(path, run)
+    run = ImportRun(actor, path.resolve(), report, replace, dry_run, progress)
+    documents, chats = read_folder(path, run)
     if not dry_run and store.head():
         create_automatic("before import")
-    imports.bring(state_legacy.documents(documents, report), run)
-    bring(chats, run)
+    import_documents(collect_documents(documents, report), run)
+    import_chats(chats, run)
     return report
 
 
-def read(path: Path, run: Run) -> tuple[dict[SourceFile, Document | None], list[Chat]]:
+def read_folder(path: Path, run: ImportRun) -> tuple[dict[SourceFile, Document | None], list[Chat]]:
     """The state files with their documents, None for one that failed, and the chats. Raises NoFolder."""
     documents: dict[SourceFile, Document | None] = {}
     chats: list[Chat] = []
@@ -68,7 +83,7 @@ def read(path: Path, run: Run) -> tuple[dict[SourceFile, Document | None], list[
     names = {file.name for file in files}
     for number, file in enumerate(files, 1):
         run.progress(f"reading file {number} of {len(files)}")
-        if file.suffix == ".txt" and not legacy.is_talk(file):
+        if file.suffix == ".txt" and not may_hold_talk(file):
             report.add(Category.SKIPPED, Unit.FILES, file.name, "a text file outside of Stimuli and Feeds")
             continue
         try:
@@ -85,26 +100,26 @@ def _read(
 ) -> list[Chat]:
     """The chats in a file; a state file goes to `documents`."""
     if file.suffix == ".txt":
-        return legacy.from_lines(file, read_bytes(file), report, names)
-    if not legacy.is_chat_folder(file):
+        return read_lines(file, read_bytes(file), report, names)
+    if not must_hold_chats(file):
         documents[file] = None
     document = load_file(file)
-    if legacy.is_chat(file, document.value) and isinstance(document.value, dict):
+    if is_chat(file, document.value) and isinstance(document.value, dict):
         documents.pop(file, None)
-        return [legacy.from_turns(file, document.value, report, names)]
+        return [read_turns(file, document.value, report, names)]
     documents[file] = document
     report.add(Category.READ, Unit.KEYS, file.name)
     return []
 
 
-def bring(chats: Sequence[Chat], run: Run) -> None:
+def import_chats(chats: Sequence[Chat], run: ImportRun) -> None:
     """Write what is new of the chats, in batches that keep other writers waiting for a moment only."""
     groups: dict[str, list[Chat]] = {}
     for chat in chats:
         groups.setdefault(chat.session_id, []).append(chat)
     done = 0
     for batch in _batches(groups):
-        bring_batch(batch, groups.keys(), run)
+        import_batch(batch, groups.keys(), run)
         done += len(batch)
         run.progress(f"conversation {done} of {len(groups)}")
 
@@ -114,7 +129,7 @@ def _batches(groups: dict[str, list[Chat]]) -> Iterator[dict[str, list[Chat]]]:
     batch: dict[str, list[Chat]] = {}
     rows = 0
     for session_id, chats in groups.items():
-        size = sum(1 + sum(map(drafts.weight, chat.messages.values())) for chat in chats)
+        size = sum(1 + sum(map(drafts.count_rows, chat.messages.values())) for chat in chats)
         if batch and rows + size > drafts.MOST_ROWS:
             yield batch
             batch, rows = {}, 0
@@ -124,46 +139,48 @@ def _batches(groups: dict[str, list[Chat]]) -> Iterator[dict[str, list[Chat]]]:
         yield batch
 
 
-def bring_batch(batch: dict[str, list[Chat]], taken: AbstractSet[str], run: Run) -> None:
+def import_batch(batch: dict[str, list[Chat]], taken: AbstractSet[str], run: ImportRun) -> None:
     """Plan without the lock, then write under it unless somebody changed one of the conversations meanwhile."""
     for _ in range(ATTEMPTS):
         run.take_turn()
         seen = store.head()
         report = Report()
-        there = known(batch, taken)
+        there = load_stored(batch, taken)
         joined = [one for session_id, chats in batch.items() for one in there.join(session_id, chats, report)]
-        writings = [plan(one, there.strangers, run, report) for one in joined]
+        writings = [plan_chat(one, there.strangers, run, report) for one in joined]
         files = {one.name: one.chat.file.name for one in joined}
         if run.dry_run or _write([one for one in writings if one], files, seen, run):
             run.report.findings += report.findings
             return
-    raise Busy("others keep writing to the same conversations")
+    raise ImportBusy("others keep writing to the same conversations")
 
 
-def _write(writings: Sequence[Writing], files: Mapping[str, str], seen: int, run: Run) -> bool:
+def _write(writings: Sequence[ConversationWrite], files: Mapping[str, str], seen: int, run: ImportRun) -> bool:
     """Write a batch, each revision in a transaction of its own. False if the plan is not true any more."""
     names = [one.conversation.session_id for one in writings]
-    for number, parts in enumerate(drafts.portions(writings)):
+    for number, parts in enumerate(drafts.split_into_portions(writings)):
         if number:
             run.take_turn()
         firsts = [part.of.conversation.session_id for part in parts if part.is_first]
         author = run.author({name: files[name] for name in firsts})
         with write_transaction():
-            if not number and log.moved(names, seen):
+            if not number and log.has_changed(names, seen):
                 return False
             made = log.write_portion([_missing(part) for part in parts] if number else parts, author)
         run.report.revisions += bool(made)
     return True
 
 
-def _missing(part: Part) -> Part:
+def _missing(part: WritePart) -> WritePart:
     """A later part of a large conversation, without what another import has written since."""
     ids = [one.client_id for one in part.messages]
     there = set(Message.objects.filter(conversation=part.of.row, client_id__in=ids).values_list("client_id", flat=True))
     return dataclasses.replace(part, messages=[one for one in part.messages if one.client_id not in there])
 
 
-def plan(joined: Joined, strangers: AbstractSet[int], run: Run, report: Report) -> Writing | None:
+def plan_chat(
+    joined: JoinedChat, strangers: AbstractSet[int], run: ImportRun, report: Report
+) -> ConversationWrite | None:
     """What to write of a chat, which is reported; None if nothing."""
     chat, name = joined.chat, joined.name
     if joined.collides_with:
@@ -174,7 +191,7 @@ def plan(joined: Joined, strangers: AbstractSet[int], run: Run, report: Report) 
     report.add(Category.ADDED, Unit.CONVERSATIONS, chat.file.name, name)
     if chat.messages:
         report.add(Category.ADDED, Unit.MESSAGES, chat.file.name, "", len(chat.messages))
-    return Writing(_new(chat, name), messages=_in_order(chat.messages.values()), leaf=chat.leaf)
+    return ConversationWrite(_new(chat, name), messages=_in_order(chat.messages.values()), leaf=chat.leaf)
 
 
 def _new(chat: Chat, name: str) -> NewConversation:
@@ -199,7 +216,9 @@ def _in_order(messages: Iterable[NewMessage]) -> list[NewMessage]:
     return sorted(found, key=lambda one: times[one.ref] if one.ref else one.timestamp)
 
 
-def _plan_more(chat: Chat, here: Here, strangers: AbstractSet[int], run: Run, report: Report) -> Writing | None:
+def _plan_more(
+    chat: Chat, here: StoredChat, strangers: AbstractSet[int], run: ImportRun, report: Report
+) -> ConversationWrite | None:
     """What an existing conversation gets: messages and fields that it lacks, and fields that nobody else has set."""
     name, file = here.row.session_id, chat.file.name
     is_deleted = here.row.deleted_revision is not None
@@ -207,12 +226,12 @@ def _plan_more(chat: Chat, here: Here, strangers: AbstractSet[int], run: Run, re
         text = f"{name} was deleted in Nola, and stays so; --replace brings it back"
         report.add(Category.CONFLICTING, Unit.CONVERSATIONS, file, text)
         return None
-    sorting = Sorting(here, chat, strangers, run.replace)
+    sorting = MessageSorter(here, chat, strangers, run.replace)
     sorting.take_all()
     for (category, reason), count in sorting.outcomes.items():
         report.add(category, Unit.MESSAGES, file, f"{count} in {name}: {reason}" if reason else "", count)
     fields, kept = _fields(chat, here.row, run)
-    writing = Writing(here.row, fields, _in_order(sorting.new), sorting.restored, sorting.updates, is_deleted)
+    writing = ConversationWrite(here.row, fields, _in_order(sorting.new), sorting.restored, sorting.updates, is_deleted)
     if chat.leaf and sorting.new:
         writing.refs, writing.leaf = {name: one.pk for name, one in here.messages.items()}, chat.leaf
     for number, text in enumerate(kept):
@@ -226,10 +245,10 @@ def _plan_more(chat: Chat, here: Here, strangers: AbstractSet[int], run: Run, re
 
 
 @dataclass
-class Sorting:
+class MessageSorter:
     """The messages of a chat that is in Nola, by what becomes of them. Somebody's own work stays, unless `replace`."""
 
-    here: Here
+    here: StoredChat
     chat: Chat
     strangers: AbstractSet[int]
     replace: bool
@@ -263,7 +282,7 @@ class Sorting:
         return {(one.speaker, one.timestamp_text) for one in left if one.timestamp_text and not one.deleted_revision}
 
     def _add(self, new: NewMessage, outcome: tuple[Category, str]) -> None:
-        if new.client_id and not new.client_id.startswith(legacy.IMPORTED) and new.client_id in self.taken:
+        if new.client_id and not new.client_id.startswith(IMPORTED) and new.client_id in self.taken:
             new = dataclasses.replace(new, client_id=None)  # it stands for another message here
         self.new.append(new)
         self.outcomes[outcome] += 1
@@ -281,13 +300,13 @@ class Sorting:
 
     def _compare(self, old: Message, new: NewMessage) -> None:
         """The same words: what the file says of them besides fills what is empty in Nola."""
-        gaps, differing = gaps_and_differences(traits(old), traits(new))
+        gaps, differing = compare_traits(read_traits(old), read_traits(new))
         if self.replace:
             gaps, differing = gaps | differing | self._time(old, new), {}
         elif old.revision in self.strangers:
             gaps, differing = {}, gaps | differing
         if gaps:
-            self.updates.append((old, fields_of(gaps, old.metadata)))
+            self.updates.append((old, traits_to_fields(gaps, old.metadata)))
         if differing:
             text = f"{', '.join(differing)} differ, and are kept as in Nola; --replace overrides"
             self.outcomes[(Category.CONFLICTING, text)] += 1
@@ -301,20 +320,20 @@ class Sorting:
         return {"timestamp": new.timestamp} if differs else {}
 
 
-def _fields(chat: Chat, row: Conversation, run: Run) -> tuple[dict[str, Any], list[str]]:
+def _fields(chat: Chat, row: Conversation, run: ImportRun) -> tuple[dict[str, Any], list[str]]:
     """The fields to set, and what is kept instead, because somebody or another file has set them."""
-    gaps, differing = gaps_and_differences(traits(row), traits(chat))
+    gaps, differing = compare_traits(read_traits(row), read_traits(chat))
     setters = _setters(row.session_id) if gaps or differing else {}
     taken: dict[str, Any] = {}
     kept: dict[str, list[str]] = {}
     for name, value in (gaps | differing).items():
         by = setters.get(name)
         holder = run.holder(by, row.session_id, chat.file.name)
-        if holder and not (name in gaps and by and by.source in imports.OURS):
+        if holder and not (name in gaps and by and by.source in OURS):
             kept.setdefault(holder, []).append(f"{name} of {row.session_id}")
         else:
             taken[name] = value
-    fields = fields_of(taken, row.metadata)
+    fields = traits_to_fields(taken, row.metadata)
     is_new_time = run.replace and chat.started_text == row.started_text != "" and chat.started != row.started
     if "started_text" in taken or is_new_time:
         fields["started"] = chat.started
@@ -337,4 +356,6 @@ def _changed(after: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
     """The traits that a change of these fields has set."""
     yield from after.keys() - {"metadata"}
     new, old = after.get("metadata", {}), before.get("metadata", {})
-    yield from (f"metadata.{name}" for name in new | old if name not in old or not log.same(new.get(name), old[name]))
+    yield from (
+        f"metadata.{name}" for name in new | old if name not in old or not log.is_same(new.get(name), old[name])
+    )

@@ -10,8 +10,7 @@ from pathlib import Path
 from django.db import connection
 from django.db.models import Max
 
-from conversations.imports import legacy_state_files as legacy
-from conversations.imports.legacy_state_files import Found, Part
+from conversations.imports.legacy_state_files import CopiedPart, StateDocument, fill_document
 from state import edits, store
 from state.address import Address
 from state.edits import Edit
@@ -26,7 +25,7 @@ PAUSE = 0.15  # seconds; SQLite does not queue its writers, so they get in only 
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ImportRun:
     """One import of a folder: who runs it, how, and what comes of it. `replace` lets the files win over all.
 
     With `is_one_source`, files are versions of one and the same, whatever their names.
@@ -73,28 +72,28 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class KeyPlan:
     """What becomes of a key: its edit, unless it cannot be stored, and what to say of it and of its copied parts."""
 
     file: str
     category: Category
     text: str
     edit: Edit | None = None
-    parts: Sequence[Part] = ()
+    parts: Sequence[CopiedPart] = ()
 
     @property
     def writes(self) -> bool:
         return self.category in (Category.ADDED, Category.UPDATED)
 
 
-def bring(found: Mapping[str, Found], run: Run) -> None:
+def import_documents(found: Mapping[str, StateDocument], run: ImportRun) -> None:
     """Store the documents, except where somebody has edited or deleted the key or it comes from another file."""
     for part in _portions(found):
         run.take_turn()
-        _bring(part, run)
+        _import(part, run)
 
 
-def strangers(revisions: Collection[int]) -> set[int]:
+def find_strangers(revisions: Collection[int]) -> set[int]:
     """Of these revisions those that neither an import nor the seeds made: somebody's own work."""
     found: set[int] = set()
     ours = [source.value for source in OURS]
@@ -103,8 +102,8 @@ def strangers(revisions: Collection[int]) -> set[int]:
     return found
 
 
-def _portions(found: Mapping[str, Found]) -> Iterator[dict[str, Found]]:
-    portion: dict[str, Found] = {}
+def _portions(found: Mapping[str, StateDocument]) -> Iterator[dict[str, StateDocument]]:
+    portion: dict[str, StateDocument] = {}
     size = 0
     for key, one in found.items():
         if portion and (len(portion) >= MOST_KEYS or size + len(one.document.text) > MOST_CHARACTERS):
@@ -116,8 +115,8 @@ def _portions(found: Mapping[str, Found]) -> Iterator[dict[str, Found]]:
         yield portion
 
 
-def _bring(found: Mapping[str, Found], run: Run) -> None:
-    planned: dict[str, Planned] = {}
+def _import(found: Mapping[str, StateDocument], run: ImportRun) -> None:
+    planned: dict[str, KeyPlan] = {}
     files: dict[str, str] = {}
 
     def plan() -> list[Edit]:
@@ -135,44 +134,46 @@ def _bring(found: Mapping[str, Found], run: Run) -> None:
         _report(one, run.report)
 
 
-def _plan(found: Mapping[str, Found], run: Run) -> dict[str, Planned]:
-    planned: dict[str, Planned] = {}
-    edited: dict[str, tuple[Edit, Sequence[Part]]] = {}
+def _plan(found: Mapping[str, StateDocument], run: ImportRun) -> dict[str, KeyPlan]:
+    planned: dict[str, KeyPlan] = {}
+    edited: dict[str, tuple[Edit, Sequence[CopiedPart]]] = {}
     for key, one in sorted(found.items()):
         try:
             edited[key] = _edit(key, one)
         except store.BadKey as error:
-            planned[key] = Planned(one.file.name, Category.FAILED, f"{error}; rename the file", parts=one.parts)
+            planned[key] = KeyPlan(one.file.name, Category.FAILED, f"{error}; rename the file", parts=one.parts)
         except (edits.TooLarge, edits.TooDeep) as error:
             text = f"{error}; raise the limit or split the file, and import again"
-            planned[key] = Planned(one.file.name, Category.FAILED, text, parts=one.parts)
+            planned[key] = KeyPlan(one.file.name, Category.FAILED, text, parts=one.parts)
     last = _last_revisions([edit for edit, _ in edited.values() if edit.forward])
     for key, (edit, parts) in edited.items():
         planned[key] = _decision(edit, parts, found[key], last.get(key), run)
     return planned
 
 
-def _edit(key: str, one: Found) -> tuple[Edit, Sequence[Part]]:
+def _edit(key: str, one: StateDocument) -> tuple[Edit, Sequence[CopiedPart]]:
     """The edit that stores a document. One made of filtered copies only fills gaps of what Nola has."""
     [edit] = store.plan_put(Address(key), one.document)
     if edit.was is None or not one.copies:
         return edit, one.parts
-    document, parts = legacy.fill(json.loads(edit.was.text), "Nola", one.copies)
+    document, parts = fill_document(json.loads(edit.was.text), "Nola", one.copies)
     return edits.put(Address(key), document, edit.was), parts
 
 
-def _decision(edit: Edit, parts: Sequence[Part], one: Found, by: Revision | None, run: Run) -> Planned:
+def _decision(
+    edit: Edit, parts: Sequence[CopiedPart], one: StateDocument, by: Revision | None, run: ImportRun
+) -> KeyPlan:
     """`by` is the revision that last changed the key."""
     file = one.file.name
     if not edit.forward:
         text = "with more than is here" if one.copies else "as it is here"
-        return Planned(file, Category.DUPLICATE, f"{edit.key} is in Nola already, {text}", edit, parts)
+        return KeyPlan(file, Category.DUPLICATE, f"{edit.key} is in Nola already, {text}", edit, parts)
     only_fills = edit.was and one.copies and by and by.source in OURS
     holder = "" if only_fills else run.holder(by, edit.key, file)
     if holder:
         text = f"{edit.key} was {'written' if edit.was else 'deleted'} by {holder} and stays so; --replace overrides"
-        return Planned(file, Category.CONFLICTING, text, edit, parts)
-    return Planned(file, Category.UPDATED if edit.was else Category.ADDED, edit.key, edit, parts)
+        return KeyPlan(file, Category.CONFLICTING, text, edit, parts)
+    return KeyPlan(file, Category.UPDATED if edit.was else Category.ADDED, edit.key, edit, parts)
 
 
 def _last_revisions(planned: Iterable[Edit]) -> dict[str, Revision]:
@@ -196,7 +197,7 @@ def _by_500(values: Iterable) -> Iterator[list]:
     return (ordered[start : start + 500] for start in range(0, len(ordered), 500))
 
 
-def _report(one: Planned, report: Report) -> None:
+def _report(one: KeyPlan, report: Report) -> None:
     report.add(one.category, Unit.KEYS, one.file, one.text)
     was = json.loads(one.edit.was.text) if one.edit and one.edit.was and one.parts else None
     for part in one.parts:

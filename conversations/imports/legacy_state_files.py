@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
-from conversations.imports import local_paths
+from conversations.imports.local_paths import make_relative
 from state.files.sources import SourceFile, escape_name
 from state.jsondoc.text import Document, JSONValue, make_document
 from state.report import Category, Report, Unit
@@ -22,7 +22,7 @@ _ABSENT: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class ModuleCopy:
     """What an aggregate file holds of a module: possibly filtered."""
 
     module: str
@@ -31,7 +31,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CopiedPart:
     """What becomes of a part of a copy. One to be added is so only when its key is written; `path` is its place."""
 
     category: Category
@@ -41,19 +41,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StateDocument:
     """The document of a key, the file it comes from, what copies had to do with it, and those it is all made of."""
 
     key: str
     document: Document
     file: SourceFile
-    parts: tuple[Part, ...] = ()
-    copies: tuple[Copy, ...] = ()
+    parts: tuple[CopiedPart, ...] = ()
+    copies: tuple[ModuleCopy, ...] = ()
 
 
-def documents(read: Mapping[SourceFile, Document | None], report: Report) -> dict[str, Found]:
+def collect_documents(read: Mapping[SourceFile, Document | None], report: Report) -> dict[str, StateDocument]:
     """The documents of all state files by key; None stands for a file that could not be read."""
-    raw = raw_keys(read)
+    raw = find_raw_keys(read)
     found, copies = _sort(read, raw, report)
     named = _named(found, raw, report)
     winners = {escape_name(key): key for key, one in named.items() if _is_winner(one, raw)}
@@ -69,14 +69,14 @@ def documents(read: Mapping[SourceFile, Document | None], report: Report) -> dic
     return named
 
 
-def _is_winner(one: Found, raw: Mapping[SourceFile, str]) -> bool:
+def _is_winner(one: StateDocument, raw: Mapping[SourceFile, str]) -> bool:
     """Whether copies of this key give way to it: it has its own name, and is no rest of an aggregate."""
     return one.key == raw.get(one.file, one.file.stem) and (one.file in raw or escape_name(one.key) not in AGGREGATES)
 
 
-def _by_module(copies: Iterable[Copy], report: Report) -> dict[str, list[Copy]]:
+def _by_module(copies: Iterable[ModuleCopy], report: Report) -> dict[str, list[ModuleCopy]]:
     """The copies of each module, the best first."""
-    modules: dict[str, list[Copy]] = {}
+    modules: dict[str, list[ModuleCopy]] = {}
     for copy in sorted(copies, key=lambda one: AGGREGATES[escape_name(one.file.stem)]):
         if copy.data:
             modules.setdefault(escape_name(copy.module), []).append(copy)
@@ -85,7 +85,7 @@ def _by_module(copies: Iterable[Copy], report: Report) -> dict[str, list[Copy]]:
     return modules
 
 
-def raw_keys(files: Iterable[SourceFile]) -> dict[SourceFile, str]:
+def find_raw_keys(files: Iterable[SourceFile]) -> dict[SourceFile, str]:
     """Which files are the raw file of a key, and of which: it is named by its folder."""
     folders: dict[str, list[SourceFile]] = {}
     for file in files:
@@ -117,7 +117,7 @@ def _primary(group: Sequence[SourceFile]) -> SourceFile | None:
 
 def _sort(
     read: Mapping[SourceFile, Document | None], raw: Mapping[SourceFile, str], report: Report
-) -> tuple[list[Found], list[Copy]]:
+) -> tuple[list[StateDocument], list[ModuleCopy]]:
     """Documents that are brought over, raw ones first, and the copies taken out of the aggregates."""
     modules = MODULES | {escape_name(key) for key in raw.values()}
     known = {file.name for file in read}
@@ -126,19 +126,19 @@ def _sort(
         if document is None:
             continue
         if file not in raw and escape_name(file.stem) in AGGREGATES and isinstance(document.value, dict):
-            parts, rest = _taken_apart(file, local_paths.made_relative(document.value, known), modules)
+            parts, rest = _taken_apart(file, make_relative(document.value, known), modules)
             copies += parts
             if parts and not rest:
                 continue
             document = make_document(rest)
-        found.append(Found(raw.get(file, file.stem), document, file))
+        found.append(StateDocument(raw.get(file, file.stem), document, file))
     return sorted(found, key=lambda one: one.file not in raw), copies
 
 
-def _taken_apart(file: SourceFile, value: Any, modules: set[str]) -> tuple[list[Copy], Object]:
+def _taken_apart(file: SourceFile, value: Any, modules: set[str]) -> tuple[list[ModuleCopy], Object]:
     """The modules in an aggregate, and what is left without them."""
     modules = modules | _listed_modules(value.get("metadata"))
-    copies: list[Copy] = []
+    copies: list[ModuleCopy] = []
     rest: Object = {}
     for name, member in value.items():
         if name == "IdentityConfig" and isinstance(member, dict):
@@ -156,13 +156,13 @@ def _listed_modules(metadata: JSONValue) -> set[str]:
     return {escape_name(name) for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
-def _identity_config(file: SourceFile, member: Object) -> tuple[list[Copy], JSONValue]:
+def _identity_config(file: SourceFile, member: Object) -> tuple[list[ModuleCopy], JSONValue]:
     """`IdentityConfig` of Nola.json: modules under `data`, or next to its metadata where the wrapper is missing."""
     data = member.get("data")
     inner = data if isinstance(data, dict) else member
     if not inner:
         return [], member
-    copies: list[Copy] = []
+    copies: list[ModuleCopy] = []
     rest: Object = {}
     for name, section in inner.items():
         parts, left = _module(file, name, section, known=True)
@@ -175,7 +175,7 @@ def _identity_config(file: SourceFile, member: Object) -> tuple[list[Copy], JSON
     return copies, rest or _ABSENT
 
 
-def _module(file: SourceFile, name: str, member: JSONValue, *, known: bool) -> tuple[list[Copy], JSONValue]:
+def _module(file: SourceFile, name: str, member: JSONValue, *, known: bool) -> tuple[list[ModuleCopy], JSONValue]:
     """A member of an aggregate as a copy of a module and what is left of it, or as it is if it is none."""
     if name == "metadata" or not isinstance(member, dict):
         return [], member
@@ -187,44 +187,44 @@ def _module(file: SourceFile, name: str, member: JSONValue, *, known: bool) -> t
         left = {"metadata": metadata} if isinstance(metadata, dict) else {}
     else:
         return [], member
-    return [Copy(name, data, file)], left or _ABSENT
+    return [ModuleCopy(name, data, file)], left or _ABSENT
 
 
-def _leave_out(copies: Sequence[Copy], failed: SourceFile, report: Report) -> None:
+def _leave_out(copies: Sequence[ModuleCopy], failed: SourceFile, report: Report) -> None:
     for copy in copies:
         text = f"the copy of {copy.module} is not used, because its raw file {failed.name} failed"
         report.add(Category.SKIPPED, Unit.SECTIONS, copy.file.name, text, len(copy.data))
 
 
-def _made(copies: Sequence[Copy]) -> Found:
+def _made(copies: Sequence[ModuleCopy]) -> StateDocument:
     """A key without a raw file: the best copy, its gaps filled from the others."""
     best = copies[0]
     text = f"{best.module} is made from this copy, possibly filtered to one level; there is no raw file"
-    parts = [Part(Category.NOTED, best.file.name, text)]
-    parts += [Part(Category.ADDED, best.file.name, f"{best.module}.{name}", (name,)) for name in best.data]
+    parts = [CopiedPart(Category.NOTED, best.file.name, text)]
+    parts += [CopiedPart(Category.ADDED, best.file.name, f"{best.module}.{name}", (name,)) for name in best.data]
     document = make_document(dict(best.data))
-    return _filled(Found(best.module, document, best.file, tuple(parts), tuple(copies)), copies[1:])
+    return _filled(StateDocument(best.module, document, best.file, tuple(parts), tuple(copies)), copies[1:])
 
 
-def _filled(winner: Found, copies: Sequence[Copy]) -> Found:
+def _filled(winner: StateDocument, copies: Sequence[ModuleCopy]) -> StateDocument:
     """The winner, with what only the copies have."""
-    document, parts = fill(winner.document.value, winner.file.name, copies)
+    document, parts = fill_document(winner.document.value, winner.file.name, copies)
     return replace(winner, document=document, parts=(*winner.parts, *parts))
 
 
-def fill(value: JSONValue, winner: str, copies: Iterable[Copy]) -> tuple[Document, list[Part]]:
+def fill_document(value: JSONValue, winner: str, copies: Iterable[ModuleCopy]) -> tuple[Document, list[CopiedPart]]:
     """A document with what only the copies have. Where both have something, the winner's stays."""
-    parts: list[Part] = []
+    parts: list[CopiedPart] = []
     for copy in copies:
         if isinstance(value, dict):
             value = _fill(value, copy, winner, parts)
         else:
             text = f"{copy.module} is not used: {winner} wins, and it is not an object"
-            parts += [Part(Category.SKIPPED, copy.file.name, text)] * len(copy.data)
+            parts += [CopiedPart(Category.SKIPPED, copy.file.name, text)] * len(copy.data)
     return make_document(value), parts
 
 
-def _fill(value: Object, copy: Copy, winner: str, parts: list[Part]) -> Object:
+def _fill(value: Object, copy: ModuleCopy, winner: str, parts: list[CopiedPart]) -> Object:
     filled = dict(value)
     for name, section in copy.data.items():
         what = f"{copy.module}.{name}"
@@ -232,9 +232,9 @@ def _fill(value: Object, copy: Copy, winner: str, parts: list[Part]) -> Object:
         if name not in filled:
             filled[name] = section
             text = f"{what}, which {winner} does not have"
-            parts.append(Part(Category.ADDED, copy.file.name, text, (name,)))
+            parts.append(CopiedPart(Category.ADDED, copy.file.name, text, (name,)))
         elif _covers(there, section):
-            parts.append(Part(Category.DUPLICATE, copy.file.name, f"{what} says what {winner} says"))
+            parts.append(CopiedPart(Category.DUPLICATE, copy.file.name, f"{what} says what {winner} says"))
         elif _is_levelled(there) and _is_levelled(section):
             missing = _missing_levels(name, there, section, copy, winner, parts)
             filled[name] = {**there, **missing}
@@ -243,7 +243,9 @@ def _fill(value: Object, copy: Copy, winner: str, parts: list[Part]) -> Object:
     return filled
 
 
-def _missing_levels(name: str, there: Object, section: Object, copy: Copy, winner: str, parts: list[Part]) -> Object:
+def _missing_levels(
+    name: str, there: Object, section: Object, copy: ModuleCopy, winner: str, parts: list[CopiedPart]
+) -> Object:
     """The levels that a section lacks and the copy has; one that differs stays as it is."""
     what = f"{copy.module}.{name}"
     missing = {level: value for level, value in section.items() if level not in there}
@@ -252,17 +254,17 @@ def _missing_levels(name: str, there: Object, section: Object, copy: Copy, winne
             parts.append(_differing(f"{what}.{level}", copy.file, winner))
     if missing:
         text = f"{', '.join(missing)} of {what}, which {winner} does not have"
-        parts.append(Part(Category.ADDED, copy.file.name, text, (name, next(iter(missing)))))
+        parts.append(CopiedPart(Category.ADDED, copy.file.name, text, (name, next(iter(missing)))))
     return missing
 
 
-def _differing(what: str, file: SourceFile, winner: str) -> Part:
-    return Part(Category.SKIPPED, file.name, f"{what} differs and is not used: {winner} wins")
+def _differing(what: str, file: SourceFile, winner: str) -> CopiedPart:
+    return CopiedPart(Category.SKIPPED, file.name, f"{what} differs and is not used: {winner} wins")
 
 
 def _covers(whole: JSONValue, part: JSONValue) -> bool:
     """Whether `part` is `whole`, one of its levels, or what filtering it gives."""
-    views = [whole, *(at_level(whole, level) for level in (1, 2, 3))]
+    views = [whole, *(filter_level(whole, level) for level in (1, 2, 3))]
     if _is_levelled(whole):
         views += [whole[name] for name in LEVELS if name in whole]
         if _is_levelled(part):
@@ -270,16 +272,16 @@ def _covers(whole: JSONValue, part: JSONValue) -> bool:
     return any(_same(view, part) for view in views)
 
 
-def at_level(value: JSONValue, level: int) -> JSONValue:
+def filter_level(value: JSONValue, level: int) -> JSONValue:
     """A value as the predecessor filtered it: each levelled object becomes its level, else the nearest lower one."""
     if isinstance(value, list):
-        return [seen for seen in (at_level(item, level) for item in value) if seen is not _ABSENT]
+        return [seen for seen in (filter_level(item, level) for item in value) if seen is not _ABSENT]
     if not isinstance(value, dict):
         return value
     picked = next((value[name] for name in reversed(LEVELS[:level]) if name in value), _ABSENT)
     if _is_levelled(value):
-        return picked if picked is _ABSENT else at_level(picked, level)
-    seen = {name: at_level(member, level) for name, member in value.items()}
+        return picked if picked is _ABSENT else filter_level(picked, level)
+    seen = {name: filter_level(member, level) for name, member in value.items()}
     return {name: member for name, member in seen.items() if member is not _ABSENT}
 
 
@@ -295,10 +297,13 @@ def _same(one: object, other: object) -> bool:
 
 
 def _named(
-    found: Iterable[Found], raw: Mapping[SourceFile, str], report: Report, taken: Mapping[str, Found] | None = None
-) -> dict[str, Found]:
+    found: Iterable[StateDocument],
+    raw: Mapping[SourceFile, str],
+    report: Report,
+    taken: Mapping[str, StateDocument] | None = None,
+) -> dict[str, StateDocument]:
     """Each document under a key of its own: of two for one key the first keeps it, an equal one is left out."""
-    named: dict[str, Found] = {}
+    named: dict[str, StateDocument] = {}
     taken = taken or {}
     for one in found:
         first = named.get(one.key) or taken.get(one.key)
@@ -315,7 +320,7 @@ def _named(
     return named
 
 
-def _other_names(one: Found, is_raw: bool) -> Iterator[str]:
+def _other_names(one: StateDocument, is_raw: bool) -> Iterator[str]:
     """Names for a second document of a key: with the folder it lies in, then with more of its path, then numbered."""
     around = [name.strip() for name in (one.file.inside[:-1] if is_raw else one.file.inside)]
     for start in range(len(around) - 1, -1, -1):

@@ -9,12 +9,12 @@ from state.jsondoc.text import JSONValue
 HOMES = {"users", "home", "documents and settings"}
 
 
-def made_relative(value: Any, known: AbstractSet[str]) -> Any:
+def make_relative(value: Any, known: AbstractSet[str]) -> Any:
     """A copy of `value` in which each `source_file` is relative; `known` are the relative paths that exist."""
 
     def walk(node: JSONValue, is_path: bool = False) -> JSONValue:
         if isinstance(node, str):
-            return relative(node, known) if is_path else node
+            return shorten_path(node, known) if is_path else node
         if isinstance(node, list):
             return [walk(item, is_path) for item in node]
         if isinstance(node, dict):
@@ -24,7 +24,7 @@ def made_relative(value: Any, known: AbstractSet[str]) -> Any:
     return walk(value)
 
 
-def relative(path: str, files: AbstractSet[str]) -> str:
+def shorten_path(path: str, files: AbstractSet[str]) -> str:
     """The longest end of a path that exists among `files`; without one, its last name only."""
     parts = posixpath.normpath(path.replace("\\", "/")).split("/")
     for start in range(len(parts)):

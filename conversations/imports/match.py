@@ -15,8 +15,8 @@ from typing import Any
 
 from conversations import log
 from conversations.drafts import NewMessage
-from conversations.imports import legacy_state as imports
-from conversations.imports.legacy_chat_files import IMPORTED, Chat, identity
+from conversations.imports.legacy_chat_files import IMPORTED, Chat, identify_message
+from conversations.imports.legacy_state import find_strangers
 from conversations.models import Conversation, Message
 from state.report import Category, Report, Unit
 
@@ -24,7 +24,7 @@ BESIDE = "+"  # ends the identity of a message that was added beside its edited 
 
 
 @dataclass(slots=True)
-class Here:
+class StoredChat:
     """A conversation that is in Nola, with its messages by identity, deleted ones too."""
 
     row: Conversation
@@ -35,35 +35,35 @@ class Here:
 
 
 @dataclass(slots=True)
-class Joined:
+class JoinedChat:
     """A chat, out of one file or more, and the conversation it belongs to: one that is in Nola, or a new one."""
 
     chat: Chat
     name: str
-    here: Here | None = None
+    here: StoredChat | None = None
     collides_with: str = ""
 
 
-class Known:
+class StoredChats:
     """What Nola has of a batch of chats, and the names that are taken."""
 
     def __init__(self, taken: Collection[str]) -> None:
         self.taken = taken
-        self.here: dict[str, Here] = {}
+        self.here: dict[str, StoredChat] = {}
         self.tried: dict[str, list[str]] = {}  # the names looked for, by session id
         self.strangers: set[int] = set()
         self.files: dict[str, str] = {}  # which file has got which name in this import
 
-    def join(self, session_id: str, chats: Sequence[Chat], report: Report) -> Iterator[Joined]:
+    def join(self, session_id: str, chats: Sequence[Chat], report: Report) -> Iterator[JoinedChat]:
         """The conversations that the chats with one session id are."""
         names = [name for name in self.tried[session_id] if name == session_id or name not in self.taken]
         heres = [self.here[name] for name in names if name in self.here]
-        for here, group in together(heres, chats):
-            chat = united(group, report)
+        for here, group in group_chats(heres, chats):
+            chat = unite_chats(group, report)
             name = here.row.session_id if here else self._free(session_id)
             rival = "" if name == session_id else self.files.get(session_id, "Nola")
             self.files[name] = chat.file.name
-            yield Joined(chat, name, here, rival)
+            yield JoinedChat(chat, name, here, rival)
 
     def _free(self, session_id: str) -> str:
         used = self.files.keys() | self.here.keys()
@@ -71,15 +71,15 @@ class Known:
         return next(name for name in names if name not in used)
 
 
-def known(batch: Mapping[str, Sequence[Chat]], taken: Collection[str]) -> Known:
+def load_stored(batch: Mapping[str, Sequence[Chat]], taken: Collection[str]) -> StoredChats:
     """Load what Nola has of these chats, in a number of queries that does not grow with them."""
-    found = Known(taken)
+    found = StoredChats(taken)
     _load_conversations(found, {session_id: len(chats) for session_id, chats in batch.items()})
     by_id = {one.row.pk: one for one in found.here.values()}
     repeats: Counter[tuple[int, str, str, str]] = Counter()
     for message in Message.objects.filter(conversation__in=by_id).order_by("id"):
         by_id[message.conversation_id].messages[_identity(message, repeats)] = message
-    found.strangers = imports.strangers({one.revision for here in by_id.values() for one in here.messages.values()})
+    found.strangers = find_strangers({one.revision for here in by_id.values() for one in here.messages.values()})
     return found
 
 
@@ -90,17 +90,17 @@ def _identity(message: Message, repeats: Counter[tuple[int, str, str, str]]) -> 
     time = message.timestamp_text or message.timestamp.astimezone(UTC).isoformat()
     base = (message.speaker, time, message.message)
     repeats[(message.conversation_id, *base)] += 1
-    return identity(*base, repeats[(message.conversation_id, *base)] - 1)
+    return identify_message(*base, repeats[(message.conversation_id, *base)] - 1)
 
 
-def _load_conversations(found: Known, chats: Mapping[str, int]) -> None:
+def _load_conversations(found: StoredChats, chats: Mapping[str, int]) -> None:
     """The conversations of each session id and its numbered ones: a query, and one more for each collision."""
     names = {session_id: _names(session_id) for session_id in chats}
     open_ids = set(chats)
     while open_ids:
         asked = {session_id: next(names[session_id]) for session_id in open_ids}
         rows = Conversation.objects.filter(session_id__in=asked.values()).order_by("id")
-        found.here |= {row.session_id: Here(row) for row in rows}
+        found.here |= {row.session_id: StoredChat(row) for row in rows}
         for session_id, name in asked.items():
             tried = found.tried.setdefault(session_id, [])
             tried.append(name)
@@ -113,7 +113,7 @@ def _names(session_id: str) -> Iterator[str]:
     yield from (f"{session_id}~{number}" for number in count(2))
 
 
-def together(heres: Sequence[Here], chats: Sequence[Chat]) -> list[tuple[Here | None, list[Chat]]]:
+def group_chats(heres: Sequence[StoredChat], chats: Sequence[Chat]) -> list[tuple[StoredChat | None, list[Chat]]]:
     """The chats by conversation, each with the one in Nola that it is, if any."""
     nodes = [_Node(frozenset(here.messages), _timed(here.messages), here.row.started_text, here) for here in heres]
     nodes += [_Node(frozenset(chat.messages), _timed(chat.messages), chat.started_text, chat=chat) for chat in chats]
@@ -138,7 +138,7 @@ class _Node:
     names: frozenset[str]
     timed: frozenset[str]
     started: str
-    here: Here | None = None
+    here: StoredChat | None = None
     chat: Chat | None = None
 
 
@@ -147,7 +147,7 @@ class _Group:
     nodes: list[_Node]
 
     @property
-    def here(self) -> Here | None:
+    def here(self) -> StoredChat | None:
         return next((node.here for node in self.nodes if node.here), None)
 
     @property
@@ -215,7 +215,7 @@ class _Groups:
         self.group = [one if group is other else group for group in self.group]
 
 
-def united(chats: Sequence[Chat], report: Report) -> Chat:
+def unite_chats(chats: Sequence[Chat], report: Report) -> Chat:
     """One chat out of several that are one conversation; what differs is reported, and messages are all kept."""
     into = copy.copy(chats[0])
     into.messages = dict(into.messages)
@@ -248,9 +248,9 @@ def _compare(into: Chat, chat: Chat, report: Report) -> None:
         mine = into.messages.get(name)
         if mine is None:
             continue
-        gaps, differing = gaps_and_differences(traits(mine), traits(other))
+        gaps, differing = compare_traits(read_traits(mine), read_traits(other))
         if gaps:
-            into.messages[name] = replace(mine, **fields_of(gaps, mine.metadata))
+            into.messages[name] = replace(mine, **traits_to_fields(gaps, mine.metadata))
         if differing:
             unlike[", ".join(differing)] += 1
         else:
@@ -265,8 +265,8 @@ def _compare(into: Chat, chat: Chat, report: Report) -> None:
 
 def _absorb_fields(into: Chat, chat: Chat, report: Report) -> None:
     """Take over the fields that the first file does not have; one that differs is reported."""
-    gaps, differing = gaps_and_differences(traits(into), traits(chat))
-    for name, value in fields_of(gaps, into.metadata).items():
+    gaps, differing = compare_traits(read_traits(into), read_traits(chat))
+    for name, value in traits_to_fields(gaps, into.metadata).items():
         setattr(into, name, value)
     if "started_text" in gaps:
         into.started = chat.started
@@ -277,7 +277,7 @@ def _absorb_fields(into: Chat, chat: Chat, report: Report) -> None:
         report.add(Category.CONFLICTING, Unit.CONVERSATIONS, chat.file.name, text, 0)
 
 
-def traits(one: Chat | Conversation | Message | NewMessage) -> dict[str, Any]:
+def read_traits(one: Chat | Conversation | Message | NewMessage) -> dict[str, Any]:
     """What a file can say of a conversation or message besides the text; each member of the metadata for itself."""
     if isinstance(one, Chat | Conversation):
         found = {name: getattr(one, name) for name in ("title", "channel", "started_text", "archived")}
@@ -287,19 +287,19 @@ def traits(one: Chat | Conversation | Message | NewMessage) -> dict[str, Any]:
     return found | {f"metadata.{name}": value for name, value in one.metadata.items()}
 
 
-def fields_of(found: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+def traits_to_fields(found: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The fields to set, from traits."""
     members = {name.removeprefix("metadata."): one for name, one in found.items() if name.startswith("metadata.")}
     fields = {name: one for name, one in found.items() if not name.startswith("metadata.")}
     return fields | ({"metadata": {**metadata, **members}} if members else {})
 
 
-def gaps_and_differences(mine: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def compare_traits(mine: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of the other's traits those that mine lacks, and those that differ. An empty one of the other says nothing."""
     gaps: dict[str, Any] = {}
     differing: dict[str, Any] = {}
     for name, value in other.items():
-        if name in mine and (value in (None, "") or log.same(mine[name], value)):
+        if name in mine and (value in (None, "") or log.is_same(mine[name], value)):
             continue
         (gaps if mine.get(name) in (None, "") else differing)[name] = value
     return gaps, differing

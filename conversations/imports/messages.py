@@ -8,8 +8,7 @@ from typing import Any
 
 from conversations.api.schemas import SPEAKERS
 from conversations.drafts import NewMessage
-from conversations.imports import legacy_chat_files as legacy
-from conversations.imports.legacy_chat_files import IMPORTED, Chat, NotAChat, moment, without_nul
+from conversations.imports.legacy_chat_files import IMPORTED, MAX_ID_BYTES, Chat, NotAChat, parse_time, replace_nul
 from state.files.sources import SourceFile
 from state.jsondoc.text import dump_json
 from state.report import Category, Report, Unit
@@ -21,7 +20,7 @@ SPOKEN = {
 
 
 @dataclass(slots=True)
-class Reading:
+class ChatReading:
     """The file that is read, where in it, and what is to be said of it."""
 
     file: SourceFile
@@ -33,7 +32,7 @@ class Reading:
 
 
 @dataclass(slots=True)
-class Told:
+class SourceMessage:
     """A message as a source has it. `parent` is the id of the message before it, "" for none or not said."""
 
     ref: str
@@ -45,36 +44,36 @@ class Told:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def chat_of(
-    value: Mapping[str, Any], reading: Reading, ids: tuple[str, ...], started: str, source: str, default: str = ""
+def start_chat(
+    value: Mapping[str, Any], reading: ChatReading, ids: tuple[str, ...], started: str, source: str, default: str = ""
 ) -> Chat:
     given = next((value[name] for name in ids if value.get(name)), None)
-    chat = Chat(session_id_of(given or default, reading), reading.file, source=source)
+    chat = Chat(read_session_id(given or default, reading), reading.file, source=source)
     chat.channel = source.lower() if source in ("ChatGPT", "Claude") else "import"
-    chat.started, chat.started_text = moment(value.get(started))
+    chat.started, chat.started_text = parse_time(value.get(started))
     return chat
 
 
-def session_id_of(value: Any, reading: Reading) -> str:
+def read_session_id(value: Any, reading: ChatReading) -> str:
     text = value if isinstance(value, str) else "" if value is None else dump_json(value)
-    if len(text.encode()) > legacy.MAX_ID_BYTES:
-        raise NotAChat(f"the session id {text[:20]}... is longer than {legacy.MAX_ID_BYTES} bytes")
-    return str(without_nul(text)) or f"{reading.file.stem}-{reading.number}"
+    if len(text.encode()) > MAX_ID_BYTES:
+        raise NotAChat(f"the session id {text[:20]}... is longer than {MAX_ID_BYTES} bytes")
+    return str(replace_nul(text)) or f"{reading.file.stem}-{reading.number}"
 
 
-def tell(
+def make_message(
     ref: str, role: Any, text: str, time: datetime | None, time_text: str, parent: str, metadata: Mapping[str, Any]
-) -> Told:
+) -> SourceMessage:
     """A message with a speaker that Nola knows; any other role is the system's, and kept in the metadata."""
-    spelt = text_of(role).lower()
+    spelt = read_text(role).lower()
     speaker = SPOKEN.get(spelt, spelt)
     kept = {name: value for name, value in metadata.items() if value not in (None, "", [], {}, False)}
     if speaker not in SPEAKERS:
         speaker, kept = "system", {"role": role} | kept
-    return Told(ref, speaker, str(without_nul(text)), time, str(without_nul(time_text)), parent, kept)
+    return SourceMessage(ref, speaker, str(replace_nul(text)), time, str(replace_nul(time_text)), parent, kept)
 
 
-def settle(chat: Chat, told: list[Told], reading: Reading, *, keep_parents: bool = False) -> None:
+def settle_messages(chat: Chat, told: list[SourceMessage], reading: ChatReading, *, keep_parents: bool = False) -> None:
     """Give each message a time: its own, else that of the one it answers, or comes after."""
     times: dict[str, datetime] = {}
     first = chat.started or next((one.time for one in told if one.time), reading.file.changed)
@@ -96,7 +95,7 @@ def settle(chat: Chat, told: list[Told], reading: Reading, *, keep_parents: bool
         reading.note(Unit.MESSAGES, "times without a zone are taken as local, in NOLA_TIME_ZONE", zoneless)
     if files := sum(len(one.metadata.get("attachments", ())) for one in told):
         reading.note(Unit.MESSAGES, "attachments: their names are kept, the files are not", files)
-    if roles := Counter(text_of(one.metadata["role"]) for one in told if "role" in one.metadata):
+    if roles := Counter(read_text(one.metadata["role"]) for one in told if "role" in one.metadata):
         reading.note(
             Unit.MESSAGES, f"of roles Nola does not know ({', '.join(roles)}) are kept as system", roles.total()
         )
@@ -111,15 +110,15 @@ def _is_naive(text: str) -> bool:
         return False  # a number of seconds
 
 
-def members(value: Any) -> dict[str, Any]:
+def read_object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def text_of(value: Any) -> str:
-    return str(without_nul(value)) if isinstance(value, str) else "" if value is None else dump_json(value)
+def read_text(value: Any) -> str:
+    return str(replace_nul(value)) if isinstance(value, str) else "" if value is None else dump_json(value)
 
 
-def settle_tree(chat: Chat, told: Mapping[str, Told], leaf: str, reading: Reading) -> None:
+def settle_tree(chat: Chat, told: Mapping[str, SourceMessage], leaf: str, reading: ChatReading) -> None:
     """Parents are kept where talk branches; in a straight line the time says it all."""
     children = Counter(one.parent for one in told.values())
     is_branched = any(count > 1 for count in children.values())
@@ -127,10 +126,10 @@ def settle_tree(chat: Chat, told: Mapping[str, Told], leaf: str, reading: Readin
         text = f"{chat.session_id} has branches: all are kept, the current one is shown"
         reading.note(Unit.CONVERSATIONS, text, 1)
         chat.leaf = IMPORTED + leaf if leaf else ""
-    settle(chat, list(_downwards(told)), reading, keep_parents=is_branched)
+    settle_messages(chat, list(_downwards(told)), reading, keep_parents=is_branched)
 
 
-def _downwards(told: Mapping[str, Told]) -> Iterator[Told]:
+def _downwards(told: Mapping[str, SourceMessage]) -> Iterator[SourceMessage]:
     """The messages of a tree, each after the one it answers; a loop is cut."""
     kids: dict[str, list[str]] = {}
     for ref, one in told.items():
@@ -146,12 +145,12 @@ def _downwards(told: Mapping[str, Told]) -> Iterator[Told]:
                 stack += reversed(kids.get(ref, []))
 
 
-def parts(content: Mapping[str, Any]) -> tuple[str, list[str]]:
+def read_content(content: Mapping[str, Any]) -> tuple[str, list[str]]:
     """The text of a content, and the names of the files in it."""
     parts = content.get("parts")
     if isinstance(parts, list):
-        texts = [one if isinstance(one, str) else text_of(members(one).get("text")) for one in parts]
-        files = [text_of(one.get("asset_pointer")) for one in parts if isinstance(one, dict)]
+        texts = [one if isinstance(one, str) else read_text(read_object(one).get("text")) for one in parts]
+        files = [read_text(one.get("asset_pointer")) for one in parts if isinstance(one, dict)]
         return "\n".join(text for text in texts if text), [name for name in files if name]
     for name in ("text", "result", "content"):
         if isinstance(content.get(name), str):

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError, connection
 
-from conversations.imports import legacy_chats as importing
+from conversations.imports.legacy_chats import ImportBusy
 from state.checkpoints.verify import DamagedCheckpoint
 from state.files.atomic import CannotWrite, NoRoom
 from state.report import Category, Report, make_printable
@@ -43,7 +43,7 @@ class ImportCommand(BaseCommand):
         problem = ""
         try:
             bring(report, progress)
-        except (OperationalError, ProgrammingError, importing.Busy) as error:
+        except (OperationalError, ProgrammingError, ImportBusy) as error:
             problem = _problem(error)
         except (NoRoom, CannotWrite, DamagedCheckpoint) as error:
             problem = f"{error}; before an import a checkpoint is taken."
@@ -81,7 +81,7 @@ def check_database() -> None:
 
 def _problem(error: Exception) -> str:
     text = str(error)
-    if isinstance(error, importing.Busy) or "locked" in text or "busy" in text:
+    if isinstance(error, ImportBusy) or "locked" in text or "busy" in text:
         return BUSY
     way_out = f"; {START}" if "no such table" in text or "does not exist" in text else ""
     return f"the database says: {text}{way_out}"

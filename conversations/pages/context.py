@@ -11,7 +11,7 @@ from state.context.weights import WEIGHTS
 
 @require_safe
 @ensure_csrf_cookie
-def page(request: HttpRequest) -> HttpResponse:
+def show_page(request: HttpRequest) -> HttpResponse:
     """What a prompt would get."""
     more = {"title": "Context", "is_fullwidth": "1", "weights": WEIGHTS}
     return TemplateResponse(request, "conversations/context.html", {**admin.site.each_context(request), **more})

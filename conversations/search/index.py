@@ -10,7 +10,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from conversations.search import tokenize as words
+from conversations.search.tokenize import split_words
 
 TABLE = "conversation_words"
 CREATE = (
@@ -60,4 +60,4 @@ def ensure(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
 def _run(database: BaseDatabaseWrapper, statement: str, messages: Iterable[tuple[int, str]]) -> None:
     if database.vendor == "sqlite":
         with database.cursor() as cursor:
-            cursor.executemany(statement, [(pk, words.split(text)) for pk, text in messages])
+            cursor.executemany(statement, [(pk, split_words(text)) for pk, text in messages])

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from conversations.models import Message
-from conversations.search import tokenize as words
 from conversations.search.index import TABLE
-from conversations.search.tokenize import Snippet, Term
+from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, format_match
 
 RANKED = 5000  # of a common word the newest so many hits are ranked: bm25 over all of them would take a second
 FILTERS = {
@@ -30,7 +29,7 @@ HITS = (
 )
 
 
-class Hit(NamedTuple):
+class MessageHit(NamedTuple):
     """A message that matches, and where."""
 
     message: Message
@@ -38,20 +37,20 @@ class Hit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MessageHits:
     """A page of hits, best first. `is_whole` is false where only the newest RANKED hits were looked at."""
 
-    hits: list[Hit]
+    hits: list[MessageHit]
     total: int
     is_whole: bool
 
 
-def find(
-    asked: Sequence[Term], filters: Mapping[str, Any], limit: int, *, skip: int = 0, newest_first: bool = False
-) -> Found:
+def search_messages(
+    asked: Sequence[SearchTerm], filters: Mapping[str, Any], limit: int, *, skip: int = 0, newest_first: bool = False
+) -> MessageHits:
     """The messages in which all the terms are, of those that the FILTERS let through."""
     where = HITS
-    values: list[Any] = [words.expression(asked)]
+    values: list[Any] = [format_match(asked)]
     for name, value in filters.items():
         where += f" AND {FILTERS[name]}"
         values.append(_adapted(value))
@@ -66,7 +65,7 @@ def find(
     else:
         ranked = f"SELECT m.id {where} AND {TABLE}.rowid >= %s ORDER BY bm25({TABLE}), m.id DESC LIMIT %s OFFSET %s"
         ids = _ids(ranked, [*values, looked_at[-1], limit, skip])
-    return Found(_hits(ids, asked), len(looked_at), len(newest) <= RANKED)
+    return MessageHits(_hits(ids, asked), len(looked_at), len(newest) <= RANKED)
 
 
 def _adapted(value: Any) -> Any:
@@ -88,10 +87,10 @@ def _bounds(filters: Mapping[str, Any]) -> tuple[int, int] | None:
     return first, last
 
 
-def conversations(asked: Sequence[Term], limit: int) -> list[int]:
+def search_conversations(asked: Sequence[SearchTerm], limit: int) -> list[int]:
     """The conversations, by primary key, in whose newest RANKED hits all the terms are in one message."""
     hits = f"SELECT m.conversation_id {HITS} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED}"
-    return _ids(f"SELECT DISTINCT conversation_id FROM ({hits}) LIMIT %s", [words.expression(asked), limit])
+    return _ids(f"SELECT DISTINCT conversation_id FROM ({hits}) LIMIT %s", [format_match(asked), limit])
 
 
 def _ids(query: str, values: Sequence[Any]) -> list[int]:
@@ -100,6 +99,6 @@ def _ids(query: str, values: Sequence[Any]) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def _hits(ids: Sequence[int], asked: Sequence[Term]) -> list[Hit]:
+def _hits(ids: Sequence[int], asked: Sequence[SearchTerm]) -> list[MessageHit]:
     rows = Message.objects.select_related("conversation").in_bulk(ids)
-    return [Hit(rows[pk], words.snippet(rows[pk].message, asked)) for pk in ids if pk in rows]
+    return [MessageHit(rows[pk], cut_snippet(rows[pk].message, asked)) for pk in ids if pk in rows]

@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from conversations.search import tokenize as words
-from conversations.search.tokenize import Snippet, Term
+from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find_spans, fold_text
 from state.jsondoc.levels import ABSENT, find_stored, show_at_level
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
 from state.jsondoc.text import JSONValue, dump_json
 
 
-class Leaf(NamedTuple):
+class StateLeaf(NamedTuple):
     """A leaf that matches, with a snippet of its value, or an object or array with its name for a snippet."""
 
     key: str
@@ -22,9 +21,9 @@ class Leaf(NamedTuple):
     snippet: Snippet
 
 
-def find(
-    asked: Sequence[Term], limit: int, level: int | None = None, documents: Mapping[str, str] | None = None
-) -> tuple[list[Leaf], bool]:
+def search_leaves(
+    asked: Sequence[SearchTerm], limit: int, level: int | None = None, documents: Mapping[str, str] | None = None
+) -> tuple[list[StateLeaf], bool]:
     """The leaves in whose value, or names on the way to it, all the terms are, in key order; whether there are more.
 
     The value itself, or the last name, has at least one of the terms. Objects and arrays are found by their names. At a
@@ -44,16 +43,16 @@ def _stored() -> Iterator[tuple[str, str]]:
                 yield key, row[0]
 
 
-def _all(asked: Sequence[Term], level: int | None, documents: Iterable[tuple[str, str]]) -> Iterator[Leaf]:
-    wanted = {words.plain(token) for term in asked for token in term.tokens}
+def _all(asked: Sequence[SearchTerm], level: int | None, documents: Iterable[tuple[str, str]]) -> Iterator[StateLeaf]:
+    wanted = {fold_text(token) for term in asked for token in term.tokens}
     for key, text in documents:
         if _may_match(f"{key} {text}", wanted):
             yield from _at_level(key, json.loads(text), asked, wanted, level)
 
 
 def _at_level(
-    key: str, document: JSONValue, asked: Sequence[Term], wanted: set[str], level: int | None
-) -> Iterator[Leaf]:
+    key: str, document: JSONValue, asked: Sequence[SearchTerm], wanted: set[str], level: int | None
+) -> Iterator[StateLeaf]:
     if level is None:
         yield from _leaves(key, document, asked, wanted)
     elif (seen := show_at_level(document, level)) is not ABSENT:
@@ -65,16 +64,16 @@ def _at_level(
 
 def _may_match(text: str, wanted: set[str]) -> bool:
     """Whether the words are in a text at all, before anything is parsed or taken apart."""
-    spelt = words.plain(text)
+    spelt = fold_text(text)
     return all(word in spelt for word in wanted)
 
 
-def _leaves(key: str, document: JSONValue, asked: Sequence[Term], wanted: set[str]) -> Iterator[Leaf]:
+def _leaves(key: str, document: JSONValue, asked: Sequence[SearchTerm], wanted: set[str]) -> Iterator[StateLeaf]:
     for tokens, text in _walk((), key, document, wanted):
         near = tokens[-1] if text is None else f"{tokens[-1]}\n{text}"
         far = "\n".join(tokens[:-1])
         if all(_has(near, term) or _has(far, term) for term in asked) and any(_has(near, term) for term in asked):
-            yield Leaf(key, format_pointer(tokens[1:]), words.snippet(tokens[-1] if text is None else text, asked))
+            yield StateLeaf(key, format_pointer(tokens[1:]), cut_snippet(tokens[-1] if text is None else text, asked))
 
 
 def _walk(way: Tokens, name: str, value: JSONValue, wanted: set[str]) -> Iterator[tuple[Tokens, str | None]]:
@@ -96,9 +95,9 @@ def _walk(way: Tokens, name: str, value: JSONValue, wanted: set[str]) -> Iterato
 
 
 def _has_any(text: str, wanted: set[str]) -> bool:
-    spelt = words.plain(text)
+    spelt = fold_text(text)
     return any(word in spelt for word in wanted)
 
 
-def _has(text: str, term: Term) -> bool:
-    return next(words.spans(text, [term]), None) is not None
+def _has(text: str, term: SearchTerm) -> bool:
+    return next(find_spans(text, [term]), None) is not None

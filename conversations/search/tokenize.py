@@ -31,7 +31,7 @@ class BadSearch(ValueError):
     """A question that is too long, or asks for nothing."""
 
 
-class Term(NamedTuple):
+class SearchTerm(NamedTuple):
     """Words that must follow one another; of the last one the beginning is enough if `is_prefix`."""
 
     tokens: tuple[str, ...]
@@ -45,13 +45,13 @@ class Snippet(NamedTuple):
     matches: list[tuple[int, int]]
 
 
-def split(text: str) -> str:
+def split_words(text: str) -> str:
     """The text as it goes into the index, at most INDEXED characters of it."""
     text = text[:INDEXED]
     return text if text.isascii() else _SPLIT.sub(r" \1 ", text)
 
 
-def terms(question: str) -> list[Term]:
+def parse_terms(question: str) -> list[SearchTerm]:
     """What is asked for: words, "phrases", and beginnings of words as `begin*`. Raises BadSearch.
 
     Any text is a question; what is neither letter, digit nor symbol says nothing in it.
@@ -66,27 +66,27 @@ def terms(question: str) -> list[Term]:
     return found
 
 
-def _term(match: re.Match[str]) -> Term:
+def _term(match: re.Match[str]) -> SearchTerm:
     text = match["word"] or match["phrase"] or ""
     is_prefix = bool(match["more"]) or bool(match["word"] and text.endswith("*"))
-    return Term(tuple(_TOKEN.findall(text)), is_prefix)
+    return SearchTerm(tuple(_TOKEN.findall(text)), is_prefix)
 
 
-def expression(asked: Sequence[Term]) -> str:
+def format_match(asked: Sequence[SearchTerm]) -> str:
     """The question in the language of FTS5. Tokens hold letters, digits and symbols: nothing needs escaping."""
     return " AND ".join(f'"{" ".join(term.tokens)}"{" *" if term.is_prefix else ""}' for term in asked)
 
 
-def plain(text: str) -> str:
+def fold_text(text: str) -> str:
     """A text without case and diacritics."""
     if text.isascii():
         return text.lower()
     return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char)).lower()
 
 
-def spans(text: str, asked: Sequence[Term], start: int = 0) -> Iterator[tuple[int, int]]:
+def find_spans(text: str, asked: Sequence[SearchTerm], start: int = 0) -> Iterator[tuple[int, int]]:
     """Where the terms are in a text, in the order in which they begin."""
-    patterns = [([plain(token) for token in term.tokens], term.is_prefix) for term in asked]
+    patterns = [([fold_text(token) for token in term.tokens], term.is_prefix) for term in asked]
     longest = max(len(tokens) for tokens, _ in patterns)
     window: list[tuple[str, int, int]] = []
     for match in _TOKEN.finditer(text, start):
@@ -101,7 +101,7 @@ def spans(text: str, asked: Sequence[Term], start: int = 0) -> Iterator[tuple[in
 
 @lru_cache(maxsize=4096)
 def _plain_token(token: str) -> str:
-    return plain(token)
+    return fold_text(token)
 
 
 def _at_first(
@@ -121,15 +121,15 @@ def _fits(window: Sequence[tuple[str, int, int]], tokens: Sequence[str], is_pref
     return is_last and all(window[number][0] == token for number, token in enumerate(tokens[:-1]))
 
 
-def snippet(text: str, asked: Sequence[Term]) -> Snippet:
+def cut_snippet(text: str, asked: Sequence[SearchTerm]) -> Snippet:
     """The part of a text around its first match, with the matches in it; its beginning where none is found."""
     text = text[:INDEXED]
-    first = next(spans(text, asked), None)
+    first = next(find_spans(text, asked), None)
     start = 0 if first is None else _word_start(text, max(0, first[0] - AROUND))
     end = _word_end(text, (first[1] if first else 0) + 2 * AROUND)
     piece = text[start:end]
     found: list[tuple[int, int]] = []
-    for one in spans(piece, asked):
+    for one in find_spans(piece, asked):
         if not found or one[0] >= found[-1][1]:
             found.append(one)
     return Snippet(piece, found)

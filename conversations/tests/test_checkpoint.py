@@ -6,8 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils.dateparse import parse_datetime
 
-from conversations import delete as removing
-from conversations import log
+from conversations import delete, log
 from conversations.log import NewConversation, NewMessage
 from conversations.models import Conversation, Message
 from state.checkpoints import files as checkpoint_files
@@ -39,7 +38,7 @@ def restore(agent, **body):
     return agent.post("/api/state/restore", {"checkpoint": "mine", **body}, content_type=JSON)
 
 
-def delete(*messages):
+def delete_all(*messages):
     Message.objects.filter(pk__in=messages).update(deleted_revision=1)
 
 
@@ -57,7 +56,7 @@ def test_what_is_there_already_is_not_brought_back_twice(kept):
 
 def test_deleted_messages_come_back_and_later_ones_stay(kept):
     first, *_ = Message.objects.values_list("pk", flat=True)
-    delete(first)
+    delete_all(first)
     log.append("talk", [said("and milk", 9)], ADA)
 
     preview = restore(kept, dry_run=True).json()["brought_back"]
@@ -95,7 +94,7 @@ def test_a_deleted_conversation_comes_back_and_the_restore_can_be_undone(kept):
 def test_a_key_alone_brings_no_conversation_back(kept):
     kept.put("/api/state/A", "1", content_type=JSON)
     kept.post("/api/checkpoints", {"name": "both", "conversations": True}, content_type=JSON)
-    delete(*Message.objects.values_list("pk", flat=True))
+    delete_all(*Message.objects.values_list("pk", flat=True))
 
     kept.post("/api/state/restore", {"checkpoint": "both", "keys": ["A"]}, content_type=JSON)
 
@@ -110,7 +109,7 @@ def test_a_checkpoint_without_them_has_none(kept):
 
 def test_the_command_takes_and_restores_them(kept, capsys):
     call_command("checkpoint", "create", "again", "--conversations")
-    delete(*Message.objects.values_list("pk", flat=True))
+    delete_all(*Message.objects.values_list("pk", flat=True))
 
     call_command("checkpoint", "restore", "again", "--yes")
 
@@ -164,7 +163,7 @@ def test_branches_come_back_as_they_were(agent):
     other = say("another answer", parent=first).json()["messages"][0]["id"]
     agent.patch("/api/conversations/b", {"current_leaf": other}, content_type=JSON)
     agent.post("/api/checkpoints", {"name": "mine", "conversations": True}, content_type=JSON)
-    removing.purge("b", "b", ADA)
+    delete.purge_conversation("b", "b", ADA)
 
     restore(agent)
 
@@ -244,7 +243,7 @@ def test_checkpoints_of_deletions_do_not_push_out_those_of_the_state(agent, monk
 def test_a_purge_takes_the_conversation_out_of_what_deletions_have_kept(agent):
     for name in ("secret", "plain"):
         talk_of(name, 11)
-    removing.remove(["secret", "plain"], ADA)
+    delete.delete_conversations(["secret", "plain"], ADA)
     agent.post("/api/conversations/secret/purge", {"confirm": "secret"}, content_type=JSON)
 
     [made] = before_deletion()
@@ -255,7 +254,7 @@ def test_a_purge_takes_the_conversation_out_of_what_deletions_have_kept(agent):
 
 def test_a_purge_leaves_no_empty_checkpoint_behind(agent):
     talk_of("secret", 11)
-    removing.remove(["secret"], ADA)
+    delete.delete_conversations(["secret"], ADA)
 
     agent.post("/api/conversations/secret/purge", {"confirm": "secret"}, content_type=JSON)
 

@@ -4,8 +4,7 @@ import json
 import pytest
 from django.core.management import call_command
 
-from conversations import delete as removing
-from conversations import export as exporting
+from conversations import delete, export
 from conversations.imports.tests.test_importchats import chatgpt, claude, written
 from conversations.models import Conversation, Message
 from state import store
@@ -33,7 +32,7 @@ def everything():
         messages = []
         for number, one in enumerate(row.messages.filter(deleted_revision=None).order_by("timestamp", "id")):
             place[one.pk] = number
-            fields = {name: getattr(one, name) for name in exporting.KEPT if name not in ("id", "parent")}
+            fields = {name: getattr(one, name) for name in export.KEPT if name not in ("id", "parent")}
             messages.append(fields | {"parent": one.parent_id})
         for fields in messages:
             fields["parent"] = place.get(fields["parent"])
@@ -67,25 +66,25 @@ def talks(agent, tmp_path):
         {"speaker": "user", "message": "deleted"},
     ]
     agent.post("/api/conversations/a~1b/messages", sent, content_type=JSON)
-    removing.remove_messages("a/b", [Message.objects.get(message="deleted").pk], ADA)
+    delete.delete_messages("a/b", [Message.objects.get(message="deleted").pk], ADA)
     agent.patch("/api/conversations/a~1b", {"title": "Ü", "archived": True, "tags": ["t"]}, content_type=JSON)
     agent.post("/api/conversations", {"session_id": "empty", "metadata": {"k": "v"}}, content_type=JSON)
     agent.post("/api/conversations", {"session_id": "gone"}, content_type=JSON)
-    removing.remove(["gone"], ADA)
+    delete.delete_conversations(["gone"], ADA)
     return agent
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl"])
 @pytest.mark.parametrize("most", [1, 2000])
 def test_an_export_imports_back_to_an_equal_store(talks, tmp_path, monkeypatch, form, most):
-    monkeypatch.setattr(exporting, "MOST_MESSAGES", most)
+    monkeypatch.setattr(export, "MOST_MESSAGES", most)
     text, _ = download(talks, form)
     before = everything()
     path = written(tmp_path, text, f"export.{form}")
     bring(path)
     assert everything() == before
     for session_id in before:
-        removing.purge(session_id, session_id, ADA)
+        delete.purge_conversation(session_id, session_id, ADA)
     assert everything() == {}
 
     bring(path)

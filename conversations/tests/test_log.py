@@ -56,7 +56,7 @@ def test_a_new_conversation_is_recorded_with_its_fields():
 def test_a_session_id_is_given_once():
     log.create(NewConversation("s"), ADA)
 
-    with pytest.raises(log.AlreadyThere, match="there is a conversation 's' already"):
+    with pytest.raises(log.SessionIdTaken, match="there is a conversation 's' already"):
         log.create(NewConversation("s"), ADA)
 
     assert store.head() == 1
@@ -72,7 +72,7 @@ def test_appending_leaves_the_conversations_own_revision():
 
 
 def test_appending_to_an_unknown_conversation_is_refused():
-    with pytest.raises(log.NotFound, match="there is no conversation 'nope'"):
+    with pytest.raises(log.UnknownTalk, match="there is no conversation 'nope'"):
         log.append("nope", [NewMessage("user", "hi", NOON)], ADA)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from conversations import log
 from conversations.drafts import NewConversation, NewMessage
-from conversations.imports import legacy_chats as importing
+from conversations.imports.legacy_chats import import_folder
 from conversations.models import Conversation, Message
 from state import store
 from state.models import Change, Revision
@@ -25,7 +25,7 @@ def batch(tmp_path):
     (tmp_path / "Persona.json").write_text('{"tone":"warm"}')
     turn = {"timestamp": "2025-01-01T12:00:00", "user": "hi", "assistant": "hello"}
     (chats / "react_20250101_120000.json").write_text(json.dumps({"session_id": "s", "name": "Trip", "turns": [turn]}))
-    return importing.bring_folder(tmp_path, "cli:ada").batch
+    return import_folder(tmp_path, "cli:ada").batch
 
 
 def undo(client, **body):
@@ -159,15 +159,15 @@ def test_one_can_say_whose_field_stays(renamed, prefer, title):
 def test_a_deleted_conversation_takes_no_messages(agent, batch):
     undo(agent, batch=batch)
 
-    with pytest.raises(log.NotFound, match="'s' was deleted in revision 3; undo that first"):
+    with pytest.raises(log.UnknownTalk, match="'s' was deleted in revision 3; undo that first"):
         log.append("s", [NewMessage("user", "more", NOON)], ADA)
 
 
 def test_an_undone_import_stays_undone_unless_it_is_to_replace(agent, batch, tmp_path):
     undo(agent, batch=batch)
 
-    again = importing.bring_folder(tmp_path, "cli:ada")
-    replaced = importing.bring_folder(tmp_path, "cli:ada", replace=True)
+    again = import_folder(tmp_path, "cli:ada")
+    replaced = import_folder(tmp_path, "cli:ada", replace=True)
 
     assert again.revisions == 0
     assert "s was deleted in Nola, and stays so; --replace brings it back" in [one.text for one in again.findings]

@@ -21,7 +21,7 @@ from access.auth import KeyCredential
 from access.models import ApiKey
 from nola_site.pages import recent
 from nola_site.safety import growth, recovery, schedule
-from nola_site.serving import stream_slots as slots
+from nola_site.serving import stream_slots
 from state import store
 from state.admin import ByteLength
 from state.backups.files import list_backups
@@ -37,7 +37,7 @@ VIEW = "state.view_stateentry"
 
 
 @dataclass(frozen=True)
-class Copy:
+class SafetyCopy:
     """The last checkpoint or backup: when it was made, and what is wrong with that."""
 
     what: str
@@ -46,22 +46,22 @@ class Copy:
     problem: str
 
 
-def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the theme's first screen shows to this person."""
     user = request.user
     context["head"] = head = store.head()
     if user.has_perm(VIEW):
         context |= _safety(head) | _keys() | {"storage": _storage(), "is_new": head <= 1}
-    context["recent"] = recent.events(user)
+    context["recent"] = recent.read_events(user)
     context["agents"] = _agents() if user.has_perm("access.view_apikey") else None
     context["address"] = settings.NOLA_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
     context["may_write"] = user.has_perms(("state.add_stateentry", "state.change_stateentry"))
     return context
 
 
-def latest(request: HttpRequest) -> HttpResponse:
+def show_latest(request: HttpRequest) -> HttpResponse:
     """The parts of the first screen that change with every write, for a page that is open."""
-    context: dict[str, Any] = {"recent": recent.events(request.user)}
+    context: dict[str, Any] = {"recent": recent.read_events(request.user)}
     if request.user.has_perm(VIEW):
         context |= _keys()
     return TemplateResponse(request, "admin/home_live.html", context)
@@ -81,7 +81,7 @@ def _keys() -> dict[str, Any]:
 
 def _storage() -> dict[str, Any]:
     folder, today = Path(settings.NOLA_DB_DIR), timezone.now().date()
-    found = growth.known()
+    found = growth.read_growth()
     return {
         "database": sum(path.stat().st_size for path in folder.glob("nola.sqlite3*")),
         "history": found.size if found.first_day else None,
@@ -102,42 +102,44 @@ def _free() -> int:
 def _safety(head: int) -> dict[str, Any]:
     copies = [_checkpoint(head), _backup(head)]
     problems = [one.problem for one in copies if one.problem]
-    if recovered := recovery.told():
+    if recovered := recovery.read_recovery():
         problems.append(recovered["text"])
     if _free() < LEAST_FREE:
         problems.append("The disk is nearly full.")
     return {"copies": copies, "problems": problems}
 
 
-def _checkpoint(head: int) -> Copy:
+def _checkpoint(head: int) -> SafetyCopy:
     newest = next(iter(list_whole()), None)
     revision = newest.header.revision if newest and newest.header else 0
     every = timedelta(minutes=settings.NOLA_CHECKPOINT_MINUTES)
     return _copy("checkpoint", newest.at if newest else None, revision, head, every)
 
 
-def _backup(head: int) -> Copy:
+def _backup(head: int) -> SafetyCopy:
     newest = next(iter(list_backups()), None)
     every = timedelta(hours=settings.NOLA_BACKUP_HOURS)
     return _copy("backup", newest.at if newest else None, newest.revision if newest else 0, head, every)
 
 
-def _copy(what: str, at: datetime | None, revision: int, head: int, every: timedelta) -> Copy:
+def _copy(what: str, at: datetime | None, revision: int, head: int, every: timedelta) -> SafetyCopy:
     """Late is what should have been made some time ago: after so long, if something has changed since the last."""
-    failed = schedule.record().get(what, {}).get("failed")
+    failed = schedule.read_record().get(what, {}).get("failed")
     if failed:
-        return Copy(what, at, False, f"The last {what} failed: {failed}.")
+        return SafetyCopy(what, at, False, f"The last {what} failed: {failed}.")
     changed = Revision.objects.filter(seq__gt=revision).order_by("seq").values_list("at", flat=True).first()
     if changed is None or revision >= head:
-        return Copy(what, at, True, "")
+        return SafetyCopy(what, at, True, "")
     since = changed + (every or UNASKED)
     due = max(changed, at + every) if at and every else since
     late = timezone.now() - due
     if late < GRACE:
-        return Copy(what, at, False, "")
+        return SafetyCopy(what, at, False, "")
     if not every:
-        return Copy(what, at, False, f"What changed since {changed:%-d %B} is in no {what}; none is made by itself.")
-    return Copy(
+        return SafetyCopy(
+            what, at, False, f"What changed since {changed:%-d %B} is in no {what}; none is made by itself."
+        )
+    return SafetyCopy(
         what, at, False, f"The {what} is late: one was due {_long(late)} ago. Is the server running all the time?"
     )
 
@@ -156,12 +158,12 @@ def _agents() -> dict[str, Any]:
     """The API keys that came in last, and how many streams each has open now, over all processes of the server."""
     keys = ApiKey.objects.filter(revoked_at=None)
     some = list(keys.order_by(F("last_used_at").desc(nulls_last=True), "name")[:AGENTS])
-    open_now = slots.taken_by(Path(settings.NOLA_DB_DIR) / ".streams")
+    open_now = stream_slots.count_streams(Path(settings.NOLA_DB_DIR) / ".streams")
     rows = [
         {
             "name": key.name,
             "used": key.last_used_at,
-            "open": open_now[slots.owner_of(KeyCredential(key.pk, key.sha256))],
+            "open": open_now[stream_slots.hash_credential(KeyCredential(key.pk, key.sha256))],
         }
         for key in some
     ]

@@ -21,7 +21,7 @@ FIND = (
 )
 
 
-def events(user: Any) -> list[dict[str, Any]] | None:
+def read_events(user: Any) -> list[dict[str, Any]] | None:
     """The last revisions as this person may see them; None for somebody who may see none."""
     if not user.has_perms(("state.view_stateentry", "state.view_revision")):
         return None
@@ -30,11 +30,14 @@ def events(user: Any) -> list[dict[str, Any]] | None:
         return []
     everything = user.has_perm("conversations.view_conversation")
     changes = _changes([row["seq"] for row in rows], everything)
-    told = [row | {"who": who(row["actor"], user), "what": list(_what(changes.get(row["seq"], [])))} for row in rows]
+    told = [
+        row | {"who": describe_actor(row["actor"], user), "what": list(_what(changes.get(row["seq"], [])))}
+        for row in rows
+    ]
     return [one for one in told if one["what"] or everything]
 
 
-def who(actor: str, user: Any) -> dict[str, str]:
+def describe_actor(actor: str, user: Any) -> dict[str, str]:
     """An actor as a name and an icon."""
     kind, _, name = actor.partition(":")
     if actor == f"user:{user.get_username()}":

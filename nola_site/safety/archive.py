@@ -61,7 +61,7 @@ class NotEmpty(Exception):
 # Out
 
 
-def write(path: Path, progress: OnProgress = show_nothing) -> Clock:
+def write_archive(path: Path, progress: OnProgress = show_nothing) -> Clock:
     """Write everything to a zip file, as it is in one moment. Raises NoRoom and CannotWrite."""
     with write_atomically(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         with read_at_once(connection):
@@ -111,7 +111,7 @@ def _sha256(archive: zipfile.ZipFile, name: str) -> str:
 # In
 
 
-def read(path: Path, progress: OnProgress = show_nothing) -> Clock:
+def read_archive(path: Path, progress: OnProgress = show_nothing) -> Clock:
     """Make the database of this data directory from an archive, whole or not at all.
 
     Raises NotEmpty, BadArchive, DamagedDatabase (its history does not verify), NoRoom and CannotWrite.

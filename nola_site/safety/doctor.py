@@ -45,7 +45,7 @@ GROWING = 1024 * 1024  # bytes of history a day that are worth a word
 
 
 @dataclass
-class Finding:
+class DoctorFinding:
     """One thing looked at. `fix` sets it right and says how; None where only a person can."""
 
     check: str
@@ -56,7 +56,7 @@ class Finding:
     fixed: str = ""
 
 
-def examine(progress: OnProgress = show_nothing) -> Iterator[Finding]:
+def examine(progress: OnProgress = show_nothing) -> Iterator[DoctorFinding]:
     """All findings, the database first; what cannot be looked at in a damaged one is left out."""
     database = database_path()
     broken = list(_file(database))
@@ -75,22 +75,24 @@ def examine(progress: OnProgress = show_nothing) -> Iterator[Finding]:
 # The database
 
 
-def _file(database: Path) -> Iterator[Finding]:
+def _file(database: Path) -> Iterator[DoctorFinding]:
     """What is so wrong with the file that nothing in it can be trusted."""
     if not database.exists() or not database.stat().st_size:
         what = "There is none yet" if not settings.NOLA_DB_DIR.joinpath("secret-key").exists() else "It is gone"
-        yield Finding("database", ERROR, f"{what}: {database}", "start the server (make run), or put a backup back")
+        yield DoctorFinding(
+            "database", ERROR, f"{what}: {database}", "start the server (make run), or put a backup back"
+        )
         return
     yield from _wal(database)
     try:
         verify_database(database, thorough=False)
     except NewerDatabase as error:
-        yield Finding("database", ERROR, str(error), "the database was left as it is")
+        yield DoctorFinding("database", ERROR, str(error), "the database was left as it is")
     except DamagedDatabase as error:
-        yield Finding("database", ERROR, str(error), way_back(database), lambda: _set_aside(database))
+        yield DoctorFinding("database", ERROR, str(error), explain_way_back(database), lambda: _set_aside(database))
 
 
-def _wal(database: Path) -> Iterator[Finding]:
+def _wal(database: Path) -> Iterator[DoctorFinding]:
     """Whether what a server that died left is good."""
     copy = find_free_folder(database).with_suffix(".wal")
     with suppress(sqlite3.Error, OSError):
@@ -98,13 +100,13 @@ def _wal(database: Path) -> Iterator[Finding]:
         if count:
             text = f"{database.name}-wal was damaged: {count} transactions in it cannot be read; it is kept as {copy}"
             do = "compare with the newest checkpoint: manage.py checkpoint diff NAME"
-            yield Finding("wal", ERROR, text, do)
+            yield DoctorFinding("wal", ERROR, text, do)
 
 
-def way_back(database: Path) -> str:
+def explain_way_back(database: Path) -> str:
     """What to do with a damaged database."""
     ways = []
-    backup = newest_backup()
+    backup = find_newest_backup()
     checkpoint = find_newest_sound()
     if backup:
         ways.append(f"with all conversations and history: manage.py restorebackup {backup.name}")
@@ -118,7 +120,7 @@ def way_back(database: Path) -> str:
     )
 
 
-def newest_backup() -> Backup | None:
+def find_newest_backup() -> Backup | None:
     """The newest backup that is sound."""
     for one in list_backups():
         with suppress(DamagedDatabase):
@@ -133,12 +135,12 @@ def _set_aside(database: Path) -> str:
     return f"set aside in {folder}; the next start restores the newest checkpoint"
 
 
-def _database(database: Path, progress: OnProgress) -> Iterator[Finding]:
-    yield Finding("database", OK, f"{database.name} is whole, {database.stat().st_size:,} bytes")
+def _database(database: Path, progress: OnProgress) -> Iterator[DoctorFinding]:
+    yield DoctorFinding("database", OK, f"{database.name} is whole, {database.stat().st_size:,} bytes")
     waiting = MigrationExecutor(connection)
     plan = waiting.migration_plan(waiting.loader.graph.leaf_nodes())
     if plan:
-        yield Finding(
+        yield DoctorFinding(
             "migrations", ERROR, f"{len(plan)} have not been applied", "restart the server, which applies them"
         )
         return
@@ -152,10 +154,10 @@ def _database(database: Path, progress: OnProgress) -> Iterator[Finding]:
         yield from _receipts()
 
 
-def _guards() -> Iterator[Finding]:
+def _guards() -> Iterator[DoctorFinding]:
     missing = guards.find_missing()
     if not missing:
-        yield Finding("guards", OK, "the history is append-only for whoever writes to the database")
+        yield DoctorFinding("guards", OK, "the history is append-only for whoever writes to the database")
         return
 
     def fix() -> str:
@@ -163,16 +165,18 @@ def _guards() -> Iterator[Finding]:
         return "made anew"
 
     text = f"the history is not guarded against {', '.join(missing)}"
-    yield Finding("guards", ERROR, text, "manage.py doctor --fix makes the guards anew; read the findings below", fix)
+    yield DoctorFinding(
+        "guards", ERROR, text, "manage.py doctor --fix makes the guards anew; read the findings below", fix
+    )
 
 
-def _history(progress: OnProgress) -> Iterator[Finding]:
+def _history(progress: OnProgress) -> Iterator[DoctorFinding]:
     chain = list(audit.find_chain_flaws(connection, progress))
     for flaw in chain:
         do = "somebody altered the file: compare with a backup (manage.py backup says whether it verifies), put it back"
-        yield Finding("chain", ERROR, flaw, do)
+        yield DoctorFinding("chain", ERROR, flaw, do)
     if not chain:
-        yield Finding("chain", OK, "every row of the history is as it was written")
+        yield DoctorFinding("chain", OK, "every row of the history is as it was written")
     flaws = [
         flaw
         for check in (audit.find_reference_flaws, audit.find_state_flaws, *audit.MORE_CHECKS)
@@ -181,22 +185,24 @@ def _history(progress: OnProgress) -> Iterator[Finding]:
     for flaw in flaws:
         yield _replayed(flaw)
     if not flaws:
-        yield Finding("replay", OK, "the history, replayed, gives what is stored")
+        yield DoctorFinding("replay", OK, "the history, replayed, gives what is stored")
 
 
-def _replayed(flaw: str) -> Finding:
+def _replayed(flaw: str) -> DoctorFinding:
     if not flaw.startswith("the snapshot"):
         do = "put a backup back, or restore the key from a checkpoint: manage.py checkpoint restore NAME --keys KEY"
-        return Finding("replay", ERROR, flaw, do)
+        return DoctorFinding("replay", ERROR, flaw, do)
 
     def fix() -> str:
         count, _ = Snapshot.objects.all().delete()
         return f"{count} snapshots dropped; they are made anew from the history"
 
-    return Finding("replay", WARNING, flaw, "manage.py doctor --fix drops the snapshots, which are only a cache", fix)
+    return DoctorFinding(
+        "replay", WARNING, flaw, "manage.py doctor --fix drops the snapshots, which are only a cache", fix
+    )
 
 
-def _texts() -> Iterator[Finding]:
+def _texts() -> Iterator[DoctorFinding]:
     for key, text in fetch_rows(connection, "SELECT key_name, value_json FROM state_storage"):
         try:
             good = parse_json(text).text == text
@@ -204,19 +210,19 @@ def _texts() -> Iterator[Finding]:
             good = False
         if not good:
             do = f"write it anew: PUT /api/state/{key}, or manage.py checkpoint restore NAME --keys {key}"
-            yield Finding("json", ERROR, f"the document of {key!r} is not stored as Nola stores JSON", do)
+            yield DoctorFinding("json", ERROR, f"the document of {key!r} is not stored as Nola stores JSON", do)
 
 
-def _head(head: Clock | None) -> Iterator[Finding]:
+def _head(head: Clock | None) -> Iterator[DoctorFinding]:
     now = clock.read()
     if clock.is_rewound(now, head) and now and head:
         text = f"db/head knows revision {head.seq}; the database is another one, or older: it stands at {now.seq}"
-        yield Finding("clock", ERROR, text, "restart the server: it begins a new epoch above both")
+        yield DoctorFinding("clock", ERROR, text, "restart the server: it begins a new epoch above both")
     else:
-        yield Finding("clock", OK, f"revision {now.seq if now else 0}, epoch {now.epoch if now else '-'}")
+        yield DoctorFinding("clock", OK, f"revision {now.seq if now else 0}, epoch {now.epoch if now else '-'}")
 
 
-def _growth() -> Iterator[Finding]:
+def _growth() -> Iterator[DoctorFinding]:
     """The keys whose history grows most, by day, over the last week."""
     since = timezone.now() - timedelta(days=7)
     with connection.cursor() as cursor:
@@ -232,12 +238,14 @@ def _growth() -> Iterator[Finding]:
     for key, count, size, now in rows:
         text = f"{key!r}: {now or 0:,} characters now; {count:,} changes in 7 days, {size / 7:,.0f} characters a day"
         if size / 7 > GROWING:
-            yield Finding("growth", NOTE, text, "if it holds a log, put it into conversations, or write it less often")
+            yield DoctorFinding(
+                "growth", NOTE, text, "if it holds a log, put it into conversations, or write it less often"
+            )
         else:
-            yield Finding("growth", OK, text)
+            yield DoctorFinding("growth", OK, text)
 
 
-def _receipts() -> Iterator[Finding]:
+def _receipts() -> Iterator[DoctorFinding]:
     """How much room the receipts of contexts take, which nothing removes by itself."""
     count, size, lately = receipts.measure_growth()
     if not count:
@@ -245,52 +253,52 @@ def _receipts() -> Iterator[Finding]:
     text = f"receipts: {count:,} with {size:,} bytes; {lately / 7:,.0f} bytes a day in the last 7 days"
     if lately / 7 > GROWING:
         do = "remove those that are too old to matter: DELETE /api/context/receipts?before=TIME"
-        yield Finding("growth", NOTE, text, do)
+        yield DoctorFinding("growth", NOTE, text, do)
     else:
-        yield Finding("growth", OK, text)
+        yield DoctorFinding("growth", OK, text)
 
 
 # What is kept beside it
 
 
-def _checkpoints(progress: OnProgress) -> Iterator[Finding]:
+def _checkpoints(progress: OnProgress) -> Iterator[DoctorFinding]:
     found = read_checkpoints()
     for number, one in enumerate(found, 1):
         progress(f"verifying checkpoint {number} of {len(found)}")
         problem = find_problem(one.path)
         if problem:
-            yield Finding("checkpoints", ERROR, f"{one.name}: {problem}", f"delete {one.path}, or accept it")
+            yield DoctorFinding("checkpoints", ERROR, f"{one.name}: {problem}", f"delete {one.path}, or accept it")
     yield from _age("checkpoints", [one.at for one in found], "checkpoint create")
 
 
-def _backups(progress: OnProgress) -> Iterator[Finding]:
+def _backups(progress: OnProgress) -> Iterator[DoctorFinding]:
     found = list_backups()
     for number, one in enumerate(found, 1):
         progress(f"verifying backup {number} of {len(found)}")
         try:
             verify_database(one.path, thorough=number == 1)
         except DamagedDatabase as error:
-            yield Finding("backups", ERROR, str(error), f"move {one.path} away, and run: manage.py backup")
+            yield DoctorFinding("backups", ERROR, str(error), f"move {one.path} away, and run: manage.py backup")
     yield from _age("backups", [one.at for one in found], "backup")
 
 
-def _age(check: str, times: list[datetime], command: str) -> Iterator[Finding]:
+def _age(check: str, times: list[datetime], command: str) -> Iterator[DoctorFinding]:
     if not times:
-        yield Finding(
+        yield DoctorFinding(
             check, NOTE, "there are none yet", f"manage.py {command} makes one; a server makes them by itself"
         )
     else:
-        yield Finding(check, OK, f"{len(times)}, the newest from {max(times):%Y-%m-%d %H:%M} UTC")
+        yield DoctorFinding(check, OK, f"{len(times)}, the newest from {max(times):%Y-%m-%d %H:%M} UTC")
 
 
-def _schedule() -> Iterator[Finding]:
-    for what, last in schedule.record().items():
+def _schedule() -> Iterator[DoctorFinding]:
+    for what, last in schedule.read_record().items():
         if "failed" in last:
             do = f"set that right; the server tries again every 5 minutes, or run: manage.py {COMMANDS[what]}"
-            yield Finding("schedule", ERROR, f"the last scheduled {what} failed: {last['failed']}", do)
+            yield DoctorFinding("schedule", ERROR, f"the last scheduled {what} failed: {last['failed']}", do)
 
 
-def _strays(database: Path) -> Iterator[Finding]:
+def _strays(database: Path) -> Iterator[DoctorFinding]:
     """Files that nothing uses any more."""
     for folder in (
         settings.NOLA_DATA_DIR,
@@ -302,23 +310,27 @@ def _strays(database: Path) -> Iterator[Finding]:
             yield from _stray(path, database)
 
 
-def _stray(path: Path, database: Path) -> Iterator[Finding]:
+def _stray(path: Path, database: Path) -> Iterator[DoctorFinding]:
     if path.name.endswith(PARTIAL):
 
         def fix() -> str:
             path.unlink(missing_ok=True)
             return "removed"
 
-        yield Finding("strays", WARNING, f"{path} was never finished", "manage.py doctor --fix removes it", fix)
+        yield DoctorFinding("strays", WARNING, f"{path} was never finished", "manage.py doctor --fix removes it", fix)
     elif path.name.startswith("set-aside-"):
-        yield Finding("strays", NOTE, f"{path} holds what could not be used", "delete it once you need it no more")
+        yield DoctorFinding(
+            "strays", NOTE, f"{path} holds what could not be used", "delete it once you need it no more"
+        )
     elif path.parent == settings.NOLA_DB_DIR and path.is_file() and path.name not in BELONGS and path.name[0] != ".":
-        yield Finding("strays", NOTE, f"{path} is none of Nola's", "move it away if you do not know it")
+        yield DoctorFinding("strays", NOTE, f"{path} is none of Nola's", "move it away if you do not know it")
     elif path.parent == settings.NOLA_DATA_DIR and path.suffix in (".sqlite3", ".db"):
-        yield Finding("strays", WARNING, f"{path} is a database that is not in use: {database} is", "move it away")
+        yield DoctorFinding(
+            "strays", WARNING, f"{path} is a database that is not in use: {database} is", "move it away"
+        )
 
 
-def _secrets() -> Iterator[Finding]:
+def _secrets() -> Iterator[DoctorFinding]:
     for name in SECRETS:
         path = settings.NOLA_DB_DIR / name
         if path.exists() and path.stat().st_mode & 0o077:
@@ -327,14 +339,16 @@ def _secrets() -> Iterator[Finding]:
                 path.chmod(0o600)
                 return "now only its owner can read it"
 
-            yield Finding("secrets", WARNING, f"others can read {path}", "manage.py doctor --fix, or chmod 600", fix)
+            yield DoctorFinding(
+                "secrets", WARNING, f"others can read {path}", "manage.py doctor --fix, or chmod 600", fix
+            )
 
 
-def _room(database: Path) -> Iterator[Finding]:
+def _room(database: Path) -> Iterator[DoctorFinding]:
     size = sum(path.stat().st_size for path in database.parent.glob("nola.sqlite3*"))
     free = shutil.disk_usage(database.parent).free
     if free < max(LEAST_FREE, 2 * size):
         text = f"{free:,} bytes are free; the database has {size:,}, and a backup needs as much"
-        yield Finding("disk", WARNING, text, "free some space, or move the data directory (NOLA_DATA_DIR)")
+        yield DoctorFinding("disk", WARNING, text, "free some space, or move the data directory (NOLA_DATA_DIR)")
     else:
-        yield Finding("disk", OK, f"{free:,} bytes are free")
+        yield DoctorFinding("disk", OK, f"{free:,} bytes are free")

@@ -33,25 +33,27 @@ class Welcome:
 def prepare() -> Welcome:
     """Make everything ready to serve. Raises CannotStart."""
     make_directories()
-    with exclusive(settings.NOLA_DB_DIR / ".first-run"):
+    with hold_first_run(settings.NOLA_DB_DIR / ".first-run"):
         try:
             used_before = recovery.was_used()
-            was_there = recovery.examine(database())
-            settings.SECRET_KEY = kept("secret-key", os.environ.get("NOLA_SECRET_KEY"), settings.SECRET_KEY)
+            was_there = recovery.examine_database(find_database())
+            settings.SECRET_KEY = keep_secret("secret-key", os.environ.get("NOLA_SECRET_KEY"), settings.SECRET_KEY)
             if was_there:
                 recovery.keep_before_migrations()
             call_command("migrate", interactive=False, verbosity=0)
             recovery.fill_or_go_on(was_there, used_before)
             return Welcome(ensure_admin(), ensure_api_key())
         except DatabaseError as error:
-            raise CannotStart(f"the database {database()} cannot be used: {error}. It was left as it is.") from error
+            raise CannotStart(
+                f"the database {find_database()} cannot be used: {error}. It was left as it is."
+            ) from error
         except (NoRoom, CannotWrite) as error:
             raise CannotStart(f"{error}.") from error
         finally:
             connections.close_all()  # the server forks next; a connection must not be shared
 
 
-def database() -> Path:
+def find_database() -> Path:
     return Path(settings.DATABASES["default"]["NAME"])
 
 
@@ -63,8 +65,8 @@ def make_directories() -> None:
         settings.NOLA_CHECKPOINT_DIR.mkdir(exist_ok=True)
         settings.NOLA_BACKUP_DIR.mkdir(exist_ok=True)
         (settings.NOLA_DB_DIR / ".first-run").touch()
-        if database().exists():
-            database().open("r+b").close()
+        if find_database().exists():
+            find_database().open("r+b").close()
     except OSError as error:
         raise CannotStart(
             f"the data directory {settings.NOLA_DATA_DIR} cannot be written ({error.strerror}: {error.filename})."
@@ -73,14 +75,14 @@ def make_directories() -> None:
 
 
 @contextlib.contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def hold_first_run(path: Path) -> Iterator[None]:
     """Wait for, and hold, a lock on a file: several workers may start at once."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def kept(name: str, given: str | None, fresh: str) -> str:
+def keep_secret(name: str, given: str | None, fresh: str) -> str:
     """A secret: the setting if there is one, else what db/`name` holds, else `fresh`, which is kept there."""
     path = settings.NOLA_DB_DIR / name
     if given:
@@ -101,7 +103,7 @@ def ensure_admin() -> str:
     user = users.filter(username=settings.NOLA_ADMIN_USER).first()
     given = settings.NOLA_ADMIN_PASSWORD
     if user is None and (given or not users.filter(is_superuser=True).exists()):
-        password = kept("admin-password", given, secrets.token_urlsafe(12))
+        password = keep_secret("admin-password", given, secrets.token_urlsafe(12))
         users.create_superuser(settings.NOLA_ADMIN_USER, password=password)
         return "" if given else password
     if user and given and not user.check_password(given):
@@ -117,7 +119,7 @@ def ensure_api_key() -> str:
         return ""
     if given and keys.exclude(name="default").filter(sha256=hash_key(given)).exists():
         raise CannotStart("the setting NOLA_API_KEY is the key of another name already; choose a new one.")
-    key = kept("api-key", given, new_key())
+    key = keep_secret("api-key", given, new_key())
     fields = {"sha256": hash_key(key), "prefix": key[:9], "scopes": " ".join(SCOPES), "revoked_at": None}
     ApiKey.objects.update_or_create(name="default", defaults=fields)
     if given and given != _kept_key():

@@ -26,7 +26,7 @@ WEIGH = (
 
 
 @dataclass
-class Day:
+class GrowthDay:
     """What a day has added to the history, in characters, by key."""
 
     size: int = 0
@@ -34,14 +34,14 @@ class Day:
 
 
 @dataclass
-class Growth:
+class HistoryGrowth:
     """What has been weighed: of which store, up to which change."""
 
     epoch: str = ""
     last: int = 0  # the id of a change
     size: int = 0  # of all, in characters
     first_day: str = ""
-    days: dict[str, Day] = field(default_factory=dict)
+    days: dict[str, GrowthDay] = field(default_factory=dict)
 
     def a_day(self, today: date) -> float:
         """Characters a day, over the days that are remembered."""
@@ -63,23 +63,23 @@ def _is_recent(name: str, today: date) -> bool:
     return today - timedelta(days=DAYS) < date.fromisoformat(name) <= today
 
 
-def known() -> Growth:
+def read_growth() -> HistoryGrowth:
     """What has been weighed so far; nothing where the file is missing or cannot be read."""
     try:
         found = json.loads(_file().read_text())
-        days = {name: Day(**day) for name, day in found.pop("days").items()}
-        return Growth(**found, days=days)
+        days = {name: GrowthDay(**day) for name, day in found.pop("days").items()}
+        return HistoryGrowth(**found, days=days)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return Growth()
+        return HistoryGrowth()
 
 
-def weigh(most: int = AT_ONCE) -> bool:
+def weigh_changes(most: int = AT_ONCE) -> bool:
     """Weigh what is new. Returns whether there may be more. Raises NoRoom and CannotWrite."""
-    now, growth = clock.read(), known()
+    now, growth = clock.read(), read_growth()
     if now is None:
         return False
     if growth.epoch != now.epoch:  # another file was put back: its changes have other numbers
-        growth = Growth(now.epoch)
+        growth = HistoryGrowth(now.epoch)
     with connection.cursor() as cursor:
         cursor.execute(WEIGH, [growth.last, most])
         rows = cursor.fetchall()
@@ -93,16 +93,16 @@ def weigh(most: int = AT_ONCE) -> bool:
     return len(rows) == most
 
 
-def _add(growth: Growth, name: str, key: str, size: int) -> None:
+def _add(growth: HistoryGrowth, name: str, key: str, size: int) -> None:
     growth.size += size
     growth.first_day = min(growth.first_day or name, name)
-    day = growth.days.setdefault(name, Day())
+    day = growth.days.setdefault(name, GrowthDay())
     day.size += size
     if key:
         day.keys[key] = day.keys.get(key, 0) + size
 
 
-def _trim(growth: Growth) -> None:
+def _trim(growth: HistoryGrowth) -> None:
     today = timezone.now().date()
     growth.days = {name: day for name, day in growth.days.items() if _is_recent(name, today)}
     for day in growth.days.values():

@@ -61,12 +61,12 @@ def was_used() -> bool:
     return bool(list_backups() or find_newest_sound())
 
 
-def examine(database: Path) -> bool:
+def examine_database(database: Path) -> bool:
     """Look at the file before anything is done to it. Returns whether there is a database. Raises CannotStart."""
     if is_empty(database):
         folder = set_aside(database)  # a -wal without its database must not meet the next one
         if folder and any(path.stat().st_size for path in folder.iterdir()):
-            tell(f"The database was gone, and a -wal file was left of it; that is kept in {folder}.")
+            note_recovery(f"The database was gone, and a -wal file was left of it; that is kept in {folder}.")
         return False
     set_stale_wal_aside(database)
     check_wal(database)
@@ -77,10 +77,10 @@ def examine(database: Path) -> bool:
     except ForeignDatabase as error:
         raise CannotStart(
             f"{error}. It was left as it is: move {database} away, or set NOLA_DATA_DIR to another directory. If it was"
-            f" Nola's: {doctor.way_back(database)}."
+            f" Nola's: {doctor.explain_way_back(database)}."
         ) from None
     except DamagedDatabase as error:
-        raise CannotStart(f"{error}. It was left as it is. To go on: {doctor.way_back(database)}.") from None
+        raise CannotStart(f"{error}. It was left as it is. To go on: {doctor.explain_way_back(database)}.") from None
     return True
 
 
@@ -103,7 +103,7 @@ def set_stale_wal_aside(database: Path) -> None:
     if mode == bytes([WAL_MODE]) or not left.exists() or not left.stat().st_size:
         return
     folder = set_aside(database, ("-wal", "-shm"))
-    tell(f"{left.name} belonged to another database than the one that is there now; it is kept in {folder}.")
+    note_recovery(f"{left.name} belonged to another database than the one that is there now; it is kept in {folder}.")
 
 
 def check_wal(database: Path) -> None:
@@ -126,7 +126,7 @@ def check_wal(database: Path) -> None:
     head = clock.read_head_file()
     if now and (head is None or head.seq < now.seq + count):
         clock.write_head_file(Clock(now.store, now.epoch, now.seq + count, "", now.at))
-    tell(
+    note_recovery(
         f"{database.name}-wal is damaged: the last {count} transactions that were written to it, after revision"
         f" {now.seq if now else 0}, cannot be read. It is kept in {folder}."
     )
@@ -167,14 +167,14 @@ def _go_on(seq: int) -> None:
     now = store.head()
     reason = f"A database was put here that stands at revision {now}; the one before it had {seq}"
     made = clock.continue_above(seq, Author(ACTOR, Source.RESTORE, reason, {"rewound_from": seq}))
-    tell(f"{reason}. Its history goes on at revision {made}; revisions in between are gone, and answer 410.")
+    note_recovery(f"{reason}. Its history goes on at revision {made}; revisions in between are gone, and answer 410.")
 
 
 def _begin_again(above: int) -> None:
     """The database is lost: the newest checkpoint is what is left, or nothing is."""
     StoreMeta.objects.get_or_create(defaults={"last_seq": above})
     newest = find_newest_sound()
-    backup = doctor.newest_backup()
+    backup = doctor.find_newest_backup()
     more = f" A backup has conversations and history too: manage.py restorebackup {backup.name}" if backup else ""
     if newest and newest.header:
         about = {"checkpoint": newest.name, "checkpoint_at": newest.header.at, "lost_database": True}
@@ -186,11 +186,11 @@ def _begin_again(above: int) -> None:
                 clock.continue_above(above, author)
             restore_parts(contents, author)
         lacks = "Its history is" if contents.parts else "Conversations and history are"
-        tell(f"{reason}. {lacks} not in it.{more}")
+        note_recovery(f"{reason}. {lacks} not in it.{more}")
         return
     reason = "The database is gone, and there is no checkpoint: a new memory has begun from the seeds"
     store.put_keys(read_seeds(), Author(ACTOR, Source.SEED, reason, {"lost_database": True}))
-    tell(
+    note_recovery(
         f"{settings.NOLA_DB_DIR} was in use before, but its database is gone. {reason}. If that is not what you want,"
         f" stop now and put your copy of the folder back.{more}"
     )
@@ -199,17 +199,17 @@ def _begin_again(above: int) -> None:
 # Saying it
 
 
-def tell(text: str) -> None:
+def note_recovery(text: str) -> None:
     """Say what was done, in the log and for a week in /readyz and the admin."""
     log.warning(text)
-    before = told()
+    before = read_recovery()
     if before and timezone.now() - datetime.fromisoformat(before["at"]) < SAME_START:
         text = f"{before['text']} {text}"
     with write_atomically(_note()) as file:
         file.write(json.dumps({"at": timezone.now().isoformat(timespec="seconds"), "text": text}).encode())
 
 
-def told() -> dict[str, Any] | None:
+def read_recovery() -> dict[str, Any] | None:
     """What was done within the last week, and when."""
     try:
         said: dict[str, Any] = json.loads(_note().read_text())
@@ -219,9 +219,9 @@ def told() -> dict[str, Any] | None:
     return said if is_recent else None
 
 
-def badge(request: HttpRequest) -> list[str] | None:
+def show_badge(request: HttpRequest) -> list[str] | None:
     """If something was done: a label for every page of the admin, and the text for the page of checkpoints."""
-    said = told()
+    said = read_recovery()
     return ["Memory recovered", "danger", said["text"], said["at"]] if said else None
 
 

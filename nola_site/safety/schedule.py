@@ -40,7 +40,7 @@ FAILURES = (NoRoom, CannotWrite, DamagedDatabase, DamagedCheckpoint, DatabaseErr
 log = logging.getLogger("nola")
 
 
-class Replaced(Exception):
+class DatabaseReplaced(Exception):
     """The database is not the one that this server has written to."""
 
 
@@ -58,7 +58,7 @@ class Schedule:
         self.master = master
         self.lock: IO[str] | None = None
         self.seen: Clock | None = None
-        self.file = Watched()
+        self.file = WatchedFile()
         self.noted = 0.0
         self.weigh_at = 0.0
         self.not_before: dict[str, float] = {}
@@ -68,9 +68,9 @@ class Schedule:
             time.sleep(TICK)
             try:
                 self.tick()
-            except Replaced as error:
+            except DatabaseReplaced as error:
                 log.critical("STOPPING: %s. Start again: a start looks at what is there now.", error)
-                end(self.master)
+                kill_server(self.master)
                 return
             except FAILURES as error:
                 log.error("The schedule cannot do its work now: %s", error)
@@ -86,7 +86,7 @@ class Schedule:
             clock.note_head()
             self.noted = time.monotonic()
         if time.monotonic() > self.weigh_at:
-            self.weigh_at = time.monotonic() + (0 if growth.weigh() else WEIGHED)
+            self.weigh_at = time.monotonic() + (0 if growth.weigh_changes() else WEIGHED)
         if settings.NOLA_CHECKPOINT_MINUTES:
             every = timedelta(minutes=settings.NOLA_CHECKPOINT_MINUTES)
             self.attempt("checkpoint", every, lambda: create_automatic("scheduled"))
@@ -108,9 +108,9 @@ class Schedule:
     def attempt(self, what: str, every: timedelta, make: Callable[[], Any]) -> None:
         """Make one if it is due and something has changed since the last; after a failure, wait and try again."""
         assert self.seen
-        last = record().get(what)
+        last = read_record().get(what)
         if last is None:  # time runs from the first start on
-            note(what, {"at": _now(), "seq": 0})
+            write_record(what, {"at": _now(), "seq": 0})
         elif last["seq"] != self.seen.seq and time.monotonic() > self.not_before.get(what, 0) and is_due(last, every):
             self._make(what, last, make)
 
@@ -121,13 +121,13 @@ class Schedule:
         except FAILURES as error:
             self.not_before[what] = time.monotonic() + RETRY
             log.error("The scheduled %s failed, and is tried again in %d minutes: %s", what, RETRY // 60, error)
-            note(what, {**last, "failed": str(error)})
+            write_record(what, {**last, "failed": str(error)})
             return
-        note(what, {"at": _now(), "seq": seq})
+        write_record(what, {"at": _now(), "seq": seq})
         log.info("A %s of revision %d was made in %.1f s", what, seq, time.monotonic() - started)
 
     def watch(self) -> None:
-        """Raises Replaced if the database was replaced under the server: what it would write would be lost."""
+        """Raises DatabaseReplaced if the database was replaced under the server: what it would write would be lost."""
         self.file.check()
         try:
             now = clock.read()
@@ -137,17 +137,17 @@ class Schedule:
                 sqlite3.SQLITE_CORRUPT,
                 sqlite3.SQLITE_NOTADB,
             ):
-                raise Replaced(f"the database was damaged while the server was running: {error}") from error
+                raise DatabaseReplaced(f"the database was damaged while the server was running: {error}") from error
             raise
         put_back = now and self.seen and now.epoch != self.seen.epoch and now.seq > self.seen.seq
         if self.seen and there != self.seen.chain and not put_back:
-            raise Replaced(
+            raise DatabaseReplaced(
                 f"revision {self.seen.seq} is gone: another database was copied over it while the server was running"
             )
         self.seen = now
 
 
-def end(master: int) -> None:
+def kill_server(master: int) -> None:
     """End the server at once: a connection that is closed in good order would still write into the other database."""
     workers = [pid for pid in _children(master) if pid != os.getpid()]
     for pid in (master, *workers, os.getpid()):
@@ -165,7 +165,7 @@ def _children(master: int) -> list[int]:
     return found
 
 
-class Watched:
+class WatchedFile:
     """The database file: which it is, whether it is in WAL mode, and how often it was changed, which only grows.
 
     It stays open for good: to close it would give up the locks that SQLite holds on it in this process.
@@ -177,7 +177,7 @@ class Watched:
         self.changes = 0
 
     def check(self) -> None:
-        """Raises Replaced."""
+        """Raises DatabaseReplaced."""
         opened = os.fstat(self.file)
         try:
             found = self.path.stat()
@@ -187,7 +187,7 @@ class Watched:
         changes = int.from_bytes(header[24:28], "big")
         is_same = found and (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
         if not is_same or header[18:19] != WAL_MODE or changes < self.changes:
-            raise Replaced("the database file was replaced or removed while the server was running")
+            raise DatabaseReplaced("the database file was replaced or removed while the server was running")
         self.changes = changes
 
 
@@ -209,7 +209,7 @@ def _back_up() -> None:
 # The record
 
 
-def record() -> dict[str, dict[str, Any]]:
+def read_record() -> dict[str, dict[str, Any]]:
     """Of checkpoint and backup: when the last was made, of which revision, and what failed since."""
     try:
         found: dict[str, dict[str, Any]] = json.loads(_record().read_text())
@@ -218,10 +218,10 @@ def record() -> dict[str, dict[str, Any]]:
     return found
 
 
-def note(what: str, last: dict[str, Any], **more: Any) -> None:
+def write_record(what: str, last: dict[str, Any], **more: Any) -> None:
     """Keep the last success of one of them, and a failure that came after."""
     with write_atomically(_record()) as file:
-        file.write(json.dumps({**record(), what: {**last, **more}}).encode())
+        file.write(json.dumps({**read_record(), what: {**last, **more}}).encode())
 
 
 def _record() -> Path:

@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from django.conf import settings
 
 from nola_site.serving.bridge import Receive, Scope
-from nola_site.serving.problems import MEDIA_TYPE, document
+from nola_site.serving.problems import MEDIA_TYPE, format_problem
 
 SECONDS = 20  # for a whole body to arrive
 SMALL = 64 * 1024  # bytes that any body may have without asking for room
@@ -22,7 +22,7 @@ LARGE_BODIES = 8  # so many of the largest size may be in memory at once
 PATIENCE = 4  # so many times the limit is read, and dropped: a client that is still sending sees no answer
 
 
-class Unreadable(Exception):
+class RefusedBody(Exception):
     """The body is not taken: status and detail of the answer."""
 
     def __init__(self, status: int, detail: str, retry: int | None = None) -> None:
@@ -30,20 +30,20 @@ class Unreadable(Exception):
         self.status, self.detail, self.retry = status, detail, retry
 
 
-class CutOff(Exception):
+class CutOffBody(Exception):
     """The body ended before its Content-Length, or the client went away: there is nobody to answer."""
 
 
-def limit() -> int:
+def read_limit() -> int:
     """The most bytes a body may have."""
     return int(settings.NOLA_MAX_BODY_MB) * 1024 * 1024
 
 
-def too_large() -> Unreadable:
-    return Unreadable(413, f"The body is larger than {limit():,} bytes, the limit that NOLA_MAX_BODY_MB sets")
+def refuse_size() -> RefusedBody:
+    return RefusedBody(413, f"The body is larger than {read_limit():,} bytes, the limit that NOLA_MAX_BODY_MB sets")
 
 
-class Room:
+class BodyRoom:
     """Memory for large bodies, shared by all requests: whoever gets none waits before it reads on."""
 
     def __init__(self, size: int) -> None:
@@ -61,16 +61,16 @@ class Room:
         self.freed.clear()
 
 
-room = Room(LARGE_BODIES * limit())
+room = BodyRoom(LARGE_BODIES * read_limit())
 
 
 @asynccontextmanager
-async def arriving(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+async def receive_body(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
     """The whole body; room is kept for a large one until its request is done.
 
-    Raises Unreadable after 20 s or over the limit, CutOff when it is incomplete.
+    Raises RefusedBody after 20 s or over the limit, CutOffBody when it is incomplete.
     """
-    reading = Reading(scope)
+    reading = BodyReader(scope)
     try:
         async with asyncio.timeout(SECONDS):
             await reading.finish(receive)
@@ -86,31 +86,31 @@ async def arriving(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
         reading.leave()
 
 
-class Reading:
+class BodyReader:
     """A body on its way in."""
 
     def __init__(self, scope: Scope) -> None:
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
-        self.most = min(int(lengths[0]), limit()) if lengths and lengths[0].isdigit() else limit()
-        self.is_too_large = bool(lengths) and lengths[0].isdigit() and int(lengths[0]) > limit()
+        self.most = min(int(lengths[0]), read_limit()) if lengths and lengths[0].isdigit() else read_limit()
+        self.is_too_large = bool(lengths) and lengths[0].isdigit() and int(lengths[0]) > read_limit()
         self.chunks: list[bytes] = []
         self.size = self.kept = 0
 
     async def finish(self, receive: Receive) -> None:
         """Read to the end, and drop what is over the limit."""
         more = True
-        while more and self.size <= PATIENCE * limit():
+        while more and self.size <= PATIENCE * read_limit():
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise CutOff
+                raise CutOffBody
             more = bool(message.get("more_body"))
             await self.add(message.get("body", b""))
         if self.is_too_large:
-            raise too_large()
+            raise refuse_size()
 
     async def add(self, chunk: bytes) -> None:
         self.size += len(chunk)
-        self.is_too_large = self.is_too_large or self.size > limit()
+        self.is_too_large = self.is_too_large or self.size > read_limit()
         if self.is_too_large:
             self.chunks.clear()
         elif chunk:
@@ -125,10 +125,10 @@ class Reading:
             room.give_back(self.kept)
             self.kept = 0
 
-    def too_slow(self) -> Unreadable:
+    def too_slow(self) -> RefusedBody:
         if self.size > SMALL and not self.kept and not self.is_too_large:
-            return Unreadable(503, "Too many large bodies are arriving at once; nothing was changed. Try again", 5)
-        return Unreadable(408, f"The body did not arrive within {SECONDS} seconds")
+            return RefusedBody(503, "Too many large bodies are arriving at once; nothing was changed. Try again", 5)
+        return RefusedBody(408, f"The body did not arrive within {SECONDS} seconds")
 
 
 class WholeBody:
@@ -140,9 +140,9 @@ class WholeBody:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
             body = _read_wsgi(environ)
-        except Unreadable as error:
+        except RefusedBody as error:
             start_response(f"{error.status} Refused", [("Content-Type", MEDIA_TYPE), ("Connection", "close")])
-            return [document(error.status, error.detail).encode()]
+            return [format_problem(error.status, error.detail).encode()]
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         return self.app(environ, start_response)
@@ -153,12 +153,14 @@ def _read_wsgi(environ: Any) -> bytes:
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return b""
     stream = environ["wsgi.input"]
-    body: bytes = stream.read(limit() + 1 if length is None else min(int(length), limit() + 1))
-    if len(body) > limit():
-        rest = PATIENCE * limit()
+    body: bytes = stream.read(read_limit() + 1 if length is None else min(int(length), read_limit() + 1))
+    if len(body) > read_limit():
+        rest = PATIENCE * read_limit()
         while rest > 0 and (chunk := stream.read(min(rest, 65536))):
             rest -= len(chunk)
-        raise too_large()
+        raise refuse_size()
     if length and len(body) != int(length):
-        raise Unreadable(400, f"The body has {len(body)} bytes where Content-Length says {length}; nothing was changed")
+        raise RefusedBody(
+            400, f"The body has {len(body)} bytes where Content-Length says {length}; nothing was changed"
+        )
     return body

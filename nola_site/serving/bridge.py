@@ -14,8 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from nola_site.serving import problems
-from nola_site.serving.problems import MEDIA_TYPE
+from nola_site.serving.problems import MEDIA_TYPE, format_problem
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -64,7 +63,7 @@ class Bridge:
             return
         if self.outgoing + size > MAX_OUTGOING:
             detail = "Too many large answers are waiting for slow readers. If this was a write, it was made"
-            await self.send(refusal(503, detail, retry=5), send)
+            await self.send(make_refusal(503, detail, retry=5), send)
             return
         self.outgoing += size
         try:
@@ -128,7 +127,7 @@ async def _send_in_pieces(answer: Answer, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def head_only(send: Send) -> Send:
+def drop_body(send: Send) -> Send:
     """For the answer to HEAD, which has no body whatever its headers say (RFC 9110 §9.3.2)."""
 
     async def without_body(message: Message) -> None:
@@ -137,9 +136,9 @@ def head_only(send: Send) -> Send:
     return without_body
 
 
-def refusal(status: int, detail: str, retry: int | None = None, close: bool = False) -> Answer:
+def make_refusal(status: int, detail: str, retry: int | None = None, close: bool = False) -> Answer:
     """A problem document that is answered without Django."""
-    body = problems.document(status, detail).encode()
+    body = format_problem(status, detail).encode()
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
     if retry is not None:
         headers.append((b"retry-after", b"%d" % retry))
@@ -148,7 +147,7 @@ def refusal(status: int, detail: str, retry: int | None = None, close: bool = Fa
     return Answer(status, headers, body)
 
 
-def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
+def make_environ(scope: Scope, body: bytes) -> dict[str, Any]:
     """The WSGI environ (PEP 3333) of a request whose body has been read. RAW_URI has the path as it was sent."""
     raw = scope["raw_path"].decode("latin-1")
     server, client = scope.get("server") or ("localhost", 80), scope.get("client") or ("", 0)

@@ -21,11 +21,11 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-def safety() -> dict[str, Any]:
+def describe_safety() -> dict[str, Any]:
     """When a checkpoint and a backup were last made, and what the last start had to do about the database."""
     checkpoint, backup = next(iter(list_whole()), None), next(iter(list_backups()), None)
-    failed = {f"{what}_failed": last["failed"] for what, last in schedule.record().items() if "failed" in last}
-    said = {"recovered": recovered} if (recovered := recovery.told()) else {}
+    failed = {f"{what}_failed": last["failed"] for what, last in schedule.read_record().items() if "failed" in last}
+    said = {"recovered": recovered} if (recovered := recovery.read_recovery()) else {}
     return {
         "last_checkpoint": checkpoint and checkpoint.at.isoformat(timespec="seconds"),
         "last_backup": backup and backup.at.isoformat(timespec="seconds"),
@@ -47,4 +47,4 @@ def readyz(request: HttpRequest) -> JsonResponse:
     folder = Path(connection.settings_dict["NAME"]).parent
     if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < LEAST_FREE:
         return JsonResponse({"status": "failing", "database": "the disk is full or read-only"}, status=503)
-    return JsonResponse({"status": "ok", "database": "ok", "revision": revision, **safety()})
+    return JsonResponse({"status": "ok", "database": "ok", "revision": revision, **describe_safety()})

@@ -138,7 +138,7 @@ class Hub:
         return self._file != (found.st_dev, found.st_ino)
 
 
-def of_settings() -> Hub:
+def make_hub() -> Hub:
     """A hub for the database of the settings."""
     is_file = connection.vendor == "sqlite"
     return Hub(Path(connection.settings_dict["NAME"]) if is_file else None)
@@ -153,7 +153,7 @@ def _data_version() -> int | None:
         return cursor.fetchone()[0]
 
 
-def halt(reason: str) -> None:
+def halt_process(reason: str) -> None:
     """End this process for good, loudly, after a moment in which requests are still answered with the reason."""
     log.critical(reason)
     threading.Timer(1.0, os._exit, [HALT]).start()

@@ -12,11 +12,11 @@ MOST_EXPORTS = 2
 PATIENCE = 5.0  # seconds; as long as a writer waits for the database
 
 
-class Busy(Exception):
+class PoolBusy(Exception):
     """Too many requests of this sort are being worked on."""
 
 
-class Lanes:
+class PoolLimits:
     """At most pool-2 writers, two exports, and pool-1 of both together have a thread; others wait without one."""
 
     def __init__(self, threads: int) -> None:
@@ -26,7 +26,7 @@ class Lanes:
 
     @asynccontextmanager
     async def enter(self, scope: Scope) -> AsyncIterator[None]:
-        """Wait for a place. Raises Busy."""
+        """Wait for a place. Raises PoolBusy."""
         is_write = scope["method"] not in READING
         if not is_write and not is_export(scope):
             yield
@@ -37,7 +37,7 @@ class Lanes:
                     await places.enter_async_context(self.writers if is_write else self.exports)
                     await places.enter_async_context(self.both)
             except TimeoutError:
-                raise Busy("The server is busy with other requests of this sort; nothing was changed") from None
+                raise PoolBusy("The server is busy with other requests of this sort; nothing was changed") from None
             yield
 
 

@@ -20,18 +20,18 @@ DETAILS = {
 }
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> HttpResponse:
+def answer_problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> HttpResponse:
     """A problem document with status, title and detail, and members of its own such as pointer or line."""
-    body = document(status, detail, **members)
+    body = format_problem(status, detail, **members)
     return HttpResponse(body, status=status, content_type=MEDIA_TYPE, headers=headers)
 
 
-def document(status: int, detail: str, **members: Any) -> str:
+def format_problem(status: int, detail: str, **members: Any) -> str:
     given = {name: value for name, value in members.items() if value is not None}
     return json.dumps({"status": status, "title": HTTPStatus(status).phrase, "detail": detail, **given})
 
 
-def unwritable(error: OperationalError) -> tuple[int, str, str] | None:
+def explain_unwritable(error: OperationalError) -> tuple[int, str, str] | None:
     """Status, detail and Retry-After for a database that is busy, full or read-only; None for any other fault."""
     code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -51,7 +51,7 @@ class ProblemMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A page that cannot be written to right now: plain words, and the form is still there behind Back."""
-        answer = unwritable(error) if isinstance(error, OperationalError) else None
+        answer = explain_unwritable(error) if isinstance(error, OperationalError) else None
         if answer is None:
             return None
         status, detail, retry = answer
@@ -68,4 +68,4 @@ class ProblemMiddleware:
             return response
         kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
         detail = DETAILS.get(response.status_code, HTTPStatus(response.status_code).description)
-        return problem(response.status_code, detail, kept)
+        return answer_problem(response.status_code, detail, kept)

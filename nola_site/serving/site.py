@@ -8,9 +8,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 
 from access.auth import Credential
-from nola_site.serving import bodies, bridge, hub
-from nola_site.serving import limits as lanes
-from nola_site.serving import stream_slots as slots
+from nola_site.serving import bodies, bridge, hub, limits, stream_slots
 from nola_site.serving.bridge import Answer, Receive, Scope, Send
 from nola_site.serving.sse import Streams
 from state.api.changes import LIVE
@@ -37,11 +35,11 @@ class Handoff:
 
 
 class Site:
-    """What one process of the server has: a pool, lanes to it, a hub, and the streams that it feeds."""
+    """What one process of the server has: a pool, limits to it, a hub, and the streams that it feeds."""
 
     def __init__(self) -> None:
         self.pool = bridge.Bridge(WSGIHandler(), settings.NOLA_THREADS)
-        self.lanes = lanes.Lanes(settings.NOLA_THREADS)
+        self.limits = limits.PoolLimits(settings.NOLA_THREADS)
         self.halted = ""
         self.busy = 0  # requests that are being answered
         self.streams: Streams | None = None
@@ -50,11 +48,11 @@ class Site:
         """Begin to watch the database. Called from the event loop, in the process that serves."""
         if self.streams is not None:
             return self.streams
-        self.slots = slots.Slots(
+        self.table = stream_slots.StreamTable(
             settings.NOLA_DB_DIR / ".streams", settings.NOLA_STREAMS, settings.NOLA_STREAMS_PER_KEY
         )
         loop = asyncio.get_running_loop()
-        self.hub = hub.of_settings()
+        self.hub = hub.make_hub()
         in_pool = partial(loop.run_in_executor, self.pool.threads)
         self.streams = streams = Streams(in_pool, self.hub.hurry.set, max(1, settings.NOLA_THREADS // 4))
         self.hub.on_news = lambda news: _on(loop, streams.take, news)
@@ -69,7 +67,7 @@ class Site:
         """Answer 503 from now on, and end the process."""
         self.halted = reason
         self.close("the server stops")
-        hub.halt(reason)
+        hub.halt_process(reason)
 
     def close(self, reason: str) -> None:
         """Send all streams away; for a server that stops."""
@@ -80,7 +78,7 @@ class Site:
         """Answer one request."""
         self.busy += 1
         try:
-            await self._answer(scope, receive, bridge.head_only(send) if scope["method"] == "HEAD" else send)
+            await self._answer(scope, receive, bridge.drop_body(send) if scope["method"] == "HEAD" else send)
         finally:
             self.busy -= 1
 
@@ -91,14 +89,14 @@ class Site:
         if scope["path"] == "/healthz":
             return await self.pool.send(HEALTHY, send)
         try:
-            async with bodies.arriving(scope, receive) as body, self.lanes.enter(scope):
+            async with bodies.receive_body(scope, receive) as body, self.limits.enter(scope):
                 handoff = Handoff()
-                answer = await self.pool.ask(bridge.environ_of(scope, body) | {LIVE: handoff}, send)
-        except bodies.CutOff:
+                answer = await self.pool.ask(bridge.make_environ(scope, body) | {LIVE: handoff}, send)
+        except bodies.CutOffBody:
             return None
-        except bodies.Unreadable as error:
+        except bodies.RefusedBody as error:
             return await self.refuse(error.status, error.detail, send, retry=error.retry, close=True)
-        except lanes.Busy as error:
+        except limits.PoolBusy as error:
             return await self.refuse(503, str(error), send, retry=1)
         if handoff.stream:
             await self.stream(streams, handoff.stream, answer, receive, send)
@@ -108,7 +106,7 @@ class Site:
             await self.pool.send(answer, send)
 
     async def refuse(self, status: int, detail: str, send: Send, retry: int | None = None, close: bool = False) -> None:
-        await self.pool.send(bridge.refusal(status, detail, retry, close), send)
+        await self.pool.send(bridge.make_refusal(status, detail, retry, close), send)
 
     async def wait(
         self,
@@ -121,11 +119,11 @@ class Site:
         """Hold the request until there is something to say, then let Django answer it anew."""
         credential = waiting[-1]
         try:
-            with self.slots.taken(credential):
+            with self.table.taken(credential):
                 async with streams.following(credential, receive):
                     await streams.news(*waiting)
-                    answer = await self.pool.ask(bridge.environ_of(scope, b""), send)
-        except slots.Full as error:
+                    answer = await self.pool.ask(bridge.make_environ(scope, b""), send)
+        except stream_slots.TooManyStreams as error:
             return await self.refuse(503, str(error), send, retry=COME_BACK)
         if answer:
             await self.pool.send(answer, send)
@@ -137,11 +135,11 @@ class Site:
         headers = [pair for pair in opening.headers if pair[0] != b"content-length"] if opening else []
         headers += [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
         try:
-            with self.slots.taken(stream.credential):
+            with self.table.taken(stream.credential):
                 async with streams.following(stream.credential, receive):
                     await send({"type": "http.response.start", "status": 200, "headers": headers})
                     await streams.follow(stream, send)
-        except slots.Full as error:
+        except stream_slots.TooManyStreams as error:
             return await self.refuse(503, str(error), send, retry=COME_BACK)
         await send({"type": "http.response.body", "body": b""})
 
@@ -157,14 +155,14 @@ site = Site()
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
-        await lifespan(receive, send)
+        await handle_lifespan(receive, send)
     elif scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1000})
     else:
         await site.answer(scope, receive, send)
 
 
-async def lifespan(receive: Receive, send: Send) -> None:
+async def handle_lifespan(receive: Receive, send: Send) -> None:
     """Start with the server, and end with it."""
     await receive()
     site.start()

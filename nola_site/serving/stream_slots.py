@@ -16,11 +16,11 @@ from pathlib import Path
 ROW = 16  # bytes: whose, and the process, as two numbers
 
 
-class Full(Exception):
+class TooManyStreams(Exception):
     """No more streams, for this credential or at all."""
 
 
-class Slots:
+class StreamTable:
     """The table in the file at `path`. Any part of the server may open it."""
 
     def __init__(self, path: Path, total: int, per_credential: int) -> None:
@@ -35,7 +35,7 @@ class Slots:
 
     @contextmanager
     def taken(self, credential: object) -> Iterator[None]:
-        """Have a row for a while. Raises Full."""
+        """Have a row for a while. Raises TooManyStreams."""
         row = self.take(credential)
         try:
             yield
@@ -43,8 +43,8 @@ class Slots:
             self.give_back(row)
 
     def take(self, credential: object) -> int:
-        """Take a row. Raises Full."""
-        owner = owner_of(credential)
+        """Take a row. Raises TooManyStreams."""
+        owner = hash_credential(credential)
         with self._locked():
             owners, processes = self.rows[::2].tolist(), self.rows[1::2].tolist()
             for pid in {*processes} - {0, os.getpid()}:
@@ -52,9 +52,11 @@ class Slots:
                     self._free(pid)
                     owners, processes = self.rows[::2].tolist(), self.rows[1::2].tolist()
             if owners.count(owner) >= self.per_credential:
-                raise Full(f"{self.per_credential} streams are open with this credential (NOLA_STREAMS_PER_KEY)")
+                raise TooManyStreams(
+                    f"{self.per_credential} streams are open with this credential (NOLA_STREAMS_PER_KEY)"
+                )
             if 0 not in processes:
-                raise Full(f"{self.total} streams are open, as many as NOLA_STREAMS allows")
+                raise TooManyStreams(f"{self.total} streams are open, as many as NOLA_STREAMS allows")
             row = processes.index(0)
             self.rows[2 * row], self.rows[2 * row + 1] = owner, os.getpid()
         return row
@@ -77,12 +79,12 @@ class Slots:
             fcntl.flock(self.file, fcntl.LOCK_UN)
 
 
-def owner_of(credential: object) -> int:
+def hash_credential(credential: object) -> int:
     """What stands in a row for a credential."""
     return int.from_bytes(hashlib.sha256(repr(credential).encode()).digest()[:8], "big") or 1
 
 
-def taken_by(path: Path) -> Counter[int]:
+def count_streams(path: Path) -> Counter[int]:
     """How many rows each owner has in the file at `path`, in all processes that are alive."""
     try:
         rows = memoryview(path.read_bytes()).cast("Q")

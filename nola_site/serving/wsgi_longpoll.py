@@ -10,8 +10,9 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from django.conf import settings
 
 from access import auth
-from nola_site.serving import hub, problems
+from nola_site.serving import hub
 from nola_site.serving.hub import Hub, News
+from nola_site.serving.problems import MEDIA_TYPE, format_problem
 from state.api.changes import LIVE, NoStreams
 from state.history import feed
 from state.history.events import FeedFilter
@@ -33,8 +34,8 @@ class Waiting:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self.start()
         if self.halted:
-            start_response("503 Service Unavailable", [("Content-Type", problems.MEDIA_TYPE), ("Retry-After", "60")])
-            return [problems.document(503, self.halted).encode()]
+            start_response("503 Service Unavailable", [("Content-Type", MEDIA_TYPE), ("Retry-After", "60")])
+            return [format_problem(503, self.halted).encode()]
         environ[LIVE] = self if environ.get("wsgi.multithread") else NoWaiting()
         return self.app(environ, start_response)
 
@@ -44,7 +45,7 @@ class Waiting:
             return
         with self.changed:
             if self.pid != os.getpid():
-                self.pid, self.hub = os.getpid(), hub.of_settings()
+                self.pid, self.hub = os.getpid(), hub.make_hub()
                 self.hub.on_news, self.hub.on_replaced = self.take, self.halt
                 self.hub.start()
 
@@ -54,7 +55,7 @@ class Waiting:
 
     def halt(self, reason: str) -> None:
         self.halted = reason
-        hub.halt(reason)
+        hub.halt_process(reason)
 
     def wait(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: Any) -> bool:
         """Wait for a change that is wanted; at once False where too many wait already."""

@@ -7,8 +7,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conversations.context import assemble as prompting
-from conversations.context.assemble import Asked
+from conversations.context.assemble import ContextRequest, assemble_context
 from state import store
 from state.address import Address
 from state.context import sections
@@ -305,7 +304,7 @@ def memory(agent):
 
 def assemble(budget, form, session, q="text", level=3, names="ABCDE"):
     addresses = [Address(name) for name in names]
-    return prompting.assemble(Asked(addresses, level, budget, budget // 2, form, session, 4, q, 3)).report
+    return assemble_context(ContextRequest(addresses, level, budget, budget // 2, form, session, 4, q, 3)).report
 
 
 def depth(report):
@@ -337,8 +336,8 @@ def test_the_same_request_gives_the_same_bytes_cached_or_not(memory, documents, 
     cold = assemble(budget, form, session)
     warm = assemble(budget, form, session)
     rendering_cache.clear()
-    past = prompting.assemble(
-        Asked(
+    past = assemble_context(
+        ContextRequest(
             [Address(one) for one in "ABCDE"],
             3,
             budget,

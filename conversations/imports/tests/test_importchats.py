@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import CommandError, call_command
 
-from conversations import drafts, log
-from conversations import read as reading
-from conversations.imports import json_stream as streams
+from conversations import drafts, log, read
+from conversations.imports.json_stream import read_items
 from conversations.models import Conversation, Message
 from state import store
 from state.models import Revision
@@ -106,8 +105,8 @@ def kept(session):
 
 
 def current(session):
-    row = reading.find(session)
-    return [one.message for one in reading.page(row, "oldest", 100, branch=True).messages]
+    row = read.find_conversation(session)
+    return [one.message for one in read.read_page(row, "oldest", 100, branch=True).messages]
 
 
 def test_chatgpt_comes_with_all_branches_and_the_current_one(tmp_path):
@@ -148,7 +147,7 @@ def test_an_export_brought_twice_adds_nothing_and_a_newer_one_what_is_new(tmp_pa
     bring(written(tmp_path, [newer], "newer.json"))
 
     assert "Nothing new: no revision was made." in again
-    assert reading.find("c-1").title == "Trip to Lisbon"
+    assert read.find_conversation("c-1").title == "Trip to Lisbon"
     assert current("c-1")[-2:] == ["The new one.", "Thanks"]
     assert len(kept("c-1")) == 7
 
@@ -159,7 +158,7 @@ def test_a_title_that_somebody_has_set_stays(tmp_path):
 
     report = bring(written(tmp_path, [chatgpt(title="Theirs")]))
 
-    assert reading.find("c-1").title == "Mine"
+    assert read.find_conversation("c-1").title == "Mine"
     assert "title of c-1: kept as set by user:ada" in report
 
 
@@ -332,7 +331,7 @@ def test_a_large_file_needs_little_memory(tmp_path):
 
     tracemalloc.start()
     with path.open("rb") as stream:
-        count = sum(1 for item in streams.items(stream) if not item.problem)
+        count = sum(1 for item in read_items(stream) if not item.problem)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 

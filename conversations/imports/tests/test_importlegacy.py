@@ -1,6 +1,7 @@
 import itertools
 import json
 import os
+import time
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -12,8 +13,8 @@ from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 
 from conversations import log
-from conversations.imports import legacy_chats as importing
-from conversations.imports import legacy_state as imports
+from conversations.imports import legacy_chats
+from conversations.imports.legacy_chats import import_folder, plan_chat
 from conversations.models import Conversation, Message
 from state import revisions, store
 from state.address import Address
@@ -56,7 +57,7 @@ def lines(*entries):
 
 
 def bring(folder, **options):
-    return importing.bring_folder(folder, "cli:test", **options)
+    return import_folder(folder, "cli:test", **options)
 
 
 def counts(report):
@@ -1069,7 +1070,7 @@ def test_reading_happens_without_the_lock_and_a_change_meanwhile_is_seen(tmp_pat
     write(tmp_path, "Stimuli/conversations/one.json", chat(name="Trip"))
     bring(tmp_path)
     write(tmp_path, "Stimuli/conversations/one.json", chat(name="Tour"))
-    plan, depths = importing.plan, []
+    plan, depths = plan_chat, []
 
     def meanwhile(*args):
         planned = plan(*args)
@@ -1078,7 +1079,7 @@ def test_reading_happens_without_the_lock_and_a_change_meanwhile_is_seen(tmp_pat
             log.change("react_1", {"title": "Journey"}, PERSON)
         return planned
 
-    monkeypatch.setattr(importing, "plan", meanwhile)
+    monkeypatch.setattr(legacy_chats, "plan_chat", meanwhile)
     report = bring(tmp_path)
 
     assert depths == [0, 0]
@@ -1088,7 +1089,7 @@ def test_reading_happens_without_the_lock_and_a_change_meanwhile_is_seen(tmp_pat
 
 def test_other_writers_get_a_turn_between_two_revisions(tmp_path, monkeypatch):
     waits = []
-    monkeypatch.setattr(imports.time, "sleep", waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     write(tmp_path, "alpha.json", 1)
     turns = [{"timestamp": f"2025-01-01T10:00:00.{number:06}", "user": str(number)} for number in range(1500)]
     write(tmp_path, "Stimuli/conversations/one.json", chat(turns=turns))
@@ -1111,8 +1112,8 @@ def test_long_messages_make_smaller_revisions(tmp_path):
 def test_others_who_write_all_the_time_make_the_import_say_busy(tmp_path, monkeypatch):
     write(tmp_path, "Stimuli/conversations/one.json", chat())
     write(tmp_path, "alpha.json", 1)
-    monkeypatch.setattr(log, "moved", lambda *args: True)
-    monkeypatch.setattr(imports.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(log, "has_changed", lambda *args: True)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
     with pytest.raises(CommandError, match="stopped before the end: the database is busy") as error:
         run(tmp_path)

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from conversations.imports import legacy_state_files as legacy
-from conversations.imports import local_paths
+from conversations.imports.legacy_state_files import collect_documents
+from conversations.imports.local_paths import make_relative, shorten_path
 from state.files.sources import Unreadable, find_files, load_file
 from state.report import Category, Report, Unit
 
@@ -23,7 +23,7 @@ def bring(root, files):
             read[file] = load_file(file)
         except Unreadable:
             read[file] = None
-    found = legacy.documents(read, report)
+    found = collect_documents(read, report)
     for part in (part for one in found.values() for part in one.parts):
         report.add(part.category, Unit.SECTIONS, part.file, part.text)
     return {key: one.document.value for key, one in found.items()}, report
@@ -212,7 +212,7 @@ def test_a_folder_in_another_spelling_gives_the_same_key(tmp_path):
     ],
 )
 def test_a_local_path_becomes_relative_and_names_nobody(path, expected):
-    assert local_paths.relative(path, {"identity_thread/user.json"}) == expected
+    assert shorten_path(path, {"identity_thread/user.json"}) == expected
 
 
 def test_a_source_file_is_made_relative_in_every_spelling_and_shape():
@@ -223,7 +223,7 @@ def test_a_source_file_is_made_relative_in_every_spelling_and_shape():
         "note": "/Users/demo",
     }
 
-    assert local_paths.made_relative(value, {"x/c.json"}) == {
+    assert make_relative(value, {"x/c.json"}) == {
         "sourceFile": "a.json",
         "SOURCE_FILE": ["b.json", {"path": "x/c.json"}],
         "deep": [{"source_file": ""}],

@@ -5,8 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from access.actors import cli_actor
-from conversations.imports import chats as bringing
-from conversations.imports.chats import Bringing
+from conversations.imports.chats import FileImport, import_file
 from conversations.management.import_command import ImportCommand
 
 
@@ -29,8 +28,8 @@ class Command(ImportCommand):
             problem = "is a folder; manage.py importlegacy takes folders" if os.path.isdir(path) else "is not there"
             raise CommandError(f"the file {file!r} {problem}", returncode=2)
         self.run(
-            lambda report, progress: bringing.bring_file(
-                Bringing(cli_actor(), path, replace, dry_run, all_or_nothing, progress, report)
+            lambda report, progress: import_file(
+                FileImport(cli_actor(), path, replace, dry_run, all_or_nothing, progress, report)
             ),
             path,
             dry_run=dry_run,

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from access.actors import cli_actor
-from conversations.imports import legacy_chats as importing
+from conversations.imports.legacy_chats import import_folder
 from conversations.management.import_command import ImportCommand
 from state.files.sources import NoFolder
 
@@ -23,7 +23,7 @@ class Command(ImportCommand):
         path = Path(os.path.expanduser(folder))
         try:
             self.run(
-                lambda report, progress: importing.bring_folder(
+                lambda report, progress: import_folder(
                     path, cli_actor(), replace=replace, dry_run=dry_run, progress=progress, report=report
                 ),
                 path,

@@ -7,8 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils.dateparse import parse_datetime
 
-from conversations import delete as removing
-from conversations import log
+from conversations import delete, log
 from conversations.log import NewConversation, NewMessage
 from conversations.models import Message
 from state import store
@@ -29,7 +28,7 @@ def mine(owner):
     said = NewMessage("user", "hello", parse_datetime("2026-01-10T09:00:00+01:00"))
     log.create(NewConversation("talk", "Tea"), ADA, [said])
     owner.post(f"{PAGE}create/", {"name": "mine", "part": "conversations"})
-    removing.remove(["talk"], ADA)
+    delete.delete_conversations(["talk"], ADA)
     return owner
 
 

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conversations import delete as removing
-from conversations import log
+from conversations import delete, log
 from conversations.drafts import NewConversation, NewMessage
 from conversations.models import Message
 from conversations.search import index
-from conversations.search import tokenize as words
+from conversations.search.tokenize import INDEXED
 from state.revisions import Author, Source
 
 ADA = Author("user:ada", Source.API)
@@ -113,8 +112,8 @@ def test_filters_narrow_by_session_speaker_user_channel_and_day(agent):
 def test_what_is_deleted_is_not_found_and_is_again_after_undo(agent):
     say("a secret word")
     say("another secret", session="t")
-    removing.remove(["s"], ADA)
-    removing.remove_messages("t", [Message.objects.last().pk], ADA)
+    delete.delete_conversations(["s"], ADA)
+    delete.delete_messages("t", [Message.objects.last().pk], ADA)
     assert found(agent, "secret") == []
 
     agent.post("/api/undo", {"actor": "user:ada", "since": "2"}, content_type=JSON)
@@ -126,7 +125,7 @@ def test_what_is_purged_is_in_no_page_of_the_index(agent):
     say("the word is xylophone", "我们")
     say("plain", session="t")
 
-    removing.purge("s", "s", ADA)
+    delete.purge_conversation("s", "s", ADA)
 
     from django.db import connection
 
@@ -138,6 +137,7 @@ def test_what_is_purged_is_in_no_page_of_the_index(agent):
 
 def test_of_a_common_word_the_newest_are_ranked_and_it_says_so(agent, monkeypatch):
     monkeypatch.setattr("conversations.search.messages.RANKED", 10)
+    monkeypatch.setattr("conversations.api.search.RANKED", 10)
     say(*[f"the common word {n}" for n in range(25)])
 
     body = ask(agent, "common", limit=10).json()
@@ -206,7 +206,7 @@ def test_any_text_is_a_safe_question(agent, question):
 
 
 def test_only_the_beginning_of_a_huge_message_is_indexed(agent):
-    say("start " + "x" * words.INDEXED + " finish")
+    say("start " + "x" * INDEXED + " finish")
 
     assert len(found(agent, "start")) == 1
     assert found(agent, "finish") == []

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
 from nola_site.safety import doctor
-from nola_site.safety.doctor import ERROR, OK, Finding
+from nola_site.safety.doctor import ERROR, OK, DoctorFinding
 from state.backups.files import DamagedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
@@ -32,20 +32,20 @@ class Command(BaseCommand):
             found.append(finding)
             progress.end()
             if not options["json"]:
-                self.stdout.write("\n".join(lines(finding)))
+                self.stdout.write("\n".join(format_finding(finding)))
         bad = [finding for finding in found if finding.level == ERROR and not finding.fixed]
-        self.stdout.write(as_json(found) if options["json"] else summary(found, len(bad)))
+        self.stdout.write(format_json(found) if options["json"] else format_summary(found, len(bad)))
         if bad:
             raise SystemExit(1)
 
-    def _fix(self, finding: Finding) -> None:
+    def _fix(self, finding: DoctorFinding) -> None:
         try:
             finding.fixed = finding.fix() if finding.fix else ""
         except (OSError, DatabaseError, DamagedDatabase, NoRoom, CannotWrite) as error:
             finding.do = f"it could not be set right: {error}"
 
 
-def lines(finding: Finding) -> list[str]:
+def format_finding(finding: DoctorFinding) -> list[str]:
     """A finding for people."""
     text = [f"{MARKS[finding.level]:>8}  {finding.check}: {finding.text}"]
     if finding.fixed:
@@ -55,13 +55,13 @@ def lines(finding: Finding) -> list[str]:
     return text
 
 
-def summary(found: list[Finding], bad: int) -> str:
+def format_summary(found: list[DoctorFinding], bad: int) -> str:
     if bad:
         return f"\n{bad} errors. What the findings say is to be done, from the top."
     warnings = sum(finding.level == doctor.WARNING and not finding.fixed for finding in found)
     return f"\nNothing is wrong.{f' {warnings} warnings.' if warnings else ''}"
 
 
-def as_json(found: list[Finding]) -> str:
+def format_json(found: list[DoctorFinding]) -> str:
     members = ("check", "level", "text", "do", "fixed")
     return json.dumps([{name: getattr(one, name) for name in members} for one in found], indent=2, ensure_ascii=False)

@@ -21,7 +21,7 @@ class Command(BaseCommand):
             raise CommandError(f"{path} is there already; choose another name, or move it away.")
         progress = Progress()
         try:
-            now = archive.write(path, progress)
+            now = archive.write_archive(path, progress)
         except (archive.BadArchive, DamagedCheckpoint, NoRoom, CannotWrite) as error:
             raise CommandError(f"Nothing was exported: {error}") from None
         finally:

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         try:
             first_run.make_directories()
             check_no_server()
-            now = archive.read(file.expanduser(), progress)
+            now = archive.read_archive(file.expanduser(), progress)
         except (
             archive.BadArchive,
             archive.NotEmpty,

@@ -33,13 +33,13 @@ class Command(BaseCommand):
         try:
             first_run.make_directories()
             allow_many_connections()
-            lock = hold(settings.NOLA_DB_DIR / ".lock")
-            listener = listen(settings.NOLA_HOST, settings.NOLA_PORT)
+            lock = hold_directory(settings.NOLA_DB_DIR / ".lock")
+            listener = open_socket(settings.NOLA_HOST, settings.NOLA_PORT)
             welcome = first_run.prepare()
-            database = identity()
+            database = identify_database()
         except CannotStart as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(banner(welcome))
+        self.stdout.write(format_banner(welcome))
         self.stdout.flush()
         try:
             Server(listener).run()
@@ -78,7 +78,7 @@ class Server(BaseApplication):
         return application
 
 
-def identity() -> tuple[int, int] | None:
+def identify_database() -> tuple[int, int] | None:
     """Which file the database is; None where there is none."""
     try:
         stat = database_path().stat()
@@ -89,13 +89,13 @@ def identity() -> tuple[int, int] | None:
 
 def note_head(database: tuple[int, int] | None) -> None:
     """Leave word of the newest revision, for the next start, unless the file is another one now."""
-    if database and identity() == database:
+    if database and identify_database() == database:
         with contextlib.suppress(DatabaseError, NoRoom, CannotWrite):
             clock.note_head()
             connections.close_all()  # the last one to close takes the -wal into the database
 
 
-def hold(path: Path) -> IO[str]:
+def hold_directory(path: Path) -> IO[str]:
     """Lock the data directory for this server's life. Raises CannotStart with the pid of the one that has it."""
     file = path.open("a+")
     deadline = time.monotonic() + PATIENCE
@@ -106,7 +106,7 @@ def hold(path: Path) -> IO[str]:
         except BlockingIOError:
             file.seek(0)
             pid = file.read().strip()
-            if alive(pid) or time.monotonic() > deadline:
+            if is_alive(pid) or time.monotonic() > deadline:
                 raise CannotStart(
                     f"another server (pid {pid}) is using {settings.NOLA_DATA_DIR}. Stop it first."
                 ) from None
@@ -117,7 +117,7 @@ def hold(path: Path) -> IO[str]:
     return file
 
 
-def alive(pid: str) -> bool:
+def is_alive(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
@@ -127,7 +127,7 @@ def alive(pid: str) -> bool:
     return True
 
 
-def listen(host: str, port: int) -> socket.socket:
+def open_socket(host: str, port: int) -> socket.socket:
     """An open socket. Raises CannotStart where the port is taken or the address is not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -151,7 +151,7 @@ def allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def banner(welcome: Welcome) -> str:
+def format_banner(welcome: Welcome) -> str:
     host = "127.0.0.1" if settings.NOLA_HOST in ("0.0.0.0", "::") else settings.NOLA_HOST
     host = f"[{host}]" if ":" in host else host
     lines = ["", f"Nola is at {settings.NOLA_PUBLIC_URL or f'http://{host}:{settings.NOLA_PORT}'}", ""]

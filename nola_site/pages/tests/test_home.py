@@ -11,7 +11,7 @@ from django.utils import timezone
 from access.auth import KeyCredential
 from access.models import ApiKey
 from nola_site.safety import growth
-from nola_site.serving import stream_slots as slots
+from nola_site.serving import stream_slots
 from state import store
 from state.address import Address
 from state.checkpoints.files import accept_edit, create_automatic
@@ -192,7 +192,7 @@ def test_agents_stand_with_their_last_use_and_their_open_streams(owner, agent, m
     make_key("nola_another-key-for-tests", "quiet")
     key = ApiKey.objects.get(name="default")
     ApiKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
-    table = slots.Slots(folder / ".streams", total=8, per_credential=4)
+    table = stream_slots.StreamTable(folder / ".streams", total=8, per_credential=4)
     table.take(KeyCredential(key.pk, key.sha256))
     table.take(KeyCredential(key.pk, key.sha256))
 
@@ -207,31 +207,31 @@ def test_agents_stand_with_their_last_use_and_their_open_streams(owner, agent, m
 def test_growth_is_weighed_once_and_told_by_day_and_key(owner, folder, later):
     put("Log", ["x" * 1000])
     put("Small", 1)
-    growth.weigh()
-    first = growth.known()
-    growth.weigh()
+    growth.weigh_changes()
+    first = growth.read_growth()
+    growth.weigh_changes()
     put("Log/1", "y" * 3000)
-    growth.weigh()
+    growth.weigh_changes()
 
     storage = shown(owner)["storage"]
 
-    assert growth.known().size == storage["history"] > first.size > 1000
+    assert growth.read_growth().size == storage["history"] > first.size > 1000
     assert [name for name, _ in storage["fastest"]] == ["Log", "Small"]
     assert storage["a_day"] == storage["history"]
     later(days=9)
-    assert growth.known().a_day(timezone.now().date()) == 0
+    assert growth.read_growth().a_day(timezone.now().date()) == 0
 
 
 def test_growth_is_weighed_anew_when_another_database_is_put_back(owner, folder):
     put("A", 1)
-    growth.weigh()
-    known = growth.known()
+    growth.weigh_changes()
+    known = growth.read_growth()
     file = folder / "growth"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"epoch": "other", "last": 999_999, "size": 7}))
 
-    growth.weigh()
+    growth.weigh_changes()
 
-    assert (growth.known().size, growth.known().last) == (known.size, known.last)
+    assert (growth.read_growth().size, growth.read_growth().last) == (known.size, known.last)
 
 
 # To whom, and at what cost

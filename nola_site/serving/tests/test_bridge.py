@@ -19,7 +19,7 @@ def answered(application, method: str = "GET") -> list[dict]:
         await asyncio.sleep(0)
         sent.append(message)
 
-    asyncio.run(Bridge(application, 2)(bridge.environ_of(SCOPE | {"method": method}, b""), send))
+    asyncio.run(Bridge(application, 2)(bridge.make_environ(SCOPE | {"method": method}, b""), send))
     return sent
 
 
@@ -70,7 +70,7 @@ def test_a_body_is_not_made_for_head():
 
 
 def test_the_path_reaches_the_application_as_it_was_sent():
-    environ = bridge.environ_of(SCOPE | {"headers": [(b"x-a", b"1"), (b"x-a", b"2"), (b"content-type", b"t")]}, b"12")
+    environ = bridge.make_environ(SCOPE | {"headers": [(b"x-a", b"1"), (b"x-a", b"2"), (b"content-type", b"t")]}, b"12")
 
     assert (environ["RAW_URI"], environ["PATH_INFO"], environ["QUERY_STRING"]) == ("/a%2Fb%FF", "/a/b\xff", "q=1")
     assert (environ["HTTP_X_A"], environ["CONTENT_TYPE"], environ["CONTENT_LENGTH"]) == ("1,2", "t", "2")
@@ -96,7 +96,7 @@ def test_a_client_that_takes_nothing_is_given_up(monkeypatch):
 
     for application in (large, endless):
         taken.clear()
-        asyncio.run(Bridge(application, 2)(bridge.environ_of(SCOPE, b""), send))
+        asyncio.run(Bridge(application, 2)(bridge.make_environ(SCOPE, b""), send))
         assert len(taken) == 4
 
 
@@ -118,7 +118,7 @@ def test_large_answers_that_nobody_takes_are_bounded(monkeypatch):
                 await never.wait()
 
         pool = Bridge(large, 2)
-        asked = [asyncio.create_task(pool(bridge.environ_of(SCOPE, b""), send)) for _ in range(3)]
+        asked = [asyncio.create_task(pool(bridge.make_environ(SCOPE, b""), send)) for _ in range(3)]
         await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         for one in asked:
             one.cancel()

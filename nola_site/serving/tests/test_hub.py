@@ -3,7 +3,7 @@
 import pytest
 from django.db import OperationalError
 
-from nola_site.serving import hub as module
+from nola_site.serving import hub
 from nola_site.serving.hub import Hub, News
 from state import store
 from state.address import Address
@@ -18,20 +18,20 @@ def put(number: int) -> int:
 
 @pytest.fixture
 def watched(db, monkeypatch) -> tuple[Hub, list[News]]:
-    monkeypatch.setattr(module, "_data_version", lambda: None)  # it tells of other connections only
-    hub, heard = Hub(None), []
-    hub.on_news = heard.append
-    return hub, heard
+    monkeypatch.setattr(hub, "_data_version", lambda: None)  # it tells of other connections only
+    watcher, heard = Hub(None), []
+    watcher.on_news = heard.append
+    return watcher, heard
 
 
 def test_each_revision_is_told_once_and_in_order(watched):
-    hub, heard = watched
+    watcher, heard = watched
     put(1)
-    hub._turn()
+    watcher._turn()
     put(2)
     put(3)
-    hub._turn()
-    hub._turn()
+    watcher._turn()
+    watcher._turn()
 
     assert [(news.after, news.head.seq, [event.seq for event in news.events]) for news in heard] == [
         (0, 1, [1]),
@@ -40,40 +40,40 @@ def test_each_revision_is_told_once_and_in_order(watched):
 
 
 def test_more_than_can_be_read_at_once_is_told_as_a_gap_that_readers_fill(watched, monkeypatch):
-    monkeypatch.setattr(module, "AHEAD", 3)
-    hub, heard = watched
+    monkeypatch.setattr(hub, "AHEAD", 3)
+    watcher, heard = watched
     put(0)
-    hub._turn()
+    watcher._turn()
     for number in range(1, 9):
         put(number)
-    hub._turn()
+    watcher._turn()
 
     assert (heard[1].after, [event.seq for event in heard[1].events]) == (6, [7, 8, 9])
 
 
 def test_a_database_that_cannot_be_read_just_now_is_read_again(watched, monkeypatch, caplog):
-    hub, heard = watched
-    monkeypatch.setattr(module.connection, "close", lambda: None)  # the test's own
+    watcher, heard = watched
+    monkeypatch.setattr(hub.connection, "close", lambda: None)  # the test's own
     put(1)
     with monkeypatch.context() as broken:
         broken.setattr(feed, "read_head", lambda: (_ for _ in ()).throw(OperationalError("disk I/O error")))
-        assert hub._turn() == module.BACK_OFF
+        assert watcher._turn() == hub.BACK_OFF
     assert "disk I/O error" in caplog.text
     assert heard == []
 
-    hub._turn()
+    watcher._turn()
 
     assert [event.seq for event in heard[0].events] == [1]
 
 
 def test_a_hub_that_fails_takes_its_process_with_it(watched, monkeypatch, caplog):
-    hub, _ = watched
+    watcher, _ = watched
     left: list[int] = []
-    monkeypatch.setattr(module.os, "_exit", left.append)
-    hub.on_news = lambda news: 1 / 0
+    monkeypatch.setattr(hub.os, "_exit", left.append)
+    watcher.on_news = lambda news: 1 / 0
     put(1)
 
-    hub._run()
+    watcher._run()
 
     assert left == [1]
     assert "ZeroDivisionError" in caplog.text

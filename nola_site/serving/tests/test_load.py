@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from nola_site.management.commands import serve
-from nola_site.serving import bodies
-from nola_site.serving import limits as lanes
+from nola_site.serving import bodies, limits
 from nola_site.serving.tests.streams import Stream
 from tests.server import KEY, Server, running
 
@@ -139,22 +138,22 @@ def test_a_database_that_stays_busy_answers_503_and_changes_nothing(tmp_path):
 
 
 def test_lanes_leave_threads_to_readers(monkeypatch):
-    monkeypatch.setattr(lanes, "PATIENCE", 0.2)
+    monkeypatch.setattr(limits, "PATIENCE", 0.2)
     write, export = {"method": "PUT", "path": "/api/state/A"}, {"method": "GET", "path": "/api/state"}
     read = {"method": "GET", "path": "/api/state/A"}
     node = export | {"query_string": b"pointer=/A"}
     inside: list[str] = []
 
-    async def enter(one: lanes.Lanes, scope: dict, hold: asyncio.Event) -> None:
+    async def enter(one: limits.PoolLimits, scope: dict, hold: asyncio.Event) -> None:
         try:
             async with one.enter({"query_string": b"", **scope}):
                 inside.append(scope["method"] + scope["path"])
                 await hold.wait()
-        except lanes.Busy:
+        except limits.PoolBusy:
             inside.append("busy")
 
     async def scenario() -> None:
-        pool, hold = lanes.Lanes(8), asyncio.Event()
+        pool, hold = limits.PoolLimits(8), asyncio.Event()
         scopes = [write] * 9 + [export] * 3 + [read] * 9 + [node] * 2
         tasks = [asyncio.create_task(enter(pool, scope, hold)) for scope in scopes]
         await asyncio.sleep(0.1)
@@ -170,7 +169,7 @@ def test_lanes_leave_threads_to_readers(monkeypatch):
 
 
 def test_large_bodies_wait_for_room_and_small_ones_do_not(monkeypatch):
-    monkeypatch.setattr(bodies, "room", bodies.Room(40 * MB))
+    monkeypatch.setattr(bodies, "room", bodies.BodyRoom(40 * MB))
 
     def body(size: int, hold: asyncio.Event, done: list[int]):
         chunks = [b"x" * 65536] * (size // 65536)
@@ -180,7 +179,7 @@ def test_large_bodies_wait_for_room_and_small_ones_do_not(monkeypatch):
             return {"type": "http.request", "body": chunks.pop(), "more_body": bool(chunks)}
 
         async def read() -> None:
-            async with bodies.arriving({"headers": [(b"content-length", str(size).encode())]}, receive) as whole:
+            async with bodies.receive_body({"headers": [(b"content-length", str(size).encode())]}, receive) as whole:
                 done.append(len(whole))
                 await hold.wait()
 
@@ -203,7 +202,7 @@ def test_large_bodies_wait_for_room_and_small_ones_do_not(monkeypatch):
 
 
 def test_the_system_lets_go_of_clients_that_have_vanished():
-    with serve.listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+    with serve.open_socket("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

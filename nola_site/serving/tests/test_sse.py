@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from access.auth import KeyCredential
-from nola_site.serving import sse as module
+from nola_site.serving import sse
 from nola_site.serving.hub import News
 from nola_site.serving.sse import Streams
 from state.address import Address
@@ -68,7 +68,7 @@ def follow(streams: Streams, client: Client) -> asyncio.Task:
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     for name, seconds in [("TICK", 0.01), ("HEARTBEAT", 0.05), ("MARK", 0.2), ("STALLED", 0.1)]:
-        monkeypatch.setattr(module, name, seconds)
+        monkeypatch.setattr(sse, name, seconds)
 
 
 def test_a_silent_stream_shows_that_it_lives():
@@ -132,7 +132,7 @@ def test_a_new_epoch_is_one_reset_and_streaming_goes_on():
 
 
 def test_who_is_behind_the_ring_reads_the_log_and_then_the_ring(monkeypatch):
-    monkeypatch.setattr(module, "RING", 10)
+    monkeypatch.setattr(sse, "RING", 10)
     pages: list[int] = []
 
     async def in_pool(call: Any, wanted: FeedFilter, after: Cursor, newest: Cursor, limit: int) -> FeedPage:
@@ -157,7 +157,7 @@ def test_who_is_behind_the_ring_reads_the_log_and_then_the_ring(monkeypatch):
 
 
 def test_the_ring_is_bounded_in_bytes_too(monkeypatch):
-    monkeypatch.setattr(module, "RING_BYTES", 100_000)
+    monkeypatch.setattr(sse, "RING_BYTES", 100_000)
 
     async def scenario(streams: Streams) -> None:
         for seq in range(1, 50):
