@@ -3,7 +3,6 @@
 Whoever is to write holds a lock on a file beside the database for as long as it writes. A killed process lets go of it.
 """
 
-import fcntl
 import os
 import threading
 import time
@@ -12,6 +11,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from django.db import connection, transaction
+
+from state.locks import release_lock, try_lock
 
 PATIENCE = 5.0  # seconds; then the database itself decides, and says that it is busy
 PAUSE = 0.001  # seconds between two looks at whether it is our turn
@@ -32,12 +33,12 @@ def _turn() -> Iterator[None]:
     until = time.monotonic() + PATIENCE
     with _line(PATIENCE) as is_first:
         file = _file() if is_first else None
-        has_turn = file is not None and _lock(file, until)
+        has_turn = file is not None and try_lock(file, until - time.monotonic(), PAUSE)
         try:
             yield
         finally:
             if file is not None and has_turn:
-                fcntl.flock(file, fcntl.LOCK_UN)
+                release_lock(file)
 
 
 @contextmanager
@@ -62,14 +63,3 @@ def _file() -> int | None:
         except OSError:
             return None
     return _files[at]
-
-
-def _lock(file: int, until: float) -> bool:
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > until:
-                return False
-        time.sleep(PAUSE)

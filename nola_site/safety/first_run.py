@@ -3,11 +3,8 @@
 Safe to repeat: what is there stays.
 """
 
-import contextlib
-import fcntl
 import os
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from access.models import SCOPES, ApiKey, hash_key, new_key
 from nola_site.safety import recovery
 from nola_site.safety.recovery import CannotStart
 from state.files.atomic import CannotWrite, NoRoom
+from state.locks import hold_lock
 
 
 @dataclass
@@ -33,7 +31,7 @@ class Welcome:
 def prepare() -> Welcome:
     """Make everything ready to serve. Raises CannotStart."""
     make_directories()
-    with hold_first_run(settings.NOLA_DB_DIR / ".first-run"):
+    with (settings.NOLA_DB_DIR / ".first-run").open("w") as file, hold_lock(file):  # several workers may start at once
         try:
             used_before = recovery.was_used()
             was_there = recovery.examine_database(find_database())
@@ -72,14 +70,6 @@ def make_directories() -> None:
             f"the data directory {settings.NOLA_DATA_DIR} cannot be written ({error.strerror}: {error.filename})."
             " Make it writable for this user, or set NOLA_DATA_DIR to another."
         ) from None
-
-
-@contextlib.contextmanager
-def hold_first_run(path: Path) -> Iterator[None]:
-    """Wait for, and hold, a lock on a file: several workers may start at once."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def keep_secret(name: str, given: str | None, fresh: str) -> str:

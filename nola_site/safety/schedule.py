@@ -4,7 +4,6 @@ One thread in each worker; a lock on db/.schedule lets one of them do the work, 
 `start()` is called once in each worker.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -29,11 +28,12 @@ from state.checkpoints.files import create_automatic
 from state.checkpoints.verify import DamagedCheckpoint
 from state.clock import Clock
 from state.files.atomic import CannotWrite, NoRoom, write_atomically
+from state.locks import try_lock
 
 TICK = 2.0  # seconds
 NOTED = 10.0  # seconds between two looks at whether db/head is up to date
 WEIGHED = 60.0  # seconds between two looks at how much the history has grown
-WAL_MODE = b"\x02"
+WAL_MODE = b"\x02"  # byte 18 of a database whose -wal belongs to it
 RETRY = 300.0  # seconds after a failure
 FAILURES = (NoRoom, CannotWrite, DamagedDatabase, DamagedCheckpoint, DatabaseError, OSError)
 
@@ -97,9 +97,7 @@ class Schedule:
         """Whether this worker holds, or can take, the lock."""
         if self.lock is None:
             file = (settings.NOLA_DB_DIR / ".schedule").open("a")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not try_lock(file):
                 file.close()
                 return False
             self.lock = file
@@ -218,10 +216,10 @@ def read_record() -> dict[str, dict[str, Any]]:
     return found
 
 
-def write_record(what: str, last: dict[str, Any], **more: Any) -> None:
+def write_record(what: str, last: dict[str, Any]) -> None:
     """Keep the last success of one of them, and a failure that came after."""
     with write_atomically(_record()) as file:
-        file.write(json.dumps({**read_record(), what: {**last, **more}}).encode())
+        file.write(json.dumps({**read_record(), what: last}).encode())
 
 
 def _record() -> Path:

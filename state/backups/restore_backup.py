@@ -1,6 +1,5 @@
 """Putting a backup back: in one transaction where the database in use is sound, as a file where it is not."""
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from state.backups.files import DamagedDatabase, create_backup, database_path, v
 from state.files.atomic import draft_file, place_file, sync_path
 from state.guards import drop_guards, ensure_guards
 from state.history.audit import OnProgress, show_nothing
+from state.locks import try_lock
 from state.revisions import Author, Source
 
 # Who may come in stays as it is now, unless it is asked for: a key that was revoked since must not come back to life.
@@ -60,12 +60,10 @@ def is_usable(database: Path) -> bool:
 def check_no_server() -> None:
     """Raises Damaged while a server uses a database that cannot be replaced under it."""
     with (settings.NOLA_DB_DIR / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock):
             raise DamagedDatabase(
                 "the database in use is damaged, and a server is running on it; stop the server first"
-            ) from None
+            )
 
 
 @contextmanager

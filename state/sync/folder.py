@@ -1,7 +1,6 @@
 """The files of a folder that is kept in step: listed, read whole or not at all, and written only over what was read."""
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -19,6 +18,7 @@ from state.files.atomic import PARTIAL, CannotWrite, draft_file, explain_failure
 from state.files.names import SUFFIX
 from state.files.sources import OTHER_ENCODINGS, Unreadable, explain_error
 from state.jsondoc.text import BOM, MAX_DEPTH, Document, NotAcceptable, parse_json
+from state.locks import try_lock
 
 TRIES = 5  # at reading a file that changes meanwhile
 PAUSE = 0.05  # seconds between them
@@ -208,14 +208,9 @@ def lock_folder(where: Path) -> Iterator[None]:
 
 
 def _lock(descriptor: int, where: Path) -> None:
-    until = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise BusyFolder(f"another sync is at work in {where}; wait for it, or stop it") from None
-        except OSError:  # a network file system without locks
-            return
-        time.sleep(PAUSE)
+    try:
+        is_ours = try_lock(descriptor, LOCK_SECONDS)
+    except OSError:  # a network file system without locks
+        return
+    if not is_ours:
+        raise BusyFolder(f"another sync is at work in {where}; wait for it, or stop it")

@@ -1,5 +1,4 @@
 import contextlib
-import fcntl
 import os
 import resource
 import socket
@@ -18,6 +17,7 @@ from nola_site.safety.recovery import CannotStart
 from state import clock
 from state.backups.files import UnsupportedDatabase, database_path
 from state.files.atomic import CannotWrite, NoRoom
+from state.locks import is_alive, try_lock
 
 MOST_FILES = 65_536
 STALLED = 75_000  # milliseconds
@@ -99,32 +99,16 @@ def hold_directory(path: Path) -> IO[str]:
     """Lock the data directory for this server's life. Raises CannotStart with the pid of the one that has it."""
     file = path.open("a+")
     deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            file.seek(0)
-            pid = file.read().strip()
-            if is_alive(pid) or time.monotonic() > deadline:
-                raise CannotStart(
-                    f"another server (pid {pid}) is using {settings.NOLA_DATA_DIR}. Stop it first."
-                ) from None
-            time.sleep(0.1)
+    while not try_lock(file):
+        file.seek(0)
+        pid = file.read().strip()
+        if (pid.isdigit() and is_alive(int(pid))) or time.monotonic() > deadline:
+            raise CannotStart(f"another server (pid {pid}) is using {settings.NOLA_DATA_DIR}. Stop it first.")
+        time.sleep(0.1)
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
     return file
-
-
-def is_alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def open_socket(host: str, port: int) -> socket.socket:

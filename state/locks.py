@@ -1,0 +1,49 @@
+"""Locks on open files, between processes. The system lets go of one when its holder dies or closes the file."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+PAUSE = 0.05  # seconds between two tries
+Lockable = IO[Any] | int
+
+
+@contextmanager
+def hold_lock(file: Lockable) -> Iterator[None]:
+    """Wait for the lock, for however long, and have it for a while."""
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        release_lock(file)
+
+
+def try_lock(file: Lockable, seconds: float = 0, pause: float = PAUSE) -> bool:
+    """Take the lock if it is free, or becomes so within these seconds. Raises OSError where there are no locks."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+        time.sleep(pause)
+
+
+def release_lock(file: Lockable) -> None:
+    fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number, anybody's."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
