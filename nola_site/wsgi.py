@@ -8,9 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nola_site.settings")
 django = get_wsgi_application()
 
 from nola_site.safety import first_run, schedule  # noqa: E402 - they need Django set up
-from nola_site.serving.bodies import WholeBody  # noqa: E402
-from nola_site.serving.wsgi_longpoll import Waiting  # noqa: E402
+from nola_site.serving.wsgi import WsgiSite  # noqa: E402
 
 first_run.prepare()
 schedule.start()
-application = Waiting(WholeBody(django))
+application = WsgiSite(django)

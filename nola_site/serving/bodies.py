@@ -5,16 +5,12 @@ empty, and a few slow uploads hold every thread of the pool.
 """
 
 import asyncio
-import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
 
 from nola_site.serving.bridge import Receive, Scope
-from nola_site.serving.problems import MEDIA_TYPE, format_problem
 
 SECONDS = 20  # for a whole body to arrive
 SMALL = 64 * 1024  # bytes that any body may have without asking for room
@@ -129,38 +125,3 @@ class BodyReader:
         if self.size > SMALL and not self.kept and not self.is_too_large:
             return RefusedBody(503, "Too many large bodies are arriving at once; nothing was changed. Try again", 5)
         return RefusedBody(408, f"The body did not arrive within {SECONDS} seconds")
-
-
-class WholeBody:
-    """The same for a WSGI server: refuses what is cut off or too large, and gives chunked bodies their length."""
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self.app = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            body = _read_wsgi(environ)
-        except RefusedBody as error:
-            start_response(f"{error.status} Refused", [("Content-Type", MEDIA_TYPE), ("Connection", "close")])
-            return [format_problem(error.status, error.detail).encode()]
-        environ["wsgi.input"] = io.BytesIO(body)
-        environ["CONTENT_LENGTH"] = str(len(body))
-        return self.app(environ, start_response)
-
-
-def _read_wsgi(environ: Any) -> bytes:
-    length = environ.get("CONTENT_LENGTH") or None
-    if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
-        return b""
-    stream = environ["wsgi.input"]
-    body: bytes = stream.read(read_limit() + 1 if length is None else min(int(length), read_limit() + 1))
-    if len(body) > read_limit():
-        rest = PATIENCE * read_limit()
-        while rest > 0 and (chunk := stream.read(min(rest, 65536))):
-            rest -= len(chunk)
-        raise refuse_size()
-    if length and len(body) != int(length):
-        raise RefusedBody(
-            400, f"The body has {len(body)} bytes where Content-Length says {length}; nothing was changed"
-        )
-    return body
