@@ -1,6 +1,8 @@
 """How fast the history grows, measured as it grows: each change is weighed once, by the worker that keeps the schedule.
 
 What was weighed is kept in db/growth, so that a page which shows it reads one small file, however long the history is.
+Summed up in the database instead, a million changes take 0.6 s for the size and up to 2 s by key (0.3 s and 2 s with an
+index over the lengths), each time that the first screen is opened.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Django's WSGI handler behind the ASGI server: a fixed pool of threads, each with its own database connection.
 
 A request crosses into the pool and back once. An answer that is larger than WHOLE and made piece by piece crosses
-piece by piece, and waits for a client that reads slowly.
+piece by piece, and waits for a client that reads slowly. It is ours since it was measured to be faster than a2wsgi.
 """
 
 import asyncio

@@ -14,7 +14,7 @@ from state import store
 from state.backups.files import list_backups
 from state.checkpoints.files import list_whole
 
-LEAST_FREE = 10 * 1024 * 1024  # bytes
+LEAST_TO_WRITE = 10 * 1024 * 1024  # bytes; the doctor warns long before
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -45,6 +45,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
     if waiting:
         return JsonResponse({"status": "failing", "database": "migrations are waiting; restart the server"}, status=503)
     folder = Path(connection.settings_dict["NAME"]).parent
-    if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < LEAST_FREE:
+    if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < LEAST_TO_WRITE:
         return JsonResponse({"status": "failing", "database": "the disk is full or read-only"}, status=503)
     return JsonResponse({"status": "ok", "database": "ok", "revision": revision, **describe_safety()})

@@ -48,7 +48,7 @@ class Site:
         """Begin to watch the database. Called from the event loop, in the process that serves."""
         if self.streams is not None:
             return self.streams
-        self.table = stream_slots.StreamTable(
+        self.slots = stream_slots.StreamSlots(
             settings.NOLA_DB_DIR / ".streams", settings.NOLA_STREAMS, settings.NOLA_STREAMS_PER_KEY
         )
         loop = asyncio.get_running_loop()
@@ -119,7 +119,7 @@ class Site:
         """Hold the request until there is something to say, then let Django answer it anew."""
         credential = waiting[-1]
         try:
-            with self.table.taken(credential):
+            with self.slots.hold(credential):
                 async with streams.following(credential, receive):
                     await streams.news(*waiting)
                     answer = await self.pool.ask(bridge.make_environ(scope, b""), send)
@@ -135,7 +135,7 @@ class Site:
         headers = [pair for pair in opening.headers if pair[0] != b"content-length"] if opening else []
         headers += [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
         try:
-            with self.table.taken(stream.credential):
+            with self.slots.hold(stream.credential):
                 async with streams.following(stream.credential, receive):
                     await send({"type": "http.response.start", "status": 200, "headers": headers})
                     await streams.follow(stream, send)

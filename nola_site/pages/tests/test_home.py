@@ -192,7 +192,7 @@ def test_agents_stand_with_their_last_use_and_their_open_streams(owner, agent, m
     make_key("nola_another-key-for-tests", "quiet")
     key = ApiKey.objects.get(name="default")
     ApiKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
-    table = stream_slots.StreamTable(folder / ".streams", total=8, per_credential=4)
+    table = stream_slots.StreamSlots(folder / ".streams", total=8, per_credential=4)
     table.take(KeyCredential(key.pk, key.sha256))
     table.take(KeyCredential(key.pk, key.sha256))
 
