@@ -14,7 +14,6 @@ from state.history.audit import is_same_hash
 from state.jsondoc.text import dump_json
 from state.sql import fetch_rows
 
-FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
 CHANGES = (
     "SELECT revision, key, forward, result_hash FROM state_change"
     " WHERE kind = '{kind}' AND redacted_by IS NULL ORDER BY revision, id"
@@ -83,15 +82,17 @@ def _spelt(time: Any, zone: tzinfo) -> str:
 
 def find_conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
     """The conversations, ten at most, whose fields are not those that their changes set."""
-    columns = ", ".join(FIELDS)
+    columns = ", ".join(log.FIELDS)
     made: dict[str, dict[str, Any]] = {}
     for _, session, forward, _ in fetch_rows(connection, CHANGES.format(kind="conversation")):
         change = json.loads(forward)
         made.setdefault(session, {}).update(change.get("add") or change.get("set") or {})
     found = 0
     for session, *values in fetch_rows(connection, f"SELECT session_id, {columns} FROM conversation"):
-        now = dict(zip(FIELDS, values, strict=True))
-        wrong = [name for name in FIELDS if name in made.get(session, {}) and not _same(now[name], made[session][name])]
+        now = dict(zip(log.FIELDS, values, strict=True))
+        wrong = [
+            name for name in log.FIELDS if name in made.get(session, {}) and not _same(now[name], made[session][name])
+        ]
         if session not in made:
             yield f"the conversation {session!r} is stored, and the history knows nothing of it"
         elif wrong:

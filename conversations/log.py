@@ -284,7 +284,11 @@ def has_changed(names: Sequence[str], seen: int) -> bool:
 
 def dump_fields(row: Conversation | Message, names: Iterable[str]) -> dict[str, Any]:
     """Fields as the history keeps them."""
-    return {name: _stored(getattr(row, name)) for name in names}
+    return {name: dump_field(row, name) for name in names}
+
+
+def dump_field(row: Conversation | Message, name: str) -> Any:
+    return _stored(getattr(row, name))
 
 
 def _stored(value: Any) -> Any:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -148,11 +148,10 @@ def _slice(
     return list(rows[:count])
 
 
-def _before(row: Conversation) -> dict[int, int | None]:
-    """The message that each message follows, in order: its parent, else the one before it in time. One that is its own
-    parent begins the talk.
+def link_messages(messages: Iterable[tuple[int, int | None]]) -> dict[int, int | None]:
+    """The message that each message follows, of ids and parents in order: its parent, else the one before it. One that
+    is its own parent begins the talk.
     """
-    messages = row.messages.filter(deleted_revision=None).order_by("timestamp", "id").values_list("pk", "parent_id")
     before: dict[int, int | None] = {}
     last: int | None = None
     for pk, parent in messages:
@@ -161,15 +160,24 @@ def _before(row: Conversation) -> dict[int, int | None]:
     return before
 
 
-def read_branch(row: Conversation) -> set[int]:
-    """The ids of the messages that lead to the current leaf."""
-    before = _before(row)
+def walk_branch(before: dict[int, int | None], leaf: int | None) -> set[int]:
+    """The messages that lead to a leaf; to the last of all where that is not there."""
     kept: set[int] = set()
-    one = row.current_leaf_id if row.current_leaf_id in before else next(reversed(before), None)
+    one = leaf if leaf in before else next(reversed(before), None)
     while one is not None and one not in kept:
         kept.add(one)
         one = before.get(one)
     return kept
+
+
+def _before(row: Conversation) -> dict[int, int | None]:
+    messages = row.messages.filter(deleted_revision=None).order_by("timestamp", "id")
+    return link_messages(messages.values_list("pk", "parent_id"))
+
+
+def read_branch(row: Conversation) -> set[int]:
+    """The ids of the messages that lead to the current leaf."""
+    return walk_branch(_before(row), row.current_leaf_id)
 
 
 def find_versions(row: Conversation, ids: Sequence[int]) -> dict[int, list[int]]:

@@ -77,7 +77,7 @@ def _undo(undoing: UndoRequest) -> tuple[TalkUndo, list[Conflict]]:
             elif by is None or undoing.prefer == "mine":
                 new.setdefault(pk, {})[trait] = before
     if kind == "conversation":
-        met += _still_used(rows, new, undoing)
+        met += _still_used(new, undoing)
     changed = {pk: _differing(rows[pk], traits) for pk, traits in new.items()}
     return TalkUndo(kind, undoing.key, seen, rows, {pk: traits for pk, traits in changed.items() if traits}), met
 
@@ -134,7 +134,7 @@ def _in_the_way(row: Row, trait: str, now: Any, after: Any, before: Any, later: 
     return None if log.is_same(now, after) or log.is_same(now, before) else by or row.revision
 
 
-def _still_used(rows: Mapping[int, Row], new: Mapping[int, Traits], undoing: UndoRequest) -> list[Conflict]:
+def _still_used(new: Mapping[int, Traits], undoing: UndoRequest) -> list[Conflict]:
     """A conversation that is to go must not take messages with it that somebody else has added since it was there.
 
     Messages that are older lay in it while it was deleted, and do so again.
@@ -155,12 +155,7 @@ def _still_used(rows: Mapping[int, Row], new: Mapping[int, Traits], undoing: Und
 
 
 def _traits(row: Row, names: Mapping[str, Any] | Sequence[str]) -> Traits:
-    return {name: row.deleted_revision is None if name == THERE else _field(row, name) for name in names}
-
-
-def _field(row: Row, name: str) -> Any:
-    value = getattr(row, name)
-    return value.isoformat() if isinstance(value, datetime) else value
+    return {name: row.deleted_revision is None if name == THERE else log.dump_field(row, name) for name in names}
 
 
 def _differing(row: Row, traits: Traits) -> Traits:
@@ -182,7 +177,7 @@ def _payload(kind: str, rows: Mapping[int, Row], new: Mapping[int, Traits]) -> d
     if kind == "message":
         parts: Traits = {"add": there[True], "remove": there[False], "set": fields}
     else:
-        kept = {name: _field(row, name) for row in rows.values() for name in log.FIELDS}
+        kept = log.dump_fields(next(iter(rows.values())), log.FIELDS) if rows else {}
         own = next(iter(fields.values()), {})
         parts = {"add": there[True] and kept, "remove": bool(there[False]), "set": own}
     return {name: value for name, value in parts.items() if value}
@@ -215,7 +210,7 @@ def _hash(planned: TalkUndo, forward: Mapping[str, Any]) -> str:
     """Of what is there now, as `log` has it where it adds or sets; "" where all of it went."""
     if planned.kind == "conversation":
         row = next(iter(planned.rows.values()))
-        return "" if "remove" in forward else log.hash_value({name: _field(row, name) for name in log.FIELDS})
+        return "" if "remove" in forward else log.hash_value(log.dump_fields(row, log.FIELDS))
     texts = [
         log.list_hashed(one) for some in _chunks(forward.get("add", [])) for one in Message.objects.filter(pk__in=some)
     ]

@@ -47,7 +47,7 @@ class Context(NamedTuple):
     sessions: list[str]
 
 
-class _Part(NamedTuple):
+class _ContextPart(NamedTuple):
     """A piece of the text, and what the report says of it."""
 
     text: str
@@ -55,7 +55,7 @@ class _Part(NamedTuple):
     sessions: list[str] = []
 
 
-class _Room(NamedTuple):
+class _ContextRoom(NamedTuple):
     """Characters for each part. None of them depends on what another one takes, so that more is never less."""
 
     state: int
@@ -88,17 +88,17 @@ def assemble_context(asked: ContextRequest) -> Context:
     return Context(report | {"text": text}, sorted({one for part in parts for one in part.sessions}))
 
 
-def _room(asked: ContextRequest) -> _Room:
+def _room(asked: ContextRequest) -> _ContextRoom:
     usable = max(0, CHARACTERS * asked.budget - (len(EMPTY_JSON) if asked.form == "json" else 0))
     talk = min(CHARACTERS * asked.talk, usable)
     found = 0 if asked.q is None else talk // 4 if asked.conversation is not None else talk
-    return _Room(usable - talk, talk - found, found)
+    return _ContextRoom(usable - talk, talk - found, found)
 
 
 # The state
 
 
-def _state(asked: ContextRequest, now: Moment, room: int) -> _Part:
+def _state(asked: ContextRequest, now: Moment, room: int) -> _ContextPart:
     addresses = asked.addresses or [Address(key) for key in now.keys if key != WEIGHTS]
     weighed = parse_weights(now)
     rendered = render_forms(now, addresses, asked.form)
@@ -121,7 +121,9 @@ def _state(asked: ContextRequest, now: Moment, room: int) -> _Part:
         "sections": shown,
         **_out(asked, addresses, there, missed, lambda *pair: _left_out(pair[0], pair[1], stop, left)),
     }
-    return _Part("".join(blocks), report | ({"warnings": [*weighed.unusable[:MOST_TOLD]]} if weighed.unusable else {}))
+    return _ContextPart(
+        "".join(blocks), report | ({"warnings": [*weighed.unusable[:MOST_TOLD]]} if weighed.unusable else {})
+    )
 
 
 def _out(
@@ -168,7 +170,7 @@ def _left_out(address: Address, section: Section, stop: str | None, left: str) -
 # What was said, and what was found
 
 
-def _said(asked: ContextRequest, session_id: str, now: Moment, room: int) -> _Part:
+def _said(asked: ContextRequest, session_id: str, now: Moment, room: int) -> _ContextPart:
     rows = read_last_messages(session_id, asked.messages, now.revision)
     opening = render_heading(f"Conversation {session_id}") if asked.form == "markdown" else ',"messages":['
     entries = [_message(asked.form, row) for row in rows]
@@ -179,10 +181,10 @@ def _said(asked: ContextRequest, session_id: str, now: Moment, room: int) -> _Pa
         "ids": [row.pk for row in reversed(rows[:count])],
         "left_out": len(rows) - count,
     }
-    return _Part(text, report | _why(len(rows) - count), [session_id] if count else [])
+    return _ContextPart(text, report | _why(len(rows) - count), [session_id] if count else [])
 
 
-def _found(asked: ContextRequest, terms: Sequence[SearchTerm], now: Moment, room: int) -> _Part:
+def _found(asked: ContextRequest, terms: Sequence[SearchTerm], now: Moment, room: int) -> _ContextPart:
     documents = {one.name.key: one.text for one in past.texts_at(now.revision) if one.name.key != WEIGHTS}
     some, _ = search_leaves(terms, asked.hits, asked.level, documents)
     hits = search_past(terms, asked.hits, now.revision)
@@ -192,7 +194,7 @@ def _found(asked: ContextRequest, terms: Sequence[SearchTerm], now: Moment, room
     text, count = _fitted(asked.form, opening, entries, room)
     used = list_sessions(hit.message for hit in hits[: max(0, count - len(some))])
     report: dict[str, JSONValue] = {"q": asked.q, "shown": count, "tokens": count_tokens(text)}
-    return _Part(text, report | {"left_out": len(entries) - count} | _why(len(entries) - count), used)
+    return _ContextPart(text, report | {"left_out": len(entries) - count} | _why(len(entries) - count), used)
 
 
 def _why(left_out: int) -> dict[str, JSONValue]:

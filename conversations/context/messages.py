@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from conversations import read
 from conversations.log import DeletedTalk, UnknownTalk
 from conversations.models import Conversation, Message
 from conversations.search.index import TABLE
-from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find_spans, format_match
+from conversations.search.messages import MessageHit
+from conversations.search.tokenize import SearchTerm, cut_snippet, find_spans, format_match
 from state.models import Change
 
 LOOKED_AT = 1000  # the newest messages that have the words
@@ -30,14 +32,7 @@ MATCHING = (
 )
 
 
-class PastHit(NamedTuple):
-    """A message that has the words, and where."""
-
-    message: Message
-    snippet: Snippet
-
-
-class _Told(NamedTuple):
+class _PastMessage(NamedTuple):
     """What there is to know of a message before its text is read."""
 
     timestamp: datetime
@@ -98,43 +93,29 @@ def read_last_messages(session_id: str, count: int, revision: int) -> list[Messa
         raise UnknownTalk(f"there was no conversation {session_id!r} at revision {revision}")
     leaf = then.leaves.get(session_id, row.current_leaf_id)
     told = sorted((*_untouched(row, revision, None if leaf else count), *_touched(row, revision, then)), reverse=True)
-    kept = _branch(told[::-1], leaf) if leaf else None
+    before = read.link_messages((one.pk, one.parent) for one in reversed(told)) if leaf else {}
+    kept = read.walk_branch(before, leaf) if leaf else None
     ids = [one.pk for one in told if one.status != "error" and (kept is None or one.pk in kept)][:count]
     return _in_order(ids, then)
 
 
-def _untouched(row: Conversation, revision: int, count: int | None) -> Iterable[_Told]:
+def _untouched(row: Conversation, revision: int, count: int | None) -> Iterable[_PastMessage]:
     """What nothing has been done to since; without a branch to follow, no more of it than can be asked for."""
     rows = row.messages.filter(deleted_revision=None, revision__lte=revision)
     if count is not None:
         rows = rows.exclude(status="error")
     values = rows.order_by("-timestamp", "-id").values_list("timestamp", "pk", "parent_id", "status")
-    return (_Told(*value) for value in (values if count is None else values[:count]))
+    return (_PastMessage(*value) for value in (values if count is None else values[:count]))
 
 
-def _touched(row: Conversation, revision: int, then: PastTalk) -> Iterable[_Told]:
+def _touched(row: Conversation, revision: int, then: PastTalk) -> Iterable[_PastMessage]:
     """What something has been done to since and was there, as it was."""
     rows = row.messages.filter(revision__gt=revision) if then.there or then.fields else Message.objects.none()
     for one in rows.only("timestamp", "parent", "status", "deleted_revision", "revision", "conversation"):
         if then.there.get(one.pk, one.deleted_revision is None):
             fields = then.fields.get(one.pk, {})
             time = datetime.fromisoformat(fields["timestamp"]) if "timestamp" in fields else one.timestamp
-            yield _Told(time, one.pk, one.parent_id, fields.get("status", one.status))
-
-
-def _branch(told: Sequence[_Told], leaf: int) -> set[int]:
-    """The messages that lead to a leaf, of all of them in order. See read.read_branch."""
-    before: dict[int, int | None] = {}
-    last: int | None = None
-    for one in told:
-        before[one.pk] = (None if one.parent == one.pk else one.parent) if one.parent else last
-        last = one.pk
-    kept: set[int] = set()
-    step = leaf if leaf in before else last
-    while step is not None and step not in kept:
-        kept.add(step)
-        step = before.get(step)
-    return kept
+            yield _PastMessage(time, one.pk, one.parent_id, fields.get("status", one.status))
 
 
 def _in_order(ids: Sequence[int], then: PastTalk) -> list[Message]:
@@ -148,7 +129,7 @@ def _in_order(ids: Sequence[int], then: PastTalk) -> list[Message]:
 # Those that have some words
 
 
-def search_past(asked: Sequence[SearchTerm], limit: int, revision: int) -> list[PastHit]:
+def search_past(asked: Sequence[SearchTerm], limit: int, revision: int) -> list[MessageHit]:
     """Messages that were there at a revision and have all the terms, the best first.
 
     Best is who says the words most often in the shortest text, and of equals the newest. It is judged by the messages
@@ -160,7 +141,7 @@ def search_past(asked: Sequence[SearchTerm], limit: int, revision: int) -> list[
         found = [row[0] for row in cursor.fetchall() if _was_there(row, then)][:RANKED]
     rows = Message.objects.select_related("conversation").in_bulk(found)
     best = sorted(rows.values(), key=lambda row: (-_score(row.message, asked), -row.pk))[:limit]
-    return [PastHit(row, cut_snippet(row.message, asked)) for row in best]
+    return [MessageHit(row, cut_snippet(row.message, asked)) for row in best]
 
 
 def _was_there(row: tuple[int, int, str, int], then: PastTalk) -> bool:

@@ -26,9 +26,9 @@ from conversations.imports.messages import (
     ChatReading,
     SourceMessage,
     make_message,
+    name_session,
     read_content,
     read_object,
-    read_session_id,
     read_text,
     settle_messages,
     start_chat,
@@ -62,7 +62,7 @@ def read_chat(value: JSONValue, reading: ChatReading) -> tuple[str, Chat]:
 
 
 def _nola(value: dict[str, Any], reading: ChatReading) -> Chat:
-    chat = Chat(read_session_id(value.get("session_id"), reading), reading.file)
+    chat = Chat(name_session(value.get("session_id"), reading), reading.file)
     chat.title, chat.channel, chat.source = (read_text(value.get(name)) for name in ("title", "channel", "source"))
     chat.archived = value.get("archived") is True
     chat.metadata = read_object(value.get("metadata"))

@@ -99,7 +99,7 @@ def read_turns(file: SourceFile, value: dict[str, Any], report: Report, known: A
     """The conversation of a JSON file; `known` are the files there are. Raises NotAChat."""
     rest = make_relative(value, known)
     turns = rest.pop("turns")
-    chat = Chat(_session_id(rest.pop("session_id", None), make_printable(file.stem)), file)
+    chat = Chat(parse_session_id(rest.pop("session_id", None), make_printable(file.stem)), file)
     chat.title = _taken(rest, "name", str, "")
     chat.channel = _taken(rest, "channel", str, "")
     chat.archived = _taken(rest, "archived", bool, None)
@@ -261,7 +261,8 @@ def replace_nul(value: Any) -> Any:
     return value.replace("\0", "␀") if isinstance(value, str) else value
 
 
-def _session_id(value: JSONValue, default: str) -> str:
+def parse_session_id(value: JSONValue, default: str) -> str:
+    """A session id as a file has it, in whatever type. Raises NotAChat."""
     text = str(replace_nul(default if value in (None, "") else _text(value)))
     if len(text.encode()) > MAX_ID_BYTES:
         raise NotAChat(f"the session id {text[:20]}... is longer than {MAX_ID_BYTES} bytes")
@@ -339,7 +340,7 @@ class _Sessions:
     def _session(self, convo_id: JSONValue, time: str, *, is_start: bool) -> str:
         """The session of a line: its own, or the current one; "" if that is in doubt."""
         default = f"{self.stem}-{make_printable(time)}".rstrip("-") if is_start else self.current
-        session = _session_id(convo_id, default)
+        session = parse_session_id(convo_id, default)
         if is_start:
             self.current, self.doubtful = session, 0
         return "" if self.doubtful and convo_id in (None, "") else session

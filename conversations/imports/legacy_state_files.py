@@ -54,7 +54,7 @@ class StateDocument:
 def collect_documents(read: Mapping[SourceFile, Document | None], report: Report) -> dict[str, StateDocument]:
     """The documents of all state files by key; None stands for a file that could not be read."""
     raw = find_raw_keys(read)
-    found, copies = _sort(read, raw, report)
+    found, copies = _sort(read, raw)
     named = _named(found, raw, report)
     winners = {escape_name(key): key for key, one in named.items() if _is_winner(one, raw)}
     failed = {escape_name(raw.get(file, file.stem)): file for file, document in read.items() if document is None}
@@ -116,7 +116,7 @@ def _primary(group: Sequence[SourceFile]) -> SourceFile | None:
 
 
 def _sort(
-    read: Mapping[SourceFile, Document | None], raw: Mapping[SourceFile, str], report: Report
+    read: Mapping[SourceFile, Document | None], raw: Mapping[SourceFile, str]
 ) -> tuple[list[StateDocument], list[ModuleCopy]]:
     """Documents that are brought over, raw ones first, and the copies taken out of the aggregates."""
     modules = MODULES | {escape_name(key) for key in raw.values()}

@@ -115,9 +115,11 @@ def _names(session_id: str) -> Iterator[str]:
 
 def group_chats(heres: Sequence[StoredChat], chats: Sequence[Chat]) -> list[tuple[StoredChat | None, list[Chat]]]:
     """The chats by conversation, each with the one in Nola that it is, if any."""
-    nodes = [_Node(frozenset(here.messages), _timed(here.messages), here.row.started_text, here) for here in heres]
-    nodes += [_Node(frozenset(chat.messages), _timed(chat.messages), chat.started_text, chat=chat) for chat in chats]
-    groups = _Groups(nodes)
+    nodes = [_ChatNode(frozenset(here.messages), _timed(here.messages), here.row.started_text, here) for here in heres]
+    nodes += [
+        _ChatNode(frozenset(chat.messages), _timed(chat.messages), chat.started_text, chat=chat) for chat in chats
+    ]
+    groups = _ChatGroups(nodes)
     groups.join_nearest(len(heres))
     groups.join_alike(lambda node: node.timed)
     groups.join_alike(lambda node: {node.started} - {""})
@@ -132,7 +134,7 @@ def _timed(messages: Mapping[str, Message | NewMessage]) -> frozenset[str]:
 
 
 @dataclass(slots=True)
-class _Node:
+class _ChatNode:
     """A conversation of Nola or a chat of a file, with what it may share with others."""
 
     names: frozenset[str]
@@ -143,8 +145,8 @@ class _Node:
 
 
 @dataclass(slots=True)
-class _Group:
-    nodes: list[_Node]
+class _ChatGroup:
+    nodes: list[_ChatNode]
 
     @property
     def here(self) -> StoredChat | None:
@@ -164,14 +166,14 @@ class _Group:
         return not any(node.started for node in self.nodes)
 
 
-class _Groups:
+class _ChatGroups:
     """Which nodes are one conversation. Two that are apart in Nola never become one."""
 
-    def __init__(self, nodes: Sequence[_Node]) -> None:
+    def __init__(self, nodes: Sequence[_ChatNode]) -> None:
         self.nodes = nodes
-        self.group = [_Group([node]) for node in nodes]
+        self.group = [_ChatGroup([node]) for node in nodes]
 
-    def all(self) -> list[_Group]:
+    def all(self) -> list[_ChatGroup]:
         return list({id(group): group for group in self.group}.values())
 
     def join_nearest(self, heres: int) -> None:
@@ -181,7 +183,7 @@ class _Groups:
             if any(shared):
                 self._join(self.group[shared.index(max(shared))], self.group[number])
 
-    def join_alike(self, traits: Callable[[_Node], Collection[str]]) -> None:
+    def join_alike(self, traits: Callable[[_ChatNode], Collection[str]]) -> None:
         first: dict[str, int] = {}
         for number, node in enumerate(self.nodes):
             for trait in traits(node):
@@ -208,7 +210,7 @@ class _Groups:
         for group in empty:
             self._join([*with_start, *without, *empty][0], group)
 
-    def _join(self, one: _Group, other: _Group) -> None:
+    def _join(self, one: _ChatGroup, other: _ChatGroup) -> None:
         if one is other or (one.here and other.here):
             return
         one.nodes += other.nodes

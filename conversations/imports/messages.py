@@ -8,7 +8,7 @@ from typing import Any
 
 from conversations.api.schemas import SPEAKERS
 from conversations.drafts import NewMessage
-from conversations.imports.legacy_chat_files import IMPORTED, MAX_ID_BYTES, Chat, NotAChat, parse_time, replace_nul
+from conversations.imports.legacy_chat_files import IMPORTED, Chat, parse_session_id, parse_time, replace_nul
 from state.files.sources import SourceFile
 from state.jsondoc.text import dump_json
 from state.report import Category, Report, Unit
@@ -48,17 +48,15 @@ def start_chat(
     value: Mapping[str, Any], reading: ChatReading, ids: tuple[str, ...], started: str, source: str, default: str = ""
 ) -> Chat:
     given = next((value[name] for name in ids if value.get(name)), None)
-    chat = Chat(read_session_id(given or default, reading), reading.file, source=source)
+    chat = Chat(name_session(given or default, reading), reading.file, source=source)
     chat.channel = source.lower() if source in ("ChatGPT", "Claude") else "import"
     chat.started, chat.started_text = parse_time(value.get(started))
     return chat
 
 
-def read_session_id(value: Any, reading: ChatReading) -> str:
-    text = value if isinstance(value, str) else "" if value is None else dump_json(value)
-    if len(text.encode()) > MAX_ID_BYTES:
-        raise NotAChat(f"the session id {text[:20]}... is longer than {MAX_ID_BYTES} bytes")
-    return str(replace_nul(text)) or f"{reading.file.stem}-{reading.number}"
+def name_session(value: Any, reading: ChatReading) -> str:
+    """A session id as a file has it, else one by the file and where in it. Raises NotAChat."""
+    return parse_session_id(value, f"{reading.file.stem}-{reading.number}")
 
 
 def make_message(

@@ -20,7 +20,7 @@ from django.utils import timezone
 from access.auth import KeyCredential
 from access.models import ApiKey
 from nola_site.pages import recent
-from nola_site.safety import growth, recovery, schedule
+from nola_site.safety import doctor, growth, recovery, schedule
 from nola_site.serving import stream_slots
 from state import store
 from state.admin import ByteLength
@@ -32,7 +32,6 @@ from state.models import Revision, StateEntry
 KEYS, AGENTS = 8, 6  # that are listed
 GRACE = timedelta(minutes=10)  # after which what is due counts as late
 UNASKED = timedelta(days=7)  # after which changes should be kept where nothing is made by itself
-LEAST_FREE = 100 * 1024 * 1024  # bytes
 VIEW = "state.view_stateentry"
 
 
@@ -104,7 +103,7 @@ def _safety(head: int) -> dict[str, Any]:
     problems = [one.problem for one in copies if one.problem]
     if recovered := recovery.read_recovery():
         problems.append(recovered["text"])
-    if _free() < LEAST_FREE:
+    if _free() < doctor.LEAST_FREE:
         problems.append("The disk is nearly full.")
     return {"copies": copies, "problems": problems}
 

@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest
 from django.utils import timezone
 
-from nola_site.safety import doctor
+from nola_site.safety import doctor, schedule
 from state import clock, store
 from state.backups.files import (
     DamagedDatabase,
@@ -41,7 +41,6 @@ from state.revisions import Author, Source
 ACTOR = "system:first-run"
 SHOWN = timedelta(days=7)
 SAME_START = timedelta(minutes=1)  # what one start has to say is shown together
-WAL_MODE = 2  # byte 18 of a database whose -wal belongs to it
 
 log = logging.getLogger("nola")
 
@@ -100,7 +99,7 @@ def set_stale_wal_aside(database: Path) -> None:
     left = Path(f"{database}-wal")
     with database.open("rb") as file:
         mode = file.read(19)[18:19]
-    if mode == bytes([WAL_MODE]) or not left.exists() or not left.stat().st_size:
+    if mode == schedule.WAL_MODE or not left.exists() or not left.stat().st_size:
         return
     folder = set_aside(database, ("-wal", "-shm"))
     note_recovery(f"{left.name} belonged to another database than the one that is there now; it is kept in {folder}.")
