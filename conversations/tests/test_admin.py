@@ -17,15 +17,6 @@ CONVERSATIONS = "/admin/conversations/conversation/"
 SEARCH = "/admin/conversations/message/"
 
 
-@pytest.fixture
-def talk(owner):
-    messages = [
-        NewMessage("user", "Hello <b>there</b> {{x}} </script>", timezone.now()),
-        NewMessage("assistant", "It failed", timezone.now(), status="error"),
-    ]
-    return log.create(NewConversation("s/1", title="First talk", channel="cli"), AGENT, messages)
-
-
 def listed(owner, query=""):
     return list(owner.get(f"{CONVERSATIONS}{query}").context["cl"].result_list)
 
@@ -51,27 +42,6 @@ def test_conversations_are_found_by_title_session_and_what_was_said(owner, talk,
     log.create(NewConversation("other"), AGENT, [NewMessage("user", "Goodbye", timezone.now())])
 
     assert [row.session_id for row in listed(owner, f"?q={question}")] == ["s/1"]
-
-
-def test_a_conversation_comes_with_its_newest_messages_as_inert_data(owner, talk):
-    page = owner.get(f"{CONVERSATIONS}{talk.pk}/change/")
-
-    data = data_of(page)
-    assert [one["message"] for one in data["page"]["messages"]] == ["It failed", "Hello <b>there</b> {{x}} </script>"]
-    assert data["conversation"]["session_id"] == "s/1"
-    assert 'data-api="/api/conversations/s~11"' in page.content.decode()
-    assert "<b>there" not in page.content.decode()
-
-
-def test_a_hit_is_shown_among_its_neighbours(owner, talk):
-    log.append("s/1", [NewMessage("user", f"more {n}", timezone.now()) for n in range(300)], AGENT)
-    wanted = Message.objects.get(message="more 100")
-
-    data = data_of(owner.get(f"{CONVERSATIONS}{talk.pk}/change/?message={wanted.pk}"))
-
-    assert data["target"] == wanted.pk
-    assert data["page"]["older"] and data["page"]["newer"]
-    assert data_of(owner.get(f"{CONVERSATIONS}{talk.pk}/change/?message=999999"))["target"] is None
 
 
 def test_selected_conversations_are_archived_and_taken_out(owner, talk):
@@ -114,46 +84,6 @@ def test_who_may_only_look_is_offered_nothing_else(talk):
     assert client.post(f"{CONVERSATIONS}undo/1/").status_code == 403
     data = data_of(client.get(f"{CONVERSATIONS}{talk.pk}/change/"))
     assert (data["may_edit"], data["may_delete"]) == (False, False)
-
-
-def test_the_search_shows_hits_with_the_match_marked(owner, talk):
-    store.put_keys({}, AGENT)
-    page = owner.get(f"{SEARCH}?q=hello")
-
-    hit = Message.objects.get(speaker="user")
-    assert "<mark>Hello</mark> &lt;b&gt;there&lt;/b&gt;" in page.content.decode()
-    assert f"{CONVERSATIONS}{talk.pk}/change/?message={hit.pk}&amp;q=hello" in page.content.decode()
-
-
-def test_the_search_shows_leaves_of_the_state(owner, agent):
-    agent.put("/api/state/a~1b", '{"theme":"violet"}', content_type="application/json")
-
-    page = owner.get(f"{SEARCH}?q=viol").content.decode()
-
-    assert "<mark>violet</mark>" in page
-    assert "/admin/state/stateentry/a_2Fb/change/" in page
-
-
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ("q=!!!", "The search names no word"),
-        ("q=x&since=never", "Since: &#x27;never&#x27; is no time"),
-        ("q=nothing", "No message has these words"),
-        ("q=it&speaker=user", "No message has these words"),
-        ("", "Everything that was said"),
-    ],
-)
-def test_the_search_says_what_is_wrong(owner, talk, query, said):
-    assert said in owner.get(f"{SEARCH}?{query}").content.decode()
-
-
-def test_a_message_is_read_where_it_was_said(owner, talk):
-    pk = Message.objects.first().pk
-
-    response = owner.get(f"{SEARCH}{pk}/change/")
-
-    assert response.url == f"{CONVERSATIONS}{talk.pk}/change/?message={pk}"
 
 
 def test_pages_cost_a_fixed_number_of_queries(owner, talk, django_assert_max_num_queries):

@@ -1,0 +1,50 @@
+"""The page on which a conversation reads like a chat. What is done there goes through the API."""
+
+from typing import Any
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from conversations import log, read
+from conversations.api import schemas
+from conversations.api.conversations import show_page
+from conversations.models import Conversation
+from conversations.search.tokenize import MOST_CHARACTERS
+from state import store
+from state.jsondoc.pointer import escape_token
+
+FIRST = 100  # messages that come with the page
+
+
+def show_talk(
+    request: HttpRequest, row: Conversation, context: dict[str, Any], *, may_edit: bool, may_delete: bool
+) -> HttpResponse:
+    """A conversation, at the message that is asked for or at its end."""
+    wanted = request.GET.get("message", "")
+    page = _read_page(row, int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None)
+    data = {
+        "conversation": schemas.show_conversation(row, read.read_numbers([row])[row.pk]),
+        "page": show_page(row, page, branch=True),
+        "revision": store.head(),
+        "target": int(wanted) if page.messages and wanted in {str(one.pk) for one in page.messages} else None,
+        "question": request.GET.get("q", "")[:MOST_CHARACTERS],
+        "zone": timezone.get_default_timezone_name(),
+        "may_edit": may_edit,
+        "may_delete": may_delete,
+    }
+    address = f"/api/conversations/{quote(escape_token(row.session_id), safe='~')}"
+    more = {"title": str(row), "row": row, "data": data, "api": address, "is_fullwidth": "1"}
+    return TemplateResponse(request, "conversations/talk.html", {**context, **more})
+
+
+def _read_page(row: Conversation, wanted: int | None) -> read.MessagePage:
+    """The newest messages of the current branch, or those around a wanted one, on whatever branch it is."""
+    if wanted is not None:
+        try:
+            in_branch = row.current_leaf_id is None or wanted in read.read_branch(row)
+            return read.read_around(row, wanted, FIRST, branch=in_branch)
+        except log.UnknownTalk:
+            pass
+    return read.read_page(row, "newest", FIRST, branch=True)
