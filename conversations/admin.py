@@ -114,7 +114,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:conversations_conversation_changelist"))
 
-    def of_view(self, request: HttpRequest) -> HttpResponse:
+    def session_view(self, request: HttpRequest) -> HttpResponse:
         """To the chat of a session id, from wherever the history names one."""
         session = request.GET.get("session", "")
         found = Conversation.objects.filter(session_id=session, deleted_revision=None).first()
@@ -125,10 +125,10 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.undo_view)
-        of = self.admin_site.admin_view(self.of_view)
+        session = self.admin_site.admin_view(self.session_view)
         return [
             path("undo/<int:revision>/", view, name="conversations_conversation_undo"),
-            path("of/", of, name="conversations_conversation_of"),
+            path("of/", session, name="conversations_conversation_of"),
             *super().get_urls(),
         ]
 

@@ -1,4 +1,4 @@
-"""Conversations and their messages. `conversations.log` writes them, `.undoing` sets them back, nothing else does."""
+"""Conversations and their messages. `conversations.log` writes them, `.undo` sets them back, nothing else does."""
 
 from django.db import models
 

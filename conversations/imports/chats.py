@@ -58,7 +58,7 @@ def import_file(job: FileImport) -> Report:
     report.batch = uuid.uuid4().hex
     if job.all_or_nothing and not job.dry_run:
         first = Report()
-        for _ in _chats(job, first, "checking"):
+        for _ in _read_chats(job, first, "checking"):
             pass
         if first.count(Category.FAILED):
             report.findings += first.of(Category.FAILED)
@@ -69,7 +69,7 @@ def import_file(job: FileImport) -> Report:
     batch: dict[str, Chat] = {}
     rows, last = 0, ""
     sizes: Counter[str] = Counter()
-    for source, chat in _chats(job, report, "importing"):
+    for source, chat in _read_chats(job, report, "importing"):
         size = 1 + sum(map(drafts.count_rows, chat.messages.values()))
         if batch and (source != last or rows + size > drafts.MOST_ROWS):
             _import(batch, job.make_run(last))
@@ -78,7 +78,7 @@ def import_file(job: FileImport) -> Report:
             report.add(Category.READ, Unit.CONVERSATIONS, chat.file.name)
             sizes[source] += 1
         report.add(Category.READ, Unit.MESSAGES, chat.file.name, "", len(chat.messages))
-        _gather(batch, chat)
+        _join_pieces(batch, chat)
         rows, last = rows + size, source
     _import(batch, job.make_run(last))
     for name, count in sizes.items():
@@ -91,7 +91,7 @@ def _import(batch: dict[str, Chat], run: ImportRun) -> None:
         import_batch({name: [chat] for name, chat in batch.items()}, batch.keys(), run)
 
 
-def _gather(batch: dict[str, Chat], chat: Chat) -> None:
+def _join_pieces(batch: dict[str, Chat], chat: Chat) -> None:
     """Pieces of one conversation that come one after another are one."""
     there = batch.setdefault(chat.session_id, chat)
     if there is not chat:
@@ -100,14 +100,14 @@ def _gather(batch: dict[str, Chat], chat: Chat) -> None:
         there.started = min((one.started for one in (there, chat) if one.started), default=None)
 
 
-def _chats(job: FileImport, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
+def _read_chats(job: FileImport, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
     """The conversations of the file with the names of their sources. What is no conversation is reported."""
     try:
         with job.path.open("rb") as file:
             total = os.fstat(file.fileno()).st_size
             for member in open_members(file, total):
                 report.add(Category.READ, Unit.FILES, _label(job, member))
-                yield from _of_member(job, member, report, verb)
+                yield from _read_member(job, member, report, verb)
     except UnreadableArchive as error:
         report.add(Category.FAILED, Unit.FILES, job.label, str(error))
     except OSError as error:
@@ -118,7 +118,7 @@ def _label(job: FileImport, member: ArchiveMember) -> str:
     return f"{job.label}/{make_printable(member.name)}" if member.name else job.label
 
 
-def _of_member(job: FileImport, member: ArchiveMember, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
+def _read_member(job: FileImport, member: ArchiveMember, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
     counted = _Counted(member.stream)
     label = _label(job, member)
     file = SourceFile(job.path, label, (), 0)

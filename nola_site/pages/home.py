@@ -79,10 +79,10 @@ def _keys() -> dict[str, Any]:
 
 
 def _storage() -> dict[str, Any]:
-    folder, today = Path(settings.NOLA_DB_DIR), timezone.now().date()
+    today = timezone.now().date()
     found = growth.read_growth()
     return {
-        "database": sum(path.stat().st_size for path in folder.glob("nola.sqlite3*")),
+        "database": doctor.measure_database(Path(settings.NOLA_DB_DIR)),
         "history": found.size if found.first_day else None,
         "a_day": round(found.a_day(today)),
         "fastest": found.fastest(today),

@@ -345,10 +345,15 @@ def _secrets() -> Iterator[DoctorFinding]:
 
 
 def _room(database: Path) -> Iterator[DoctorFinding]:
-    size = sum(path.stat().st_size for path in database.parent.glob("nola.sqlite3*"))
+    size = measure_database(database.parent)
     free = shutil.disk_usage(database.parent).free
     if free < max(LEAST_FREE, 2 * size):
         text = f"{free:,} bytes are free; the database has {size:,}, and a backup needs as much"
         yield DoctorFinding("disk", WARNING, text, "free some space, or move the data directory (NOLA_DATA_DIR)")
     else:
         yield DoctorFinding("disk", OK, f"{free:,} bytes are free")
+
+
+def measure_database(folder: Path) -> int:
+    """The bytes of the database in a folder, with what SQLite keeps beside it."""
+    return sum(path.stat().st_size for path in folder.glob("nola.sqlite3*"))

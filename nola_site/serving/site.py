@@ -120,8 +120,8 @@ class Site:
         credential = waiting[-1]
         try:
             with self.slots.hold(credential):
-                async with streams.following(credential, receive):
-                    await streams.news(*waiting)
+                async with streams.count_follower(credential, receive):
+                    await streams.wait_for_news(*waiting)
                     answer = await self.pool.ask(bridge.make_environ(scope, b""), send)
         except stream_slots.TooManyStreams as error:
             return await self.refuse(503, str(error), send, retry=COME_BACK)
@@ -136,7 +136,7 @@ class Site:
         headers += [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
         try:
             with self.slots.hold(stream.credential):
-                async with streams.following(stream.credential, receive):
+                async with streams.count_follower(stream.credential, receive):
                     await send({"type": "http.response.start", "status": 200, "headers": headers})
                     await streams.follow(stream, send)
         except stream_slots.TooManyStreams as error:

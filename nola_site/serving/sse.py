@@ -98,7 +98,7 @@ class Streams:
     # What followers ask
 
     @asynccontextmanager
-    async def following(self, credential: Credential, receive: Receive) -> AsyncIterator[None]:
+    async def count_follower(self, credential: Credential, receive: Receive) -> AsyncIterator[None]:
         """Count a follower while it is here, and cancel it when its client goes."""
         task = asyncio.current_task()
         gone = asyncio.ensure_future(_disconnected(receive))
@@ -113,7 +113,7 @@ class Streams:
             if not self.open[credential]:
                 del self.open[credential]
 
-    async def news(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: Credential) -> None:
+    async def wait_for_news(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: Credential) -> None:
         """Return when there may be something after the cursor, when time is up, or when the door is closed."""
         ends = time.monotonic() + seconds
         at = after.seq

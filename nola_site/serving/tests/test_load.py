@@ -137,7 +137,7 @@ def test_a_database_that_stays_busy_answers_503_and_changes_nothing(tmp_path):
         assert server.request("GET", "/api/state/Busy")[0] == 404
 
 
-def test_lanes_leave_threads_to_readers(monkeypatch):
+def test_limits_leave_threads_to_readers(monkeypatch):
     monkeypatch.setattr(limits, "PATIENCE", 0.2)
     write, export = {"method": "PUT", "path": "/api/state/A"}, {"method": "GET", "path": "/api/state"}
     read = {"method": "GET", "path": "/api/state/A"}
