@@ -88,7 +88,7 @@ def purge_conversation(session_id: str, confirm: str, author: Author) -> Purged:
     """Erase a conversation, deleted or not: its messages, and what history and receipts hold of it but ids. For good.
 
     The history keeps that it was, who wrote it when, and this purge; copies outside of the database stay. Raises
-    Unconfirmed unless `confirm` is the session id, and log.UnknownTalk.
+    UnconfirmedPurge unless `confirm` is the session id, and log.UnknownTalk.
     """
     if confirm != session_id:
         raise UnconfirmedPurge(f'a purge is final; say so with {{"confirm": "{session_id}"}}')

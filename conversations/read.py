@@ -39,7 +39,7 @@ class MessageNumbers:
 
 
 def find_conversation(session_id: str) -> Conversation:
-    """A conversation that is there. Raises NotFound and Deleted."""
+    """A conversation that is there. Raises UnknownTalk and DeletedTalk."""
     return check_there(Conversation.objects.filter(session_id=session_id).first(), session_id)
 
 
@@ -116,7 +116,7 @@ def read_page(
 
 
 def read_around(row: Conversation, pk: int, limit: int, *, branch: bool = False) -> MessagePage:
-    """The messages around one, oldest first. Raises NotFound and Deleted."""
+    """The messages around one, oldest first. Raises UnknownTalk and DeletedTalk."""
     [middle] = find_messages(row, [pk])
     position = (middle.timestamp, middle.pk)
     half = max(1, limit // 2)

@@ -79,7 +79,7 @@ def read_past_talk(revision: int, session_id: str | None = None) -> PastTalk:
 def read_last_messages(session_id: str, count: int, revision: int) -> list[Message]:
     """The last messages of the branch that was in use at a revision, the newest first; no errors among them.
 
-    Raises NotFound, and Deleted if the conversation was deleted by then.
+    Raises UnknownTalk, and DeletedTalk if the conversation was deleted by then.
     """
     row = Conversation.objects.filter(session_id=session_id).first()
     if row is None:

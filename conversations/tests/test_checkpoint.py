@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_datetime
 from conversations import delete, log
 from conversations.log import NewConversation, NewMessage
 from conversations.models import Conversation, Message
-from state.checkpoints import files as checkpoint_files
+from state.checkpoints import files
 from state.checkpoints.files import create_automatic, find_checkpoint, read_checkpoints
 from state.history import audit
 from state.models import Revision
@@ -228,7 +228,7 @@ def test_a_deletion_that_is_refused_keeps_nothing(agent):
 
 
 def test_checkpoints_of_deletions_do_not_push_out_those_of_the_state(agent, monkeypatch):
-    monkeypatch.setattr(checkpoint_files, "KEPT_NEWEST", 2)
+    monkeypatch.setattr(files, "KEPT_NEWEST", 2)
     agent.put("/api/state/A", "1", content_type=JSON)
     whole = create_automatic("hourly")
 
