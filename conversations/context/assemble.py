@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from conversations.context.messages import list_sessions, read_last_messages, search_past
 from conversations.models import Message
-from state.address import Address
 from conversations.search.state_leaves import StateLeaf, search_leaves
 from conversations.search.tokenize import SearchTerm, parse_terms
+from state.address import Address
 from state.context.budget import BudgetForm, Section, list_forms, pick_forms
 from state.context.sections import Moment, Renderings, SectionForm, read_moment, read_section_text, render_forms
 from state.context.tokens import CHARACTERS, count_tokens, estimate_tokens
