@@ -9,6 +9,7 @@ from conversations import log
 from conversations.drafts import ConversationWrite, NewConversation, NewMessage, WritePart
 from conversations.models import Conversation, Message
 from state import store
+from state.errors import InTheWay, Unprocessable
 from state.models import Change
 from state.revisions import Author
 from state.store import Written
@@ -17,11 +18,11 @@ from state.write_lock import write_transaction
 MOST = 1000  # messages at once
 
 
-class ClientIdTaken(Exception):
+class ClientIdTaken(InTheWay):
     """A client id stands for another message already."""
 
 
-class UnknownParent(ValueError):
+class UnknownParent(Unprocessable):
     """A message names a parent that is not in its conversation."""
 
 

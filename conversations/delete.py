@@ -11,6 +11,7 @@ from conversations.search import index
 from state import revisions
 from state.checkpoints.files import create_before_deletion
 from state.context import receipts
+from state.errors import Unprocessable
 from state.models import Change
 from state.revisions import Author, Recorder
 from state.store import Written
@@ -22,7 +23,7 @@ SQUEEZED = 200_000  # messages; in a larger index, the words of purged messages 
 REDACTED = '"[redacted]"'
 
 
-class UnconfirmedPurge(ValueError):
+class UnconfirmedPurge(Unprocessable):
     """A purge that does not repeat the session id."""
 
 

@@ -20,6 +20,7 @@ from conversations.drafts import (
 from conversations.models import Conversation, Message
 from conversations.search import index
 from state import chain, revisions, store
+from state.errors import Gone, InTheWay, NotThere
 from state.jsondoc.text import JSONValue, dump_json
 from state.models import Change, StoreMeta
 from state.revisions import Author, Recorder
@@ -30,15 +31,15 @@ FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "
 MESSAGE_FIELDS = ("context_level", "stimuli_type", "status", "metadata", "timestamp")  # that can be set later
 
 
-class SessionIdTaken(Exception):
+class SessionIdTaken(InTheWay):
     """A conversation has that session id."""
 
 
-class UnknownTalk(LookupError):
+class UnknownTalk(NotThere):
     """No conversation has that session id, or none of its messages has that id."""
 
 
-class DeletedTalk(UnknownTalk):
+class DeletedTalk(Gone, UnknownTalk):
     """The conversation, or the message, was deleted, and can be brought back."""
 
 

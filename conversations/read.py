@@ -13,12 +13,13 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from conversations.log import check_there, find_messages
 from conversations.models import Conversation, Message
+from state.errors import Malformed
 
 Order = Literal["oldest", "newest"]
 TAGS = "tags"  # the member of the metadata
 
 
-class BadCursor(ValueError):
+class BadCursor(Malformed):
     """Not a cursor that a page before has given."""
 
 

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
+from state.errors import NotThere
 from state.jsondoc.pointer import Missing, Tokens, format_pointer, get_node
 
 
-class NotFound(LookupError):
+class NotFound(NotThere):
     """No such key, or nothing at that place inside it."""
 
 

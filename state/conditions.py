@@ -4,23 +4,31 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from state.errors import Malformed, Refusal
 from state.jsondoc.diff import Op
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _TAGS = re.compile(rf"\s*{_TAG.pattern}\s*(?:,\s*{_TAG.pattern}\s*)*")
 
 
-class BadCondition(ValueError):
+class BadCondition(Malformed):
     """If-Match or If-None-Match is not `*` or a list of entity tags."""
 
 
-class PreconditionFailed(Exception):
+class PreconditionFailed(Refusal):
     """What is stored is not what the request expects."""
+
+    status = 412
 
     def __init__(self, detail: str, etag: str | None, revision: int, patch: list[Op] | None = None) -> None:
         super().__init__(detail)
         self.etag, self.revision, self.patch = etag, revision, patch
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"etag": self.etag, "revision": self.revision, "patch": self.patch}
 
 
 class NotModified(Exception):

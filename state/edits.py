@@ -10,6 +10,7 @@ from django.conf import settings
 
 from state.address import Address, NotFound, find_node_text, read_node_text
 from state.entries import Stored
+from state.errors import Oversized, Unprocessable
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.patch import (
     NOTHING,
@@ -40,11 +41,11 @@ MOST_WORK = 500_000_000  # characters that the operations of one patch may go th
 FEW_NAMES = 16  # up to so many a merge patch is applied member by member, and nothing else is parsed
 
 
-class TooLarge(ValueError):
+class TooLarge(Oversized):
     """The resulting document would be over the limit."""
 
 
-class TooDeep(ValueError):
+class TooDeep(Unprocessable):
     """The resulting document would nest too deep."""
 
 

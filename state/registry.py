@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
+from state.errors import InTheWay
 from state.jsondoc.node_tree import NodeValue
+from state.jsondoc.patch import Nothing
 from state.jsondoc.pointer import escape_token
 from state.models import Change
 from state.revisions import Recorder
@@ -47,7 +49,7 @@ class Conflict(NamedTuple):
     undoing: int | None = None
 
 
-class ConflictError(Exception):
+class ConflictError(InTheWay):
     """Later changes are in the way of a write; nothing was changed. `met` has every place."""
 
     def __init__(self, what: str, met: Sequence[Conflict], way_out: str) -> None:
@@ -55,6 +57,17 @@ class ConflictError(Exception):
         more = f" and {len(met) - 5} more" if len(met) > 5 else ""
         super().__init__(f"{what} at {places}{more}; {way_out}")
         self.met = met
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"conflicts": [describe_conflict(one) for one in self.met[:100]]}
+
+
+def describe_conflict(one: Conflict) -> dict[str, Any]:
+    """A conflict as it is shown; what is not there is left out."""
+    absent = [name for name, value in one._asdict().items() if isinstance(value, Nothing)]
+    absent += [name for name in ("by", "undoing") if getattr(one, name) is None]
+    return {name: value for name, value in one._asdict().items() if name not in absent}
 
 
 class UndoRequest(NamedTuple):

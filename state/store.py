@@ -16,6 +16,7 @@ from state import chain, edits, merging, registry
 from state.address import Address, NotFound, find_node_text, read_node_text
 from state.edits import Edit
 from state.entries import Stored, head, lock_entries, read_entries, read_entry, read_state
+from state.errors import InTheWay, Unavailable, Unprocessable
 from state.fields import JSONText
 from state.history import replay
 from state.jsondoc.diff import Op
@@ -33,16 +34,18 @@ ATTEMPTS = 3
 LONGEST_PLAN = 0.5  # seconds for which all other writers may be kept waiting
 
 
-class BadKey(ValueError):
+class BadKey(Unprocessable):
     """Not a name a key can have."""
 
 
-class Stale(Exception):
+class Stale(InTheWay):
     """Somebody changed the key after the revision the writer has seen."""
 
 
-class Overtaken(Exception):
+class Overtaken(Unavailable):
     """A write that takes long to work out was overtaken again and again."""
+
+    seconds = 1
 
 
 class Reading(NamedTuple):

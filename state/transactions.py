@@ -7,6 +7,7 @@ from state import conditions, edits, store
 from state.address import Address, NotFound, find_node_text
 from state.edits import Edit
 from state.entries import Stored, read_entry
+from state.errors import Malformed, Refusal
 from state.jsondoc.diff import Op
 from state.jsondoc.patch import PatchFailed, check_patch
 from state.jsondoc.pointer import Blocked, parse_pointer
@@ -15,16 +16,20 @@ from state.jsondoc.text import JSONValue, make_document
 MOST = 128  # operations
 
 
-class BadTransaction(ValueError):
+class BadTransaction(Malformed):
     """Not a list of operations this call knows."""
 
 
-class OperationFailed(Exception):
-    """An operation cannot be done, for the reason in `cause`; none of them was."""
+class OperationFailed(Refusal):
+    """An operation cannot be done, for the reason in `cause`, as which it is answered; none of them was."""
 
-    def __init__(self, index: int, cause: Exception) -> None:
+    def __init__(self, index: int, cause: Refusal) -> None:
         super().__init__(f"operation {index}: {cause}")
-        self.index, self.cause = index, cause
+        self.index, self.cause, self.status = index, cause, cause.status
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"op_index": None} | self.cause.members | {"op_index": self.index}
 
 
 class Operation(NamedTuple):

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from state import edits, merging, registry
 from state.edits import Edit
 from state.entries import read_entry
+from state.errors import Unprocessable
 from state.jsondoc.diff import Op
 from state.jsondoc.node_tree import NodeValue
 from state.jsondoc.patch import NOTHING, Nothing, replay_ops
@@ -29,7 +30,7 @@ TOO_MUCH = (
 )
 
 
-class CannotUndo(ValueError):
+class CannotUndo(Unprocessable):
     """No such revisions, or none that can be undone."""
 
 

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from conversations.drafts import NewConversation, NewMessage
 from conversations.models import Conversation, Message
 from conversations.read import TAGS, MessageNumbers
+from state.errors import Unprocessable
 from state.jsondoc.text import JSONValue
 from state.store import check_key
 
@@ -20,7 +21,7 @@ NO_ZONE = "names no zone; end it with Z or an offset such as +01:00"
 S = TypeVar("S", bound=Schema)
 
 
-class UnusableBody(ValueError):
+class UnusableBody(Unprocessable):
     """A body that is JSON, but no message or conversation; says where and why."""
 
 

@@ -37,6 +37,7 @@ from conversations.imports.match import (
 from conversations.models import Conversation, Message
 from state import store
 from state.checkpoints.files import create_automatic
+from state.errors import Unavailable
 from state.files.sources import SourceFile, Unreadable, find_files, load_file, read_bytes
 from state.jsondoc.text import Document
 from state.models import Change, Revision
@@ -49,8 +50,14 @@ DELETED = (Category.CONFLICTING, "deleted in Nola, and stay so; --replace brings
 REWRITTEN = "differ from what was imported at that time; both are kept"
 
 
-class ImportBusy(Exception):
+class ImportBusy(Unavailable):
     """Others write so much that the import found no moment of its own."""
+
+    seconds = 5
+
+    @property
+    def detail(self) -> str:
+        return f"{self}; what was imported stays, send it again for the rest"
 
 
 def import_folder(

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from state.errors import Unprocessable
+
 MOST_CHARACTERS = 1000  # in a question
 MOST_TERMS = 32
 INDEXED = 256 * 1024  # characters of a message; what comes behind is kept, but not found
@@ -27,7 +29,7 @@ _TOKEN = re.compile(f"[{_ALONE}]|(?:(?![{_ALONE}])[^\\W_]|[\u0300-\u036f])+")
 _TERM = re.compile(r'"(?P<phrase>[^"]*)"?(?P<more>\*?)|(?P<word>[^\s"]+)')
 
 
-class BadSearch(ValueError):
+class BadSearch(Unprocessable):
     """A question that is too long, or asks for nothing."""
 
 

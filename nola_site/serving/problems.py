@@ -10,6 +10,8 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from state.errors import Refusal, StorageFull, Unavailable
+
 MEDIA_TYPE = "application/problem+json"
 DETAILS = {
     400: "The request cannot be read. If you reach this server under another name, list it in NOLA_ALLOWED_HOSTS.",
@@ -31,15 +33,20 @@ def format_problem(status: int, detail: str, **members: Any) -> str:
     return json.dumps({"status": status, "title": HTTPStatus(status).phrase, "detail": detail, **given})
 
 
-def explain_unwritable(error: OperationalError) -> tuple[int, str, str] | None:
-    """Status, detail and Retry-After for a database that is busy, full or read-only; None for any other fault."""
+def answer_refusal(error: Refusal) -> HttpResponse:
+    """The problem document for something that is not done."""
+    return answer_problem(error.status, error.detail, error.headers, **error.members)
+
+
+def explain_unwritable(error: OperationalError) -> Refusal | None:
+    """What it means that a database is busy, full or read-only; None for any other fault."""
     code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return 503, "The database is busy with another write; nothing was changed. Try again", "1"
+        return Unavailable("The database is busy with another write; nothing was changed. Try again", 1)
     if code == sqlite3.SQLITE_FULL:
-        return 507, "The disk is full; nothing was changed. Free some space and try again", "60"
+        return StorageFull("The disk is full; nothing was changed. Free some space and try again", 60)
     if code == sqlite3.SQLITE_READONLY:
-        return 503, "The database is read-only here; nothing was changed", "60"
+        return Unavailable("The database is read-only here; nothing was changed", 60)
     return None
 
 
@@ -54,10 +61,9 @@ class ProblemMiddleware:
         answer = explain_unwritable(error) if isinstance(error, OperationalError) else None
         if answer is None:
             return None
-        status, detail, retry = answer
-        text = f"{detail}. Go back: what you typed is still in the form.\n"
+        text = f"{answer.detail}. Go back: what you typed is still in the form.\n"
         return HttpResponse(
-            text, status=status, content_type="text/plain; charset=utf-8", headers={"Retry-After": retry}
+            text, status=answer.status, content_type="text/plain; charset=utf-8", headers=answer.headers
         )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes
 from django.http import HttpRequest
 
 from state.address import Address
+from state.errors import Malformed, NotThere, Refusal, Unprocessable
 from state.jsondoc.pointer import Tokens, escape_token, format_pointer, parse_pointer, unescape_token
 
 PREFIX = "/api/state"
@@ -17,20 +18,23 @@ MOST_POINTERS = 128
 HINT = "write ~1 for a slash inside a name, or use ?pointer= with an RFC 6901 pointer"
 
 
-class BadAddress(ValueError):
+class BadAddress(Malformed):
     """The path or query cannot be read as an address."""
 
 
-class EmptySegment(LookupError):
+class EmptySegment(NotThere):
     """The path has an empty segment; such names are reached by ?pointer= only."""
 
 
-class UnknownParameter(ValueError):
+class UnknownParameter(Unprocessable):
     """The query has a parameter this call does not know; ignoring it would answer another question."""
 
 
-class WholeState(ValueError):
+class WholeState(Refusal, ValueError):
     """The address names no key where one is needed."""
+
+    status = 405
+    headers = {"Allow": "GET, HEAD"}
 
 
 def read_address(request: HttpRequest, prefix: str = PREFIX, known: tuple[str, ...] = ()) -> Address | None:

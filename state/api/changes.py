@@ -12,6 +12,7 @@ from ninja import Router
 
 from state.api.addresses import UnknownParameter, read_number, read_one, read_query
 from state.api.history import describe_parameters
+from state.errors import Refusal
 from state.history import events, feed
 from state.history.events import FeedFilter
 from state.history.feed import Cursor, FeedPage, Follow
@@ -24,8 +25,10 @@ LIVE = "nola.live"  # the member of request.META
 router = Router(tags=["history"])
 
 
-class NoStreams(Exception):
+class NoStreams(Refusal):
     """This server cannot keep a stream open."""
+
+    status = 406
 
 
 class Live(Protocol):

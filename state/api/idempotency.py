@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from state.address import Address, NotFound
 from state.conditions import PreconditionFailed
+from state.errors import Malformed, Unprocessable
 from state.jsondoc.patch import PatchFailed
 from state.jsondoc.pointer import Blocked
 from state.models import Idempotency
@@ -31,11 +32,11 @@ KEPT = timedelta(hours=24)
 MAX_KEY = 255
 
 
-class BadIdempotencyKey(ValueError):
+class BadIdempotencyKey(Malformed):
     """The header is empty or too long."""
 
 
-class OtherRequest(ValueError):
+class OtherRequest(Unprocessable):
     """The key was used for another request."""
 
 

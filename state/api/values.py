@@ -38,6 +38,7 @@ from state.checkpoints.restore import (
     restore_parts,
 )
 from state.conditions import Conditions
+from state.errors import Refusal
 from state.history import past, replay
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.patch import check_patch
@@ -87,8 +88,11 @@ Commit = Callable[[Plan, Author], store.Written]
 router = Router(tags=["state"])
 
 
-class UnknownPatch(ValueError):
+class UnknownPatch(Refusal, ValueError):
     """A PATCH in a media type that is none of ours."""
+
+    status = 415
+    headers = {"Accept-Patch": f"{MERGE_PATCH}, {JSON_PATCH}"}
 
 
 class Restore(Schema):

@@ -27,6 +27,7 @@ from state.checkpoints.serializers import ENVELOPE, check_rows, open_fixture
 from state.checkpoints.verify import DamagedCheckpoint, find_problem, verify_checkpoint
 from state.clock import format_time
 from state.edits import Edit
+from state.errors import Unprocessable
 from state.files.atomic import Taken, draft_file, place_draft_file, place_new_file
 from state.jsondoc.text import MAX_DEPTH, NotAcceptable, dump_json, parse_json
 from state.sql import read_at_once
@@ -36,11 +37,11 @@ KEPT_NEWEST = 48  # automatic ones that stay, whatever their age
 OPENING = 4096  # bytes in which the header is looked for before the whole file is read
 
 
-class UnknownCheckpoint(LookupError):
+class UnknownCheckpoint(Unprocessable, LookupError):
     """No checkpoint or seed has that name."""
 
 
-class BadCheckpointName(ValueError):
+class BadCheckpointName(Unprocessable):
     """Not a name a new checkpoint can have."""
 
 

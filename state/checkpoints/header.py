@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.serializers.base import DeserializationError
 
+from state.errors import Unprocessable
 from state.jsondoc.text import dump_json
 
 MODEL = "nola.checkpoint"
@@ -30,7 +31,7 @@ MEMBERS = {
 }
 
 
-class EditedHeader(DeserializationError):
+class EditedHeader(Unprocessable, DeserializationError):
     """A checkpoint that is not as it was written."""
 
 

@@ -19,6 +19,7 @@ from state.checkpoints.rows import PARTS
 from state.checkpoints.serializers import ENTRY, check_fixture, open_fixture
 from state.checkpoints.verify import group_by_part
 from state.edits import Edit
+from state.errors import Unprocessable
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.pointer import Missing, get_node, parse_pointer
 from state.jsondoc.text import MAX_DEPTH, Document, make_document, parse_json
@@ -30,7 +31,7 @@ from state.store import Written
 Mode = Literal["merge", "replace"]
 
 
-class BadCheckpoint(ValueError):
+class BadCheckpoint(Unprocessable):
     """A fixture document that cannot be restored; nothing was."""
 
 

@@ -14,11 +14,12 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 from state.checkpoints.header import EditedHeader, Header
 from state.checkpoints.rows import PARTS, entry_rows
 from state.checkpoints.serializers import ENTRY, open_fixture
+from state.errors import Unprocessable
 from state.fields import JSONText
 from state.jsondoc.text import dump_json
 
 
-class DamagedCheckpoint(ValueError):
+class DamagedCheckpoint(Unprocessable):
     """A checkpoint file that cannot be restored from."""
 
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from state import revisions
 from state.clock import format_time
+from state.errors import Gone, NotThere, TooMany
 from state.jsondoc.text import dump_json
 from state.models import Receipt
 from state.revisions import Author
@@ -29,20 +30,16 @@ BURST_MINUTES = 10
 ZLIB_LEVEL = 6
 
 
-class UnknownReceipt(LookupError):
+class UnknownReceipt(NotThere):
     """There is no receipt of that name."""
 
 
-class ErasedReceipt(LookupError):
+class ErasedReceipt(Gone, LookupError):
     """A receipt that held words of a conversation which was purged since."""
 
 
-class TooManyReceipts(Exception):
-    """A key keeps receipts too fast; `seconds` is when to come back."""
-
-    def __init__(self, detail: str, seconds: int) -> None:
-        super().__init__(detail)
-        self.seconds = seconds
+class TooManyReceipts(TooMany):
+    """A key keeps receipts too fast."""
 
 
 class KeptReceipt(NamedTuple):

@@ -9,14 +9,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from state.errors import StorageFull, Unavailable
+
 PARTIAL = ".partial"  # how the name of a file that is still being written ends
 
 
-class NoRoom(Exception):
+class NoRoom(StorageFull):
     """The disk is full; what was there before is as it was."""
 
 
-class CannotWrite(Exception):
+class CannotWrite(Unavailable):
     """The directory cannot be written; what was there before is as it was."""
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from state.address import Address
+from state.errors import Unprocessable
 from state.jsondoc.pointer import BadPointer, Tokens, parse_index, parse_pointer
 from state.jsondoc.text import dump_json
 
@@ -19,7 +20,7 @@ MAX_EVENT = 65536  # bytes of an event with its patches
 MAX_ADDRESSES = 100
 
 
-class TooManyAddresses(ValueError):
+class TooManyAddresses(Unprocessable):
     """A filter of more keys and pointers than the feed takes."""
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from state import registry
+from state.errors import Gone, Unprocessable
 from state.history.events import MAX_EVENT, Event, FeedFilter, make_event
 
 MAX_PAGE = 4 * 1024 * 1024  # bytes of a page, about; and of what one page reads of the log
@@ -21,16 +22,25 @@ LOG = (
 SPAN = LOG.format("r.seq BETWEEN %s AND %s")
 
 
-class BadFeedCursor(ValueError):
+class BadFeedCursor(Unprocessable):
     """Not a cursor of this feed."""
 
 
-class LostCursor(Exception):
+class LostCursor(Gone):
     """The cursor leads nowhere in this store: it is of another epoch, or ahead of the newest revision."""
 
     def __init__(self, detail: str, head: "Cursor") -> None:
         super().__init__(detail)
         self.head = head
+
+    @property
+    def detail(self) -> str:
+        """The reader starts over: reads what it needs, and goes on from the cursor given here."""
+        return f"{self}. Read the state anew and go on from {self.head}"
+
+    @property
+    def members(self) -> dict[str, str]:
+        return {"cursor": str(self.head)}
 
 
 class Cursor(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from state import registry
+from state.errors import Unprocessable
 from state.history.events import MAX_EVENT, Event, make_event
 from state.history.feed import MAX_PAGE
 from state.jsondoc.old_values import with_old_values
@@ -32,11 +33,11 @@ ROWS = (
 )
 
 
-class UnknownName(ValueError):
+class UnknownName(Unprocessable):
     """A source or kind that the history does not have."""
 
 
-class TooManyValues(ValueError):
+class TooManyValues(Unprocessable):
     """More values of one filter than a call takes."""
 
 

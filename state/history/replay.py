@@ -19,6 +19,7 @@ from django.utils.dateparse import parse_datetime
 
 from state.address import Address, NotFound, find_node_text
 from state.entries import head
+from state.errors import Gone, Unprocessable
 from state.history import blame
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.old_values import with_old_values
@@ -34,11 +35,11 @@ ZLIB_LEVEL = 6
 WEIGH_EVERY = 32  # changes of a key between two looks at how many bytes its patches have
 
 
-class UnknownMoment(ValueError):
+class UnknownMoment(Unprocessable):
     """No revision, or a time that cannot be read or lies in the future."""
 
 
-class GoneRevision(LookupError):
+class GoneRevision(Gone, LookupError):
     """A revision that an older database, put back, does not have."""
 
 

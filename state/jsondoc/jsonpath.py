@@ -34,6 +34,7 @@ from jsonpath_rfc9535.query import JSONPathQuery
 from jsonpath_rfc9535.selectors import FilterSelector
 from jsonpath_rfc9535.tokens import TokenStream
 
+from state.jsondoc.errors import Malformed
 from state.jsondoc.patch import equal_values
 from state.jsondoc.pointer import format_pointer
 from state.jsondoc.text import MAX_DEPTH, JSONValue, dump_json
@@ -49,7 +50,7 @@ Locate = Callable[[Sequence[str | int]], Sequence[str]]
 _DOT = re.compile(r"\\.|\[(?:\\.|[^\\\]])*\]|\.", re.DOTALL)  # a dot outside of escapes and classes, or one of those
 
 
-class BadQuery(ValueError):
+class BadQuery(Malformed):
     """A query that is no JSONPath or costs too much. `position` counts its characters from 0; None: not one place."""
 
     def __init__(self, reason: str, position: int | None = None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Container, Sequence
 from enum import Enum
 from typing import Final, Literal
 
+from state.jsondoc.errors import Unprocessable
 from state.jsondoc.pointer import Missing
 from state.jsondoc.text import JSONValue
 
@@ -14,7 +15,7 @@ LEVELS = {"level_1": 1, "level_2": 2, "level_3": 3}
 STIMULI = {"realtime": 1, "conversational": 2, "analytical": 3}
 
 
-class BadLevel(ValueError):
+class BadLevel(Unprocessable):
     """There is no such level."""
 
 

@@ -31,6 +31,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from state.jsondoc.errors import Unprocessable
 from state.jsondoc.pointer import RAW_ARRAY, RAW_OBJECT, parse_index, parse_pointer
 from state.jsondoc.text import MAX_DEPTH
 
@@ -46,7 +47,7 @@ _TYPES = {b"{": "object", b"[": "array", b'"': "text", b"t": "boolean", b"f": "b
 PageText = bytes | msgspec.Raw
 
 
-class BadPage(ValueError):
+class BadPage(Unprocessable):
     """A depth, limit or after that cannot be used."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from state.jsondoc.diff import Op, diff_values
+from state.jsondoc.errors import InTheWay, Malformed, Unprocessable
 from state.jsondoc.pointer import (
     Blocked,
     Missing,
@@ -38,20 +39,24 @@ NEEDS = {
 }
 
 
-class BadPatch(ValueError):
+class BadPatch(Malformed):
     """Not a JSON Patch document: not a list of operations with the members they need."""
 
 
-class UnknownOp(ValueError):
+class UnknownOp(Unprocessable):
     """An operation that RFC 6902 does not have."""
 
 
-class PatchFailed(Exception):
+class PatchFailed(InTheWay):
     """An operation cannot be applied; `index` counts from 0. None of the patch was applied."""
 
     def __init__(self, index: int, pointer: str, reason: str) -> None:
         super().__init__(f"operation {index} at {pointer or 'the root'}: {reason}")
         self.index, self.pointer = index, pointer
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"op_index": self.index, "pointer": self.pointer}
 
 
 class AppliedOp(NamedTuple):

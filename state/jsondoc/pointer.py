@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from state.jsondoc.errors import InTheWay, Malformed, NotThere
+
 Tokens = tuple[str, ...]
 
 RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -19,15 +21,15 @@ _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # ASCII that is written as it is
 LARGE = 4096  # bytes from where one member of an object is looked for without listing them all
 
 
-class BadPointer(ValueError):
+class BadPointer(Malformed):
     """Not an RFC 6901 pointer, or not a token of one."""
 
 
-class Missing(LookupError):
+class Missing(NotThere):
     """Nothing is stored at that address."""
 
 
-class Blocked(ValueError):
+class Blocked(InTheWay, ValueError):
     """A value cannot be put there: the way leads through a scalar, or to an index past the end."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple, NoReturn, Union
 
+from state.jsondoc.errors import Malformed
 from state.jsondoc.pointer import format_pointer
 
 JSONValue = Union[None, bool, int, float, str, list["JSONValue"], dict[str, "JSONValue"]]  # noqa: UP007 - recursive
@@ -17,13 +18,17 @@ MAX_SECONDS = 1.0  # for finding the place of what is refused
 BOM = b"\xef\xbb\xbf"
 
 
-class NotAcceptable(ValueError):
+class NotAcceptable(Malformed):
     """A text that is not acceptable JSON. `line` and `column` count from 1, `pointer` is RFC 6901."""
 
     def __init__(self, reason: str, line: int, column: int, pointer: str | None = None) -> None:
         inside = f", inside {_short(pointer)}" if pointer else ""
         super().__init__(f"line {line}, column {column}{inside}: {reason}")
         self.reason, self.line, self.column, self.pointer = reason, line, column, pointer
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"line": self.line, "column": self.column, "pointer": self.pointer}
 
 
 class Document(NamedTuple):

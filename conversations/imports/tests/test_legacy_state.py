@@ -6,7 +6,7 @@ from conversations import log
 from conversations.imports.tests.legacy import PERSON, bring, chat, counts, lines, state, texts, write
 from conversations.models import Conversation
 from state import store
-from state.edits import Address
+from state.address import Address
 from state.jsondoc.text import parse_json
 from state.models import Revision, StateEntry
 from state.report import Category, Unit
