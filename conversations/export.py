@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -18,6 +18,9 @@ KEPT = (
     "id", "speaker", "message", "timestamp", "timestamp_text", "user_id", "status", "parent", "client_id",
     "context_level", "stimuli_type", "metadata",
 )  # fmt: skip
+
+
+FormatName = Literal["json", "jsonl", "markdown"]
 
 
 class ExportFormat(NamedTuple):
@@ -122,7 +125,7 @@ def _about(row: Conversation) -> str:
     return "\n".join(f"- {name}: {fact}" for name, fact in facts.items() if fact)
 
 
-FORMATS = {
+FORMATS: dict[FormatName, ExportFormat] = {
     "json": ExportFormat("application/json", "json", render_json),
     "jsonl": ExportFormat("application/x-ndjson", "jsonl", render_lines),
     "markdown": ExportFormat("text/markdown; charset=utf-8", "md", render_markdown),

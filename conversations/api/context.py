@@ -1,38 +1,47 @@
 """`/api/context`: the context of a prompt, within a budget of tokens, and receipts of what was given."""
 
 import json
-from typing import Any, Literal, cast
-from urllib.parse import urlencode
+from typing import Annotated, Any, Literal, cast
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from conversations.api import schemas
 from conversations.api.conversations import answer
+from conversations.api.schemas import FromBodyIfAny
 from conversations.context.assemble import ContextRequest, assemble_context
 from state import conditions, store
 from state.address import Address
-from state.api.addresses import MOST_POINTERS, BadAddress, UnknownParameter, read_number, read_one, read_query
-from state.api.history import describe_parameters
+from state.api.addresses import MOST_POINTERS, BadAddress, UnknownParameter
+from state.api.answers import link_next
 from state.api.idempotency import idempotent
-from state.api.values import request_author
+from state.api.parameters import (
+    AT,
+    CURSOR,
+    FromQuery,
+    Level,
+    Limit,
+    NoParameters,
+    Parameters,
+    Stimuli,
+    Whole,
+    one_of,
+)
+from state.api.routes import add_read_route
 from state.api.views import parse_level
+from state.api.writes import request_author
 from state.clock import format_time
 from state.conditions import Conditions
 from state.context import receipts
 from state.jsondoc.pointer import parse_pointer
-from state.jsondoc.text import JSONValue, dump_json, parse_json
+from state.jsondoc.text import JSONValue, dump_json
 from state.models import Idempotency, Receipt
 
 BUDGET, MOST_BUDGET = 2000, 1_000_000
 MESSAGES, MOST_MESSAGES = 20, 1000
 HITS, MOST_HITS = 5, 50
-NUMBERS = {"budget": MOST_BUDGET, "messages": MOST_MESSAGES, "hits": MOST_HITS}
 MARKDOWN, JSON = "text/markdown", "application/json"
-ASKED = (
-    "key", "pointer", "level", "stimuli", "budget", "talk", "conversation", "messages", "q", "hits", "format", "at"
-)  # fmt: skip
 
 router = Router(tags=["context"])
 
@@ -56,12 +65,34 @@ class ContextIn(Schema):
     at: str | int | None = Field(default=None, description="As it was at this revision or time")
 
 
+class ContextQuery(Parameters):
+    """The same, as a query."""
+
+    key: list[str] = Field([], description="Sections: these keys; may be repeated")
+    pointer: list[str] = Field([], description="Sections: these nodes; may be repeated")
+    level: Level = None
+    stimuli: Stimuli = None
+    budget: Annotated[int, Whole(MOST_BUDGET)] = Field(BUDGET, description="Tokens for all of the text")
+    talk: Annotated[int | None, Whole(MOST_BUDGET, lowest=0)] = Field(
+        None, description="Of these for messages and what is found; else half"
+    )
+    conversation: str | None = Field(None, description="The session id whose last messages are wanted")
+    messages: Annotated[int | None, Whole(MOST_MESSAGES)] = Field(None, description="How many of them: 20")
+    q: str | None = Field(None, description="Words to look for in messages and state")
+    hits: Annotated[int | None, Whole(MOST_HITS)] = Field(None, description="How many finds of either: 5")
+    format: Annotated[Literal["json", "markdown"] | None, one_of("format is json or markdown")] = Field(
+        None, description="Of the text; as Accept asks, if left out"
+    )
+    at: str | None = Field(None, description=AT)
+
+
 # Assembling
 
 
-def read_context(request: HttpRequest) -> HttpResponse:
+@add_read_route(router, "", summary="The context of a prompt")
+def read_context(request: HttpRequest, query: FromQuery[ContextQuery]) -> HttpResponse:
     """What a model should know, within `budget` tokens: sections of the state, last messages, what `q` finds."""
-    body = _of_query(read_query(request, ASKED))
+    body = _of_query(query)
     report = assemble_context(parse_request(request, body)).report
     media_type = _media_type(request, body.format, cast(str, report["format"]))
     text, revision = _shown(report, media_type), cast(int, report["revision"])
@@ -72,39 +103,31 @@ def read_context(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _of_query(query: dict[str, list[str]]) -> ContextIn:
-    """What query parameters ask for. Raises BadAddress, UnknownParameter and BadLevel."""
-    given: dict[str, Any] = {
-        name: read_one(query, name) for name in ("conversation", "q", "format", "at") if name in query
-    }
-    given |= {name: read_number(query, name, 1, most) for name, most in NUMBERS.items() if name in query}
-    if "talk" in query:
-        given["talk"] = 0 if read_one(query, "talk") == "0" else read_number(query, "talk", 1, MOST_BUDGET)
-    if given.get("format", "json") not in ("json", "markdown"):
-        raise UnknownParameter("format is json or markdown")
-    levelled: dict[str, str] = {name: read_one(query, name) or "" for name in ("level", "stimuli") if name in query}
-    level = cast(Any, parse_level(levelled))
-    return ContextIn(keys=query.get("key", []), pointers=query.get("pointer", []), level=level, **given)
+def _of_query(query: ContextQuery) -> ContextIn:
+    """What query parameters ask for. Raises UnknownParameter and BadLevel."""
+    rest = query.model_dump(exclude={"key", "pointer", "level", "stimuli"})
+    level = cast(Any, parse_level(query.texts))
+    return ContextIn(keys=query.key, pointers=query.pointer, level=level, **rest)
 
 
 def _shown(report: dict[str, Any], media_type: str) -> str:
     return cast(str, report["text"]) if media_type == MARKDOWN else dump_json(report)
 
 
-def keep_context(request: HttpRequest) -> HttpResponse:
+def _kept_again(request: HttpRequest, earlier: Idempotency, **asked: Any) -> HttpResponse:
+    kept = receipts.read(earlier.place)
+    return _kept(kept, kept.row.media_type, 201)
+
+
+@router.post("", summary="The context of a prompt, with a receipt")
+@idempotent(_kept_again)
+def keep_context(request: HttpRequest, query: FromQuery[NoParameters], body: FromBodyIfAny[ContextIn]) -> HttpResponse:
     """The same, and a receipt of it is kept: `GET /api/context/{receipt}` gives it again, whatever changes."""
-    read_query(request, ())
-    body = schemas.parse_body(ContextIn, parse_json(request.body).value if request.body else {})
     found = assemble_context(parse_request(request, body))
     media_type = _media_type(request, body.format, cast(str, found.report["format"]))
     wanted: dict[str, JSONValue] = body.model_dump(exclude_none=True, exclude_defaults=True)
     kept = receipts.keep({"asked": wanted, **found.report}, found.sessions, media_type, request_author(request))
     return _kept(kept, media_type, 201)
-
-
-def _kept_again(request: HttpRequest, earlier: Idempotency) -> HttpResponse:
-    kept = receipts.read(earlier.place)
-    return _kept(kept, kept.row.media_type, 201)
 
 
 def parse_request(request: HttpRequest, body: ContextIn) -> ContextRequest:
@@ -171,9 +194,8 @@ def _answer(text: str, media_type: str, revision: int, tokens: int, status: int 
 # Receipts
 
 
-def read_receipt(request: HttpRequest, receipt: str) -> HttpResponse:
+def read_receipt(request: HttpRequest, receipt: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """What was given then, to the byte; as `Accept` asks, the report or its text."""
-    read_query(request, ())
     kept = receipts.read(receipt)
     if _accepts(request, JSON):
         return _kept(kept, JSON)
@@ -192,15 +214,20 @@ def _kept(kept: receipts.KeptReceipt, media_type: str, status: int = 200) -> Htt
     return response
 
 
-def list_receipts(request: HttpRequest) -> HttpResponse:
+class ReceiptsQuery(Parameters):
+    """Which page of the receipts."""
+
+    limit: Limit = Field(100, description="How many receipts")
+    cursor: Annotated[int | None, Whole(2**62)] = Field(None, description=CURSOR)
+
+
+@add_read_route(router, "/receipts", summary="List receipts")
+def list_receipts(request: HttpRequest, query: FromQuery[ReceiptsQuery]) -> HttpResponse:
     """The receipts, newest first."""
-    query = read_query(request, ("limit", "cursor"))
-    limit = read_number(query, "limit", 100, 1000)
-    before = read_number(query, "cursor", 1, 2**62) if "cursor" in query else None
-    rows, more = receipts.read_page(limit, before)
+    rows, more = receipts.read_page(query.limit, query.cursor)
     response = answer({"receipts": [show_receipt(row) for row in rows], "next": None if more is None else str(more)})
     if more is not None:
-        response["Link"] = f'<{request.path}?{urlencode({"limit": limit, "cursor": more})}>; rel="next"'
+        link_next(response, request, [("limit", query.limit), ("cursor", more)])
     return response
 
 
@@ -217,25 +244,26 @@ def show_receipt(row: Receipt) -> dict[str, JSONValue]:
     }
 
 
-def remove_receipts(request: HttpRequest) -> HttpResponse:
+class RemovalQuery(Parameters):
+    """Which receipts are to go."""
+
+    before: str = Field(description="A time with its zone")
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_before(cls, values: dict[str, str]) -> dict[str, str]:
+        if "before" not in values:
+            raise UnknownParameter("say before when, such as before=2026-01-31T12:00:00Z")
+        return values
+
+
+@router.delete("/receipts", summary="Remove old receipts")
+def remove_receipts(request: HttpRequest, query: FromQuery[RemovalQuery]) -> HttpResponse:
     """Remove the receipts that were kept before a time."""
-    query = read_query(request, ("before",))
-    text = read_one(query, "before")
-    if text is None:
-        raise UnknownParameter("say before when, such as before=2026-01-31T12:00:00Z")
-    count, revision = receipts.remove(schemas.parse_instant(text.replace(" ", "+"), "before"), request_author(request))
+    count, revision = receipts.remove(
+        schemas.parse_instant(query.before.replace(" ", "+"), "before"), request_author(request)
+    )
     return answer({"removed": count}, revision)
 
 
-def _get(path: str, view: Any, summary: str, extra: dict[str, Any] | None = None) -> None:
-    router.get(path, summary=summary, openapi_extra=extra or {})(view)
-    router.api_operation(["HEAD"], path, include_in_schema=False)(view)
-
-
-_get("", read_context, "The context of a prompt", describe_parameters(*ASKED))
-router.post("", summary="The context of a prompt, with a receipt", openapi_extra=schemas.describe_body(ContextIn))(
-    idempotent(keep_context, _kept_again)
-)
-_get("/receipts", list_receipts, "List receipts", describe_parameters("limit", "cursor"))
-router.delete("/receipts", summary="Remove old receipts", openapi_extra=describe_parameters("before"))(remove_receipts)
-_get("/{receipt}", read_receipt, "A context that was given")
+add_read_route(router, "/{receipt}", summary="A context that was given")(read_receipt)  # after /receipts

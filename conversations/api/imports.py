@@ -1,47 +1,50 @@
 """`/api/conversations/import`: an export of chats as the body of a request."""
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from pydantic import Field
 
 from conversations.api.conversations import answer, change_conversation, delete_conversation, read_conversation
 from conversations.imports.chats import FileImport, import_file
-from state.api.addresses import UnknownParameter, read_one, read_query
-from state.api.history import describe_parameters
+from state.api.parameters import Flag, FromQuery, Parameters
+from state.api.routes import add_read_route, bind_path, describe_body
 from state.jsondoc.text import JSONValue
 from state.report import Category, Report, Unit
 
-ASKED = ("dry_run", "replace", "all_or_nothing", "name")
 MOST_TOLD = 500  # findings in an answer
 
 router = Router(tags=["conversations"])
 
 
-def import_conversations(request: HttpRequest) -> HttpResponse:
+FILES = describe_body("application/json", "application/x-ndjson", "application/zip")
+
+
+class ImportQuery(Parameters):
+    """How to import."""
+
+    dry_run: Flag = Field(False, description="Report what would happen, and change nothing")
+    replace: Flag = Field(False, description="The file wins over what was changed or deleted in Nola")
+    all_or_nothing: Flag = Field(False, description="Write nothing if anything is wrong")
+    name: str = Field("", description="What the file is called in the report")
+
+
+@router.post("/import", summary="Import chats", openapi_extra=FILES)
+def import_conversations(request: HttpRequest, query: FromQuery[ImportQuery]) -> HttpResponse:
     """Bring over an export of ChatGPT, Claude or Nola, or JSON lines of messages: the file, plain or zipped, as it is.
 
     What is there already is not added twice. `dry_run=true` reports what would happen; `all_or_nothing=true` writes
     nothing if anything is wrong; `replace=true` lets the file win over what was changed or deleted in Nola.
     """
-    query = read_query(request, ASKED)
-    dry_run, replace, whole = (_flag(query, name) for name in ASKED[:3])
     with tempfile.NamedTemporaryFile(prefix="nola-import-") as file:
         file.write(request.body)
         file.flush()
         actor: str = request.auth  # type: ignore[attr-defined]
-        name = (read_one(query, "name") or "upload")[:200]
-        report = import_file(FileImport(actor, Path(file.name), replace, dry_run, whole, name=name))
-    return answer(show_report(report))
-
-
-def _flag(query: dict[str, list[str]], name: str) -> bool:
-    text = read_one(query, name) or "false"
-    if text not in ("true", "false"):
-        raise UnknownParameter(f"{name} must be true or false")
-    return text == "true"
+        name = (query.name or "upload")[:200]
+        wanted = FileImport(actor, Path(file.name), query.replace, query.dry_run, query.all_or_nothing, name=name)
+        return answer(show_report(import_file(wanted)))
 
 
 def show_report(report: Report) -> dict[str, JSONValue]:
@@ -65,16 +68,7 @@ def show_report(report: Report) -> dict[str, JSONValue]:
     }
 
 
-FILES = ("application/json", "application/x-ndjson", "application/zip")
-BODY = {"requestBody": {"required": True, "content": {kind: {"schema": {}} for kind in FILES}}}
-router.post("/import", summary="Import chats", openapi_extra=describe_parameters(*ASKED) | BODY)(import_conversations)
-
-
-def as_session(view: Callable[[HttpRequest, str], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """`import` is an ordinary session id as well: only POST means the call."""
-    return lambda request: view(request, "import")
-
-
-router.api_operation(["GET", "HEAD"], "/import", include_in_schema=False)(as_session(read_conversation))
-router.patch("/import", include_in_schema=False)(as_session(change_conversation))
-router.delete("/import", include_in_schema=False)(as_session(delete_conversation))
+# `import` is an ordinary session id as well: only POST means the call
+add_read_route(router, "/import", include_in_schema=False)(bind_path(read_conversation, session_id="import"))
+router.patch("/import", include_in_schema=False)(bind_path(change_conversation, session_id="import"))
+router.delete("/import", include_in_schema=False)(bind_path(delete_conversation, session_id="import"))

@@ -3,16 +3,19 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
+from django.http import HttpRequest
 from ninja import Schema
+from ninja.params.models import Body, BodyModel
 from pydantic import ConfigDict, Field, ValidationError
 
 from conversations.drafts import NewConversation, NewMessage
 from conversations.models import Conversation, Message
 from conversations.read import TAGS, MessageNumbers
+from state.api.routes import describe_body
 from state.errors import Unprocessable
-from state.jsondoc.text import JSONValue
+from state.jsondoc.text import JSONValue, parse_json
 from state.store import check_key
 
 SPEAKERS = ("user", "assistant", "system", "tool")
@@ -85,13 +88,6 @@ class PurgeIn(_Strict):
     confirm: str = Field(description="The session id once more")
 
 
-def describe_body(schema: type[Schema], *, many: bool = False) -> dict[str, Any]:
-    """A request body, as the API reference describes it."""
-    one: dict[str, Any] = schema.model_json_schema()
-    shape = {"oneOf": [one, {"type": "array", "items": one}]} if many else one
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": shape}}}}
-
-
 def parse_body(schema: type[S], value: JSONValue, where: str = "") -> S:
     """A JSON value as a schema has it. Raises UnusableBody, which names the member."""
     if not isinstance(value, dict):
@@ -100,6 +96,35 @@ def parse_body(schema: type[S], value: JSONValue, where: str = "") -> S:
         return schema.model_validate(value)
     except ValidationError as error:
         raise UnusableBody(_first(error, where)) from None
+
+
+def one_or_many(schema: type[Schema]) -> dict[str, Any]:
+    """A body of one or of an array of them, as the API reference describes it."""
+    one: dict[str, Any] = schema.model_json_schema()
+    return describe_body("application/json", schema={"oneOf": [one, {"type": "array", "items": one}]})
+
+
+class _FromBodyModel(BodyModel):
+    """Reads a body by `parse_body`, whose refusals name the member in words."""
+
+    @classmethod
+    def resolve(cls, request: HttpRequest, api: Any, path_params: dict[str, Any]) -> Any:
+        [(name, field)] = cls.model_fields.items()
+        schema: Any = field.annotation
+        value = parse_json(request.body).value if request.body or field.is_required() else {}
+        return {name: parse_body(schema, value)}
+
+
+class _FromBody(Body):  # type: ignore[misc]  # as in state/api/parameters.py
+    _model = _FromBodyModel
+
+    @classmethod
+    def _param_source(cls) -> str:
+        return "body"
+
+
+FromBody = Annotated[S, _FromBody(...)]  # in a signature: `body: FromBody[MessageChange]`
+FromBodyIfAny = Annotated[S, _FromBody({})]  # an empty body is that of an object without members
 
 
 def _first(error: ValidationError, where: str) -> str:

@@ -1,14 +1,15 @@
 """`/api/search`: messages and leaves of the state by their words."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
-from urllib.parse import urlencode
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from pydantic import Field
 
 from conversations import read
 from conversations.api import schemas
@@ -16,66 +17,68 @@ from conversations.api.conversations import answer
 from conversations.search.messages import RANKED, MessageHit, search_messages
 from conversations.search.state_leaves import StateLeaf, search_leaves
 from conversations.search.tokenize import parse_terms
-from state.api.addresses import UnknownParameter, read_number, read_one, read_query
-from state.api.history import describe_parameters
+from state.api.addresses import UnknownParameter
+from state.api.answers import link_next
+from state.api.parameters import CURSOR, FromQuery, Level, Parameters, Stimuli, Whole, one_of
+from state.api.routes import add_read_route
 from state.api.views import parse_level
 from state.jsondoc.text import JSONValue
 
-ASKED = (
-    "q",
-    "in",
-    "order",
-    "limit",
-    "cursor",
-    "session",
-    "speaker",
-    "user",
-    "channel",
-    "since",
-    "until",
-    "level",
-    "stimuli",
-)
+FILTERS = {"session", "speaker", "user", "channel", "since", "until"}
 
 router = Router(tags=["search"])
 
 
-def search_all(request: HttpRequest) -> HttpResponse:
+class SearchQuery(Parameters):
+    """What to look for, and where."""
+
+    q: str = Field("", description='Words; "two words" is a phrase, begin* the beginning of a word')
+    in_: Annotated[Literal["all", "messages", "state"], one_of("in is messages, state, or all", or_default=True)] = (
+        Field("all", alias="in", description="Where to look")
+    )
+    order: Annotated[Literal["best", "newest"], one_of("order is best or newest", or_default=True)] = Field(
+        "best", description="Which messages come first"
+    )
+    limit: Annotated[int, Whole(100)] = Field(20, description="How many of either")
+    cursor: str | None = Field(None, description=CURSOR)
+    session: str | None = Field(None, description="Only messages of this session id")
+    speaker: str | None = Field(None, description="Only messages of this speaker")
+    user: str | None = Field(None, description="Only messages with this user id")
+    channel: str | None = Field(None, description="Only messages of conversations in this channel")
+    since: str | None = Field(None, description="Only messages from this time or day on")
+    until: str | None = Field(None, description="Only messages up to this time or day")
+    level: Level = None
+    stimuli: Stimuli = None
+
+
+@add_read_route(router, "", summary="Search messages and state")
+def search_all(request: HttpRequest, query: FromQuery[SearchQuery]) -> HttpResponse:
     """Messages, best first, and leaves of the state in which all the words of `q` are.
 
     `"two words"` is a phrase, `begin*` the beginning of a word. Any text can be searched for. Of the state, `level` or
     `stimuli` finds only what shows there.
     """
-    query = read_query(request, ASKED)
-    asked = parse_terms(read_one(query, "q") or "")
-    limit, kinds = read_number(query, "limit", 20, 100), read_one(query, "in") or "all"
-    if kinds not in ("all", "messages", "state"):
-        raise UnknownParameter("in is messages, state, or all")
-    filters, level = parse_filters(query), search_level(query)
-    if level is not None and (kinds == "messages" or filters):
+    asked = parse_terms(query.q)
+    filters = parse_filters(query.model_dump(include=FILTERS, exclude_none=True))
+    level = parse_level(query.texts)
+    if level is not None and (query.in_ == "messages" or filters):
         raise UnknownParameter("level and stimuli are for leaves of the state, and only messages are asked for here")
     body: dict[str, JSONValue] = {}
     links = {}
-    if kinds != "state":
-        skip = parse_skip(read_one(query, "cursor"))
-        found = search_messages(asked, filters, limit, skip=skip, newest_first=_is_newest(query))
+    if query.in_ != "state":
+        skip = parse_skip(query.cursor)
+        found = search_messages(asked, filters, query.limit, skip=skip, newest_first=query.order == "newest")
         body["messages"] = [show_hit(hit) for hit in found.hits]
         body["found"], body["ranked"] = found.total, "all" if found.is_whole else f"the newest {RANKED:,}"
-        if skip + limit < found.total:
-            links = {name: values[0] for name, values in query.items()} | {"cursor": str(skip + limit)}
-    if kinds == "state" or (kinds == "all" and not filters):
-        some, more = search_leaves(asked, limit, level)
+        if skip + query.limit < found.total:
+            links = query.texts | {"cursor": str(skip + query.limit)}
+    if query.in_ == "state" or (query.in_ == "all" and not filters):
+        some, more = search_leaves(asked, query.limit, level)
         body["state"], body["more_state"] = [show_leaf(leaf) for leaf in some], more
     response = answer(body)
     if links:
-        response["Link"] = f'<{request.path}?{urlencode(links)}>; rel="next"'
+        link_next(response, request, [*links.items()])
     return response
-
-
-def search_level(query: dict[str, list[str]]) -> int | None:
-    """The level at which the state is to be searched. Raises UnknownParameter and BadLevel."""
-    given = {name: read_one(query, name) for name in ("level", "stimuli")}
-    return parse_level({name: text for name, text in given.items() if text is not None})
 
 
 def parse_skip(cursor: str | None) -> int:
@@ -85,22 +88,9 @@ def parse_skip(cursor: str | None) -> int:
     return int(cursor or 0)
 
 
-def _is_newest(query: dict[str, list[str]]) -> bool:
-    order = read_one(query, "order") or "best"
-    if order not in ("best", "newest"):
-        raise UnknownParameter("order is best or newest")
-    return order == "newest"
-
-
-def parse_filters(query: dict[str, list[str]]) -> dict[str, Any]:
-    """What the messages are to be narrowed to. Raises UnknownParameter."""
-    found: dict[str, Any] = {
-        name: text for name in ("session", "speaker", "user", "channel") if (text := read_one(query, name)) is not None
-    }
-    for name in ("since", "until"):
-        if (text := read_one(query, name)) is not None:
-            found[name] = _moment(text, name)
-    return found
+def parse_filters(narrowed: Mapping[str, str]) -> dict[str, Any]:
+    """What the messages are to be narrowed to. Raises UnknownParameter and Unusable."""
+    return {name: _moment(text, name) if name in ("since", "until") else text for name, text in narrowed.items()}
 
 
 def _moment(text: str, name: str) -> datetime:
@@ -134,7 +124,3 @@ def show_leaf(leaf: StateLeaf) -> dict[str, JSONValue]:
     """A leaf of the state that was found, as JSON."""
     matches: list[JSONValue] = [[start, end] for start, end in leaf.snippet.matches]
     return {"key": leaf.key, "pointer": leaf.pointer, "snippet": leaf.snippet.text, "matches": matches}
-
-
-router.get("", summary="Search messages and state", openapi_extra=describe_parameters(*ASKED))(search_all)
-router.api_operation(["HEAD"], "", include_in_schema=False)(search_all)

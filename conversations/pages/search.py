@@ -53,7 +53,7 @@ def _find(request: HttpRequest) -> dict[str, Any]:
     if not question:
         return context
     try:
-        narrowed = {name: [text] for name, text in asked.items() if text and name != "order"}
+        narrowed = {name: text for name, text in asked.items() if text and name != "order"}
         filters = parse_filters(narrowed)
         skip = parse_skip(request.GET.get("cursor"))
         terms = parse_typed(question) or parse_terms(question)

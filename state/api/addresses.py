@@ -5,7 +5,8 @@ some other name.
 """
 
 import re
-from urllib.parse import parse_qsl, quote, unquote_to_bytes
+from collections.abc import Sequence
+from urllib.parse import quote, unquote_to_bytes
 
 from django.http import HttpRequest
 
@@ -37,29 +38,26 @@ class WholeState(Refusal, ValueError):
     headers = {"Allow": "GET, HEAD"}
 
 
-def read_address(request: HttpRequest, prefix: str = PREFIX, known: tuple[str, ...] = ()) -> Address | None:
-    """The address a request names, None for the whole state. `known` are parameters the call takes beside pointer.
+def read_address(request: HttpRequest, pointers: Sequence[str] = (), prefix: str = PREFIX) -> Address | None:
+    """The address that a path and at most one pointer name, None for the whole state.
 
     Raises the errors above and BadPointer.
     """
-    found = read_addresses(request, prefix, known)
+    found = read_addresses(request, pointers, prefix)
     if len(found) > 1:
         raise BadAddress("one pointer at a time, please; several are for reading the state")
     return next(iter(found.values()))
 
 
-def read_addresses(
-    request: HttpRequest, prefix: str = PREFIX, known: tuple[str, ...] = ()
-) -> dict[str, Address | None]:
+def read_addresses(request: HttpRequest, pointers: Sequence[str], prefix: str = PREFIX) -> dict[str, Address | None]:
     """The addresses a request names, by the pointers that say so; "" for the one of the path alone. Raises likewise."""
     raw = (request.META.get("RAW_URI") or quote(request.path_info, safe="/~%")).partition("?")[0]
     if raw != prefix and not raw.startswith(prefix + "/"):
         raise BadAddress(f"write the beginning of the path as it is, {prefix}, without escapes")
     tokens = tuple(_token(segment) for segment in raw.removeprefix(prefix).split("/")[1:])
-    pointers = read_query(request, ("pointer", *known)).get("pointer", [""])
     if len(pointers) > MOST_POINTERS:
         raise BadAddress(f"{len(pointers)} pointers are too many; {MOST_POINTERS} are read at once")
-    return {pointer: _address(tokens + parse_pointer(pointer)) for pointer in pointers}
+    return {pointer: _address(tokens + parse_pointer(pointer)) for pointer in pointers or [""]}
 
 
 def _address(tokens: Tokens) -> Address | None:
@@ -76,50 +74,12 @@ def format_href(address: Address) -> str:
     return PREFIX + path + (f"?pointer={quote(rest, safe='/~')}" if rest else "")
 
 
-def read_target(request: HttpRequest) -> Address:
+def read_target(request: HttpRequest, pointers: Sequence[str]) -> Address:
     """The address a write names. Raises WholeState where it names no key."""
-    address = read_address(request, known=("base",))
+    address = read_address(request, pointers)
     if address is None:
         raise WholeState("the whole state cannot be written at once; write a key, or POST /api/state/restore")
     return address
-
-
-def read_one(query: dict[str, list[str]], name: str) -> str | None:
-    """The value of a parameter that can be given once. Raises BadAddress."""
-    values = query.get(name, [])
-    if len(values) > 1:
-        raise BadAddress(f"the parameter {name!r} is given {len(values)} times")
-    return values[0] if values else None
-
-
-def read_number(query: dict[str, list[str]], name: str, default: int, highest: int) -> int:
-    """A parameter that is a whole number from 1 to `highest`. Raises UnknownParameter."""
-    text = read_one(query, name) or str(default)
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and 1 <= int(text) <= highest):
-        raise UnknownParameter(f"{name}={text[:40]!r} must be a whole number from 1 to {highest}")
-    return int(text)
-
-
-def read_flag(query: dict[str, list[str]], name: str) -> bool:
-    """A parameter that is true or false, and false if left out. Raises UnknownParameter."""
-    text = read_one(query, name)
-    if text not in (None, "true", "false"):
-        raise UnknownParameter(f"{name} must be true or false")
-    return text == "true"
-
-
-def read_query(request: HttpRequest, known: tuple[str, ...]) -> dict[str, list[str]]:
-    """The query parameters, read strictly. Raises BadAddress and UnknownParameter."""
-    found: dict[str, list[str]] = {}
-    try:
-        pairs = parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError:
-        raise BadAddress("the query is not UTF-8") from None
-    for name, value in pairs:
-        if name not in known:
-            raise UnknownParameter(f"unknown parameter {name!r}; this call takes {', '.join(known) or 'none'}")
-        found.setdefault(name, []).append(value)
-    return found
 
 
 def _token(segment: str) -> str:

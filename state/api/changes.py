@@ -4,14 +4,16 @@ Whoever runs the server can wait without holding a thread, so a stream or a wait
 points in nola_site leave a `Live` in the request, which takes it from there.
 """
 
-from typing import Protocol
-from urllib.parse import urlencode
+from typing import Annotated, Protocol
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from pydantic import Field
 
-from state.api.addresses import UnknownParameter, read_number, read_one, read_query
-from state.api.history import describe_parameters
+from state.api.addresses import UnknownParameter
+from state.api.answers import link_next
+from state.api.parameters import FromQuery, Limit, Parameters, Whole
+from state.api.routes import add_read_route
 from state.errors import Refusal
 from state.history import events, feed
 from state.history.events import FeedFilter
@@ -41,25 +43,33 @@ class Live(Protocol):
         """Send this stream in place of the response. Raises NoStreams."""
 
 
-def read_changes(request: HttpRequest) -> HttpResponse:
+class FeedQuery(Parameters):
+    """What to follow, and from where."""
+
+    since: str | None = Field(None, description="The cursor up to which all is known; all there is, if left out")
+    limit: Limit = Field(100, description="How many revisions")
+    key: list[str] = Field([], description="Only changes of these keys; may be repeated")
+    pointer: list[str] = Field([], description="Only changes at these, which begin with a key; may be repeated")
+    wait: Annotated[int, Whole(MAX_WAIT, lowest=0)] = Field(0, description="Seconds to wait for a change")
+
+
+def read_changes(request: HttpRequest, query: FromQuery[FeedQuery]) -> HttpResponse:
     """Every revision after a cursor, oldest first, with who, when, why and the patches.
 
     With `Accept: text/event-stream` it goes on as server-sent events; with `wait` (seconds, up to 60) an empty page is
     held back until there is something to say. `key` and `pointer` pick what to follow and may be repeated.
     """
-    query = read_query(request, ("since", "limit", "key", "pointer", "wait"))
-    wanted = events.make_filter(query.get("key", []), query.get("pointer", []))
-    since = request.headers.get("Last-Event-ID") or read_one(query, "since")
+    wanted = events.make_filter(query.key, query.pointer)
+    since = request.headers.get("Last-Event-ID") or query.since
     newest = feed.read_head()
     if request.get_preferred_type([JSON, STREAM]) == STREAM:
         return _stream(request, query, _from(since, newest, wanted, request))
     after = feed.parse_cursor(since, newest) if since else Cursor(newest.epoch, 0)
-    limit, seconds = read_number(query, "limit", 100, 1000), _seconds(query)
-    page = feed.read_page(wanted, after, newest, limit)
-    if seconds and not page.events and not page.has_more and _wait(request, wanted, page.cursor, seconds):
+    page = feed.read_page(wanted, after, newest, query.limit)
+    if query.wait and not page.events and not page.has_more and _wait(request, wanted, page.cursor, query.wait):
         newest = feed.read_head()
-        page = feed.read_page(wanted, feed.parse_cursor(str(page.cursor), newest), newest, limit)
-    return _answer(request, page, newest, limit, query)
+        page = feed.read_page(wanted, feed.parse_cursor(str(page.cursor), newest), newest, query.limit)
+    return _answer(request, page, newest, query)
 
 
 def _from(since: str | None, newest: Cursor, wanted: FeedFilter, request: HttpRequest) -> Follow:
@@ -73,9 +83,9 @@ def _from(since: str | None, newest: Cursor, wanted: FeedFilter, request: HttpRe
         return Follow(wanted, newest, credential, "reset", str(error))
 
 
-def _stream(request: HttpRequest, query: dict[str, list[str]], stream: Follow) -> HttpResponse:
+def _stream(request: HttpRequest, query: FeedQuery, stream: Follow) -> HttpResponse:
     for name in ("limit", "wait"):
-        if name in query:
+        if name in query.given:
             raise UnknownParameter(f"a stream takes no {name}; leave it out, or ask for {JSON}")
     live: Live | None = request.META.get(LIVE)
     if live is None:
@@ -85,17 +95,6 @@ def _stream(request: HttpRequest, query: dict[str, list[str]], stream: Follow) -
     return HttpResponse(content_type=STREAM)
 
 
-def _seconds(query: dict[str, list[str]]) -> int:
-    """How long to wait. Raises UnknownParameter."""
-    return (
-        0
-        if read_one(query, "wait") == "0"
-        else read_number(query, "wait", MAX_WAIT, MAX_WAIT)
-        if "wait" in query
-        else 0
-    )
-
-
 def _wait(request: HttpRequest, wanted: FeedFilter, after: Cursor, seconds: int) -> bool:
     live: Live | None = request.META.get(LIVE)
     if live is None or request.method == "HEAD":
@@ -103,9 +102,7 @@ def _wait(request: HttpRequest, wanted: FeedFilter, after: Cursor, seconds: int)
     return live.wait(wanted, after, seconds, getattr(request, "credential", None))
 
 
-def _answer(
-    request: HttpRequest, page: FeedPage, newest: Cursor, limit: int, query: dict[str, list[str]]
-) -> HttpResponse:
+def _answer(request: HttpRequest, page: FeedPage, newest: Cursor, query: FeedQuery) -> HttpResponse:
     cursor, more = dump_json(str(page.cursor)), dump_json(page.has_more)
     revisions = ",".join(text for _, text in page.events)
     text = f'{{"revisions":[{revisions}],"cursor":{cursor},"more":{more}}}'
@@ -113,15 +110,9 @@ def _answer(
     response["Nola-Revision"] = str(newest.seq)
     response["Cache-Control"] = "no-store"
     if page.has_more:
-        kept = [(name, value) for name in ("key", "pointer") for value in query.get(name, [])]
-        rest = urlencode([("since", str(page.cursor)), ("limit", limit), *kept])
-        response["Link"] = f'<{request.path}?{rest}>; rel="next"'
+        kept = query.list_given("key", "pointer")
+        link_next(response, request, [("since", str(page.cursor)), ("limit", query.limit), *kept])
     return response
 
 
-router.get(
-    "/changes",
-    summary="Follow what changes",
-    openapi_extra=describe_parameters("since", "limit", "key", "pointer", "wait"),
-)(read_changes)
-router.api_operation(["HEAD"], "/changes", include_in_schema=False)(read_changes)
+add_read_route(router, "/changes", summary="Follow what changes")(read_changes)

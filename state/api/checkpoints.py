@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 
 from state import store
 from state.address import Address, NotFound
-from state.api.addresses import read_one, read_query
-from state.api.history import answer_json, describe_parameters
+from state.api.answers import answer_json
+from state.api.parameters import FromQuery, NoParameters, Parameters
 from state.checkpoints.files import (
     Checkpoint,
     UnknownCheckpoint,
@@ -38,19 +38,23 @@ class NewCheckpoint(Schema):
     why: str = Field(default="", max_length=200, description="Kept in the file")
 
 
+class ComparisonQuery(Parameters):
+    """What to compare a checkpoint with."""
+
+    to: str | None = Field(None, description="The name of another checkpoint; what is stored now, if left out")
+
+
 @router.get("", summary="List checkpoints")
-def list_checkpoints(request: HttpRequest) -> HttpResponse:
+def list_checkpoints(request: HttpRequest, query: FromQuery[NoParameters]) -> HttpResponse:
     """All checkpoints, newest first, and the seeds. `sound` is null where there was no time to read the file."""
-    read_query(request, ())
     found = [*read_checkpoints(), *list_seeds()]
     verdicts = judge_checkpoints(found, PATIENCE)
     return answer_json({"checkpoints": [described(each, verdicts.get(each.path)) for each in found]})
 
 
 @router.post("", summary="Take a checkpoint")
-def create_checkpoint(request: HttpRequest, body: NewCheckpoint) -> HttpResponse:
+def create_checkpoint(request: HttpRequest, query: FromQuery[NoParameters], body: NewCheckpoint) -> HttpResponse:
     """Write the state as it is now to a file, and verify it by loading it into a scratch database."""
-    read_query(request, ())
     for key in body.keys or []:
         store.read(Address(key))
     contents = ("state", "conversations") if body.conversations else ("state",)
@@ -62,38 +66,35 @@ def create_checkpoint(request: HttpRequest, body: NewCheckpoint) -> HttpResponse
 
 
 @router.get("/{name}", summary="Fetch a checkpoint")
-def read_checkpoint(request: HttpRequest, name: str) -> FileResponse:
+def read_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> FileResponse:
     """The file, a Django fixture with a header in front."""
-    read_query(request, ())
     found = _named(name)
     return FileResponse(found.path.open("rb"), as_attachment=True, filename=found.path.name)
 
 
 @router.delete("/{name}", summary="Delete a checkpoint")
-def delete_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
+def delete_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """Remove the file. Seeds belong to the program and stay."""
-    read_query(request, ())
     remove_checkpoint(_named(name))
     return HttpResponse(status=204)
 
 
 @router.get("/{name}/verify", summary="Verify a checkpoint")
-def verify_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
+def verify_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """Load it into a scratch database, now, and say whether the same comes out, and what is wrong if not."""
-    read_query(request, ())
     found = _named(name)
     return answer_json(described(found, find_problem(found.path)))
 
 
-@router.get("/{name}/diff", summary="Compare a checkpoint", openapi_extra=describe_parameters("to"))
-def diff_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
+@router.get("/{name}/diff", summary="Compare a checkpoint")
+def diff_checkpoint(request: HttpRequest, name: str, query: FromQuery[ComparisonQuery]) -> HttpResponse:
     """For each key that differs, the JSON Patch from the checkpoint to what is stored now, or to another checkpoint."""
-    other = read_one(read_query(request, ("to",)), "to")
     contents = read_fixture(_named(name).path)
-    if other is None:
+    if query.to is None:
         return answer_json({"from": name, "to": None, "patches": diff_since(contents)})
-    there = read_fixture(find_checkpoint(other).path)
-    return answer_json({"from": name, "to": other, "patches": compare_documents(contents.documents, there.documents)})
+    there = read_fixture(find_checkpoint(query.to).path)
+    patches = compare_documents(contents.documents, there.documents)
+    return answer_json({"from": name, "to": query.to, "patches": patches})
 
 
 def described(found: Checkpoint, problem: str | None) -> dict[str, Any]:

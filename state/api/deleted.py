@@ -3,13 +3,16 @@
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from pydantic import Field
 
-from state.api.addresses import UnknownParameter, read_address, read_number, read_one, read_query
-from state.api.history import answer_json, describe_change, describe_parameters
+from state.api.addresses import UnknownParameter, read_address
+from state.api.answers import answer_json, link_next
+from state.api.history import describe_change
+from state.api.parameters import CURSOR, POINTER, FromQuery, Limit, OnePointer, Parameters
+from state.api.routes import bind_path
 from state.history import deleted
 from state.history.deleted import Mark, Removed
 from state.jsondoc.pages import TreePage, render_tree
@@ -17,40 +20,38 @@ from state.jsondoc.pointer import format_pointer
 from state.jsondoc.text import parse_json
 
 router = Router(tags=["history"])
-KNOWN = ("limit", "cursor")
 
 
-@router.get("/deleted", summary="Read the keys that are gone", openapi_extra=describe_parameters(*KNOWN))
-def read_deleted_keys(request: HttpRequest) -> HttpResponse:
-    """The keys that were deleted and have not come back, the last first, each as it was before."""
-    return _page(request)
+class DeletedQuery(Parameters):
+    """Which page of what is gone."""
+
+    limit: Limit = Field(100, description="How many")
+    cursor: str | None = Field(None, description=CURSOR)
+    pointer: OnePointer = Field([], description=POINTER)
 
 
-@router.get(
-    "/deleted/{path:address}",
-    summary="Read what is gone from a node",
-    openapi_extra=describe_parameters(*KNOWN, "pointer"),
-)
-def read_deleted_parts(request: HttpRequest, address: str) -> HttpResponse:
+@router.get("/deleted/{path:address}", summary="Read what is gone from a node")
+def read_deleted(request: HttpRequest, address: str, query: FromQuery[DeletedQuery]) -> HttpResponse:
     """The members of an object, or items of an array, that were removed and have not come back, the last first.
 
     `pointer` says where each would stand now, `was` where it was at revision `at`, before it went. A page may be empty
     and still have a next one: it looks through 1,000 changes of the key.
     """
-    return _page(request)
-
-
-def _page(request: HttpRequest) -> HttpResponse:
-    query = read_query(request, (*KNOWN, "pointer"))
-    limit, mark = read_number(query, "limit", 100, 1000), _mark(read_one(query, "cursor"))
-    address = read_address(request, "/api/deleted", KNOWN)
-    page = deleted.find_parts(address, limit, mark) if address else deleted.find_keys(limit, mark)
+    mark = _mark(query.cursor)
+    place = read_address(request, query.pointer, "/api/deleted")
+    page = deleted.find_parts(place, query.limit, mark) if place else deleted.find_keys(query.limit, mark)
     response = answer_json({"deleted": [_told(gone) for gone in page.found]})
     if page.rest:
-        kept = [("pointer", pointer) for pointer in query.get("pointer", [])]
-        rest = urlencode([("limit", limit), ("cursor", _cursor(page.rest)), *kept])
-        response["Link"] = f'<{request.path}?{rest}>; rel="next"'
+        kept = query.list_given("pointer")
+        link_next(response, request, [("limit", query.limit), ("cursor", _cursor(page.rest)), *kept])
     return response
+
+
+router.get(
+    "/deleted",
+    summary="Read the keys that are gone",
+    description="The keys that were deleted and have not come back, the last first, each as it was before.",
+)(bind_path(read_deleted, address=""))
 
 
 def _told(gone: Removed) -> dict[str, Any]:

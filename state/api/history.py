@@ -2,15 +2,17 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Any
-from urllib.parse import urlencode
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from pydantic import Field
 
 from state import store
 from state.address import Address
-from state.api.addresses import UnknownParameter, read_address, read_flag, read_number, read_one, read_query
+from state.api.addresses import UnknownParameter, read_address
+from state.api.answers import answer_json, link_next
+from state.api.parameters import AT, CURSOR, KEYS, POINTER, WAS, Flag, FromQuery, Limit, OnePointer, Parameters, one_of
 from state.history import blame, journal, replay, timeline
 from state.history.events import MAX_EVENT
 from state.history.journal import JournalFilter
@@ -21,44 +23,59 @@ from state.models import Revision
 router = Router(tags=["history"])
 
 
-def describe_parameters(*names: str) -> dict[str, Any]:
-    """Query parameters, as the API reference describes them."""
-    return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
+class JournalQuery(Parameters):
+    """Which revisions to tell of."""
+
+    limit: Limit = Field(100, description="How many revisions")
+    cursor: str | None = Field(None, description=CURSOR)
+    was: Flag = Field(False, description=WAS)
+    actor: list[str] = Field([], description="Only by these: key:<name>, user:<name> ...; may be repeated")
+    source: list[str] = Field([], description="Only from these, such as api, admin or undo; may be repeated")
+    kind: list[str] = Field([], description="Only of these kinds of memory, such as state; may be repeated")
+    key: list[str] = Field([], description=KEYS)
+    batch: str | None = Field(None, description="Only those of one import or restore")
+    since: str | None = Field(None, description="Only after this revision or time")
+    until: str | None = Field(None, description="Only up to this revision or time")
 
 
-FILTERS = ("actor", "source", "kind", "key", "batch", "since", "until")
+KEPT = ("was", "actor", "source", "kind", "key", "batch", "since", "until")  # on the way to the next page
 
 
-@router.get("/history", openapi_extra=describe_parameters("limit", "cursor", "was", *FILTERS))
-def read_journal(request: HttpRequest) -> HttpResponse:
+@router.get("/history", summary="Read the history of all")
+def read_journal(request: HttpRequest, query: FromQuery[JournalQuery]) -> HttpResponse:
     """All revisions, newest first, with author and patches; those only that have what is asked for.
 
-    `actor`, `source`, `kind` and `key` may be repeated; `since` and `until` are revisions or times. A page may be
-    short, or empty, where matches are rare: go on while there is a Link.
+    A page may be short, or empty, where matches are rare: go on while there is a Link.
     """
-    query = read_query(request, ("limit", "cursor", "was", *FILTERS))
-    limit, head = read_number(query, "limit", 100, 1000), store.head()
-    actors, sources, kinds, keys = (query.get(name, []) for name in FILTERS[:4])
-    wanted = JournalFilter(actors, sources, kinds, keys, read_one(query, "batch"))
+    head = store.head()
+    wanted = JournalFilter(query.actor, query.source, query.kind, query.key, query.batch)
     wanted.check()
-    after = replay.revision_at(read_one(query, "since") or "0")
-    until = read_one(query, "until")
-    before, _ = _place(read_one(query, "cursor"), Address(""))
-    before = min(head if until is None else replay.revision_at(until), head if before is None else before - 1) + 1
-    page = journal.read_page(wanted, after, before, limit, with_was=read_flag(query, "was"))
+    after = replay.revision_at(query.since or "0")
+    before, _ = _place(query.cursor, Address(""))
+    newest = head if query.until is None else replay.revision_at(query.until)
+    before = min(newest, head if before is None else before - 1) + 1
+    page = journal.read_page(wanted, after, before, query.limit, with_was=query.was)
     response = HttpResponse(f'{{"revisions":[{",".join(page.items)}]}}', content_type="application/json")
     response["Nola-Revision"] = str(head)
     if page.before is not None:
-        kept = [(name, value) for name in ("was", *FILTERS) for value in query.get(name, [])]
-        rest = urlencode([("limit", limit), ("cursor", _cursor(page.before, ())), *kept])
-        response["Link"] = f'<{request.path}?{rest}>; rel="next"'
+        kept = query.list_given(*KEPT)
+        link_next(response, request, [("limit", query.limit), ("cursor", _cursor(page.before, ())), *kept])
     return response
 
 
-@router.get(
-    "/history/{path:address}", openapi_extra=describe_parameters("limit", "cursor", "pointer", "was", "brief", "at")
-)
-def read_history(request: HttpRequest, address: str) -> HttpResponse:
+class HistoryQuery(Parameters):
+    """Which revisions of a node to tell of."""
+
+    pointer: OnePointer = Field([], description=POINTER)
+    limit: Limit = Field(100, description="How many revisions")
+    cursor: str | None = Field(None, description=CURSOR)
+    was: Flag = Field(False, description=WAS)
+    brief: Flag = Field(False, description="Tell of what is set around the node as what became of the node")
+    at: str | None = Field(None, description="The address is one of this revision or time, where the history ends")
+
+
+@router.get("/history/{path:address}", summary="Read the history of a value")
+def read_history(request: HttpRequest, address: str, query: FromQuery[HistoryQuery]) -> HttpResponse:
     """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too.
 
     A node is followed back over moves and shifts: `pointer` says where it was after each revision. With `brief`, what
@@ -66,22 +83,19 @@ def read_history(request: HttpRequest, address: str) -> HttpResponse:
     page looks through 2,000 changes of the key, so that it may be short or empty while there is a Link. With
     `at` the address is one of that moment, and the history ends there.
     """
-    wanted = read_address(request, "/api/history", ("limit", "cursor", "was", "brief", "at")) or Address("")
-    query = read_query(request, ("limit", "cursor", "pointer", "was", "brief", "at"))
-    limit, at = read_number(query, "limit", 100, 1000), read_one(query, "at")
-    before, tokens = _place(read_one(query, "cursor"), wanted)
-    if before is None and at is not None:
-        before = replay.revision_at(at) + 1
-    brief = read_flag(query, "brief")
-    found = timeline.find_events(wanted.key, tokens, before, with_was=read_flag(query, "was"), brief=brief)
-    events, last = timeline.read_page(found, limit)
+    wanted = read_address(request, query.pointer, "/api/history") or Address("")
+    before, tokens = _place(query.cursor, wanted)
+    if before is None and query.at is not None:
+        before = replay.revision_at(query.at) + 1
+    found = timeline.find_events(wanted.key, tokens, before, with_was=query.was, brief=query.brief)
+    events, last = timeline.read_page(found, query.limit)
     if not events:
         timeline.check_known(wanted.key)
-    response = answer_json({"revisions": [_event(event, brief) for event in events]})
+    response = answer_json({"revisions": [_event(event, query.brief) for event in events]})
     if last:
-        rest = urlencode({"limit": limit, "cursor": _cursor(last.revision.seq, last.before or ())})
-        kept = urlencode([(name, value) for name in ("pointer", "was", "brief") for value in query.get(name, [])])
-        response["Link"] = f'<{request.path}?{rest}{kept and "&" + kept}>; rel="next"'
+        cursor = _cursor(last.revision.seq, last.before or ())
+        kept = query.list_given("pointer", "was", "brief")
+        link_next(response, request, [("limit", query.limit), ("cursor", cursor), *kept])
     return response
 
 
@@ -111,31 +125,44 @@ def _place(cursor: str | None, wanted: Address) -> tuple[int | None, Tokens]:
     raise UnknownParameter(f"cursor={cursor[:40]!r} is none of ours; take it from the Link of the page before")
 
 
-@router.get("/diff", openapi_extra=describe_parameters("from", "to", "key", "was"))
-def read_diff(request: HttpRequest) -> HttpResponse:
+class DiffQuery(Parameters):
+    """Between which moments to compare."""
+
+    from_: str | None = Field(None, alias="from", description="A revision or a time; the very beginning, if left out")
+    to: str | None = Field(None, description="A revision or a time; now, if left out")
+    key: list[str] = Field([], description=KEYS)
+    was: Flag = Field(False, description=WAS)
+
+
+@router.get("/diff", summary="Compare two moments")
+def read_diff(request: HttpRequest, query: FromQuery[DiffQuery]) -> HttpResponse:
     """For each key that differs between two moments, the JSON Patch that leads from the one to the other."""
-    query = read_query(request, ("from", "to", "key", "was"))
-    first = replay.revision_at(read_one(query, "from") or "0")
-    until = read_one(query, "to")
-    last = replay.revision_at(until) if until else store.head()
-    changed = replay.diff_revisions(first, last, query.get("key"), with_was=read_flag(query, "was"))
+    first = replay.revision_at(query.from_ or "0")
+    last = replay.revision_at(query.to) if query.to else store.head()
+    changed = replay.diff_revisions(first, last, query.key or None, with_was=query.was)
     return answer_json({"from": first, "to": last, "patches": changed})
 
 
-@router.get("/blame/{path:address}", openapi_extra=describe_parameters("pointer", "by", "at"))
-def read_blame(request: HttpRequest, address: str) -> HttpResponse:
+class BlameQuery(Parameters):
+    """Of what to tell who wrote it."""
+
+    pointer: OnePointer = Field([], description=POINTER)
+    by: Annotated[Literal["author"] | None, one_of("by={} is not known; it can be author")] = Field(
+        None, description="author: by author, in place of leaf by leaf"
+    )
+    at: str | None = Field(None, description=AT)
+
+
+@router.get("/blame/{path:address}", summary="Read who wrote what")
+def read_blame(request: HttpRequest, address: str, query: FromQuery[BlameQuery]) -> HttpResponse:
     """For each leaf of a key, or of a node inside it, the revision that last set it, with author, time and reason.
 
     With `by=author` for each author how many leaves are theirs, the last change, and where their newest leaves are.
     """
-    wanted = read_address(request, "/api/blame", ("by", "at")) or Address("")
-    query = read_query(request, ("by", "at", "pointer"))
-    by, at = read_one(query, "by"), read_one(query, "at")
-    if by not in (None, "author"):
-        raise UnknownParameter(f"by={by[:40]!r} is not known; it can be author")
-    blamed = replay.read_blame(wanted.key, None if at is None else replay.revision_at(at))
+    wanted = read_address(request, query.pointer, "/api/blame") or Address("")
+    blamed = replay.read_blame(wanted.key, None if query.at is None else replay.revision_at(query.at))
     leaves = replay.blame_leaves(blamed, wanted)
-    if by == "author":
+    if query.by:
         return answer_json(
             {"revision": blamed.revision, "authors": [_author(one) for one in blame.count_leaves(leaves)]}
         )
@@ -168,7 +195,3 @@ def describe_change(revision: Revision) -> dict[str, JSONValue]:
         "reason": revision.reason,
         "info": revision.info,
     }
-
-
-def answer_json(value: Any) -> HttpResponse:
-    return HttpResponse(dump_json(value), content_type="application/json")

@@ -81,29 +81,32 @@ class Claim:
             raise Done from None
 
 
-def idempotent(write: Write, again: Callable[[HttpRequest, Idempotency], HttpResponse]) -> Write:
-    """The write, done once for each Idempotency-Key; `again` makes the answer to a request that was done before.
+def idempotent(again: Callable[..., HttpResponse]) -> Callable[[Write], Write]:
+    """A write that is done once for each Idempotency-Key; `again` makes the answer to a request that was done before.
 
     The claim goes along with the request, to the author of the write, and is kept by the store.
     """
 
-    @wraps(write)
-    def done_once(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        claim = read_claim(request, request.auth)  # type: ignore[attr-defined]
-        if claim is None:
-            return write(request, *args, **kwargs)
-        earlier = claim.earlier()
-        if earlier is None:
-            request.claim = claim  # type: ignore[attr-defined]
-            try:
-                return write(request, *args, **kwargs)
-            except (Done, *REFUSALS):
-                earlier = claim.earlier()  # somebody was faster with this very request, and that may be the reason
-                if earlier is None:
-                    raise
-        return again(request, earlier)
+    def decorate(write: Write) -> Write:
+        @wraps(write)
+        def done_once(request: HttpRequest, **values: Any) -> HttpResponse:
+            claim = read_claim(request, request.auth)  # type: ignore[attr-defined]
+            if claim is None:
+                return write(request, **values)
+            earlier = claim.earlier()
+            if earlier is None:
+                request.claim = claim  # type: ignore[attr-defined]
+                try:
+                    return write(request, **values)
+                except (Done, *REFUSALS):
+                    earlier = claim.earlier()  # somebody was faster with this very request, which may be the reason
+                    if earlier is None:
+                        raise
+            return again(request, earlier, **values)
 
-    return done_once
+        return done_once
+
+    return decorate
 
 
 def read_claim(request: HttpRequest, credential: str) -> Claim | None:

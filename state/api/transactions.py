@@ -7,9 +7,9 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import transactions
-from state.api.addresses import read_flag, read_query
 from state.api.idempotency import idempotent
-from state.api.values import WAS, commit_or_preview, repeat_summary, request_author
+from state.api.parameters import FromQuery, WasQuery
+from state.api.writes import commit_or_preview, repeat_summary, request_author
 
 router = Router(tags=["state"])
 
@@ -23,11 +23,9 @@ class Transaction(Schema):
     dry_run: bool = Field(default=False, strict=True, description="Answer with the patches and change nothing")
 
 
-def run_transaction(request: HttpRequest, body: Transaction) -> HttpResponse:
+@router.post("", summary="Write several keys at once")
+@idempotent(repeat_summary)
+def run_transaction(request: HttpRequest, query: FromQuery[WasQuery], body: Transaction) -> HttpResponse:
     """Up to 128 checks and writes over several keys: one revision, all or nothing."""
-    with_was = read_flag(read_query(request, ("was",)), "was")
     plan = transactions.plan(transactions.check(body.operations))
-    return commit_or_preview(plan, request_author(request), body.dry_run, with_was=with_was)
-
-
-router.post("", summary="Write several keys at once", openapi_extra=WAS)(idempotent(run_transaction, repeat_summary))
+    return commit_or_preview(plan, request_author(request), body.dry_run, with_was=query.was)

@@ -7,9 +7,9 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import store, undo
-from state.api.addresses import read_flag, read_query
 from state.api.idempotency import idempotent
-from state.api.values import WAS, commit_or_preview, repeat_summary, request_author
+from state.api.parameters import FromQuery, WasQuery
+from state.api.writes import commit_or_preview, repeat_summary, request_author
 from state.history import replay
 from state.revisions import Source
 
@@ -33,12 +33,13 @@ class Undo(Schema):
     dry_run: bool = Field(default=False, strict=True, description="Answer with the patches and change nothing")
 
 
-def undo_revisions(request: HttpRequest, body: Undo) -> HttpResponse:
+@router.post("", summary="Take revisions back")
+@idempotent(repeat_summary)
+def undo_revisions(request: HttpRequest, query: FromQuery[WasQuery], body: Undo) -> HttpResponse:
     """Take back what revisions did, as a new revision; later unrelated changes stay. Undo of an undo is a redo."""
-    with_was = read_flag(read_query(request, ("was",)), "was")
     revisions = chosen(body)
     author = request_author(request, Source.UNDO, undoes=revisions)
-    return commit_or_preview(undo.plan(revisions, body.prefer), author, body.dry_run, with_was=with_was)
+    return commit_or_preview(undo.plan(revisions, body.prefer), author, body.dry_run, with_was=query.was)
 
 
 def chosen(body: Undo) -> list[int]:
@@ -55,6 +56,3 @@ def chosen(body: Undo) -> list[int]:
         return undo.find_batch(body.batch)
     last = replay.revision_at(body.until) if body.until else store.head()
     return undo.find_by_actor(body.actor or "", replay.revision_at(body.since), last)
-
-
-router.post("", summary="Take revisions back", openapi_extra=WAS)(idempotent(undo_revisions, repeat_summary))

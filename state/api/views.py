@@ -1,23 +1,47 @@
 """Views: other readings of what is stored, asked for by query parameters. None of them changes anything."""
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field, WithJsonSchema
 
 from state import store
 from state.address import Address, NotFound, read_node_text
 from state.api.addresses import BadAddress, UnknownParameter
+from state.api.parameters import AT, POINTER, Level, Parameters, Stimuli, one_of
 from state.entries import read_state
 from state.files.envelopes import wrap_state
 from state.history import past, replay
 from state.jsondoc.levels import ABSENT, BadLevel, check_way, parse_stimuli, show_at_level
 from state.jsondoc.levels_text import show_state_at_level, show_text_at_level
-from state.jsondoc.pages import MEDIA_TYPE, TreePage, parse_tree_page, render_tree
+from state.jsondoc.pages import MAX_LIMIT, MEDIA_TYPE, TreePage, parse_tree_page, render_tree
 from state.jsondoc.pointer import Missing, Tokens, format_pointer, get_node, parse_pointer
-from state.jsondoc.text import JSONValue, dump_json
+from state.jsondoc.text import MAX_DEPTH, JSONValue, dump_json
 from state.store import Reading
 
 JSON = "application/json"
-PARAMETERS = ("at", "level", "stimuli", "view", "depth", "after", "limit", "open", "node", "envelope")
+Depth = Annotated[str | None, WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_DEPTH})]
+TreeLimit = Annotated[str | None, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT})]
+
+
+class ViewQuery(Parameters):
+    """Which nodes are asked for, and how: of which moment, at which level, as a tree, in an envelope."""
+
+    pointer: list[str] = Field([], description=f"{POINTER}. May be repeated, for one object of several values")
+    at: str | None = Field(None, description=AT)
+    level: Level = None
+    stimuli: Stimuli = None
+    view: Annotated[Literal["tree"] | None, one_of("there is no view {}; there is: tree")] = Field(
+        None, description="As a tree, told level by level"
+    )
+    depth: Depth = Field(None, description="How many levels of the tree; 1 if left out")
+    after: str | None = Field(None, description="The member or item after which the tree begins")
+    limit: TreeLimit = Field(None, description="How many members or items of each node; 100 if left out")
+    open: list[str] = Field([], description="Pointers of nodes to open whatever the depth; may be repeated")
+    node: str | None = Field(None, description="A pointer into what is shown")
+    envelope: Annotated[Literal["1"] | None, one_of("envelope={} must be 1, or be left out")] = Field(
+        None, description="The value in an envelope that says what it is, and of which revision"
+    )
 
 
 class ViewOptions(NamedTuple):
@@ -33,33 +57,23 @@ class ViewOptions(NamedTuple):
         return any(part is not None for part in self)
 
 
-def parse_view(query: Mapping[str, list[str]]) -> ViewOptions:
-    """The views a query asks for. Raises BadAddress, UnknownParameter, BadLevel and BadPage."""
-    given = {name: values[0] for name, values in query.items() if name in PARAMETERS}
-    for name in given:
-        if len(query[name]) > 1 and name != "open":
-            raise BadAddress(f"the parameter {name!r} is given {len(query[name])} times")
-    page = None
-    if given.get("view", "tree") != "tree":
-        raise UnknownParameter(f"there is no view {given['view']!r}; there is: tree")
-    if "view" in given:
-        page = parse_tree_page(given, query.get("open", []))
-    elif paging := [name for name in ("depth", "after", "limit", "open") if name in given]:
+STORED = ViewOptions(None, None, None)
+
+
+def parse_view(query: ViewQuery) -> ViewOptions:
+    """The views a query asks for. Raises UnknownParameter, BadLevel, BadPage and BadPointer."""
+    if query.given.keys() <= {"pointer"}:
+        return STORED
+    given = query.texts
+    if query.view is None and (paging := [name for name in ("depth", "after", "limit", "open") if name in given]):
         raise UnknownParameter(f"the parameter {paging[0]!r} goes with view=tree only")
-    node = parse_pointer(given["node"]) if "node" in given else None
-    return ViewOptions(given.get("at"), parse_level(given), page, _envelope_of(given, page), node)
-
-
-def _envelope_of(given: Mapping[str, str], page: TreePage | None) -> bool | None:
-    if "envelope" not in given:
-        return None
-    if given["envelope"] != "1":
-        raise UnknownParameter(f"envelope={given['envelope'][:40]!r} must be 1, or be left out")
-    if "node" in given:
+    page = parse_tree_page(given, query.open) if query.view else None
+    if query.envelope and query.node is not None:
         raise UnknownParameter("envelope=1 goes around a stored value; name it by its address instead of node")
-    if page is not None:
+    if query.envelope and page is not None:
         raise UnknownParameter("envelope=1 goes around a value, and not with view=tree")
-    return True
+    node = None if query.node is None else parse_pointer(query.node)
+    return ViewOptions(query.at, parse_level(given), page, True if query.envelope else None, node)
 
 
 def parse_level(given: Mapping[str, str]) -> int | None:

@@ -1,0 +1,42 @@
+"""How routes are put into a router, where ninja's own decorators do not say it."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+View = Callable[..., HttpResponse]
+
+
+def add_read_route(router: Router, path: str, **options: Any) -> Callable[[View], View]:
+    """A route for GET, and for HEAD, which the API reference leaves out."""
+
+    def add(view: View) -> View:
+        router.get(path, **options)(view)
+        router.api_operation(["HEAD"], path, **{**options, "include_in_schema": False})(view)
+        return view
+
+    return add
+
+
+def bind_path(view: View, **known: str) -> View:
+    """A route at a path which does not have these parameters: what they are is given here."""
+
+    @wraps(view)
+    def call(request: HttpRequest, **values: Any) -> HttpResponse:
+        return view(request, **known, **values)
+
+    signature = inspect.signature(view)
+    rest = [parameter for name, parameter in signature.parameters.items() if name not in known]
+    call.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
+    call.__name__ = f"{view.__name__}_at_root"
+    return call
+
+
+def describe_body(*media_types: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A body that a route reads by itself, as the API reference describes it: any JSON value, or a file."""
+    content = {media_type: {"schema": schema or {}} for media_type in media_types}
+    return {"requestBody": {"required": True, "content": content}}

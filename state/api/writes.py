@@ -1,0 +1,99 @@
+"""What all writes share: who writes and on what terms, a preview instead, the summary that they answer with."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypedDict
+from urllib.parse import unquote_to_bytes
+
+from django.http import HttpRequest, HttpResponse
+
+from state import store
+from state.address import Address
+from state.api.addresses import BadAddress, UnknownParameter
+from state.api.answers import answer_reading, read_conditions
+from state.history import replay
+from state.jsondoc.old_values import with_old_values
+from state.jsondoc.text import JSONValue, dump_json, parse_json
+from state.models import Idempotency
+from state.registry import Planned
+from state.revisions import Author, Source
+
+MAX_REASON = 1000
+
+Plan = Callable[[], Sequence[Planned]]
+Commit = Callable[[Plan, Author], store.Written]
+
+
+def request_author(request: HttpRequest, source: Source | None = None, **info: Any) -> Author:
+    """Who writes, from the credential; why, from the percent-encoded header Nola-Reason."""
+    actor: str = request.auth  # type: ignore[attr-defined]
+    source = source or (Source.ADMIN if actor.startswith("user:") else Source.API)
+    header = request.headers.get("Nola-Reason", "")
+    try:
+        reason = unquote_to_bytes(header).decode()
+    except UnicodeDecodeError:
+        reason = ""
+    if header and (not reason or not header.isascii() or re.search("%(?![0-9A-Fa-f]{2})", header)):
+        raise BadAddress("the header Nola-Reason is not percent-encoded UTF-8")
+    if len(reason) > MAX_REASON:
+        raise UnknownParameter(f"the header Nola-Reason has {len(reason)} characters; {MAX_REASON} are kept at most")
+    return Author(actor, source, reason, info, getattr(request, "claim", None))
+
+
+class Terms(TypedDict):
+    """On what terms a write is made: a condition that the store asks, or the revision that it was made for."""
+
+    check: store.Check | None
+    base: int | None
+
+
+def read_terms(request: HttpRequest, address: Address, since: str | None) -> Terms:
+    """Where there is a condition there is no merge: it says exactly what must be there."""
+    asked = read_conditions(request)
+    base = None if since is None else replay.parse_revision(since)
+    if not asked:
+        return Terms(check=None, base=base)
+    if base is not None:
+        asked = replace(asked, since=lambda: replay.diff_node(address, base, store.head()))
+    return Terms(check=asked.check_write, base=None)
+
+
+def commit_or_preview(
+    plan: Plan, author: Author, dry_run: bool, commit: Commit = store.commit, *, with_was: bool = False
+) -> HttpResponse:
+    """Commit a plan, or only show what it would do."""
+    written = store.Written(store.head(), plan()) if dry_run else commit(plan, author)
+    touched = [(one.kind, one.key) for one in written.changed]
+    if not dry_run:
+        return _summary(written.revision, touched)
+    state: dict[str, JSONValue] = {
+        edit.key: with_old_values(edit.forward, edit.inverse if with_was else None)
+        for edit in written.edits
+        if edit.forward
+    }
+    others: list[JSONValue] = [
+        {"kind": one.kind, "key": one.key, "patch": one.forward} for one in written.changed if one.kind != "state"
+    ]
+    return _summary(written.revision, touched, patches=state, **({"changes": others} if others else {}))
+
+
+def add_members(response: HttpResponse, revision: int, **more: JSONValue) -> HttpResponse:
+    """An answer of `commit_or_preview` with more members, after more was written."""
+    body: Any = parse_json(response.content).value
+    response.content = dump_json({**body, "revision": revision, **more}).encode()
+    response["Nola-Revision"] = str(revision)
+    return response
+
+
+def repeat_summary(request: HttpRequest, earlier: Idempotency, **asked: Any) -> HttpResponse:
+    """The answer to a write of several keys that was done before."""
+    return _summary(earlier.revision, replay.list_touched(earlier.revision) if earlier.changed else [])
+
+
+def _summary(revision: int, touched: Sequence[tuple[str, str]], **more: JSONValue) -> HttpResponse:
+    """The revision, and the keys and conversations that it touched."""
+    keys: list[JSONValue] = [key for kind, key in touched if kind == "state"]
+    others: list[JSONValue] = [*dict.fromkeys(key for kind, key in touched if kind != "state")]
+    body = {"revision": revision, "changed": keys, **({"conversations": others} if others else {}), **more}
+    return answer_reading(store.Reading(dump_json(body), revision))
