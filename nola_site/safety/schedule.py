@@ -185,7 +185,9 @@ class WatchedFile:
         changes = int.from_bytes(header[24:28], "big")
         is_same = found and (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
         if not is_same or header[18:19] != WAL_MODE or changes < self.changes:
-            raise DatabaseReplaced("the database file was replaced or removed while the server was running")
+            raise DatabaseReplaced(
+                f"the database file {self.path} was replaced or removed while the server was running"
+            )
         self.changes = changes
 
 

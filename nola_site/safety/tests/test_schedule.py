@@ -1,5 +1,6 @@
 """What a running server does by itself: once, however many workers it has."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -76,7 +77,10 @@ def children(pid):
 
 
 def holds(pid, name):
-    files = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
+    files = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            files.append(os.readlink(f"/proc/{pid}/fd/{number}"))
     return any(path.endswith(name) for path in files)
 
 
