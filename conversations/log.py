@@ -9,14 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from conversations.drafts import (
-    STORED,
-    ConversationWrite,
-    NewConversation,
-    NewMessage,
-    WritePart,
-    split_into_portions,
-)
+from conversations.drafts import STORED, ConversationWrite, NewConversation, NewMessage, WritePart, split_into_portions
 from conversations.models import Conversation, Message
 from conversations.search import index
 from state import chain, revisions, store

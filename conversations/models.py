@@ -61,9 +61,7 @@ class Message(models.Model):
                 fields=["conversation"], condition=models.Q(deleted_revision__isnull=False), name="conversation_deleted"
             ),
         ]
-        constraints = [
-            models.UniqueConstraint(fields=["conversation", "client_id"], name="conversation_client_id"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["conversation", "client_id"], name="conversation_client_id")]
 
     def __str__(self) -> str:
         return f"{self.speaker}: {self.message[:60]}"

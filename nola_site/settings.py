@@ -252,9 +252,7 @@ UNFOLD = {
     "SITE_HEADER": "Nola",
     "SITE_SUBHEADER": "state & memory",
     "SITE_SYMBOL": "account_tree",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("nola/icon.svg")},
-    ],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("nola/icon.svg")}],
     "SITE_URL": None,
     "STYLES": [
         lambda request: static("nola/tokens.css"),

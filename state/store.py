@@ -91,8 +91,7 @@ def read(address: Address) -> Reading:
     """The value at an address. Raises NotFound."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT value_json, (SELECT last_seq FROM state_meta) FROM state_storage WHERE key_name = %s",
-            [address.key],
+            "SELECT value_json, (SELECT last_seq FROM state_meta) FROM state_storage WHERE key_name = %s", [address.key]
         )
         row = cursor.fetchone()
     if row is None:

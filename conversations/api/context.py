@@ -16,18 +16,7 @@ from state.address import Address
 from state.api.addresses import MOST_POINTERS, BadAddress, UnknownParameter
 from state.api.answers import link_next
 from state.api.idempotency import idempotent
-from state.api.parameters import (
-    AT,
-    CURSOR,
-    FromQuery,
-    Level,
-    Limit,
-    NoParameters,
-    Parameters,
-    Stimuli,
-    Whole,
-    one_of,
-)
+from state.api.parameters import AT, CURSOR, FromQuery, Level, Limit, NoParameters, Parameters, Stimuli, Whole, one_of
 from state.api.routes import add_read_route
 from state.api.views import parse_level
 from state.api.writes import request_author

@@ -44,12 +44,7 @@ def _find(request: HttpRequest) -> dict[str, Any]:
     """What the page of the search shows: the hits, or what is wrong with the question."""
     question = request.GET.get("q", "").strip()
     asked = {name: request.GET.get(name, "") for name in ("speaker", "channel", "since", "until", "order")}
-    context: dict[str, Any] = {
-        "q": question,
-        "asked": asked,
-        "speakers": schemas.SPEAKERS,
-        "channels": _channels(),
-    }
+    context: dict[str, Any] = {"q": question, "asked": asked, "speakers": schemas.SPEAKERS, "channels": _channels()}
     if not question:
         return context
     try:

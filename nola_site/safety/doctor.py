@@ -15,14 +15,7 @@ from django.utils import timezone
 
 from nola_site.safety import schedule
 from state import clock, guards
-from state.backups.files import (
-    Backup,
-    DamagedDatabase,
-    NewerDatabase,
-    database_path,
-    list_backups,
-    verify_database,
-)
+from state.backups.files import Backup, DamagedDatabase, NewerDatabase, database_path, list_backups, verify_database
 from state.backups.restore_backup import check_no_server, find_free_folder, set_aside
 from state.backups.wal import unreplayed_transactions
 from state.checkpoints.files import find_newest_sound, read_checkpoints

@@ -202,9 +202,7 @@ Flag = Annotated[bool, BeforeValidator(_read_flag)]
 Limit = Annotated[int, Whole(1000)]
 Number = Annotated[str | None, WithJsonSchema({"type": "integer"})]  # read where it is known what it may be
 Level = Annotated[
-    str | None,
-    WithJsonSchema({"type": "integer", "enum": [1, 2, 3]}),
-    Field(description="No deeper than this level"),
+    str | None, WithJsonSchema({"type": "integer", "enum": [1, 2, 3]}), Field(description="No deeper than this level")
 ]
 Stimuli = Annotated[str | None, Field(description="... or than realtime, conversational, analytical")]
 OnePointer = Annotated[list[str], WithJsonSchema({"type": "string"})]  # more are refused with a hint

@@ -1,10 +1,8 @@
 """`/api/state`: raw JSON values in and out. Errors become problem documents in nola_site/api.py."""
 
 import uuid
-from dataclasses import replace
 from typing import Any, Literal
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field
@@ -17,15 +15,23 @@ from state.api.idempotency import idempotent
 from state.api.parameters import POINTER, FromQuery, Number, OnePointer, Parameters, WasQuery
 from state.api.routes import add_read_route, bind_path, describe_body
 from state.api.views import JSON, ViewQuery, parse_view, read_several, read_view, render_view, wrap_envelope
-from state.api.writes import add_members, commit_or_preview, read_terms, repeat_summary, request_author
+from state.api.writes import (
+    add_members,
+    answer_changed,
+    commit_or_preview,
+    preview_plan,
+    read_terms,
+    repeat_summary,
+    request_author,
+)
 from state.checkpoints.files import find_checkpoint
 from state.checkpoints.restore import (
     FixtureContents,
     RestoreChoice,
-    keep_before_restore,
     parse_fixture,
     plan_restore,
     read_fixture,
+    restore_all,
     restore_keys,
     restore_parts,
 )
@@ -33,7 +39,7 @@ from state.errors import Refusal
 from state.history import past
 from state.jsondoc.patch import check_patch
 from state.jsondoc.pointer import parse_pointer
-from state.jsondoc.text import JSONValue, parse_json
+from state.jsondoc.text import parse_json
 from state.models import Idempotency
 from state.revisions import Source
 
@@ -144,13 +150,12 @@ def restore_state(request: HttpRequest, query: FromQuery[WasQuery], body: Restor
     author = request_author(request, Source.RESTORE, checkpoint=_name(wanted))
     if not contents.parts or wanted.keys is not None or wanted.pointer is not None:
         return commit_or_preview(plan, author, wanted.dry_run, restore_keys, with_was=query.was)
-    author = replace(author, info={**author.info, "batch": uuid.uuid4().hex})
-    if not wanted.dry_run:
-        keep_before_restore(plan)
-    with transaction.atomic():
-        response = commit_or_preview(plan, author, wanted.dry_run, restore_keys, with_was=query.was)
-        counts: dict[str, JSONValue] = {**restore_parts(contents, None if wanted.dry_run else author)}
-        return add_members(response, store.head(), brought_back=counts, batch=author.info["batch"])
+    if wanted.dry_run:
+        response, counts, batch = preview_plan(plan, query.was), restore_parts(contents, None), uuid.uuid4().hex
+    else:
+        made = restore_all(contents, plan, author)
+        response, counts, batch = answer_changed(made.written), dict(made.brought_back), made.batch
+    return add_members(response, store.head(), brought_back={**counts}, batch=batch)
 
 
 def _written(request: HttpRequest, address: Address, written: store.Written, text: str | None = None) -> HttpResponse:

@@ -63,10 +63,17 @@ def commit_or_preview(
     plan: Plan, author: Author, dry_run: bool, commit: Commit = store.commit, *, with_was: bool = False
 ) -> HttpResponse:
     """Commit a plan, or only show what it would do."""
-    written = store.Written(store.head(), plan()) if dry_run else commit(plan, author)
-    touched = [(one.kind, one.key) for one in written.changed]
-    if not dry_run:
-        return _summary(written.revision, touched)
+    return preview_plan(plan, with_was) if dry_run else answer_changed(commit(plan, author))
+
+
+def answer_changed(written: store.Written) -> HttpResponse:
+    """The revision of a write, and what it touched."""
+    return _summary(written.revision, [(one.kind, one.key) for one in written.changed])
+
+
+def preview_plan(plan: Plan, with_was: bool) -> HttpResponse:
+    """What a plan would do, as patches; with what stood there before, if that is asked for."""
+    written = store.Written(store.head(), plan())
     state: dict[str, JSONValue] = {
         edit.key: with_old_values(edit.forward, edit.inverse if with_was else None)
         for edit in written.edits
@@ -75,6 +82,7 @@ def commit_or_preview(
     others: list[JSONValue] = [
         {"kind": one.kind, "key": one.key, "patch": one.forward} for one in written.changed if one.kind != "state"
     ]
+    touched = [(one.kind, one.key) for one in written.changed]
     return _summary(written.revision, touched, patches=state, **({"changes": others} if others else {}))
 
 

@@ -20,15 +20,7 @@ EDITED = (
     "it was edited or damaged since it was written: its SHA-256 does not fit. If somebody edited it on purpose,"
     " run: manage.py checkpoint accept FILE"
 )
-MEMBERS = {
-    "store": str,
-    "scope": str,
-    "contents": list,
-    "revision": int,
-    "at": str,
-    "why": str,
-    "sha256": str,
-}
+MEMBERS = {"store": str, "scope": str, "contents": list, "revision": int, "at": str, "why": str, "sha256": str}
 
 
 class EditedHeader(Unprocessable, DeserializationError):

@@ -150,12 +150,12 @@ def restore_keys(planned: Callable[[], Sequence[Planned]], author: Author) -> Wr
 
 
 def restore_all(contents: FixtureContents, planned: Callable[[], Sequence[Planned]], author: Author) -> Restored:
-    """The same, and bring back what is missing of conversations: in revisions of their own that share a batch."""
+    """As `restore_keys`, and what is missing of conversations comes back too: revisions of their own, in one batch."""
     keep_before_restore(planned)
     batch = uuid.uuid4().hex
     author = replace(author, info={**author.info, "batch": batch})
     with transaction.atomic():
-        written = restore_keys(planned, author)
+        written = store.commit(planned, author)
         return Restored(written, restore_parts(contents, author), batch)
 
 

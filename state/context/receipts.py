@@ -82,8 +82,7 @@ def _check_rate(actor: str) -> None:
     since = timezone.now() - timedelta(minutes=BURST_MINUTES)
     if Receipt.objects.filter(actor=actor, at__gt=since).count() >= most:
         raise TooManyReceipts(
-            f"{actor} has kept {most:,} receipts in {BURST_MINUTES} minutes (NOLA_WRITES_PER_MINUTE); not this one",
-            60,
+            f"{actor} has kept {most:,} receipts in {BURST_MINUTES} minutes (NOLA_WRITES_PER_MINUTE); not this one", 60
         )
 
 

@@ -19,16 +19,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from state.jsondoc.diff import Op
-from state.jsondoc.node_tree import (
-    Body,
-    Node,
-    NodeTree,
-    NodeValue,
-    SideTree,
-    TreeStep,
-    find_gap,
-    is_same_node,
-)
+from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, SideTree, TreeStep, find_gap, is_same_node
 from state.jsondoc.patch import Nothing
 from state.jsondoc.pointer import Tokens, parse_pointer
 from state.jsondoc.three_way import ThreeWay
@@ -234,7 +225,7 @@ class _Merge(ThreeWay):
         """Whether a node may come to its place: nobody is there under the name, and they left the gap in an array."""
         node = step.node
         taker = self.merged.member(step.body, step.name)
-        if self.base.broken(node) and (self.repeats(step) or (taker and self.alike(node, taker))):
+        if self.base.broken(node) and (self.repeats(step) or (taker and self._is_made_by_both(node, taker))):
             self.fates[node] = True
             if step.kind == "move":
                 self._emit_remove(node)
@@ -248,6 +239,11 @@ class _Merge(ThreeWay):
             return False
         self._emit_remove(taker)
         return True
+
+    def _is_made_by_both(self, node: Node, taker: Node) -> bool:
+        """Whether theirs is what I made: not what they moved there, which is theirs to say from the other side too."""
+        is_moved = taker in self.theirs.moved and not self.base.broken(taker)
+        return not is_moved and self.alike(node, taker)
 
     def _aside(self, step: TreeStep) -> TreeStep:
         """The step, under a free name if a node of mine only passes through a name that is theirs."""

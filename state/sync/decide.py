@@ -20,16 +20,7 @@ from state.models import Change
 from state.registry import Conflict
 from state.report import Category, Unit
 from state.sync.folder import hash_bytes
-from state.sync.step import (
-    Common,
-    SyncItem,
-    SyncStep,
-    SyncTerms,
-    Target,
-    leaf_conflicts,
-    list_changes,
-    note_conflict,
-)
+from state.sync.step import Common, SyncItem, SyncStep, SyncTerms, Target, leaf_conflicts, list_changes, note_conflict
 
 
 def decide_step(item: SyncItem, was: Stored | None, terms: SyncTerms, is_known: bool) -> SyncStep:

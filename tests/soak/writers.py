@@ -60,8 +60,8 @@ def prepare(data: Path) -> None:
 
 
 PREPARE = """
-from state import jsontext, store
-from state.edits import Address
+from state import store
+from state.jsondoc.text import make_document
 from state.revisions import Author, Source
 shared = {"list": [], "leaves": {}, "based": {}, "merged": {}, "pairs": {}}
 documents = {"Shared": make_document(shared), "Twin": make_document({"pairs": {}})}

@@ -76,11 +76,7 @@ def test_all_keys_come_in_byte_order_as_deep_as_they_fit(told):
     assert json.loads(answer["text"]) == {
         "state": {
             "/Deep": "only for analysis",
-            "/Profile": {
-                "name": "Ada",
-                "about": PROFILE["about"]["level_2"],
-                "work": PROFILE["work"]["level_3"],
-            },
+            "/Profile": {"name": "Ada", "about": PROFILE["about"]["level_2"], "work": PROFILE["work"]["level_3"]},
             "/Tasks": [{"title": "Plan the trip", "done": False}],
         }
     }

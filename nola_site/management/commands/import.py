@@ -24,14 +24,7 @@ class Command(BaseCommand):
             first_run.make_directories()
             check_no_server()
             now = archive.read_archive(file.expanduser(), progress)
-        except (
-            archive.BadArchive,
-            archive.NotEmpty,
-            DamagedDatabase,
-            NoRoom,
-            CannotWrite,
-            CannotStart,
-        ) as error:
+        except (archive.BadArchive, archive.NotEmpty, DamagedDatabase, NoRoom, CannotWrite, CannotStart) as error:
             raise CommandError(f"Nothing was imported: {error}") from None
         finally:
             progress.end()

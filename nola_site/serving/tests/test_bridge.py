@@ -48,11 +48,7 @@ def test_a_body_of_any_size_arrives_whole_and_is_closed(pieces):
 
     start, *rest = answered(application)
 
-    assert start == {
-        "type": "http.response.start",
-        "status": 200,
-        "headers": [(b"x-one", b"1"), (b"x-one", b"2")],
-    }
+    assert start == {"type": "http.response.start", "status": 200, "headers": [(b"x-one", b"1"), (b"x-one", b"2")]}
     assert b"".join(message["body"] for message in rest) == b"".join(pieces)
     assert [message.get("more_body", False) for message in rest] == [True] * (len(rest) - 1) + [False]
     assert body.closed.is_set()

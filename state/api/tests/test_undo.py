@@ -102,16 +102,7 @@ def test_later_changes_in_the_way_are_named_and_nothing_is_changed(task):
 
     assert (response.status_code, response["Content-Type"]) == (409, "application/problem+json")
     assert response.json()["conflicts"] == [
-        {
-            "kind": "state",
-            "key": "Task",
-            "pointer": "/a",
-            "base": 2,
-            "theirs": 3,
-            "yours": 1,
-            "by": 5,
-            "undoing": 2,
-        }
+        {"kind": "state", "key": "Task", "pointer": "/a", "base": 2, "theirs": 3, "yours": 1, "by": 5, "undoing": 2}
     ]
     assert Revision.objects.count() == 5
 

@@ -151,12 +151,7 @@ def test_no_address_leads_to_deeper_detail(value, level):
         ),
         ({"x": 1, "level_3": "c"}, {"x": 1}, {"x": 1}, {"x": 1, "level_3": "c"}),
         # the others are filtered first: at 1 none survives
-        (
-            {"level_1": "a", "x": {"level_2": 2}},
-            "a",
-            {"level_1": "a", "x": 2},
-            {"level_1": "a", "x": 2},
-        ),
+        ({"level_1": "a", "x": {"level_2": 2}}, "a", {"level_1": "a", "x": 2}, {"level_1": "a", "x": 2}),
         # levels within levels
         ({"level_1": {"level_1": "a", "level_2": "b"}}, "a", "b", "b"),
         ({"level_2": {"level_1": "a", "level_3": "c"}}, ABSENT, "a", "c"),

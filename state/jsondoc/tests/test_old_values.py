@@ -137,10 +137,7 @@ def task(agent):
     return agent
 
 
-SECOND = [
-    {"op": "remove", "path": "/l/0", "was": {"n": 1}},
-    {"op": "replace", "path": "/l/0/n", "value": 3, "was": 2},
-]
+SECOND = [{"op": "remove", "path": "/l/0", "was": {"n": 1}}, {"op": "replace", "path": "/l/0/n", "value": 3, "was": 2}]
 
 
 def test_the_history_tells_what_was(task):

@@ -224,11 +224,7 @@ def test_a_conflict_has_what_each_side_has_there():
         )
 
     seen = [(clash.pointer, clash.base, clash.theirs, clash.mine) for clash in error.value.conflicts]
-    assert seen == [
-        ("/a", 1, 7, 5),
-        ("/b", {"x": 1, "y": 2}, {"x": 6, "y": 2}, NOTHING),
-        ("/n", NOTHING, 2, 1),
-    ]
+    assert seen == [("/a", 1, 7, 5), ("/b", {"x": 1, "y": 2}, {"x": 6, "y": 2}, NOTHING), ("/n", NOTHING, 2, 1)]
     assert str(error.value) == "changed on both sides: /a, /b, /n"
 
 
@@ -615,3 +611,12 @@ def test_a_node_is_followed_over_operations(tokens, over, expected):
 
 def test_the_way_to_what_is_in_no_document_yet_stays():
     assert follow_node(("a", "b"), [add("", {"a": 1})], NOTHING) == ("a", "b")
+
+
+def test_a_value_moved_to_a_name_and_the_same_value_put_there_conflict_from_both_sides():
+    document = {"a": 1}
+    moved = [{"op": "move", "from": "/a", "path": "/b"}]
+    put = [{"op": "add", "path": "/b", "value": 1}]
+
+    assert isinstance(attempt(moved, put, document), RebaseConflict)
+    assert isinstance(attempt(put, moved, document), RebaseConflict)

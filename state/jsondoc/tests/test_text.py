@@ -31,8 +31,7 @@ def test_canonical_text_is_kept_to_the_byte(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "stored"),
-    [(" [1, 2 ]\n", "[1,2]"), ("1.50", "1.5"), ("1e2", "100.0"), ('"\\u00e9"', '"é"'), ("-0", "0")],
+    ("text", "stored"), [(" [1, 2 ]\n", "[1,2]"), ("1.50", "1.5"), ("1e2", "100.0"), ('"\\u00e9"', '"é"'), ("-0", "0")]
 )
 def test_equal_numbers_and_spaces_may_be_respelt(text, stored):
     assert parse_json(text).text == stored

@@ -3,14 +3,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.core.management.commands import dumpdata
 
-HISTORY = [
-    "state.revision",
-    "state.change",
-    "state.snapshot",
-    "state.idempotency",
-    "state.receipt",
-    "state.storemeta",
-]
+HISTORY = ["state.revision", "state.change", "state.snapshot", "state.idempotency", "state.receipt", "state.storemeta"]
 
 
 class Command(dumpdata.Command):

@@ -175,8 +175,7 @@ def test_escape_cancels_and_gives_the_focus_back(blank, server):
 
 
 @pytest.mark.parametrize(
-    ("choice", "after"),
-    [("Keep the newer", {"a": 3, "b": "old"}), ("Take it back anyway", {"a": 1, "b": "old"})],
+    ("choice", "after"), [("Keep the newer", {"a": 3, "b": "old"}), ("Take it back anyway", {"a": 1, "b": "old"})]
 )
 def test_what_was_changed_again_since_is_a_choice(blank, server, problems, choice, after):
     write(server, "PUT", "/Met", {"a": 1, "b": "old"})

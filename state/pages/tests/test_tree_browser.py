@@ -109,12 +109,7 @@ def test_by_keyboard_alone_create_rename_change_move_delete_and_undo(page, serve
         page.wait_for_function("document.activeElement.ariaLabel?.startsWith('Plan:')")
     assert comes(
         lambda: stored(server, "/Plan"),
-        {
-            "ui": {"theme": {"accent": "violet"}},
-            "first": "00014",
-            "second": 14,
-            "third": [True, None],
-        },
+        {"ui": {"theme": {"accent": "violet"}}, "first": "00014", "second": 14, "third": [True, None]},
     )
 
     page.keyboard.press("ArrowDown")

@@ -338,12 +338,7 @@ def test_json_that_met_another_change_keeps_mine_there_and_theirs_elsewhere(page
     page.click("text=Keep mine")
 
     page.wait_for_function("() => !document.querySelector('.tree-edit, .tree-saving')")
-    assert stored(server, "/Whole") == {
-        "a": "mine",
-        "b": 1,
-        "c": {"d": "theirs", "e": [1]},
-        "list": [1, 2, "mine"],
-    }
+    assert stored(server, "/Whole") == {"a": "mine", "b": 1, "c": {"d": "theirs", "e": [1]}, "list": [1, 2, "mine"]}
     problems[:] = [one for one in problems if "409" not in one]
 
 
