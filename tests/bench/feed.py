@@ -55,7 +55,7 @@ def measured(server: Server) -> tuple[float, float]:
 
 def throughput(server: Server) -> float:
     """GETs of a leaf that are answered in a second, on kept connections of a few processes."""
-    code = "import sys; from tests.bench_feed import call; call(*map(int, sys.argv[1:]))"
+    code = "import sys; from tests.bench.feed import call; call(*map(int, sys.argv[1:]))"
     callers = [
         subprocess.Popen([sys.executable, "-c", code, str(server.port)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for _ in range(CALLERS)
@@ -78,7 +78,7 @@ def call(port: int) -> None:
 @contextmanager
 def streams(server: Server, count: int) -> Iterator[subprocess.Popen[str]]:
     """A process that follows the feed with so many streams, and is ready when all have said hello."""
-    code = "import sys; from tests.bench_feed import read; read(*map(int, sys.argv[1:]))"
+    code = "import sys; from tests.bench.feed import read; read(*map(int, sys.argv[1:]))"
     command = [sys.executable, "-c", code, str(server.port), str(count)]
     reader = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:

@@ -133,7 +133,9 @@ def _both(transactions, name, number):
 
 CHECK = """
 import json
-from state import chain, jsontext, patches
+from state import chain
+from state.jsondoc.patch import NOTHING, replay_ops
+from state.jsondoc.text import dump_json
 from state.models import Change, Revision, StateEntry, StoreMeta
 from django.db import connection
 found, link, documents, last = [], "", {}, 0

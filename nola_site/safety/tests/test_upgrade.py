@@ -3,12 +3,13 @@
 import hashlib
 import json
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT, running
+from tests.server import ROOT, Server, running
 
 pytestmark = pytest.mark.process
 
@@ -36,14 +37,19 @@ def first_release(path: Path) -> sqlite3.Connection:
     return database
 
 
-@pytest.fixture(scope="module")
-def upgraded(tmp_path_factory):
-    data = tmp_path_factory.mktemp("upgrade") / "data"
+@contextmanager
+def upgrade(data: Path) -> Iterator[Server]:
     database = first_release(data / "db" / "nola.sqlite3")
     before = rows(database)
     database.close()
     with running(data) as server:
         server.before = before
+        yield server
+
+
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory):
+    with upgrade(tmp_path_factory.mktemp("upgrade") / "data") as server:
         yield server
 
 
@@ -78,11 +84,12 @@ def test_the_history_is_guarded_again(database, statement):
         database.execute(statement)
 
 
-def test_new_writes_go_on_where_the_first_release_stopped(upgraded):
-    status, _, headers = upgraded.request("PUT", "/api/state/After", b"1")
+def test_new_writes_go_on_where_the_first_release_stopped(tmp_path):
+    with upgrade(tmp_path / "data") as server:
+        status, _, headers = server.request("PUT", "/api/state/After", b"1")
 
-    assert (status, headers["nola-revision"]) == (201, str(HEAD + 1))
-    assert upgraded.request("POST", "/api/undo", b'{"revision": 5}')[0] == 200
+        assert (status, headers["nola-revision"]) == (201, str(HEAD + 1))
+        assert server.request("POST", "/api/undo", b'{"revision": 5}')[0] == 200
 
 
 def test_the_chain_of_the_first_release_verifies(upgraded):

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from state.pages.tests.test_tree_past import go, head, open_at
-from state.pages.tests.tree import open_tree, patch, write
+from state.pages.tests.tree import clear, open_tree, patch, write
 
 EVIL = "<img src=x onerror=alert(1)>"
 BEFORE = {
@@ -18,9 +18,10 @@ BEFORE = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def moments(server):
     """Two moments: before and after changes of all kinds."""
+    clear(server)
     write(server, "PUT", "/Leaving", {"x": 1})
     write(server, "PUT", "/Plan", BEFORE)
     first = head(server)

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from state.pages.tests.test_tree_past import head, opened
-from state.pages.tests.tree import item, open_tree, rows_of, shown, stored, write
+from state.pages.tests.tree import clear, item, open_tree, rows_of, shown, stored, write
 
 SECRET = "swordfish"
 PROFILE = {
@@ -19,8 +19,9 @@ PROFILE = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def profile(server):
+    clear(server)
     write(server, "PUT", "/Profile", PROFILE)
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from state.pages.tests.tree import focused, item, open_tree, patch, rows_of, shown, stored, value, write
+from state.pages.tests.tree import clear, focused, item, open_tree, patch, rows_of, shown, stored, value, write
 from tests.browser import sign_in
 from tests.server import GUNICORN, running
 
@@ -34,6 +34,11 @@ def script(server, key: str, count: int) -> None:
                 patch(server, key, {"op": "move", "from": "/mine", "path": "/mine", "position": luck.randrange(4)})
             case _:
                 write(server, "PUT", f"/{key}/counter", number)
+
+
+@pytest.fixture(autouse=True)
+def only_seeds(server):
+    clear(server)
 
 
 def test_a_script_writes_200_changes_while_two_people_look_and_one_types(new_page, server):

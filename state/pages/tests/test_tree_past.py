@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from state.pages.tests.tree import focused, item, open_tree, patch, rows_of, shown, stored, value, write
+from state.pages.tests.tree import clear, focused, item, open_tree, patch, rows_of, shown, stored, value, write
 from tests.browser import sign_in
 from tests.server import manage, running
 
@@ -13,9 +13,10 @@ SHOWS = "at => document.getElementById('nola-tree').dataset.past === at"
 NOW = "() => !document.querySelector('.past-on') && !('past' in document.getElementById('nola-tree').dataset)"
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def story(server):
     """A key whose items come, move and go, and one that is removed and comes again. Returns its revisions."""
+    clear(server)
     write(server, "PUT", "/Story", {"title": "begun", "steps": [{"n": 1}, {"n": 2}], "open": {"deep": {"leaf": "a"}}})
     write(server, "PUT", "/Brief", {"here": True})
     first = head(server)

@@ -78,6 +78,12 @@ def write(server: Server, method: str, pointer: str, value: Any = None) -> None:
     assert status in (200, 201, 204), answer
 
 
+def clear(server: Server) -> None:
+    """Remove what tests have put beside the seeds, for those that look at the whole tree of a shared server."""
+    for key in json.loads(server.request("GET", "/api/state")[1]).keys() - {"Context", "Identity", "Persona"}:
+        write(server, "DELETE", f"/{key.replace('~', '~0').replace('/', '~1')}")
+
+
 def patch(server: Server, key: str, *operations: dict[str, Any]) -> None:
     connection = server.connect()
     headers = {"Authorization": "Bearer nola_a-key-for-tests-only", "Content-Type": "application/json-patch+json"}
