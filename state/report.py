@@ -67,17 +67,17 @@ class Report:
     def add(self, category: Category, unit: Unit, file: str, text: str = "", count: int = 1) -> None:
         self.findings.append(Finding(category, unit, file, text, count))
 
-    def of(self, category: Category, unit: Unit | None = None) -> list[Finding]:
+    def select(self, category: Category, unit: Unit | None = None) -> list[Finding]:
         return [one for one in self.findings if one.category == category and unit in (None, one.unit)]
 
     def count(self, category: Category, unit: Unit | None = None) -> int:
-        return sum(one.count for one in self.of(category, unit))
+        return sum(one.count for one in self.select(category, unit))
 
     def lines(self, *, everything: bool = False) -> Iterator[str]:
         """The report for people: a table of counts, then what a person must look at, or all of it."""
         yield from self._table()
         for category, heading in HEADINGS.items():
-            found = [one for one in self.of(category) if one.text]
+            found = [one for one in self.select(category) if one.text]
             if found and (everything or category in LISTED_WHOLE + LISTED_SHORT):
                 yield ""
                 yield heading

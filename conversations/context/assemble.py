@@ -103,7 +103,7 @@ def _state(asked: ContextRequest, now: Moment, room: int) -> _ContextPart:
     weighed = parse_weights(now)
     rendered = render_forms(now, addresses, asked.form)
     there = [one for one in addresses if min(rendered[one], default=4) <= asked.level]
-    offered = [Section(weighed.of(one), _forms(rendered[one], asked.level)) for one in there]
+    offered = [Section(weighed.find_weight(one), _forms(rendered[one], asked.level)) for one in there]
     picked = pick_forms(offered, room)
     blocks: list[str] = []
     shown: list[JSONValue] = []

@@ -61,7 +61,7 @@ def import_file(job: FileImport) -> Report:
         for _ in _read_chats(job, first, "checking"):
             pass
         if first.count(Category.FAILED):
-            report.findings += first.of(Category.FAILED)
+            report.findings += first.select(Category.FAILED)
             report.add(Category.NOTED, Unit.FILES, job.label, "nothing was imported, since something is wrong")
             return report
     if not job.dry_run and store.head():

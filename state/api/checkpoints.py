@@ -49,7 +49,7 @@ def list_checkpoints(request: HttpRequest, query: FromQuery[NoParameters]) -> Ht
     """All checkpoints, newest first, and the seeds. `sound` is null where there was no time to read the file."""
     found = [*read_checkpoints(), *list_seeds()]
     verdicts = judge_checkpoints(found, PATIENCE)
-    return answer_json({"checkpoints": [described(each, verdicts.get(each.path)) for each in found]})
+    return answer_json({"checkpoints": [describe_checkpoint(each, verdicts.get(each.path)) for each in found]})
 
 
 @router.post("", summary="Take a checkpoint")
@@ -59,7 +59,7 @@ def create_checkpoint(request: HttpRequest, query: FromQuery[NoParameters], body
         store.read(Address(key))
     contents = ("state", "conversations") if body.conversations else ("state",)
     made = save_checkpoint(body.name, why=body.why, keys=body.keys, contents=contents)
-    response = answer_json(described(made, ""))
+    response = answer_json(describe_checkpoint(made, ""))
     response.status_code = 201
     response["Location"] = f"{request.path.rstrip('/')}/{made.name}"
     return response
@@ -83,7 +83,7 @@ def delete_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParame
 def verify_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """Load it into a scratch database, now, and say whether the same comes out, and what is wrong if not."""
     found = _named(name)
-    return answer_json(described(found, find_problem(found.path)))
+    return answer_json(describe_checkpoint(found, find_problem(found.path)))
 
 
 @router.get("/{name}/diff", summary="Compare a checkpoint")
@@ -97,7 +97,7 @@ def diff_checkpoint(request: HttpRequest, name: str, query: FromQuery[Comparison
     return answer_json({"from": name, "to": query.to, "patches": patches})
 
 
-def described(found: Checkpoint, problem: str | None) -> dict[str, Any]:
+def describe_checkpoint(found: Checkpoint, problem: str | None) -> dict[str, Any]:
     """A checkpoint as the API shows it."""
     said = found.header.fields if found.header else {}
     return {

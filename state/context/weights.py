@@ -19,7 +19,7 @@ class Weights(NamedTuple):
     given: Mapping[str, float]
     unusable: Sequence[str]
 
-    def of(self, address: Address) -> float:
+    def find_weight(self, address: Address) -> float:
         """The weight of the node itself, else of the nearest one that it lies in, else 1."""
         tokens = (address.key, *address.tokens)
         for depth in range(len(tokens), 0, -1):

@@ -116,11 +116,11 @@ def explain_error(error: NotAcceptable) -> str:
 def _walk(root: Path, report: Report) -> Iterator[Path]:
     """All files below, relative; folders of tools, hidden ones and links to folders are passed over and reported."""
 
-    def refused(error: OSError) -> None:
+    def note_refusal(error: OSError) -> None:
         name = make_printable(os.path.relpath(error.filename, root))
         report.add(Category.FAILED, Unit.FILES, name, f"the folder cannot be opened: {error.strerror}")
 
-    for folder, subfolders, names in os.walk(root, onerror=refused):
+    for folder, subfolders, names in os.walk(root, onerror=note_refusal):
         here = Path(folder)
         kept = []
         for name in sorted(subfolders):

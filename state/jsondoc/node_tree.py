@@ -115,7 +115,7 @@ class NodeTree:
         cut = [owner for owner, stands in self.lineage(body) if not stands]
         return cut[-1] if cut else None
 
-    def within(self, node: Node, ancestor: Node) -> bool:
+    def is_within(self, node: Node, ancestor: Node) -> bool:
         """Whether the node is the ancestor, or inside it."""
         if node is ancestor:
             return True

@@ -146,7 +146,7 @@ class _Merge(ThreeWay):
         into = self._admit(step)
         if fate is not None or into is not None:
             self._move_across(step, fate, into)
-        elif self.merged.within(step.body.owner, node):
+        elif self.merged.is_within(step.body.owner, node):
             lineage = (owner for owner, _ in self.merged.lineage(step.body))
             theirs = next((self.theirs.placed[owner] for owner in lineage if owner in self.theirs.moved), None)
             self.knotted = self._clash(node, step, theirs) or self.knotted
@@ -198,7 +198,11 @@ class _Merge(ThreeWay):
 
     def _blocked(self, cut: Node, step: TreeStep) -> bool:
         """My step is inside a node that is gone or was replaced. Returns its fate: True if it stands as in mine."""
-        out = self.merged.broken(step.node) and not self.mine.broken(step.node) and not self.mine.within(step.node, cut)
+        out = (
+            self.merged.broken(step.node)
+            and not self.mine.broken(step.node)
+            and not self.mine.is_within(step.node, cut)
+        )
         leaves = step.kind == "move" and out
         if not leaves and self.agrees(cut):
             self._settle(cut)
@@ -262,7 +266,7 @@ class _Merge(ThreeWay):
         trees = (self.base, self.theirs, self.mine)
         pointer = self.pointer(node, step.op["path"])
         if pointer not in self.clashes:
-            base, others, ours = (self.seen(tree, node) for tree in trees)
+            base, others, ours = (self.value_in(tree, node) for tree in trees)
             self.clashes[pointer] = Clash(pointer, base, others, ours, step.op, theirs)
         return self.prefer == "mine"
 

@@ -31,8 +31,8 @@ class ThreeWay:
         """What they did to take something out of the node that I replace or remove."""
         theirs = self.theirs
         for other in theirs.moved if node in self.above else ():
-            left = not theirs.broken(other) and not theirs.within(other, node)
-            if left and self.here.within(other, node):
+            left = not theirs.broken(other) and not theirs.is_within(other, node)
+            if left and self.here.is_within(other, node):
                 return theirs.placed[other]
         return None
 
@@ -45,8 +45,8 @@ class ThreeWay:
             return None
         if node in theirs.filled:
             return theirs.filled[node]
-        inside = (op for other, op in theirs.filled.items() if self.here.within(other, node))
-        gone = (op for other, op in theirs.placed.items() if other is not node and self.here.within(other, node))
+        inside = (op for other, op in theirs.filled.items() if self.here.is_within(other, node))
+        gone = (op for other, op in theirs.placed.items() if other is not node and self.here.is_within(other, node))
         return next(inside, None) or next(gone, None)
 
     def met_beside(self, step: TreeStep) -> Op | None:
@@ -107,14 +107,14 @@ class ThreeWay:
     def agrees(self, node: Node) -> bool:
         """Whether both sides end with the same text at a node, or, for a member that is gone, under its name."""
         if node not in self._agreed:
-            mine, theirs = self.seen(self.mine, node), self.seen(self.theirs, node)
+            mine, theirs = self.value_in(self.mine, node), self.value_in(self.theirs, node)
             if isinstance(mine, Nothing) or isinstance(theirs, Nothing):
                 self._agreed[node] = mine is theirs
             else:
                 self._agreed[node] = is_same_node(mine, theirs)
         return self._agreed[node]
 
-    def seen(self, tree: NodeTree, node: Node) -> NodeValue:
+    def value_in(self, tree: NodeTree, node: Node) -> NodeValue:
         """What a side has at a node, or at the place of one that it does not have."""
         if tree.broken(node) is None:
             return tree.value(node)

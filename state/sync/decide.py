@@ -142,18 +142,18 @@ def _merged(item: SyncItem, document: Document, was: Stored, terms: SyncTerms) -
     address = Address(item.key)
     edit_from = partial(edits.put, address, document)
 
-    def onto(prefer: Literal["mine", "theirs"] | None) -> Edit:
+    def rebase_with(prefer: Literal["mine", "theirs"] | None) -> Edit:
         assert item.note
         if not isinstance(item.note.base, Nothing):
             return merging.rebase_edit_on_text(item.key, was, dump_json(item.note.base), edit_from, prefer)
         return merging.rebase_edit(address, was, item.note.revision, edit_from, prefer)
 
     try:
-        return onto(None), False
+        return rebase_with(None), False
     except MergeConflict:
         if terms.prefer is None:
             raise
-        return onto("mine" if terms.prefer == "file" else "theirs"), terms.prefer == "db"
+        return rebase_with("mine" if terms.prefer == "file" else "theirs"), terms.prefer == "db"
 
 
 def _partial(item: SyncItem, document: Document, was: Stored) -> str:

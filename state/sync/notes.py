@@ -35,7 +35,7 @@ class Note:
     base: JSONValue | Nothing = NOTHING
     pending: "tuple[str, Note] | None" = None
 
-    def of(self, file_hash: str) -> "Note | None":
+    def matching(self, file_hash: str) -> "Note | None":
         """The note that holds for a file with this hash: the pending one, if it was written before a sync was killed.
 
         None where nothing was in step yet.

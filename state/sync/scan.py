@@ -63,7 +63,7 @@ class FolderScan:
         self.report.add(Category.READ, Unit.FILES, name)
         if key in self.keys:
             self.report.add(Category.READ, Unit.KEYS, name)
-        return SyncItem(key, name, path, note.of(seen.hash) if note else None, seen, self.keys.get(key))
+        return SyncItem(key, name, path, note.matching(seen.hash) if note else None, seen, self.keys.get(key))
 
     def _key_of(self, name: str, note: Note | None) -> str:
         asked = self.one.links.get(name)

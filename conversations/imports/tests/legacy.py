@@ -51,7 +51,7 @@ def counts(report):
 
 
 def texts(report, category):
-    return [f"{one.file}: {one.text}" for one in report.of(category)]
+    return [f"{one.file}: {one.text}" for one in report.select(category)]
 
 
 def state():

@@ -29,7 +29,7 @@ def bring(root, files):
 
 
 def texts(report, *categories):
-    return [f"{one.file}: {one.text}" for category in categories for one in report.of(category)]
+    return [f"{one.file}: {one.text}" for category in categories for one in report.select(category)]
 
 
 @pytest.mark.parametrize(

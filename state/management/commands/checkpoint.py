@@ -108,7 +108,7 @@ class Command(BaseCommand):
         damaged = 0
         for one in [*read_checkpoints(), *list_seeds()]:
             damaged += bool(one.problem)
-            self.stdout.write(described(one))
+            self.stdout.write(describe_checkpoint(one))
         if damaged:
             raise CommandError(f"{damaged} cannot be restored from, as said above.")
 
@@ -196,7 +196,7 @@ def _found(name: str) -> Checkpoint:
     return find_checkpoint(name.removesuffix(".json"))
 
 
-def described(one: Checkpoint) -> str:
+def describe_checkpoint(one: Checkpoint) -> str:
     """One line about a checkpoint."""
     if one.is_seed:
         about = "seed"

@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *, file: str, yes: bool, with_access: bool, **_: Any) -> None:
         progress = Progress()
         try:
-            path = found(file)
+            path = find_backup(file)
             was = verify_database(path, progress=progress)
             progress.end()
             if not (yes or self._agreed(path, was)):
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         return input("Restore it? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def found(file: str) -> Path:
+def find_backup(file: str) -> Path:
     """The path of a backup. Raises CommandError."""
     for path in (
         Path(file).expanduser(),

@@ -42,7 +42,7 @@ def write(folder, name, value):
 
 
 def told(report, category, unit=None):
-    return {one.file: one.text for one in report.of(category, unit)}
+    return {one.file: one.text for one in report.select(category, unit)}
 
 
 def in_conflict(folder):

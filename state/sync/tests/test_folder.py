@@ -238,7 +238,7 @@ def test_a_full_disk_is_said_and_the_next_sync_goes_on(mirrored, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         report = sync(mirrored)
-    [failed] = report.of(Category.FAILED)
+    [failed] = report.select(Category.FAILED)
     assert failed.text.startswith("the disk is full: New1.json could not be written")
     assert failed.text.endswith("2 more files wait for that")
     assert not [name for name in os.listdir(mirrored) if name.endswith(PARTIAL)]

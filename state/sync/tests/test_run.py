@@ -109,7 +109,7 @@ def test_a_conflict_leaves_both_sides_as_they_are_and_names_the_place(mirrored):
 
     assert store.head() == head
     assert (mirrored / "Note.json").read_text() == text
-    [told_of] = report.of(Category.CONFLICTING)
+    [told_of] = report.select(Category.CONFLICTING)
     assert '[/title: Nola has "nola" (revision 2), the file "file"]' in told_of.text
     described = read(mirrored, "Note.json.conflict")
     assert described["conflicts"] == [{"pointer": "/title", "base": "a", "nola": "nola", "file": "file", "by": 2}]
