@@ -213,7 +213,7 @@ def test_a_link_leads_to_a_moment_and_back_leads_out_of_it(page, server, story):
 
     open_tree(page, "/Story")
     page.keyboard.press("h")
-    page.wait_for_selector(".past-bar .past-slider:enabled")
+    page.wait_for_function("document.activeElement.matches('.past-slider:enabled')")
     page.keyboard.press("ArrowLeft")
     go(page, head(server))
     page.go_back()
