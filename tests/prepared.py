@@ -52,10 +52,15 @@ def end() -> None:
         prepared.cache_clear()
 
 
+def adopt() -> None:
+    """Become the parent of what processes of this one leave behind."""
+    ctypes.CDLL(None).prctl(BECOME_THE_PARENT_OF_ORPHANS, 1, 0, 0, 0)
+
+
 @functools.cache
 def prepared() -> socket.socket:
     """The way to the prepared process of this one, which ends with it."""
-    ctypes.CDLL(None).prctl(BECOME_THE_PARENT_OF_ORPHANS, 1, 0, 0, 0)
+    adopt()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("NOLA_", "DJANGO_"))}
     env |= {"DJANGO_SETTINGS_MODULE": "nola_site.settings", "NOLA_DATA_DIR": "/nowhere"}

@@ -20,6 +20,10 @@ left_out = 0
 left_behind: list[str] = []
 
 
+def pytest_configure() -> None:
+    prepared.adopt()
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     if PROCESS & set(getattr(item, "fixturenames", ())):
         item.add_marker("process")
@@ -88,7 +92,7 @@ def threads() -> Iterator[str]:
 
 
 def processes() -> list[str]:
-    """The processes that are left, of whatever generation: orphans come to us, see tests/prepared.py."""
+    """The processes that are left, of whatever generation: orphans come to us."""
     gc.collect()  # what a test has dropped may be the last to hold one
     deadline = time.monotonic() + PATIENCE
     while (found := children()) and time.monotonic() < deadline:
