@@ -1,6 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+unexport PYTHONDONTWRITEBYTECODE  # a run of the tests compiles everything once, not each time
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test quick check format bench soak screenshots clean
 
