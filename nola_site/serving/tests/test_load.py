@@ -26,10 +26,13 @@ AUTH = f"Host: localhost\r\nAuthorization: Bearer {KEY}\r\n"
 MB = 1024 * 1024
 
 
+def workers(server: Server) -> list[str]:
+    return subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True).stdout.split()
+
+
 def memory(server: Server) -> int:
     """The bytes of memory that the workers have."""
-    pids = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True).stdout.split()
-    texts = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+    texts = [Path(f"/proc/{pid}/status").read_text() for pid in workers(server)]
     return sum(int(re.search(r"VmRSS:\s+(\d+)", text)[1]) for text in texts) * 1024
 
 
@@ -46,6 +49,8 @@ def many(server: Server, count: int) -> Iterator[list[socket.socket]]:
 @pytest.fixture
 def quiet(tmp_path) -> Iterator[Server]:
     with running(tmp_path / "data") as server:
+        while len(workers(server)) < 2:  # it answers when the first of them is there
+            time.sleep(0.02)
         for _ in range(40):
             server.request("GET", "/api/state")  # what is loaded once is loaded
         yield server

@@ -288,6 +288,7 @@ def test_sigterm_says_goodbye_to_streams_and_ends_within_three_seconds(alone):
 
 def test_a_worker_that_dies_is_replaced_and_its_readers_go_on(alone):
     cursor = head(alone)
+    until(lambda: len(workers(alone)) == 2)  # it answers when the first of them is there
     before = workers(alone)
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(Stream(alone, cursor=cursor)) for _ in range(12)]
@@ -338,6 +339,7 @@ def test_more_streams_than_allowed_are_refused_with_a_time_to_come_back(tmp_path
         assert (status, headers["retry-after"]) == (503, "5")
         assert server.request("GET", "/api/state")[0] == 200
 
+        until(lambda: len(workers(server)) == 2)
         killed = workers(server)
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
