@@ -11,7 +11,7 @@ from typing import Any
 from conversations import log
 from conversations.models import Conversation, Message
 from state import registry, store
-from state.jsondoc.patch import NOTHING
+from state.jsondoc.text import NOTHING
 from state.models import Change
 from state.registry import Conflict, UndoRequest
 from state.revisions import Recorder
@@ -64,7 +64,7 @@ def _undo(undoing: UndoRequest) -> tuple[TalkUndo, list[Conflict]]:
     rows = _rows(kind, undoing)
     later = _set_later(kind, undoing)
     new: dict[int, Traits] = {}
-    met: list[Conflict] = []
+    conflicts: list[Conflict] = []
     for change in undoing.changes:
         for pk, trait, after, before in _steps(change, rows):
             row = rows[pk]
@@ -73,13 +73,13 @@ def _undo(undoing: UndoRequest) -> tuple[TalkUndo, list[Conflict]]:
             if by is not None and undoing.prefer is None:
                 there = NOTHING if trait == THERE and not now else now
                 pointer = f"/{trait}" if kind == "conversation" else f"/{pk}/{trait}"
-                met.append(Conflict(kind, undoing.key, pointer, after, there, before, by, change.revision_id))
+                conflicts.append(Conflict(kind, undoing.key, pointer, after, there, before, by, change.revision_id))
             elif by is None or undoing.prefer == "mine":
                 new.setdefault(pk, {})[trait] = before
     if kind == "conversation":
-        met += _still_used(new, undoing)
+        conflicts += _still_used(new, undoing)
     changed = {pk: _differing(rows[pk], traits) for pk, traits in new.items()}
-    return TalkUndo(kind, undoing.key, seen, rows, {pk: traits for pk, traits in changed.items() if traits}), met
+    return TalkUndo(kind, undoing.key, seen, rows, {pk: traits for pk, traits in changed.items() if traits}), conflicts
 
 
 def _rows(kind: str, undoing: UndoRequest) -> dict[int, Row]:

@@ -13,9 +13,7 @@ from state.entries import Stored
 from state.errors import Oversized, Unprocessable
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.patch import (
-    NOTHING,
     AppliedOp,
-    Nothing,
     apply_merge_patch,
     apply_steps,
     count_names,
@@ -34,7 +32,17 @@ from state.jsondoc.pointer import (
     remove_node,
     splice_bytes,
 )
-from state.jsondoc.text import MAX_DEPTH, Document, JSONValue, count_bytes, dump_json, make_document, measure_depth
+from state.jsondoc.text import (
+    MAX_DEPTH,
+    NOTHING,
+    Document,
+    JSONValue,
+    Nothing,
+    count_bytes,
+    dump_json,
+    make_document,
+    measure_depth,
+)
 
 FEW_OPS = 64  # up to so many are applied one by one to the text, more of the history's own to the parsed document
 MOST_WORK = 500_000_000  # characters that the operations of one patch may go through

@@ -15,10 +15,10 @@ from state.history import replay, timeline
 from state.jsondoc.diff import Op, diff_values
 from state.jsondoc.node_tree import NodeValue
 from state.jsondoc.overlap import find_related, list_areas
-from state.jsondoc.patch import NOTHING, Nothing, find_node, replay_ops
+from state.jsondoc.patch import find_node, replay_ops
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
-from state.jsondoc.rebase import Clash, RebaseConflict, follow_node, rebase_patch
-from state.jsondoc.text import dump_json
+from state.jsondoc.rebase import NodeConflict, RebaseConflict, follow_node, rebase_patch
+from state.jsondoc.text import NOTHING, Nothing, dump_json
 from state.models import Change
 from state.registry import Conflict, ConflictError, Prefer
 
@@ -28,8 +28,8 @@ EditFrom = Callable[[Stored | None], Edit]
 class MergeConflict(ConflictError):
     """The key was changed since the revision a write is based on, where that write changes it too."""
 
-    def __init__(self, base: int, met: list[Conflict]) -> None:
-        super().__init__(f"changed since revision {base}", met, "look at both, and write again with a newer base")
+    def __init__(self, base: int, conflicts: list[Conflict]) -> None:
+        super().__init__(f"changed since revision {base}", conflicts, "look at both, and write again with a newer base")
 
 
 class LaterOp(NamedTuple):
@@ -78,11 +78,11 @@ def _carried(
     key, tokens = address
     mine = edit_from(None if isinstance(document, Nothing) else Stored(dump_json(document), base))
     wanted = mine.merge_ops or mine.forward
-    ops, met = rebase_ops(key, wanted, over, document)
-    if met:
-        document, wanted, ops, met = _with_objects_of_both(key, mine, was, document, over, met, prefer)
-    if met:
-        raise MergeConflict(base, met)
+    ops, conflicts = rebase_ops(key, wanted, over, document)
+    if conflicts:
+        document, wanted, ops, conflicts = _with_objects_of_both(key, mine, was, document, over, conflicts, prefer)
+    if conflicts:
+        raise MergeConflict(base, conflicts)
     at = _place(tokens, wanted, ops, over, document)
     if at is None and not _removes(wanted, tokens):
         raise MergeConflict(base, [_gone(address, over, document)])
@@ -138,14 +138,14 @@ def rebase_ops(
         return ops, []
     try:
         return rebase_patch(ops, [one.op for one in near], document, prefer=prefer), []
-    except RebaseConflict as conflict:
-        return [], [_met(key, clash, near, (undoing or {}).get(id(clash.my_op))) for clash in conflict.conflicts]
+    except RebaseConflict as error:
+        return [], [_locate_conflict(key, one, near, (undoing or {}).get(id(one.my_op))) for one in error.conflicts]
 
 
-def _met(key: str, clash: Clash, over: Sequence[LaterOp], undoing: int | None) -> Conflict:
-    by = next((one.revision for one in over if one.op is clash.their_op), None)
-    base, theirs, mine = copy.deepcopy((clash.base, clash.theirs, clash.mine))
-    return Conflict("state", key, clash.pointer, base, theirs, mine, by, undoing)
+def _locate_conflict(key: str, conflict: NodeConflict, over: Sequence[LaterOp], undoing: int | None) -> Conflict:
+    by = next((one.revision for one in over if one.op is conflict.their_op), None)
+    base, theirs, mine = copy.deepcopy((conflict.base, conflict.theirs, conflict.mine))
+    return Conflict("state", key, conflict.pointer, base, theirs, mine, by, undoing)
 
 
 def _since(key: str, was: Stored | None, base: int) -> list[LaterOp]:
@@ -180,7 +180,7 @@ def _with_objects_of_both(
     was: Stored | None,
     document: NodeValue,
     over: Sequence[LaterOp],
-    met: list[Conflict],
+    conflicts: list[Conflict],
     prefer: Prefer,
 ) -> tuple[NodeValue, Sequence[Op], Sequence[Op], list[Conflict]]:
     """Once more, where both made an object under one name: what they put into it may well go together.
@@ -192,17 +192,17 @@ def _with_objects_of_both(
     ours, theirs = _value(mine.text), _value(was and was.text)
     wanted, between = mine.merge_ops or mine.forward, over
     ops: Sequence[Op] = []
-    while shared := [one.pointer for one in met if _both_objects(one)]:
+    while shared := [one.pointer for one in conflicts if _both_objects(one)]:
         for pointer in shared:
             start = replay_ops(start, [{"op": "add", "path": pointer, "value": {}}])
         between = [one for op in diff_values(start, theirs)[0] for one in list_later([op], _toucher(over, op))]
         wanted = diff_values(start, ours)[0]
-        ops, met = rebase_ops(key, wanted, between, start)
-        if not met:
+        ops, conflicts = rebase_ops(key, wanted, between, start)
+        if not conflicts:
             return start, wanted, ops, []
     if prefer:
-        ops, met = rebase_ops(key, wanted, between, start, prefer=prefer)
-    return start, wanted, ops, met
+        ops, conflicts = rebase_ops(key, wanted, between, start, prefer=prefer)
+    return start, wanted, ops, conflicts
 
 
 def _both_objects(one: Conflict) -> bool:

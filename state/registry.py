@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from state.errors import InTheWay
 from state.jsondoc.node_tree import NodeValue
-from state.jsondoc.patch import Nothing
 from state.jsondoc.pointer import escape_token
+from state.jsondoc.text import Nothing
 from state.models import Change
 from state.revisions import Recorder
 
@@ -50,17 +50,17 @@ class Conflict(NamedTuple):
 
 
 class ConflictError(InTheWay):
-    """Later changes are in the way of a write; nothing was changed. `met` has every place."""
+    """Later changes are in the way of a write; nothing was changed. `conflicts` has every place."""
 
-    def __init__(self, what: str, met: Sequence[Conflict], way_out: str) -> None:
-        places = ", ".join(f"/{escape_token(one.key)}{one.pointer}" for one in met[:5])
-        more = f" and {len(met) - 5} more" if len(met) > 5 else ""
+    def __init__(self, what: str, conflicts: Sequence[Conflict], way_out: str) -> None:
+        places = ", ".join(f"/{escape_token(one.key)}{one.pointer}" for one in conflicts[:5])
+        more = f" and {len(conflicts) - 5} more" if len(conflicts) > 5 else ""
         super().__init__(f"{what} at {places}{more}; {way_out}")
-        self.met = met
+        self.conflicts = conflicts
 
     @property
     def members(self) -> dict[str, Any]:
-        return {"conflicts": [describe_conflict(one) for one in self.met[:100]]}
+        return {"conflicts": [describe_conflict(one) for one in self.conflicts[:100]]}
 
 
 def describe_conflict(one: Conflict) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from state.entries import read_entry
 from state.errors import Unprocessable
 from state.jsondoc.diff import Op
 from state.jsondoc.node_tree import NodeValue
-from state.jsondoc.patch import NOTHING, Nothing, replay_ops
-from state.jsondoc.text import JSONValue, dump_json
+from state.jsondoc.patch import replay_ops
+from state.jsondoc.text import NOTHING, JSONValue, Nothing, dump_json
 from state.merging import LaterOp
 from state.models import Change, Revision
 from state.registry import Conflict, ConflictError, Planned, Prefer, UndoRequest
@@ -37,8 +37,8 @@ class CannotUndo(Unprocessable):
 class UndoConflict(ConflictError):
     """Later changes meet what is to be undone; nothing was changed."""
 
-    def __init__(self, met: list[Conflict]) -> None:
-        super().__init__("later changes stand in the way", met, "say which side wins with prefer")
+    def __init__(self, conflicts: list[Conflict]) -> None:
+        super().__init__("later changes stand in the way", conflicts, "say which side wins with prefer")
 
 
 def find_revision(revision: int) -> list[int]:
@@ -88,9 +88,9 @@ def plan(revisions: Sequence[int], prefer: Prefer = None) -> Callable[[], list[P
             registry.get(kind).undo(UndoRequest(key, of_key, revisions, prefer))
             for (kind, key), of_key in sorted(changes.items())
         ]
-        met = [one for _, more in undone for one in more]
-        if met:
-            raise UndoConflict(met)
+        conflicts = [one for _, more in undone for one in more]
+        if conflicts:
+            raise UndoConflict(conflicts)
         return [one for one, _ in undone]
 
     return planned
@@ -105,7 +105,7 @@ def undo_key(undoing: UndoRequest) -> tuple[Edit, list[Conflict]]:
     was = read_entry(key)
     document: JSONValue | Nothing = json.loads(was.text) if was else NOTHING
     ops: list[Op] = []
-    met: list[Conflict] = []
+    conflicts: list[Conflict] = []
     over: list[LaterOp] = []
     work, until = 0, time.monotonic() + LONGEST
     log = reversed(merging.list_changes(key, was, undoing.changes[-1].revision_id - 1))
@@ -118,25 +118,25 @@ def undo_key(undoing: UndoRequest) -> tuple[Edit, list[Conflict]]:
             if work > MOST_WORK or time.monotonic() > until:
                 raise CannotUndo(TOO_MUCH.format(key))
             by = {id(op): change.revision_id for change in changes for op in change.inverse}
-            back, clashes = merging.rebase_ops(key, inverse, near, document, prefer=undoing.prefer, undoing=by)
+            back, more = merging.rebase_ops(key, inverse, near, document, prefer=undoing.prefer, undoing=by)
             found = copy.deepcopy(list(back))  # what it shares with the document is changed below
-            ops, met = ops + found, met + clashes
+            ops, conflicts = ops + found, conflicts + more
             over = [*over, *merging.list_later(found)] if near else over
         if not is_undone or near:  # else they have nothing to do with anything later
             for change in changes:
                 over = merging.prepend_change(over, change)
         for change in changes:
             document = replay_ops(document, copy.deepcopy(change.inverse))
-    if met:
-        return Edit(key, was, was and was.text, [], []), _by_place(met)
+    if conflicts:
+        return Edit(key, was, was and was.text, [], []), _by_place(conflicts)
     return edits.apply(key, was, ops), []
 
 
-def _by_place(met: Sequence[Conflict]) -> list[Conflict]:
+def _by_place(conflicts: Sequence[Conflict]) -> list[Conflict]:
     """One for each place: where several undone changes follow one another there, from the newest back to the oldest."""
     found: list[Conflict] = []
     at: dict[tuple[str, int | None], int] = {}
-    for one in met:
+    for one in conflicts:
         place = one.pointer, one.by
         if place in at and _same(found[at[place]].yours, one.base):
             found[at[place]] = found[at[place]]._replace(yours=one.yours)

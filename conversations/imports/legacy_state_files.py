@@ -11,14 +11,13 @@ from typing import Any, TypeGuard
 
 from conversations.imports.local_paths import make_relative
 from state.files.sources import SourceFile, escape_name
-from state.jsondoc.text import Document, JSONValue, make_document
+from state.jsondoc.text import NOTHING, Document, JSONValue, Nothing, make_document
 from state.report import Category, Report, Unit
 
 Object = dict[str, JSONValue]
 LEVELS = ("level_1", "level_2", "level_3")
 MODULES = {"userid", "machineid"}
 AGGREGATES = {"identity": 0, "nola": 1}  # by stem, the better one first
-_ABSENT: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ def _taken_apart(file: SourceFile, value: Any, modules: set[str]) -> tuple[list[
         else:
             parts, left = _module(file, name, member, known=escape_name(name) in modules)
         copies += parts
-        if left is not _ABSENT:
+        if left is not NOTHING:
             rest[name] = left
     return copies, rest
 
@@ -156,7 +155,7 @@ def _listed_modules(metadata: JSONValue) -> set[str]:
     return {escape_name(name) for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
-def _identity_config(file: SourceFile, member: Object) -> tuple[list[ModuleCopy], JSONValue]:
+def _identity_config(file: SourceFile, member: Object) -> tuple[list[ModuleCopy], JSONValue | Nothing]:
     """`IdentityConfig` of Nola.json: modules under `data`, or next to its metadata where the wrapper is missing."""
     data = member.get("data")
     inner = data if isinstance(data, dict) else member
@@ -167,15 +166,17 @@ def _identity_config(file: SourceFile, member: Object) -> tuple[list[ModuleCopy]
     for name, section in inner.items():
         parts, left = _module(file, name, section, known=True)
         copies += parts
-        if left is not _ABSENT:
+        if left is not NOTHING:
             rest[name] = left
     if inner is data:
         around: Object = {name: one for name, one in member.items() if name != "data"}
         rest = {**around, "data": rest} if rest else around
-    return copies, rest or _ABSENT
+    return copies, rest or NOTHING
 
 
-def _module(file: SourceFile, name: str, member: JSONValue, *, known: bool) -> tuple[list[ModuleCopy], JSONValue]:
+def _module(
+    file: SourceFile, name: str, member: JSONValue, *, known: bool
+) -> tuple[list[ModuleCopy], JSONValue | Nothing]:
     """A member of an aggregate as a copy of a module and what is left of it, or as it is if it is none."""
     if name == "metadata" or not isinstance(member, dict):
         return [], member
@@ -187,7 +188,7 @@ def _module(file: SourceFile, name: str, member: JSONValue, *, known: bool) -> t
         left = {"metadata": metadata} if isinstance(metadata, dict) else {}
     else:
         return [], member
-    return [ModuleCopy(name, data, file)], left or _ABSENT
+    return [ModuleCopy(name, data, file)], left or NOTHING
 
 
 def _leave_out(copies: Sequence[ModuleCopy], failed: SourceFile, report: Report) -> None:
@@ -272,17 +273,17 @@ def _covers(whole: JSONValue, part: JSONValue) -> bool:
     return any(_same(view, part) for view in views)
 
 
-def filter_level(value: JSONValue, level: int) -> JSONValue:
+def filter_level(value: JSONValue, level: int) -> JSONValue | Nothing:
     """A value as the predecessor filtered it: each levelled object becomes its level, else the nearest lower one."""
     if isinstance(value, list):
-        return [seen for seen in (filter_level(item, level) for item in value) if seen is not _ABSENT]
+        return [seen for seen in (filter_level(item, level) for item in value) if seen is not NOTHING]
     if not isinstance(value, dict):
         return value
-    picked = next((value[name] for name in reversed(LEVELS[:level]) if name in value), _ABSENT)
+    picked = next((value[name] for name in reversed(LEVELS[:level]) if name in value), NOTHING)
     if _is_levelled(value):
-        return picked if picked is _ABSENT else filter_level(picked, level)
+        return picked if picked is NOTHING else filter_level(picked, level)
     seen = {name: filter_level(member, level) for name, member in value.items()}
-    return {name: member for name, member in seen.items() if member is not _ABSENT}
+    return {name: member for name, member in seen.items() if member is not NOTHING}
 
 
 def _is_levelled(value: JSONValue) -> TypeGuard[Object]:
@@ -291,7 +292,7 @@ def _is_levelled(value: JSONValue) -> TypeGuard[Object]:
 
 def _same(one: object, other: object) -> bool:
     """Equal as JSON: 1 is not true, but the order of members does not matter in a copy."""
-    if one is _ABSENT or other is _ABSENT:
+    if one is NOTHING or other is NOTHING:
         return False
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from django.db import connection
 
 from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find_spans, fold_text
-from state.jsondoc.levels import ABSENT, find_stored, show_at_level
+from state.jsondoc.levels import find_stored, show_at_level
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
-from state.jsondoc.text import JSONValue, dump_json
+from state.jsondoc.text import NOTHING, JSONValue, dump_json
 
 
 class StateLeaf(NamedTuple):
@@ -55,7 +55,7 @@ def _at_level(
 ) -> Iterator[StateLeaf]:
     if level is None:
         yield from _leaves(key, document, asked, wanted)
-    elif (seen := show_at_level(document, level)) is not ABSENT:
+    elif (seen := show_at_level(document, level)) is not NOTHING:
         memo: dict[int, list[int]] = {}
         for leaf in _leaves(key, seen, asked, wanted):
             tokens = find_stored(document, parse_pointer(leaf.pointer), level, memo)

@@ -12,11 +12,11 @@ from state.api.parameters import AT, POINTER, Level, Parameters, Stimuli, one_of
 from state.entries import read_state
 from state.files.envelopes import wrap_state
 from state.history import past, replay
-from state.jsondoc.levels import ABSENT, BadLevel, check_way, parse_stimuli, show_at_level
+from state.jsondoc.levels import BadLevel, check_way, parse_stimuli, show_at_level
 from state.jsondoc.levels_text import show_state_at_level, show_text_at_level
 from state.jsondoc.pages import MAX_LIMIT, MEDIA_TYPE, TreePage, parse_tree_page, render_tree
 from state.jsondoc.pointer import Missing, Tokens, format_pointer, get_node, parse_pointer
-from state.jsondoc.text import MAX_DEPTH, JSONValue, dump_json
+from state.jsondoc.text import MAX_DEPTH, NOTHING, JSONValue, dump_json
 from state.store import Reading
 
 JSON = "application/json"
@@ -197,4 +197,4 @@ def cut_to_level(text: str, address: Address | None, level: int) -> str:
 
 def state_at_level(state: dict[str, JSONValue], level: int) -> dict[str, JSONValue]:
     """The documents of all keys at a level; a key that shows nothing is left out."""
-    return {key: seen for key, value in state.items() if (seen := show_at_level(value, level)) is not ABSENT}
+    return {key: seen for key, value in state.items() if (seen := show_at_level(value, level)) is not NOTHING}

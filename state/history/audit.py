@@ -11,8 +11,8 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from state import chain, clock
-from state.jsondoc.patch import NOTHING, Nothing, PatchFailed, replay_ops
-from state.jsondoc.text import dump_json
+from state.jsondoc.patch import PatchFailed, replay_ops
+from state.jsondoc.text import NOTHING, Nothing, dump_json
 from state.models import Revision
 from state.sql import fetch_rows
 

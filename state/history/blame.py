@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from state.jsondoc.diff import Op
-from state.jsondoc.patch import NOTHING, find_node, find_parent, place_node, take_node
+from state.jsondoc.patch import find_node, find_parent, place_node, take_node
 from state.jsondoc.pointer import Tokens, escape_token, parse_pointer
-from state.jsondoc.text import JSONValue
+from state.jsondoc.text import NOTHING, JSONValue
 from state.models import Revision
 
 SHOWN = 20  # leaves of one author that are named

@@ -14,9 +14,9 @@ from state import chain
 from state.address import Address, NotFound, read_node_text
 from state.entries import read_entry
 from state.history import replay, timeline
-from state.jsondoc.patch import NOTHING, find_node, replay_ops
+from state.jsondoc.patch import find_node, replay_ops
 from state.jsondoc.pointer import Tokens, parse_pointer
-from state.jsondoc.text import dump_json
+from state.jsondoc.text import NOTHING, dump_json
 from state.models import Change, Revision
 
 LOOKED = 1000  # changes that one page of members looks through

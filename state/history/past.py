@@ -19,8 +19,8 @@ from state.entries import read_state
 from state.history import replay
 from state.jsondoc.diff import Op
 from state.jsondoc.levels_text import show_text_at_level
-from state.jsondoc.patch import Nothing, apply_steps
-from state.jsondoc.text import dump_json
+from state.jsondoc.patch import apply_steps
+from state.jsondoc.text import Nothing, dump_json
 from state.models import Change, StoreMeta
 
 ROOM = 48 * 1024 * 1024  # characters that are kept, in all

@@ -4,12 +4,10 @@ A levelled node is an object with a member `level_1`, `level_2` or `level_3`. De
 """
 
 from collections.abc import Container, Sequence
-from enum import Enum
-from typing import Final, Literal
 
 from state.jsondoc.errors import Unprocessable
 from state.jsondoc.pointer import Missing
-from state.jsondoc.text import JSONValue
+from state.jsondoc.text import NOTHING, JSONValue, Nothing
 
 LEVELS = {"level_1": 1, "level_2": 2, "level_3": 3}
 STIMULI = {"realtime": 1, "conversational": 2, "analytical": 3}
@@ -19,14 +17,7 @@ class BadLevel(Unprocessable):
     """There is no such level."""
 
 
-class Absent(Enum):
-    """What is left of a node that has nothing to show at a level; null is a value."""
-
-    ABSENT = "absent"
-
-
-ABSENT: Final = Absent.ABSENT
-Shown = JSONValue | Literal[Absent.ABSENT]
+Shown = JSONValue | Nothing
 
 
 def parse_stimuli(stimuli: str) -> int:
@@ -35,7 +26,7 @@ def parse_stimuli(stimuli: str) -> int:
 
 
 def show_at_level(value: JSONValue, level: int) -> Shown:
-    """What of a value shows at a level, ABSENT if nothing does. Raises BadLevel."""
+    """What of a value shows at a level, NOTHING if nothing does. Raises BadLevel."""
     check_level(level)
     return _view(value, level)
 
@@ -105,7 +96,7 @@ def _view(value: JSONValue, level: int) -> Shown:
     if isinstance(value, dict):
         return _members(value, level) if LEVELS.keys().isdisjoint(value) else _levelled(value, level)
     if isinstance(value, list):
-        return [seen for item in value if (seen := _view(item, level)) is not ABSENT]
+        return [seen for item in value if (seen := _view(item, level)) is not NOTHING]
     return value
 
 
@@ -115,8 +106,8 @@ def _levelled(node: dict[str, JSONValue], level: int) -> Shown:
     shown = _members({name: value for name, value in node.items() if name == pick or name not in LEVELS}, level)
     if shown.keys() - LEVELS.keys():
         return shown
-    return shown.get(pick, ABSENT) if pick else ABSENT
+    return shown.get(pick, NOTHING) if pick else NOTHING
 
 
 def _members(node: dict[str, JSONValue], level: int) -> dict[str, JSONValue]:
-    return {name: seen for name, value in node.items() if (seen := _view(value, level)) is not ABSENT}
+    return {name: seen for name, value in node.items() if (seen := _view(value, level)) is not NOTHING}

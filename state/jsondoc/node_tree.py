@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from state.jsondoc.diff import Op
-from state.jsondoc.patch import Nothing
 from state.jsondoc.pointer import Tokens, format_pointer, parse_index, parse_pointer
-from state.jsondoc.text import JSONValue, dump_json
+from state.jsondoc.text import JSONValue, Nothing, dump_json
 
 NodeValue = JSONValue | Nothing
 

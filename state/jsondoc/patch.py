@@ -26,7 +26,7 @@ from state.jsondoc.pointer import (
     put_node,
     remove_node,
 )
-from state.jsondoc.text import JSONValue, dump_json
+from state.jsondoc.text import NOTHING, JSONValue, Nothing, dump_json
 
 MOST_OPS = 10_000  # in one patch
 NEEDS = {
@@ -308,16 +308,6 @@ def merge_patch_ops(data: bytes, patch: dict[str, JSONValue], at: str = "") -> I
 def count_names(patch: JSONValue) -> int:
     """How many names a merge patch has, at all depths."""
     return sum(1 + count_names(value) for value in patch.values()) if isinstance(patch, dict) else 0
-
-
-class Nothing:
-    """Stands for "no document" in a replay. There is one of it, however often it is copied."""
-
-    def __deepcopy__(self, memo: Any) -> "Nothing":
-        return self
-
-
-NOTHING = Nothing()
 
 
 def replay_ops(document: JSONValue | Nothing, ops: Sequence[Op]) -> JSONValue | Nothing:

@@ -20,12 +20,12 @@ from typing import Literal, NamedTuple
 
 from state.jsondoc.diff import Op
 from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, SideTree, TreeStep, find_gap, is_same_node
-from state.jsondoc.patch import Nothing
 from state.jsondoc.pointer import Tokens, parse_pointer
+from state.jsondoc.text import Nothing
 from state.jsondoc.three_way import ThreeWay
 
 
-class Clash(NamedTuple):
+class NodeConflict(NamedTuple):
     """Where two sides met: a pointer into the common base (into theirs, if they made it), and what each has there."""
 
     pointer: str
@@ -39,10 +39,10 @@ class Clash(NamedTuple):
 class RebaseConflict(Exception):
     """The operations cannot both be kept; `conflicts` has every place, the other attributes are of the first."""
 
-    def __init__(self, conflicts: list[Clash]) -> None:
+    def __init__(self, conflicts: list[NodeConflict]) -> None:
         self.conflicts = conflicts
         self.pointer, self.mine, self.theirs = conflicts[0].pointer, conflicts[0].my_op, conflicts[0].their_op
-        places = ", ".join(clash.pointer or "the root" for clash in conflicts)
+        places = ", ".join(conflict.pointer or "the root" for conflict in conflicts)
         super().__init__(f"changed on both sides: {places}")
 
 
@@ -62,8 +62,8 @@ def rebase_patch(
     merge = _Merge(top, mine, theirs, prefer)
     for step in steps:
         merge.carry(step)
-    if merge.clashes and (prefer is None or merge.knotted):
-        raise RebaseConflict(list(merge.clashes.values()))
+    if merge.conflicts and (prefer is None or merge.knotted):
+        raise RebaseConflict(list(merge.conflicts.values()))
     return merge.ops
 
 
@@ -89,7 +89,7 @@ class _Merge(ThreeWay):
         super().__init__(top, mine, theirs)
         self.merged, self.prefer = NodeTree(top, theirs), prefer
         self.ops: list[Op] = []
-        self.clashes: dict[str, Clash] = {}
+        self.conflicts: dict[str, NodeConflict] = {}
         self.knotted = False
         # True: the node is as I leave it in the end; False: theirs stands. None of my later steps inside it counts.
         self.fates: dict[Node, bool] = {}
@@ -117,7 +117,7 @@ class _Merge(ThreeWay):
             self._settle(node)
             return
         theirs = saved or touched or self.met_beside(step)
-        if theirs and not self._clash(node, step, theirs):
+        if theirs and not self._conflict(node, step, theirs):
             self.fates[node] = False
         elif cut:
             self._restore(node)
@@ -149,7 +149,7 @@ class _Merge(ThreeWay):
         elif self.merged.is_within(step.body.owner, node):
             lineage = (owner for owner, _ in self.merged.lineage(step.body))
             theirs = next((self.theirs.placed[owner] for owner in lineage if owner in self.theirs.moved), None)
-            self.knotted = self._clash(node, step, theirs) or self.knotted
+            self.knotted = self._conflict(node, step, theirs) or self.knotted
         elif self._may_move(step) and self._make_room(step):
             if self.merged.broken(node):
                 self._restore(node)
@@ -206,7 +206,7 @@ class _Merge(ThreeWay):
         leaves = step.kind == "move" and out
         if not leaves and self.agrees(cut):
             self._settle(cut)
-        elif self._clash(cut, step, self.their_op(cut)):
+        elif self._conflict(cut, step, self.their_op(cut)):
             self._restore(cut)
         else:
             self.fates[cut] = False
@@ -223,7 +223,7 @@ class _Merge(ThreeWay):
         node = step.node
         if node not in self.theirs.moved:
             return True
-        return not self.same_place(node) and self._clash(node, step, self.theirs.placed[node])
+        return not self.same_place(node) and self._conflict(node, step, self.theirs.placed[node])
 
     def _make_room(self, step: TreeStep) -> bool:
         """Whether a node may come to its place: nobody is there under the name, and they left the gap in an array."""
@@ -236,10 +236,10 @@ class _Merge(ThreeWay):
             return False
         gap = find_gap(self.here, node, step.body)
         if gap and all(item in self.theirs.removed for item in gap):
-            return self._clash(gap[1], step, self.their_op(gap[1]))
+            return self._conflict(gap[1], step, self.their_op(gap[1]))
         if taker is None or taker is node:
             return taker is None
-        if not self._clash(taker, step, self.their_op(taker)):
+        if not self._conflict(taker, step, self.their_op(taker)):
             return False
         self._emit_remove(taker)
         return True
@@ -257,7 +257,7 @@ class _Merge(ThreeWay):
                 name += "~"
         return step if name == step.name else step._replace(name=name)
 
-    def _clash(self, node: Node, step: TreeStep, theirs: Op | None) -> bool:
+    def _conflict(self, node: Node, step: TreeStep, theirs: Op | None) -> bool:
         """Report a conflict, unless it is inside something that ends alike. Returns whether my step is to go on."""
         for owner, _ in self.here.lineage(self.here.home(node) or step.body):
             if owner in self.mine.changed and self.agrees(owner):
@@ -265,9 +265,9 @@ class _Merge(ThreeWay):
                 return False
         trees = (self.base, self.theirs, self.mine)
         pointer = self.pointer(node, step.op["path"])
-        if pointer not in self.clashes:
+        if pointer not in self.conflicts:
             base, others, ours = (self.value_in(tree, node) for tree in trees)
-            self.clashes[pointer] = Clash(pointer, base, others, ours, step.op, theirs)
+            self.conflicts[pointer] = NodeConflict(pointer, base, others, ours, step.op, theirs)
         return self.prefer == "mine"
 
     # What becomes of it

@@ -6,12 +6,22 @@ import re
 import time
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, NamedTuple, NoReturn, Union
+from enum import Enum
+from typing import Any, Final, NamedTuple, NoReturn, Union
 
 from state.jsondoc.errors import Malformed
 from state.jsondoc.pointer import format_pointer
 
 JSONValue = Union[None, bool, int, float, str, list["JSONValue"], dict[str, "JSONValue"]]  # noqa: UP007 - recursive
+
+
+class Nothing(Enum):
+    """That there is no value, where null would be one: no document, no node, nothing that shows at a level."""
+
+    NOTHING = "nothing"
+
+
+NOTHING: Final = Nothing.NOTHING
 
 MAX_DEPTH = 100
 MAX_SECONDS = 1.0  # for finding the place of what is refused

@@ -2,8 +2,8 @@
 
 from state.jsondoc.diff import Op
 from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, SideTree, TreeStep, is_same_node
-from state.jsondoc.patch import NOTHING, Nothing
 from state.jsondoc.pointer import escape_token
+from state.jsondoc.text import NOTHING, Nothing
 
 
 class ThreeWay:

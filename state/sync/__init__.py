@@ -6,8 +6,8 @@ from typing import Any
 
 from state import store
 from state.address import Address, NotFound
-from state.jsondoc.levels import ABSENT, show_at_level
-from state.jsondoc.text import JSONValue
+from state.jsondoc.levels import show_at_level
+from state.jsondoc.text import NOTHING, JSONValue
 from state.report import Report
 from state.sync.run import push_paths, sync_folder
 
@@ -18,7 +18,7 @@ def pull(key: str, level: int | None = None) -> JSONValue:
     """The value of a key, all of it or what of it shows at a level. Raises NotFound and BadLevel."""
     value = json.loads(store.read(Address(key)).text)
     shown = value if level is None else show_at_level(value, level)
-    if shown is ABSENT:
+    if shown is NOTHING:
         raise NotFound(f"nothing shows at {Address(key).pointer} at level {level}")
     return shown
 

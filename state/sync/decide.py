@@ -12,9 +12,8 @@ from state.address import Address
 from state.edits import Edit
 from state.entries import Stored
 from state.files.envelopes import envelope_level, is_envelope, other_metadata
-from state.jsondoc.levels import ABSENT, show_at_level
-from state.jsondoc.patch import NOTHING, Nothing
-from state.jsondoc.text import Document, JSONValue, dump_json, make_document
+from state.jsondoc.levels import show_at_level
+from state.jsondoc.text import NOTHING, Document, JSONValue, Nothing, dump_json, make_document
 from state.merging import MergeConflict
 from state.models import Change
 from state.registry import Conflict
@@ -37,7 +36,7 @@ def decide_step(item: SyncItem, was: Stored | None, terms: SyncTerms, is_known: 
             return _without_key(step, document, terms, is_known)
         return _both(step, document, was, terms, is_known)
     except MergeConflict as error:
-        return note_conflict(step, error.met, f"changed on both sides since revision {find_conflict_base(item)}")
+        return note_conflict(step, error.conflicts, f"changed on both sides since revision {find_conflict_base(item)}")
     except (edits.TooLarge, edits.TooDeep, store.BadKey) as error:
         return SyncStep(item, was).say(Category.FAILED, Unit.FILES, str(error))
 
@@ -178,7 +177,7 @@ def _partial(item: SyncItem, document: Document, was: Stored) -> str:
 
 def _level_text(value: JSONValue, level: int) -> str | None:
     shown = show_at_level(value, level)
-    return None if shown is ABSENT else dump_json(shown)
+    return None if shown is NOTHING else dump_json(shown)
 
 
 def _strangers(step: SyncStep, document: Document, was: Stored, terms: SyncTerms) -> SyncStep:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from state.files.atomic import write_atomically
-from state.jsondoc.patch import NOTHING, Nothing
-from state.jsondoc.text import MAX_DEPTH, JSONValue, NotAcceptable, parse_json
+from state.jsondoc.text import MAX_DEPTH, NOTHING, JSONValue, NotAcceptable, Nothing, parse_json
 from state.sync.folder import normalize_name
 
 NAME = ".nola-sync.json"

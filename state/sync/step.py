@@ -8,9 +8,8 @@ from typing import Literal
 
 from state.edits import Edit
 from state.entries import Stored
-from state.jsondoc.patch import NOTHING, Nothing
 from state.jsondoc.pointer import escape_token
-from state.jsondoc.text import JSONValue, dump_json
+from state.jsondoc.text import NOTHING, JSONValue, Nothing, dump_json
 from state.registry import Conflict
 from state.report import Category, Unit
 from state.sync.folder import SeenFile
@@ -87,7 +86,7 @@ class SyncStep:
     opened: str | None = None  # the text of the value that it has
     is_enveloped: bool = False
     says: list[tuple[Category, Unit, str]] = field(default_factory=list)
-    met: list[Conflict] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
     is_overruled: bool = False  # what the file has of its own is to be replaced
     asks: Unit | None = None  # which of the two is still there, so that only a person can say whether it goes too
 
@@ -96,11 +95,11 @@ class SyncStep:
         return self
 
 
-def note_conflict(step: SyncStep, met: Sequence[Conflict], why: str) -> SyncStep:
-    step = SyncStep(step.item, step.was, is_enveloped=step.is_enveloped, met=[*met])
-    lines = [f"{why}; both stay as they are:", *(_place(one) for one in met[:MOST_PLACES])]
-    if len(met) > MOST_PLACES:
-        lines.append(f"and {len(met) - MOST_PLACES} more places")
+def note_conflict(step: SyncStep, conflicts: Sequence[Conflict], why: str) -> SyncStep:
+    step = SyncStep(step.item, step.was, is_enveloped=step.is_enveloped, conflicts=[*conflicts])
+    lines = [f"{why}; both stay as they are:", *(_place(one) for one in conflicts[:MOST_PLACES])]
+    if len(conflicts) > MOST_PLACES:
+        lines.append(f"and {len(conflicts) - MOST_PLACES} more places")
     return step.say(Category.CONFLICTING, Unit.KEYS, " ".join(lines))
 
 

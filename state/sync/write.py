@@ -15,8 +15,7 @@ from state import chain
 from state.files.atomic import CannotWrite, NoRoom
 from state.files.envelopes import build_metadata, is_envelope, other_metadata
 from state.files.sources import Unreadable
-from state.jsondoc.patch import NOTHING, Nothing
-from state.jsondoc.text import format_json
+from state.jsondoc.text import NOTHING, Nothing, format_json
 from state.models import StateEntry
 from state.registry import Conflict
 from state.report import Category, Report, Unit
@@ -44,7 +43,7 @@ class FolderWrite:
             self._note(step, revision, times)
         try:
             self._write_files(steps)
-            self._show_conflicts({step.item.name: step for step in steps if step.met}, looked)
+            self._show_conflicts({step.item.name: step for step in steps if step.conflicts}, looked)
             self._save()
         except (NoRoom, CannotWrite) as error:
             category = Category.FAILED if must else Category.NOTED
@@ -178,7 +177,7 @@ def _description(step: SyncStep) -> bytes:
         "file": item.name,
         "common_revision": item.note.revision if item.note else None,
         "revision": step.was.revision if step.was else None,
-        "conflicts": [_place(one) for one in step.met],
+        "conflicts": [_place(one) for one in step.conflicts],
     }
     return (format_json(about) + "\n").encode()
 

@@ -81,7 +81,7 @@ def test_a_write_on_a_base_is_what_the_rule_says_or_changes_nothing(document, da
     except merging.MergeConflict as conflict:
         with pytest.raises(RebaseConflict):
             rebase_patch(ops, over, document)
-        assert conflict.met
+        assert conflict.conflicts
         assert store.head() == before
         return
     text = store.read(Address(key)).text

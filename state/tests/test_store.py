@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from state import chain, edits, revisions, store
 from state.address import Address
-from state.jsondoc.patch import NOTHING, replay_ops
+from state.jsondoc.patch import replay_ops
 from state.jsondoc.pointer import Blocked, parse_pointer
-from state.jsondoc.text import dump_json, make_document
+from state.jsondoc.text import NOTHING, dump_json, make_document
 from state.models import Change, Revision, StateEntry, StoreMeta
 from state.revisions import Author, Source
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from nola_site.serving.tests.streams import Event, Stream
-from state.jsondoc.patch import NOTHING, replay_ops
-from state.jsondoc.text import dump_json
+from state.jsondoc.patch import replay_ops
+from state.jsondoc.text import NOTHING, dump_json
 from tests.server import KEY, Server, running
 
 GONE = (OSError, http.client.HTTPException)

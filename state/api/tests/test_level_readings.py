@@ -7,11 +7,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 
-from state.jsondoc.levels import ABSENT, LEVELS, find_stored, is_shown, show_at_level
+from state.jsondoc.levels import LEVELS, find_stored, is_shown, show_at_level
 from state.jsondoc.levels_text import show_text_at_level
 from state.jsondoc.pointer import Missing, format_pointer
 from state.jsondoc.tests import strategies
 from state.jsondoc.tests.test_levels import any_level, leaves, names, values, view_at, ways
+from state.jsondoc.text import NOTHING
 
 JSON = "application/json"
 ALL_LEVELS = (1, 2, 3)
@@ -57,12 +58,12 @@ def test_stored_text_shows_what_its_value_shows(value, level):
 
     found = show_text_at_level(text, level)
 
-    assert found == (None if seen is ABSENT else json.dumps(seen, ensure_ascii=False, separators=(",", ":")))
+    assert found == (None if seen is NOTHING else json.dumps(seen, ensure_ascii=False, separators=(",", ":")))
 
 
 @given(values, any_level)
 def test_whether_something_shows_is_told_without_the_view(value, level):
-    assert is_shown(value, level) == (show_at_level(value, level) is not ABSENT)
+    assert is_shown(value, level) == (show_at_level(value, level) is not NOTHING)
 
 
 @given(values, any_level)
@@ -70,7 +71,7 @@ def test_every_place_in_a_view_is_found_in_the_value(value, level):
     document, memo = marked(value), {}
     seen = show_at_level(document, level)
 
-    for tokens in ways(seen) if seen is not ABSENT else ():
+    for tokens in ways(seen) if seen is not NOTHING else ():
         node = seen
         for token in tokens:
             node = node[int(token)] if isinstance(node, list) else node[token]
@@ -114,7 +115,7 @@ def reader(agent):
 def test_every_reading_over_http_agrees_with_the_rule(reader, one, other, level):
     documents = {"A": marked(one), "level_3": marked(other)}
     reader.put(documents)
-    shown = {key: seen for key, value in documents.items() if (seen := show_at_level(value, level)) is not ABSENT}
+    shown = {key: seen for key, value in documents.items() if (seen := show_at_level(value, level)) is not NOTHING}
 
     assert reader.state(level) == shown
     now = reader.get("/api/state", level=level)["Nola-Revision"]

@@ -9,9 +9,8 @@ from state import store
 from state.address import Address
 from state.history import past, replay
 from state.jsondoc.levels import LEVELS, show_at_level
-from state.jsondoc.patch import Nothing
 from state.jsondoc.tests import strategies
-from state.jsondoc.text import dump_json, make_document
+from state.jsondoc.text import Nothing, dump_json, make_document
 from state.revisions import Author, Source
 
 ADA = Author("user:ada", Source.ADMIN)

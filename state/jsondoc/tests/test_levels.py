@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.jsondoc.levels import ABSENT, LEVELS, BadLevel, check_way, parse_stimuli, show_at_level
+from state.jsondoc.levels import LEVELS, BadLevel, check_way, parse_stimuli, show_at_level
 from state.jsondoc.pointer import Missing, parse_index
 from state.jsondoc.tests import strategies
+from state.jsondoc.text import NOTHING
 
 NAMES = ["level_1", "level_2", "level_3", "a", "b", "level_4", "/", ""]
 values = st.recursive(
@@ -24,7 +25,7 @@ def view_at(value, tokens, level):
     for token in tokens:
         value = _child(value, token)
     seen = show_at_level(value, level)
-    if seen is ABSENT:
+    if seen is NOTHING:
         raise Missing(f"nothing here shows at level {level}")
     return seen
 
@@ -51,7 +52,7 @@ def leaves(value):
     if isinstance(value, dict | list):
         for child in value.values() if isinstance(value, dict) else value:
             yield from leaves(child)
-    elif value is not ABSENT:
+    elif value is not NOTHING:
         yield value
 
 
@@ -90,7 +91,7 @@ def test_nothing_deeper_than_asked_ever_shows(value, level):
 def test_filtering_twice_is_filtering_once(value, level):
     once = show_at_level(value, level)
 
-    assert once is ABSENT or show_at_level(once, level) == once
+    assert once is NOTHING or show_at_level(once, level) == once
 
 
 @given(values, any_level, st.randoms(use_true_random=False))
@@ -139,7 +140,7 @@ def test_no_address_leads_to_deeper_detail(value, level):
         ({"level_1": "a", "level_2": "b", "level_3": "c"}, "a", "b", "c"),
         ({"level_1": "a", "level_3": "c"}, "a", "a", "c"),
         ({"level_1": "a"}, "a", "a", "a"),
-        ({"level_3": "c"}, ABSENT, ABSENT, "c"),
+        ({"level_3": "c"}, NOTHING, NOTHING, "c"),
         ({"level_1": None, "level_2": False}, None, False, False),
         ({"x": {"level_2": 2}, "y": 1}, {"y": 1}, {"x": 2, "y": 1}, {"x": 2, "y": 1}),
         # what else survives stays, and the pick under its own name
@@ -154,10 +155,10 @@ def test_no_address_leads_to_deeper_detail(value, level):
         ({"level_1": "a", "x": {"level_2": 2}}, "a", {"level_1": "a", "x": 2}, {"level_1": "a", "x": 2}),
         # levels within levels
         ({"level_1": {"level_1": "a", "level_2": "b"}}, "a", "b", "b"),
-        ({"level_2": {"level_1": "a", "level_3": "c"}}, ABSENT, "a", "c"),
-        ({"level_1": {"level_3": "c"}}, ABSENT, ABSENT, "c"),
+        ({"level_2": {"level_1": "a", "level_3": "c"}}, NOTHING, "a", "c"),
+        ({"level_1": {"level_3": "c"}}, NOTHING, NOTHING, "c"),
         ({"level_1": {"level_3": "c"}, "x": 1}, {"x": 1}, {"x": 1}, {"level_1": "c", "x": 1}),
-        ({"level_1": "a", "level_2": {"level_3": "c"}}, "a", ABSENT, "c"),
+        ({"level_1": "a", "level_2": {"level_3": "c"}}, "a", NOTHING, "c"),
         # lists close up, at every depth
         ([1, {"level_2": 2}, 3], [1, 3], [1, 2, 3], [1, 2, 3]),
         ([[{"level_3": 3}], {"level_1": [{"level_2": 2}, 1]}], [[], [1]], [[], [2, 1]], [[3], [2, 1]]),

@@ -9,10 +9,10 @@ from state import edits
 from state.address import Address
 from state.entries import Stored
 from state.jsondoc.old_values import with_old_values
-from state.jsondoc.patch import NOTHING, PatchFailed, apply_steps, find_node, replay_ops
+from state.jsondoc.patch import PatchFailed, apply_steps, find_node, replay_ops
 from state.jsondoc.pointer import escape_token, parse_pointer
 from state.jsondoc.tests import strategies
-from state.jsondoc.text import dump_json, make_document
+from state.jsondoc.text import NOTHING, dump_json, make_document
 
 JSON, JSON_PATCH = "application/json", "application/json-patch+json"
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state.jsondoc.diff import diff_values
-from state.jsondoc.patch import NOTHING, PatchFailed, apply_steps, replay_ops
+from state.jsondoc.patch import PatchFailed, apply_steps, replay_ops
 from state.jsondoc.pointer import format_pointer, parse_pointer
 from state.jsondoc.rebase import RebaseConflict, follow_node, rebase_patch
 from state.jsondoc.tests import strategies
-from state.jsondoc.text import dump_json, parse_json
+from state.jsondoc.text import NOTHING, dump_json, parse_json
 
 
 def add(path, value, **position):
