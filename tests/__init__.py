@@ -1,0 +1,1 @@
+"""What tests share, and tests of the whole. All others lie beside what they test."""
