@@ -10,6 +10,7 @@ from state import store
 from state.address import Address, NotFound
 from state.api.answers import answer_json
 from state.api.parameters import FromQuery, NoParameters, Parameters
+from state.api.routes import add_read_route
 from state.checkpoints.files import (
     Checkpoint,
     UnknownCheckpoint,
@@ -44,7 +45,7 @@ class ComparisonQuery(Parameters):
     to: str | None = Field(None, description="The name of another checkpoint; what is stored now, if left out")
 
 
-@router.get("", summary="List checkpoints")
+@add_read_route(router, "", summary="List checkpoints")
 def list_checkpoints(request: HttpRequest, query: FromQuery[NoParameters]) -> HttpResponse:
     """All checkpoints, newest first, and the seeds. `sound` is null where there was no time to read the file."""
     found = [*read_checkpoints(), *list_seeds()]
@@ -65,7 +66,7 @@ def create_checkpoint(request: HttpRequest, query: FromQuery[NoParameters], body
     return response
 
 
-@router.get("/{name}", summary="Fetch a checkpoint")
+@add_read_route(router, "/{name}", summary="Fetch a checkpoint")
 def read_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> FileResponse:
     """The file, a Django fixture with a header in front."""
     found = _named(name)
@@ -79,14 +80,14 @@ def delete_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParame
     return HttpResponse(status=204)
 
 
-@router.get("/{name}/verify", summary="Verify a checkpoint")
+@add_read_route(router, "/{name}/verify", summary="Verify a checkpoint")
 def verify_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """Load it into a scratch database, now, and say whether the same comes out, and what is wrong if not."""
     found = _named(name)
     return answer_json(describe_checkpoint(found, find_problem(found.path)))
 
 
-@router.get("/{name}/diff", summary="Compare a checkpoint")
+@add_read_route(router, "/{name}/diff", summary="Compare a checkpoint")
 def diff_checkpoint(request: HttpRequest, name: str, query: FromQuery[ComparisonQuery]) -> HttpResponse:
     """For each key that differs, the JSON Patch from the checkpoint to what is stored now, or to another checkpoint."""
     contents = read_fixture(_named(name).path)

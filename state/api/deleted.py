@@ -12,7 +12,7 @@ from state.api.addresses import UnknownParameter, read_address
 from state.api.answers import answer_json, link_next
 from state.api.history import describe_change
 from state.api.parameters import CURSOR, POINTER, FromQuery, Limit, OnePointer, Parameters
-from state.api.routes import bind_path
+from state.api.routes import add_read_route, bind_path
 from state.history import deleted
 from state.history.deleted import Mark, Removed
 from state.jsondoc.pages import TreePage, render_tree
@@ -30,7 +30,7 @@ class DeletedQuery(Parameters):
     pointer: OnePointer = Field([], description=POINTER)
 
 
-@router.get("/deleted/{path:address}", summary="Read what is gone from a node")
+@add_read_route(router, "/deleted/{any:address}", summary="Read what is gone from a node")
 def read_deleted(request: HttpRequest, address: str, query: FromQuery[DeletedQuery]) -> HttpResponse:
     """The members of an object, or items of an array, that were removed and have not come back, the last first.
 
@@ -47,7 +47,8 @@ def read_deleted(request: HttpRequest, address: str, query: FromQuery[DeletedQue
     return response
 
 
-router.get(
+add_read_route(
+    router,
     "/deleted",
     summary="Read the keys that are gone",
     description="The keys that were deleted and have not come back, the last first, each as it was before.",

@@ -13,6 +13,7 @@ from state.address import Address
 from state.api.addresses import UnknownParameter, read_address
 from state.api.answers import answer_json, link_next
 from state.api.parameters import AT, CURSOR, KEYS, POINTER, WAS, Flag, FromQuery, Limit, OnePointer, Parameters, one_of
+from state.api.routes import add_read_route
 from state.history import blame, journal, replay, timeline
 from state.history.events import MAX_EVENT
 from state.history.journal import JournalFilter
@@ -41,7 +42,7 @@ class JournalQuery(Parameters):
 KEPT = ("was", "actor", "source", "kind", "key", "batch", "since", "until")  # on the way to the next page
 
 
-@router.get("/history", summary="Read the history of all")
+@add_read_route(router, "/history", summary="Read the history of all")
 def read_journal(request: HttpRequest, query: FromQuery[JournalQuery]) -> HttpResponse:
     """All revisions, newest first, with author and patches; those only that have what is asked for.
 
@@ -74,7 +75,7 @@ class HistoryQuery(Parameters):
     at: str | None = Field(None, description="The address is one of this revision or time, where the history ends")
 
 
-@router.get("/history/{path:address}", summary="Read the history of a value")
+@add_read_route(router, "/history/{any:address}", summary="Read the history of a value")
 def read_history(request: HttpRequest, address: str, query: FromQuery[HistoryQuery]) -> HttpResponse:
     """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too.
 
@@ -134,7 +135,7 @@ class DiffQuery(Parameters):
     was: Flag = Field(False, description=WAS)
 
 
-@router.get("/diff", summary="Compare two moments")
+@add_read_route(router, "/diff", summary="Compare two moments")
 def read_diff(request: HttpRequest, query: FromQuery[DiffQuery]) -> HttpResponse:
     """For each key that differs between two moments, the JSON Patch that leads from the one to the other."""
     first = replay.revision_at(query.from_ or "0")
@@ -153,7 +154,7 @@ class BlameQuery(Parameters):
     at: str | None = Field(None, description=AT)
 
 
-@router.get("/blame/{path:address}", summary="Read who wrote what")
+@add_read_route(router, "/blame/{any:address}", summary="Read who wrote what")
 def read_blame(request: HttpRequest, address: str, query: FromQuery[BlameQuery]) -> HttpResponse:
     """For each leaf of a key, or of a node inside it, the revision that last set it, with author, time and reason.
 

@@ -11,6 +11,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 from state import store
 from state.api.addresses import UnknownParameter
 from state.api.parameters import FromQuery, Level, Parameters, Stimuli
+from state.api.routes import add_read_route
 from state.api.views import parse_level, state_at_level
 from state.jsondoc.jsonpath import MAX_LIMIT, Locate, parse_limit, select_nodes
 from state.jsondoc.levels import find_stored
@@ -37,7 +38,7 @@ class PathQuery(Parameters):
         return values
 
 
-@router.get("/query", summary="Select by JSONPath")
+@add_read_route(router, "/query", summary="Select by JSONPath")
 def query_state(request: HttpRequest, query: FromQuery[PathQuery]) -> HttpResponse:
     """The nodes a JSONPath selects, $ being the object of all keys: value, normalized path and pointer of each.
 

@@ -5,10 +5,22 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import register_converter
+from django.urls.converters import PathConverter
 from ninja import Router
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
+
+
+class AnyPathConverter(PathConverter):
+    """A path of any characters: a name may have line breaks in it, which Django's own does not let through."""
+
+    regex = "(?s:.+)"
+
+
+register_converter(AnyPathConverter, "any")
 
 
 def add_read_route(router: Router, path: str, **options: Any) -> Callable[[View], View]:
@@ -26,7 +38,7 @@ def bind_path(view: View, **known: str) -> View:
     """A route at a path which does not have these parameters: what they are is given here."""
 
     @wraps(view)
-    def call(request: HttpRequest, **values: Any) -> HttpResponse:
+    def call(request: HttpRequest, **values: Any) -> HttpResponseBase:
         return view(request, **known, **values)
 
     signature = inspect.signature(view)
