@@ -34,10 +34,11 @@ format: .venv/.installed-dev ## Format the code
 bench: .venv/.installed ## Measure the hot paths
 	@$(BIN)/python -m tests.bench
 
-soak: .venv/.installed-dev ## Kill and crowd it a hundred times (takes minutes)
+soak: .venv/.installed-dev ## Kill and crowd it a hundred times, search the laws anew (takes minutes)
 	@$(BIN)/python -m tests.soak
 	@$(BIN)/python -m tests.soak.feed
 	@$(BIN)/python -m tests.soak.safety
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process" --hypothesis-profile=search
 
 screenshots: .venv/.installed-dev ## Take the pictures of the docs anew, or some: ONLY="tree home"
 	@$(BIN)/python -m tests.screenshots $(ONLY)

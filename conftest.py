@@ -20,9 +20,10 @@ KEY = "nola_a-key-for-tests-only"
 
 pytest_plugins = ["tests.whole_run"]
 
-# No test fails on a clock. In CI the examples are the same each time, elsewhere they are new ones, and fewer.
+# No test fails on a clock. The examples are the same each time, fewer outside of CI; `make soak` searches for new ones.
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
-hypothesis_settings.register_profile("dev", deadline=None, max_examples=30)
+hypothesis_settings.register_profile("dev", deadline=None, derandomize=True, max_examples=30)
+hypothesis_settings.register_profile("search", deadline=None)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
