@@ -10,8 +10,9 @@ JSON = "application/json"
 
 
 @pytest.fixture
-def kept(agent, settings):
+def kept(agent, monkeypatch):
     """An agent, and a checkpoint `before` of three keys, after which one was changed, one deleted and one added."""
+    monkeypatch.setattr("state.api.checkpoints.PATIENCE", 60)
     for key, text in [("A", '{"n":1.0,"é":"😀"}'), ("B", "[1,2,3]"), ("C", "null")]:
         agent.put(f"/api/state/{key}", text, content_type=JSON)
     take(agent, name="before")

@@ -19,8 +19,9 @@ PAGE = "/admin/checkpoints/"
 
 
 @pytest.fixture
-def mine(owner):
+def mine(owner, monkeypatch):
     """A signed-in owner, and a checkpoint of two keys, one of which was then changed, and one added."""
+    monkeypatch.setattr("state.pages.checkpoints.PATIENCE", 60)
     for key, text in [("A", '{"n":1,"deep":{"x":[1,2]}}'), ("B", "2")]:
         store.put(Address(key), parse_json(text), ADA)
     owner.post(f"{PAGE}create/", {"name": "mine", "why": "to show"})

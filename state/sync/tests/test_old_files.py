@@ -1,8 +1,8 @@
 import itertools
 import json
-from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -188,7 +188,7 @@ def test_a_folder_can_be_put_into_envelopes_and_out_of_them(mirrored):
 
 # The folders of the predecessor
 
-SAMPLE = Path("/work/shared/legacy-nola")
+SAMPLE = django_settings.BASE_DIR.parent / "shared" / "legacy-nola"
 
 
 def pull_section(folder, key, level):
