@@ -9,7 +9,7 @@ from state.jsondoc.text import dump_json
 
 
 class JSONText(str):
-    """Text that `jsontext` made: written to the database as it is."""
+    """Text that `dump_json` made: written to the database as it is."""
 
 
 class JSONTextField(models.TextField):

@@ -79,6 +79,10 @@ class UndoRequest(NamedTuple):
     prefer: Prefer
 
 
+def keep_nothing(planned: Sequence[Any]) -> None:
+    """For kinds of which nothing is kept before they are written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What can be done with the changes of one kind."""
@@ -86,7 +90,7 @@ class Kind:
     is_current: Callable[[Sequence[Any]], bool]  # asked under the lock: nothing that was planned from has moved
     write: Callable[[Sequence[Any], Recorder], None]
     undo: Callable[[UndoRequest], tuple[Planned, list[Conflict]]]
-    prepare: Callable[[Sequence[Any]], object] = len  # without the lock, before it is written: may keep a copy
+    prepare: Callable[[Sequence[Any]], None] = keep_nothing  # without the lock, before it is written
 
 
 _KINDS: dict[str, Kind] = {}

@@ -1,7 +1,7 @@
 """A folder of JSON files, one for each key, and the memory: kept in step both ways, by merging what both changed.
 
-What they last had in common is known from the folder's notes (`syncnotes`) and the history. A run reads the files,
-decides for each (`mirrorplan`), writes to the memory as one revision, and then to the folder (`mirrorwrites`). Killed
+What they last had in common is known from the folder's notes (`notes`) and the history. A run reads the files,
+decides for each (`decide`), writes to the memory as one revision, and then to the folder (`write`). Killed
 anywhere, it leaves whole files, and the next run goes on. What cannot be merged stays as it is on both sides.
 """
 
