@@ -11,7 +11,8 @@ from django.conf import settings
 from state.address import Address, NotFound, find_node_text, read_node_text
 from state.entries import Stored
 from state.errors import Oversized, Unprocessable
-from state.jsondoc.diff import Op, diff_values
+from state.jsondoc.diff import Op
+from state.jsondoc.moves import diff_values
 from state.jsondoc.patch import (
     AppliedOp,
     apply_merge_patch,
@@ -176,6 +177,16 @@ def apply(key: str, was: Stored | None, ops: Sequence[Op]) -> Edit:
         return remove(Address(key), was) if was else Edit(key, None, None, [], [])
     edit = put(Address(key), make_document(new), was)
     return edit if at_root or not edit.forward else replace(edit, forward=[*ops])  # they know what has moved
+
+
+def lead(key: str, was: Stored | None, value: JSONValue | Nothing, forward: list[Op], inverse: list[Op]) -> Edit:
+    """The edit whose result and operations are known. Raises TooLarge and TooDeep."""
+    if isinstance(value, Nothing):
+        return Edit(key, was, None, forward, inverse)
+    _check_depth(value, Address(key))
+    text = dump_json(value)
+    _check_size(key, count_bytes(text), was)
+    return Edit(key, was, text, forward, inverse)
 
 
 def _moves_inside(op: Op) -> bool:

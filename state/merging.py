@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -12,12 +12,14 @@ from state.address import Address
 from state.edits import Edit
 from state.entries import Stored
 from state.history import replay, timeline
-from state.jsondoc.diff import Op, diff_values
+from state.jsondoc.diff import Op
+from state.jsondoc.merge import NodeConflict
+from state.jsondoc.moves import diff_values
 from state.jsondoc.node_tree import NodeValue
 from state.jsondoc.overlap import find_related, list_areas
 from state.jsondoc.patch import find_node, replay_ops
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
-from state.jsondoc.rebase import NodeConflict, RebaseConflict, follow_node, rebase_patch
+from state.jsondoc.rebase import RebaseConflict, follow_node, rebase_patch
 from state.jsondoc.text import NOTHING, Nothing, dump_json
 from state.models import Change
 from state.registry import Conflict, ConflictError, Prefer
@@ -120,18 +122,11 @@ def related_later(ops: Sequence[Op], over: Sequence[LaterOp]) -> list[LaterOp]:
 
 
 def rebase_ops(
-    key: str,
-    ops: Sequence[Op],
-    over: Sequence[LaterOp],
-    document: NodeValue,
-    *,
-    prefer: Prefer = None,
-    undoing: Mapping[int, int] | None = None,
+    key: str, ops: Sequence[Op], over: Sequence[LaterOp], document: NodeValue, *, prefer: Prefer = None
 ) -> tuple[Sequence[Op], list[Conflict]]:
     """`ops` moved over later ones, both from `document`; or where they meet, and then no operations.
 
-    Where they have nothing to do with each other, it returns `ops` itself. `undoing` has the revision that each
-    operation takes back, by its identity.
+    Where they have nothing to do with each other, it returns `ops` itself.
     """
     near = related_later(ops, over)
     if not near:
@@ -139,29 +134,18 @@ def rebase_ops(
     try:
         return rebase_patch(ops, [one.op for one in near], document, prefer=prefer), []
     except RebaseConflict as error:
-        return [], [_locate_conflict(key, one, near, (undoing or {}).get(id(one.my_op))) for one in error.conflicts]
+        return [], [_locate_conflict(key, one, near) for one in error.conflicts]
 
 
-def _locate_conflict(key: str, conflict: NodeConflict, over: Sequence[LaterOp], undoing: int | None) -> Conflict:
+def _locate_conflict(key: str, conflict: NodeConflict, over: Sequence[LaterOp]) -> Conflict:
     by = next((one.revision for one in over if one.op is conflict.their_op), None)
     base, theirs, mine = copy.deepcopy((conflict.base, conflict.theirs, conflict.mine))
-    return Conflict("state", key, conflict.pointer, base, theirs, mine, by, undoing)
+    return Conflict("state", key, conflict.pointer, base, theirs, mine, by)
 
 
 def _since(key: str, was: Stored | None, base: int) -> list[LaterOp]:
     """What changed the key after the base, up to what is stored."""
-    over: list[LaterOp] = []
-    for change in reversed(list_changes(key, was, base)):
-        over = prepend_change(over, change)
-    return over
-
-
-def prepend_change(over: list[LaterOp], change: Change) -> list[LaterOp]:
-    """What came later, beginning with one more change; if the next one has just taken it back, both drop out."""
-    taken_back = len(change.inverse)
-    if dump_json([one.op for one in over[:taken_back]]) == dump_json(change.inverse):
-        return over[taken_back:]
-    return list_later(change.forward, change.revision_id) + over
+    return [one for change in list_changes(key, was, base) for one in list_later(change.forward, change.revision_id)]
 
 
 def list_changes(key: str, was: Stored | None, after: int) -> list[Change]:

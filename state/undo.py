@@ -1,10 +1,8 @@
 """Undo: what some revisions did is taken back by a new one; what came after them and is unrelated stays."""
 
 import copy
-import json
 import time
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from django.db.models import QuerySet
 
@@ -12,17 +10,14 @@ from state import edits, merging, registry
 from state.edits import Edit
 from state.entries import read_entry
 from state.errors import Unprocessable
-from state.jsondoc.diff import Op
-from state.jsondoc.node_tree import NodeValue
-from state.jsondoc.patch import replay_ops
-from state.jsondoc.text import NOTHING, JSONValue, Nothing, dump_json
-from state.merging import LaterOp
+from state.history import replay
+from state.jsondoc.omission import LogStep, replay_without
+from state.jsondoc.text import dump_json
 from state.models import Change, Revision
 from state.registry import Conflict, ConflictError, Planned, Prefer, UndoRequest
 from state.revisions import Source
 
 MOST = 10_000  # revisions undone at once
-MOST_WORK = 1_000_000  # operations that are looked at for one key, in all
 LONGEST = 10.0  # seconds that one key may take: whoever asks waits for the answer
 TOO_MUCH = (
     "what is to be undone of {!r} lies among so many later changes of the same parts that it would take too long;"
@@ -97,56 +92,37 @@ def plan(revisions: Sequence[int], prefer: Prefer = None) -> Callable[[], list[P
 
 
 def undo_key(undoing: UndoRequest) -> tuple[Edit, list[Conflict]]:
-    """The edit of one key of the state that takes its changes back, or where it cannot.
-
-    The log is read backwards; `over` leads from the document as it was then to what it is to be.
-    """
+    """The edit of one key of the state that takes its changes back, or where it cannot: its log without them."""
     key, revisions = undoing.key, set(undoing.revisions)
-    was = read_entry(key)
-    document: JSONValue | Nothing = json.loads(was.text) if was else NOTHING
-    ops: list[Op] = []
-    conflicts: list[Conflict] = []
-    over: list[LaterOp] = []
-    work, until = 0, time.monotonic() + LONGEST
-    log = reversed(merging.list_changes(key, was, undoing.changes[-1].revision_id - 1))
-    for is_undone, run in groupby(log, lambda change: change.revision_id in revisions):
-        changes = list(run)
-        if is_undone:  # those that follow one another are taken back together
-            inverse = [op for change in changes for op in change.inverse]
-            near = merging.related_later(inverse, over)
-            work += len(near) + len(over) // 20
-            if work > MOST_WORK or time.monotonic() > until:
-                raise CannotUndo(TOO_MUCH.format(key))
-            by = {id(op): change.revision_id for change in changes for op in change.inverse}
-            back, more = merging.rebase_ops(key, inverse, near, document, prefer=undoing.prefer, undoing=by)
-            found = copy.deepcopy(list(back))  # what it shares with the document is changed below
-            ops, conflicts = ops + found, conflicts + more
-            over = [*over, *merging.list_later(found)] if near else over
-        if not is_undone or near:  # else they have nothing to do with anything later
-            for change in changes:
-                over = merging.prepend_change(over, change)
-        for change in changes:
-            document = replay_ops(document, copy.deepcopy(change.inverse))
-    if conflicts:
-        return Edit(key, was, was and was.text, [], []), _by_place(conflicts)
-    return edits.apply(key, was, ops), []
+    was, before = read_entry(key), undoing.changes[-1].revision_id - 1
+    log = _without_redone(merging.list_changes(key, was, before), revisions)
+    steps = (LogStep(change.revision_id, change.forward, change.revision_id in revisions) for change in log)
+    found = replay_without(replay.document_at(key, before), _in_time(key, steps), undoing.prefer)
+    if found.meetings and undoing.prefer is None:
+        return Edit(key, was, was and was.text, [], []), [Conflict("state", key, *one) for one in found.meetings]
+    return edits.lead(key, was, found.document, copy.deepcopy(found.forward), copy.deepcopy(found.inverse)), []
 
 
-def _by_place(conflicts: Sequence[Conflict]) -> list[Conflict]:
-    """One for each place: where several undone changes follow one another there, from the newest back to the oldest."""
-    found: list[Conflict] = []
-    at: dict[tuple[str, int | None], int] = {}
-    for one in conflicts:
-        place = one.pointer, one.by
-        if place in at and _same(found[at[place]].yours, one.base):
-            found[at[place]] = found[at[place]]._replace(yours=one.yours)
+def _without_redone(log: Sequence[Change], revisions: set[int]) -> list[Change]:
+    """The changes but for each undo with the redo right after it, which say nothing of their own."""
+    seqs = [change.revision_id for change in log]
+    infos = dict(Revision.objects.filter(source=Source.UNDO, seq__in=seqs).values_list("seq", "info"))
+    kept: list[Change] = []
+    for change in log:
+        last = kept[-1] if kept else None
+        undoes = infos.get(change.revision_id, {}).get("undoes")
+        is_redo = last is not None and undoes == [last.revision_id] and last.revision_id in infos
+        if is_redo and last and not revisions & {last.revision_id, change.revision_id}:
+            kept.pop()
         else:
-            at[place] = len(found)
-            found.append(one)
-    return found
+            kept.append(change)
+    return kept
 
 
-def _same(one: NodeValue, other: NodeValue) -> bool:
-    if isinstance(one, Nothing) or isinstance(other, Nothing):
-        return one is other
-    return dump_json(one) == dump_json(other)
+def _in_time(key: str, steps: Iterable[LogStep]) -> Iterator[LogStep]:
+    """The steps, as long as whoever asks may wait. Raises CannotUndo."""
+    until = time.monotonic() + LONGEST
+    for step in steps:
+        if time.monotonic() > until:
+            raise CannotUndo(TOO_MUCH.format(key))
+        yield step

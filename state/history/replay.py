@@ -21,7 +21,8 @@ from state.address import Address, NotFound, find_node_text
 from state.entries import head
 from state.errors import Gone, Unprocessable
 from state.history import blame
-from state.jsondoc.diff import Op, diff_values
+from state.jsondoc.diff import Op
+from state.jsondoc.moves import diff_values
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.patch import replay_ops
 from state.jsondoc.pointer import format_pointer, parse_index

@@ -1,7 +1,8 @@
 """Which items of two arrays are the same thing, changed: so that an edit of one is not taken for an edit of another.
 
-Objects are told by a member that names them, else by how much of them is equal; arrays by their common items. Scalars
-have nothing that makes them the same but their place, which counts where as many went as came.
+Objects are told by the first of the members that name them which both have, else by how much of them is equal; arrays
+by their common items. Scalars have nothing that makes them the same but their place, which counts where as many went as
+came.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ Pairs = list[tuple[int, int]]
 def align_items(old: list[JSONValue], new: list[JSONValue]) -> Pairs:
     """Index pairs of items that are the same thing, in order. None of the items of one side is equal to the other's."""
     if len(old) == len(new) == 1:
-        return [(0, 0)] if _may_be_same(old[0], new[0]) else []
+        return [(0, 0)] if may_be_same(old[0], new[0]) else []
     if len(old) * len(new) > MOST_PAIRS:
         return _by_place(old, new)
     ours, theirs = [_traits(item) for item in old], [_traits(item) for item in new]
@@ -30,7 +31,7 @@ def align_items(old: list[JSONValue], new: list[JSONValue]) -> Pairs:
 def _by_place(old: list[JSONValue], new: list[JSONValue]) -> Pairs:
     if len(old) != len(new):
         return []
-    return [(n, n) for n in range(len(old)) if _may_be_same(old[n], new[n])]
+    return [(n, n) for n in range(len(old)) if may_be_same(old[n], new[n])]
 
 
 def _filled(old: list[JSONValue], new: list[JSONValue], pairs: Pairs) -> Iterator[tuple[int, int]]:
@@ -43,11 +44,19 @@ def _filled(old: list[JSONValue], new: list[JSONValue], pairs: Pairs) -> Iterato
         i, j = one + 1, other + 1
 
 
-def _may_be_same(old: JSONValue, new: JSONValue) -> bool:
+def may_be_same(old: JSONValue, new: JSONValue) -> bool:
     """Whether nothing says that they are two things."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return all(_text(old[name]) == _text(new[name]) for name in NAMES[:3] if name in old and name in new)
+        name = next((name for name in NAMES if name in old and name in new), None)
+        return name is None or _text(old[name]) == _text(new[name])
     return True
+
+
+def find_identity(item: JSONValue) -> tuple[str, str] | None:
+    """The member that says which thing an object is, wherever it goes, with its text."""
+    members = item if isinstance(item, dict) else {}
+    names = (name for name in NAMES[:4] if name in members and not isinstance(members[name], dict | list))
+    return next(((name, _text(members[name])) for name in names), None)
 
 
 def _traits(item: JSONValue) -> dict[Any, str] | None:
@@ -65,10 +74,7 @@ def _alike(one: dict[Any, str] | None, other: dict[Any, str] | None) -> float:
         return 0
     for name in NAMES:
         if name in one and name in other:
-            if one[name] == other[name]:
-                return 2
-            if name in NAMES[:3]:
-                return 0
+            return 2 if one[name] == other[name] else 0
     shared = sum(other.get(name) == value for name, value in one.items()) / max(len(one), len(other))
     return shared if shared >= ALIKE else 0
 

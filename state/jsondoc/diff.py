@@ -1,13 +1,14 @@
 """What turns one JSON value into another and back: objects by member, arrays by a longest common subsequence.
 
-The result is JSON Patch (RFC 6902) as history keeps it, with "position" where the order of members is at stake.
+What changed its array is taken out and put in here; `moves.diff_values` tells that it moved. The result is JSON Patch
+(RFC 6902) as history keeps it, with "position" where the order of members is at stake.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from state.jsondoc.align import align_items
+from state.jsondoc.align import align_items, may_be_same
 from state.jsondoc.pointer import escape_token
 from state.jsondoc.text import JSONValue, dump_json
 
@@ -20,7 +21,7 @@ MAX_OPS = 1_000_000  # bytes of operations without their values, from where a pa
 OP_BYTES = 30  # of an operation, beside its pointer and value
 
 
-def diff_values(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op], list[Op]]:
+def diff_in_place(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op], list[Op]]:
     """Operations that turn `old`, which stands at pointer `at`, into `new`, and those that turn it back."""
     pairs: list[tuple[Op, Op]] = []
     written, allowed = 0, MAX_OPS
@@ -107,28 +108,35 @@ def _moved(path: str, position: int) -> Op:
 
 
 def _out_of_order(old: dict[str, JSONValue], new: dict[str, JSONValue]) -> set[str]:
-    """The fewest members that have to move: all common ones but a longest increasing run (patience sorting)."""
+    """The fewest members that have to move: all common ones but those of a longest increasing run."""
     ranks = {name: rank for rank, name in enumerate(old)}
-    order = [ranks[name] for name in new if name in ranks]
+    common = [name for name in new if name in ranks]
+    staying = find_rising([ranks[name] for name in common])
+    return {name for number, name in enumerate(common) if number not in staying}
+
+
+def find_rising(ranks: Sequence[int]) -> set[int]:
+    """The indexes of a longest increasing run of different numbers (patience sorting)."""
     tails: list[int] = []  # smallest last rank of an increasing run of each length
-    before: dict[int, int | None] = {}
-    for rank in order:
+    ends: list[int] = []  # and the index where it stands
+    before: list[int | None] = []
+    for index, rank in enumerate(ranks):
         length = bisect_left(tails, rank)
-        before[rank] = tails[length - 1] if length else None
+        before.append(ends[length - 1] if length else None)
         tails[length : length + 1] = [rank]
-    if len(tails) == len(order):
-        return set()
+        ends[length : length + 1] = [index]
     staying = set()
-    last: int | None = tails[-1]
+    last = ends[-1] if ends else None
     while last is not None:
         staying.add(last)
         last = before[last]
-    names = list(old)
-    return {names[rank] for rank in order if rank not in staying}
+    return staying
 
 
 def _diff_arrays(old: list[JSONValue], new: list[JSONValue], at: str) -> Pairs:
-    if len(old) == len(new) == 1:  # else a deep nest of them would be dumped once a level
+    if len(old) == len(new) == 1 and may_be_same(
+        old[0], new[0]
+    ):  # else a deep nest of them would be dumped once a level
         yield from _diff(old[0], new[0], f"{at}/0")
         return
     ours, theirs = [dump_json(item) for item in old], [dump_json(item) for item in new]

@@ -50,6 +50,16 @@ class Body:
 Kids = list[Node] | dict[str, Node]
 
 
+def make_top(document: NodeValue) -> Node:
+    """The identity whose only member is the document; it has none where there is nothing."""
+    return Node({} if isinstance(document, Nothing) else {"": document})
+
+
+def list_nodes(kids: Kids) -> list[Node]:
+    """The nodes among kids, in order."""
+    return kids if isinstance(kids, list) else list(kids.values())
+
+
 class TreeStep(NamedTuple):
     """An operation with identities for paths. `body` is the new content, or where the node goes; `place` is the index
     there, or the position among the members, None for the end. An "order" is a move onto itself."""
@@ -114,6 +124,38 @@ class NodeTree:
         cut = [owner for owner, stands in self.lineage(body) if not stands]
         return cut[-1] if cut else None
 
+    def is_alive(self, node: Node) -> bool:
+        """Whether the node is part of the document."""
+        return self.home(node) is not None and self.broken(node) is None
+
+    def placed_nodes(self) -> Iterator[Node]:
+        """The nodes that came, went or moved."""
+        return iter(self._homes)
+
+    def filled_nodes(self) -> Iterator[Node]:
+        """The nodes that have another content than they were made with."""
+        return iter(self._bodies)
+
+    def touched_bodies(self) -> Iterator[Body]:
+        """The contents in which anything is not as it was made."""
+        return iter(self._dirty)
+
+    def list_items(self, body: Body) -> list[Node]:
+        """The items of an array as they are, also after later changes."""
+        kids = self._own(body)
+        assert isinstance(kids, list)
+        return kids
+
+    def list_members(self, body: Body) -> dict[str, Node]:
+        """The members of an object as they are, also after later changes."""
+        kids = self._own(body)
+        assert isinstance(kids, dict)
+        return kids
+
+    def is_touched(self, body: Body) -> bool:
+        """Whether anything in a content is not as it was made."""
+        return body in self._dirty
+
     def is_within(self, node: Node, ancestor: Node) -> bool:
         """Whether the node is the ancestor, or inside it."""
         if node is ancestor:
@@ -154,6 +196,47 @@ class NodeTree:
             return [self.value(kid) for kid in kids]
         return {name: self.value(kid) for name, kid in kids.items()}
 
+    def play(self, op: Op) -> TreeStep:
+        """Apply an operation whose paths hold in this tree."""
+        if op["op"] == "move":
+            return self._move(op, ("", *parse_pointer(op["from"])), ("", *parse_pointer(op["path"])))
+        step = self.read(op)
+        self.apply(step)
+        return step
+
+    def _reach(self, tokens: Tokens) -> Body:
+        body = self.top.body
+        for token in tokens:
+            body = self.body(self._kid(body, token))
+        return body
+
+    def _kid(self, body: Body, token: str) -> Node:
+        kids = self.kids(body)
+        return kids[int(token)] if isinstance(kids, list) else kids[token]
+
+    def read(self, op: Op) -> TreeStep:
+        """An operation, but no move, whose path holds in this tree."""
+        path = ("", *parse_pointer(op["path"]))
+        body, name = self._reach(path[:-1]), path[-1]
+        kids = self.kids(body)
+        if op["op"] == "add" and (isinstance(kids, list) or name not in kids):
+            place = int(name) if isinstance(kids, list) else op.get("position")
+            return TreeStep(op, "add", Node(op["value"]), body, name, place)
+        node = self._kid(body, name)
+        if op["op"] == "remove":
+            return TreeStep(op, "remove", node, body)
+        return TreeStep(op, "replace", node, Body(op["value"], node))
+
+    def _move(self, op: Op, source: Tokens, path: Tokens) -> TreeStep:
+        node = self._kid(self._reach(source[:-1]), source[-1])
+        was = self.home(node)
+        self.detach(node)
+        body, name = self._reach(path[:-1]), path[-1]
+        is_array = isinstance(self.kids(body), list)
+        place = int(name) if is_array else op.get("position")
+        self.attach(node, body, name, place)
+        return TreeStep(op, "order" if source == path and was is body else "move", node, body, name, place)
+
     def apply(self, step: TreeStep) -> None:
         if step.kind == "replace":
             self.fill(step.node, step.body)
@@ -166,6 +249,38 @@ class NodeTree:
     def fill(self, node: Node, body: Body) -> None:
         self._bodies[node] = body
         self._mark(self.home(node))
+
+    def set_kids(self, node: Node, body: Body, kids: Kids) -> None:
+        """Give a node, which is not part of the document yet, a content with these kids."""
+        for kid in list_nodes(self.kids(body)):
+            if self.home(kid) is body:
+                self._homes[kid] = None
+        self._bodies[node], self._kids[body] = body, kids
+        self._dirty.add(body)
+        for name, kid in enumerate(kids) if isinstance(kids, list) else kids.items():
+            self._homes[kid], self._names[kid] = body, name
+
+    def copy_node(self, other: "NodeTree", node: Node) -> None:
+        """Let what is in a node be as in another tree."""
+        body = other.body(node)
+        self.fill(node, body)
+        if other.is_touched(body) or self.is_touched(body):
+            kids = copy.copy(other.kids(body))
+            self.set_kids(node, body, kids)
+            for kid in list_nodes(kids):
+                self.copy_node(other, kid)
+
+    def replace_kid(self, node: Node, new: Node) -> None:
+        """Let another node take the place of one."""
+        body, name = self.home(node), self.name(node)
+        assert body is not None
+        kids = self._own(body)
+        if isinstance(kids, list):
+            name = self.index(kids, node)
+            kids[name] = new
+        else:
+            kids[str(name)] = new
+        self._homes[node], self._homes[new], self._names[new] = None, body, name
 
     def detach(self, node: Node) -> None:
         body = self.home(node)
@@ -203,100 +318,41 @@ class NodeTree:
             body = self.home(body.owner)
 
 
-class SideTree(NodeTree):
-    """One side's state, and what it touched on the way there."""
-
-    def __init__(self, top: Node) -> None:
-        super().__init__(top)
-        self.by: dict[Node, Op] = {}  # the last operation on each touched node
-        self.filled: dict[Node, Op] = {}  # replaced, or something put in
-        self.placed: dict[Node, Op] = {}  # removed or moved
-        self.changed: set[Node] = set()  # replaced or removed
-        self.removed: set[Node] = set()
-        self.added: set[Node] = set()
-        self.moved: dict[Node, TreeStep] = {}  # to the last move of each
-        self.gaps: dict[tuple[Node, Node], Op] = {}  # neighbours that something was put between
-
-    def play(self, op: Op) -> TreeStep:
-        """Apply an operation whose paths hold on this side."""
-        path = ("", *parse_pointer(op["path"]))
-        if op["op"] == "move":
-            step = self._move(op, ("", *parse_pointer(op["from"])), path)
-        else:
-            step = self._read(op, path)
-            self.apply(step)
-        if step.kind != "order":
-            self._note(step)
-        return step
-
-    def _reach(self, tokens: Tokens) -> Body:
-        body = self.top.body
-        for token in tokens:
-            body = self.body(self._kid(body, token))
-        return body
-
-    def _kid(self, body: Body, token: str) -> Node:
-        kids = self.kids(body)
-        return kids[int(token)] if isinstance(kids, list) else kids[token]
-
-    def _read(self, op: Op, path: Tokens) -> TreeStep:
-        body, name = self._reach(path[:-1]), path[-1]
-        kids = self.kids(body)
-        if op["op"] == "add" and (isinstance(kids, list) or name not in kids):
-            place = int(name) if isinstance(kids, list) else op.get("position")
-            return TreeStep(op, "add", Node(op["value"]), body, name, place)
-        node = self._kid(body, name)
-        if op["op"] == "remove":
-            return TreeStep(op, "remove", node, body)
-        return TreeStep(op, "replace", node, Body(op["value"], node))
-
-    def _move(self, op: Op, source: Tokens, path: Tokens) -> TreeStep:
-        node = self._kid(self._reach(source[:-1]), source[-1])
-        was = self.home(node)
-        self.detach(node)
-        body, name = self._reach(path[:-1]), path[-1]
-        is_array = isinstance(self.kids(body), list)
-        place = int(name) if is_array else op.get("position")
-        self.attach(node, body, name, place)
-        return TreeStep(op, "order" if source == path and was is body else "move", node, body, name, place)
-
-    def _note(self, step: TreeStep) -> None:
-        op, kind, node = step.op, step.kind, step.node
-        self.by[node] = op
-        if kind in ("add", "move"):
-            self.filled[step.body.owner] = op
-            self._note_gap(step)
-        if kind == "add":
-            self.added.add(node)
-        if kind == "replace":
-            self.filled[node] = op
-        if kind in ("remove", "move"):
-            self.placed[node] = op
-        if kind in ("remove", "replace"):
-            self.changed.add(node)
-        if kind == "remove":
-            self.removed.add(node)
-        if kind == "move":
-            self.moved[node] = step
-
-    def _note_gap(self, step: TreeStep) -> None:
-        gap = find_gap(self, step.node, step.body)
-        if gap:
-            self.gaps[gap] = step.op
+def is_same_tree(one: NodeTree, other: NodeTree) -> bool:
+    """Whether two trees are the same, but for the order of what is new in them."""
+    return _is_same_body(one, other, one.top.body)
 
 
-def find_gap(tree: NodeTree, node: Node, body: Body) -> tuple[Node, Node] | None:
-    """The items on both sides of one that came in, if they were neighbours from the start."""
-    kids = tree.kids(body)
-    if not isinstance(kids, list):
-        return None
-    index = tree.index(kids, node)
-    if not 0 < index < len(kids) - 1:
-        return None
-    left, right = kids[index - 1], kids[index + 1]
-    if left.home is right.home is body and int(left.name) + 1 == right.name:
-        return left, right
-    return None
+def _is_same_body(one: NodeTree, other: NodeTree, body: Body) -> bool:
+    if not one.is_touched(body) and not other.is_touched(body):
+        return True
+    kids, others = one.kids(body), other.kids(body)
+    if isinstance(kids, dict) and isinstance(others, dict):
+        return kids.keys() == others.keys() and all(
+            _is_same_node(one, kid, other, others[name]) for name, kid in kids.items()
+        )
+    kids, others = list_nodes(kids), list_nodes(others)
+    common = set(kids) & set(others)
+    if [kid for kid in kids if kid in common and kid.home] != [kid for kid in others if kid in common and kid.home]:
+        return False
+    left = [sort_value(one.value(kid)) for kid in kids if kid not in common]
+    right = [sort_value(other.value(kid)) for kid in others if kid not in common]
+    return sorted(left) == sorted(right) and all(_is_same_node(one, kid, other, kid) for kid in common)
+
+
+def _is_same_node(one: NodeTree, kid: Node, other: NodeTree, twin: Node) -> bool:
+    if kid is twin and one.body(kid) is other.body(kid):
+        return _is_same_body(one, other, one.body(kid))
+    return sort_value(one.value(kid)) == sort_value(other.value(twin))
+
+
+def sort_value(value: JSONValue) -> str:
+    """The text of a value, alike for all orders of members and items."""
+    if isinstance(value, dict):
+        return "{" + ",".join(sorted(f"{dump_json(name)}:{sort_value(kid)}" for name, kid in value.items())) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(sorted(map(sort_value, value))) + "]"
+    return dump_json(value)
 
 
 def is_same_node(one: JSONValue, other: JSONValue) -> bool:

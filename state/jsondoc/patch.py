@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from state.jsondoc.diff import Op, diff_values
+from state.jsondoc.diff import Op
 from state.jsondoc.errors import InTheWay, Malformed, Unprocessable
+from state.jsondoc.moves import diff_values
 from state.jsondoc.pointer import (
     Blocked,
     Missing,

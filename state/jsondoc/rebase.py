@@ -1,5 +1,6 @@
-"""One operation list moved over another that was made from the same document: undo, merge and the cure of a 412.
+"""One operation list moved over another that was made from the same document: merge, and the cure of a 412.
 
+Of both sides only the sum counts (`moves.recognise_moves`): what cancels is none, what was put elsewhere has moved.
 Each member and item of the document they both started from has a hidden identity, which moves and renames keep. Paths
 are read as identities on one side and written as paths on the other. Touched are: the value of a node (replaced, or
 something put in), and its place (removed, or moved). It is a conflict if
@@ -11,29 +12,20 @@ something put in), and its place (removed, or moved). It is a conflict if
   other removed.
 
 It is none, and my operation drops out, where both sides end with the same text there. Two inserts at one place: theirs
-first. What is in a moved node follows it. The order of members is a hint: it follows the neighbours.
+first. What is in a moved node follows it. The order of members is a hint: it follows the neighbours. A merge that would
+be a conflict, or something else, from the other side's point of view is one.
 """
 
-import copy
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from state.jsondoc.diff import Op
-from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, SideTree, TreeStep, find_gap, is_same_node
+from state.jsondoc.merge import Merge, NodeConflict
+from state.jsondoc.moves import recognise_moves
+from state.jsondoc.node_tree import Node, NodeTree, NodeValue, is_same_node, is_same_tree, make_top
 from state.jsondoc.pointer import Tokens, parse_pointer
-from state.jsondoc.text import Nothing
-from state.jsondoc.three_way import ThreeWay
-
-
-class NodeConflict(NamedTuple):
-    """Where two sides met: a pointer into the common base (into theirs, if they made it), and what each has there."""
-
-    pointer: str
-    base: NodeValue
-    theirs: NodeValue
-    mine: NodeValue
-    my_op: Op
-    their_op: Op | None
+from state.jsondoc.three_way import SideTree
+from state.jsondoc.tree_diff import diff_trees
 
 
 class RebaseConflict(Exception):
@@ -41,7 +33,7 @@ class RebaseConflict(Exception):
 
     def __init__(self, conflicts: list[NodeConflict]) -> None:
         self.conflicts = conflicts
-        self.pointer, self.mine, self.theirs = conflicts[0].pointer, conflicts[0].my_op, conflicts[0].their_op
+        self.pointer, self.theirs = conflicts[0].pointer, conflicts[0].their_op
         places = ", ".join(conflict.pointer or "the root" for conflict in conflicts)
         super().__init__(f"changed on both sides: {places}")
 
@@ -54,25 +46,81 @@ def rebase_patch(
     `prefer` says whose change stands where they meet; without it, Conflict is raised. Moves of two nodes into each
     other are a Conflict even if mine are preferred.
     """
-    top = Node({} if isinstance(document, Nothing) else {"": document})
-    theirs, mine = SideTree(top), SideTree(top)
+    top = make_top(document)
+    log = SideTree(top)
     for op in over:
-        theirs.play(op)
-    steps = [mine.play(op) for op in ops]
-    merge = _Merge(top, mine, theirs, prefer)
-    for step in steps:
-        merge.carry(step)
-    if merge.conflicts and (prefer is None or merge.knotted):
-        raise RebaseConflict(list(merge.conflicts.values()))
+        log.play(op)
+    there, _ = diff_trees(NodeTree(top), recognise_moves(log), strict=False)
+    if not there:
+        return list(ops)
+    theirs, mine = SideTree(top), SideTree(top)
+    their_steps = [theirs.play(op) for op in there]
+    my_steps = [mine.play(op) for op in _list_meant(top, ops)]
+    merge = Merge(top, mine, theirs, prefer).carry_all(my_steps)
+    found = list(merge.conflicts.values()) if prefer is None or merge.knotted else []
+    if prefer is None and not found:
+        found = _check_other_way(merge, Merge(top, theirs, mine, None).carry_all(their_steps))
+    if found:
+        origins = {id(step.op): step.node for step in their_steps}
+        raise RebaseConflict([one._replace(their_op=_find_origin(one.their_op, origins, theirs, log)) for one in found])
     return merge.ops
+
+
+def _check_other_way(merge: Merge, other: Merge) -> list[NodeConflict]:
+    """What is in the way of theirs over mine, although mine over theirs goes: then it is not safe to say what is meant.
+
+    So it is where the two do not end alike, but for the order of what both put in.
+    """
+    found = [
+        one._replace(theirs=one.mine, mine=one.theirs, their_op=merge.theirs_at(one.node))
+        for one in other.conflicts.values()
+    ]
+    if not found and not is_same_tree(merge.merged, other.merged):
+        found = [merge.describe_root()]
+    return found
+
+
+def _list_meant(top: Node, ops: Sequence[Op]) -> list[Op]:
+    """What a writer did in sum, after the values that were set to what they had been: they are meant to be so."""
+    base, tree, kept = NodeTree(top), NodeTree(top), dict[Node, None]()
+    for op in ops:
+        if op["op"] == "replace":
+            step = tree.read(op)
+            if is_same_node(tree.value(step.node), op["value"]):
+                kept[step.node] = None
+                continue
+        tree.play(op)
+    tree = recognise_moves(tree)
+    claims: list[Op] = []
+    for node in kept:
+        if base.is_alive(node) and tree.is_alive(node) and is_same_node(base.value(node), tree.value(node)):
+            claims.append({"op": "replace", "path": base.pointer(node), "value": base.value(node)})
+    return claims + diff_trees(base, tree, strict=False)[0]
+
+
+def _find_origin(op: Op | None, origins: dict[int, Node], theirs: SideTree, log: SideTree) -> Op | None:
+    """The operation, as it was written, that one of the sum comes from: the last one on the node or what it is in."""
+    node = origins.get(id(op))
+    if node is None:
+        return op
+    owners = [node, *(owner for owner, _ in NodeTree(log.top).lineage(node.home))]
+    if theirs.is_alive(node):  # under another identity in the log, if it was made there
+        at = log.top
+        for token in ("", *parse_pointer(theirs.pointer(node))):
+            found = log.kid(at, token)
+            if found is None:
+                break
+            owners.insert(1, at := found)
+    return next((log.by[one] for one in owners if one in log.by), None)
 
 
 def follow_node(tokens: Tokens, over: Sequence[Op], document: NodeValue) -> Tokens | None:
     """Where the node that is at `tokens` in `document`, or would be made there, is after `over`; None if it is gone."""
-    top = Node({} if isinstance(document, Nothing) else {"": document})
-    base, theirs = NodeTree(top), SideTree(top)
+    top = make_top(document)
+    base, log = NodeTree(top), NodeTree(top)
     for op in over:
-        theirs.play(op)
+        log.play(op)
+    theirs = recognise_moves(log)
     node, rest = top, ["", *tokens]
     while rest and (kid := base.kid(node, rest[0])):
         node = kid
@@ -80,254 +128,3 @@ def follow_node(tokens: Tokens, over: Sequence[Op], document: NodeValue) -> Toke
     if node is top:
         return tuple(tokens)
     return None if theirs.broken(node) else (*parse_pointer(theirs.pointer(node)), *rest)
-
-
-class _Merge(ThreeWay):
-    """Carries my steps over to theirs, one by one; `merged` is theirs with my steps."""
-
-    def __init__(self, top: Node, mine: SideTree, theirs: SideTree, prefer: str | None) -> None:
-        super().__init__(top, mine, theirs)
-        self.merged, self.prefer = NodeTree(top, theirs), prefer
-        self.ops: list[Op] = []
-        self.conflicts: dict[str, NodeConflict] = {}
-        self.knotted = False
-        # True: the node is as I leave it in the end; False: theirs stands. None of my later steps inside it counts.
-        self.fates: dict[Node, bool] = {}
-
-    def carry(self, step: TreeStep) -> None:
-        if step.kind in ("replace", "remove"):
-            self._change(step)
-            self.here.apply(step)
-            return
-        self.here.apply(step)
-        {"add": self._add, "move": self._move, "order": self._order}[step.kind](self._aside(step))
-
-    # What each kind of step does
-
-    def _change(self, step: TreeStep) -> None:
-        node = step.node
-        if node in self.fates or self._fate(self.merged.home(node)) is not None:
-            return
-        cut, saved = self.merged.broken(node), self.saved_from(node)
-        if cut and not saved:
-            self._blocked(cut, step)
-            return
-        touched = self.met_by(step)
-        if touched and not saved and self.agrees(node):
-            self._settle(node)
-            return
-        theirs = saved or touched or self.met_beside(step)
-        if theirs and not self._conflict(node, step, theirs):
-            self.fates[node] = False
-        elif cut:
-            self._restore(node)
-        elif step.kind == "replace":
-            self._emit_replace(node, step.body)
-        else:
-            self._emit_remove(node)
-
-    def _add(self, step: TreeStep) -> None:
-        fate = self._admit(step)
-        if fate is None and not self._make_room(step):
-            fate = self.fates.get(step.node, False)
-        if fate is not None:
-            self.fates[step.node] = fate
-            return
-        self._emit_add(step.node, step.body, step.name, self.here, step.place is None)
-
-    def _move(self, step: TreeStep) -> None:
-        node = step.node
-        if node in self.above or node in self.theirs.by:
-            self.above.update(owner for owner, _ in self.here.lineage(step.body))
-        fate = self._fate_of_place(node)
-        cut = self.merged.broken(node)
-        if fate is None and cut:
-            fate = self._blocked(cut, step)
-        into = self._admit(step)
-        if fate is not None or into is not None:
-            self._move_across(step, fate, into)
-        elif self.merged.is_within(step.body.owner, node):
-            lineage = (owner for owner, _ in self.merged.lineage(step.body))
-            theirs = next((self.theirs.placed[owner] for owner in lineage if owner in self.theirs.moved), None)
-            self.knotted = self._conflict(node, step, theirs) or self.knotted
-        elif self._may_move(step) and self._make_room(step):
-            if self.merged.broken(node):
-                self._restore(node)
-            else:
-                self._emit_move(node, step.body, step.name, step.place is None)
-
-    def _move_across(self, step: TreeStep, fate: bool | None, into: bool | None) -> None:
-        """A move out of, or into, what is settled already: the node is put in or taken out as it ends."""
-        if fate is None and into:
-            self.fates[step.node] = True
-            self._emit_remove(step.node)
-        elif fate and into is None and self.mine.moved[step.node] is step and not self.repeats(step):
-            self._restore(step.node, anew=True)
-
-    def _order(self, step: TreeStep) -> None:
-        node, body = step.node, step.body
-        if self.merged.home(node) is not body or self._fate(body) is not None or self.merged.broken(node):
-            return
-        path = self.merged.pointer(node)
-        position = {}
-        if isinstance(self.merged.kids(body), dict):
-            self.merged.detach(node)
-            place = self._place(node, body, self.here)
-            self.merged.attach(node, body, self.merged.name(node), place)
-            position = {"position": len(self.merged.kids(body)) - 1 if place is None else place}
-        self.ops.append(step.op | {"from": path, "path": path} | position)
-
-    # Where sides meet
-
-    def _fate(self, body: Body | None) -> bool | None:
-        for owner, _ in self.merged.lineage(body):
-            if owner in self.fates:
-                return self.fates[owner]
-        return None
-
-    def _fate_of_place(self, node: Node) -> bool | None:
-        """The fate of what the node is in; its own if it never came to be."""
-        body = self.merged.home(node)
-        return self.fates.get(node) if body is None else self._fate(body)
-
-    def _admit(self, step: TreeStep) -> bool | None:
-        """The fate of what the step puts something in; None if it is there to take it."""
-        fate = self._fate(step.body)
-        cut = self.merged.broken(step.body)
-        return self._blocked(cut, step) if fate is None and cut else fate
-
-    def _blocked(self, cut: Node, step: TreeStep) -> bool:
-        """My step is inside a node that is gone or was replaced. Returns its fate: True if it stands as in mine."""
-        out = (
-            self.merged.broken(step.node)
-            and not self.mine.broken(step.node)
-            and not self.mine.is_within(step.node, cut)
-        )
-        leaves = step.kind == "move" and out
-        if not leaves and self.agrees(cut):
-            self._settle(cut)
-        elif self._conflict(cut, step, self.their_op(cut)):
-            self._restore(cut)
-        else:
-            self.fates[cut] = False
-        return self.fates[cut]
-
-    def _settle(self, node: Node) -> None:
-        """Both sides end alike here. What my earlier steps did inside is overtaken."""
-        here = not self.mine.broken(node) and not self.merged.broken(node)
-        if here and not is_same_node(self.mine.value(node), self.merged.value(node)):
-            self._restore(node)
-        self.fates[node] = True
-
-    def _may_move(self, step: TreeStep) -> bool:
-        node = step.node
-        if node not in self.theirs.moved:
-            return True
-        return not self.same_place(node) and self._conflict(node, step, self.theirs.placed[node])
-
-    def _make_room(self, step: TreeStep) -> bool:
-        """Whether a node may come to its place: nobody is there under the name, and they left the gap in an array."""
-        node = step.node
-        taker = self.merged.member(step.body, step.name)
-        if self.base.broken(node) and (self.repeats(step) or (taker and self._is_made_by_both(node, taker))):
-            self.fates[node] = True
-            if step.kind == "move":
-                self._emit_remove(node)
-            return False
-        gap = find_gap(self.here, node, step.body)
-        if gap and all(item in self.theirs.removed for item in gap):
-            return self._conflict(gap[1], step, self.their_op(gap[1]))
-        if taker is None or taker is node:
-            return taker is None
-        if not self._conflict(taker, step, self.their_op(taker)):
-            return False
-        self._emit_remove(taker)
-        return True
-
-    def _is_made_by_both(self, node: Node, taker: Node) -> bool:
-        """Whether theirs is what I made: not what they moved there, which is theirs to say from the other side too."""
-        is_moved = taker in self.theirs.moved and not self.base.broken(taker)
-        return not is_moved and self.alike(node, taker)
-
-    def _aside(self, step: TreeStep) -> TreeStep:
-        """The step, under a free name if a node of mine only passes through a name that is theirs."""
-        node, body, name = step.node, step.body, step.name
-        if self.mine.home(node) is not body or self.mine.name(node) != name:
-            while self.merged.member(body, name) not in (None, node):
-                name += "~"
-        return step if name == step.name else step._replace(name=name)
-
-    def _conflict(self, node: Node, step: TreeStep, theirs: Op | None) -> bool:
-        """Report a conflict, unless it is inside something that ends alike. Returns whether my step is to go on."""
-        for owner, _ in self.here.lineage(self.here.home(node) or step.body):
-            if owner in self.mine.changed and self.agrees(owner):
-                self._settle(owner)
-                return False
-        trees = (self.base, self.theirs, self.mine)
-        pointer = self.pointer(node, step.op["path"])
-        if pointer not in self.conflicts:
-            base, others, ours = (self.value_in(tree, node) for tree in trees)
-            self.conflicts[pointer] = NodeConflict(pointer, base, others, ours, step.op, theirs)
-        return self.prefer == "mine"
-
-    # What becomes of it
-
-    def _place(self, node: Node, body: Body, like: NodeTree) -> int | None:
-        """Where among the merged kids the node goes: before the next one that stands behind it in `like`."""
-        kids, merged = like.kids(body), self.merged.kids(body)
-        siblings = kids if isinstance(kids, list) else list(kids.values())
-        start = like.index(siblings, node) if isinstance(kids, list) else siblings.index(node)
-        for number in range(start + 1, len(siblings)):
-            right = siblings[number]
-            if self.merged.home(right) is body and right not in self.theirs.moved:
-                if isinstance(merged, list):
-                    return self.merged.index(merged, right)
-                return list(merged).index(str(self.merged.name(right)))
-        return None
-
-    def _restore(self, node: Node, anew: bool = False) -> None:
-        """Make a node what it is in mine in the end, wherever that is; `anew` although it is part of something else."""
-        if node in self.fates and not anew:
-            return
-        self.fates[node] = True
-        home = self.mine.home(node)
-        if home is None or self.mine.broken(node):
-            return
-        value = copy.deepcopy(self.mine.value(node))
-        if not anew and self.merged.broken(node) is None:
-            self._emit_replace(node, Body(value, node))
-            return
-        cut = self.merged.broken(home)
-        if cut:
-            self._restore(cut)
-            return
-        taker = self.merged.member(home, self.mine.name(node))
-        if taker:
-            self._emit_remove(taker)
-        self.merged.fill(node, Body(value, node))
-        self._emit_add(node, home, str(self.mine.name(node)), self.mine)
-
-    def _emit_add(self, node: Node, body: Body, name: str, like: NodeTree, last: bool = False) -> None:
-        value = self.merged.value(node)
-        place = None if last else self._place(node, body, like)
-        self.merged.attach(node, body, name, place)
-        self._emit({"op": "add", "path": self.merged.pointer(node), "value": value}, body, place)
-
-    def _emit_move(self, node: Node, body: Body, name: str, last: bool) -> None:
-        source = self.merged.pointer(node)
-        self.merged.detach(node)
-        place = None if last else self._place(node, body, self.here)
-        self.merged.attach(node, body, name, place)
-        self._emit({"op": "move", "from": source, "path": self.merged.pointer(node)}, body, place)
-
-    def _emit_replace(self, node: Node, body: Body) -> None:
-        self.ops.append({"op": "replace", "path": self.merged.pointer(node), "value": body.value})
-        self.merged.fill(node, body)
-
-    def _emit_remove(self, node: Node) -> None:
-        self.ops.append({"op": "remove", "path": self.merged.pointer(node)})
-        self.merged.detach(node)
-
-    def _emit(self, op: Op, body: Body, place: int | None) -> None:
-        in_object = isinstance(self.merged.kids(body), dict)
-        self.ops.append(op | {"position": place} if in_object and place is not None else op)

@@ -1,9 +1,68 @@
 """Both sides of a merge, and where they meet: what one did, against what the other did."""
 
 from state.jsondoc.diff import Op
-from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, SideTree, TreeStep, is_same_node
+from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, TreeStep, is_same_node
 from state.jsondoc.pointer import escape_token
 from state.jsondoc.text import NOTHING, Nothing
+
+
+class SideTree(NodeTree):
+    """One side's state, and what it touched on the way there."""
+
+    def __init__(self, top: Node) -> None:
+        super().__init__(top)
+        self.by: dict[Node, Op] = {}  # the last operation on each touched node
+        self.filled: dict[Node, Op] = {}  # replaced, or something put in
+        self.placed: dict[Node, Op] = {}  # removed or moved
+        self.changed: set[Node] = set()  # replaced or removed
+        self.removed: set[Node] = set()
+        self.added: set[Node] = set()
+        self.moved: dict[Node, TreeStep] = {}  # to the last move of each
+        self.gaps: dict[tuple[Node, Node], Op] = {}  # neighbours that something was put between
+
+    def play(self, op: Op) -> TreeStep:
+        step = super().play(op)
+        if step.kind != "order":
+            self._note(step)
+        return step
+
+    def _note(self, step: TreeStep) -> None:
+        op, kind, node = step.op, step.kind, step.node
+        self.by[node] = op
+        if kind in ("add", "move"):
+            self.filled[step.body.owner] = op
+            self._note_gap(step)
+        if kind == "add":
+            self.added.add(node)
+        if kind == "replace":
+            self.filled[node] = op
+        if kind in ("remove", "move"):
+            self.placed[node] = op
+        if kind in ("remove", "replace"):
+            self.changed.add(node)
+        if kind == "remove":
+            self.removed.add(node)
+        if kind == "move":
+            self.moved[node] = step
+
+    def _note_gap(self, step: TreeStep) -> None:
+        gap = find_gap(self, step.node, step.body)
+        if gap:
+            self.gaps[gap] = step.op
+
+
+def find_gap(tree: NodeTree, node: Node, body: Body) -> tuple[Node, Node] | None:
+    """The items on both sides of one that came in, if they were neighbours from the start."""
+    kids = tree.kids(body)
+    if not isinstance(kids, list):
+        return None
+    index = tree.index(kids, node)
+    if not 0 < index < len(kids) - 1:
+        return None
+    left, right = kids[index - 1], kids[index + 1]
+    if left.home is right.home is body and int(left.name) + 1 == right.name:
+        return left, right
+    return None
 
 
 class ThreeWay:

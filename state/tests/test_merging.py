@@ -1,6 +1,5 @@
 import copy
 import itertools
-import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +9,7 @@ from state import merging, registry, store, undo
 from state.address import Address
 from state.history import replay
 from state.history.tests.test_replay import edited
-from state.jsondoc.diff import diff_values
+from state.jsondoc.moves import diff_values
 from state.jsondoc.overlap import find_related
 from state.jsondoc.patch import guard_ops, replay_ops
 from state.jsondoc.pointer import format_pointer, parse_index
@@ -148,31 +147,11 @@ def test_undo_of_all_since_a_revision_is_that_revision(document, data):
     assert store.read(Address(key)).text == dump_json(document)
 
 
-def test_undo_of_much_looks_only_at_what_has_to_do_with_it(monkeypatch):
-    store.put(Address("Task"), make_document({f"k{n}": {"n": 0} for n in range(10)}), BOB)
-    for number in range(60):
-        name = "ada" if number % 3 else "bob"
-        author = ADA if number % 3 else BOB
-        store.put(Address("Task", (f"k{number % 10}", name)), make_document(number), author)
-    sizes = []
-    monkeypatch.setattr(
-        merging,
-        "rebase_patch",
-        lambda ops, over, *args, **more: sizes.append(len(over)) or rebase_patch(ops, over, *args, **more),
-    )
-
-    [edit] = undo.plan(undo.find_by_actor("user:ada", 0, store.head()))()
-
-    assert {name for member in json.loads(edit.text).values() for name in member} == {"n", "bob"}
-    assert sizes == []
-
-
-@pytest.mark.parametrize(("bound", "value"), [("MOST_WORK", 50), ("LONGEST", -1.0)])
-def test_undo_that_would_take_too_long_is_refused_with_the_way_out(agent, monkeypatch, bound, value):
+def test_undo_that_would_take_too_long_is_refused_with_the_way_out(agent, monkeypatch):
     store.put(Address("L"), make_document([]), BOB)
     for number in range(20):
         store.put(Address("L", (str(number),)), make_document(number), ADA if number % 2 else BOB)
-    monkeypatch.setattr(undo, bound, value)
+    monkeypatch.setattr(undo, "LONGEST", -1.0)
 
     response = agent.post("/api/undo", {"actor": ADA.actor}, content_type="application/json")
 

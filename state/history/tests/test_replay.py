@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from state import store
 from state.address import Address, NotFound
 from state.history import blame, past, replay, timeline
-from state.jsondoc.diff import diff_values
+from state.jsondoc.moves import diff_values
 from state.jsondoc.patch import find_parent, replay_ops
 from state.jsondoc.pointer import escape_token, parse_pointer
 from state.jsondoc.tests import strategies

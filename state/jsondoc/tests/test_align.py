@@ -2,7 +2,7 @@ import pytest
 
 from state.jsondoc import align
 from state.jsondoc.align import align_items
-from state.jsondoc.diff import diff_values
+from state.jsondoc.moves import diff_values
 from state.jsondoc.patch import replay_ops
 
 

@@ -178,8 +178,8 @@ def test_previews_of_undo_and_restore_tell_what_is_there_now(task):
     restore = task.post("/api/state/restore?was=true", {"checkpoint": rows, "dry_run": True}, content_type=JSON)
 
     assert undo.json()["patches"]["T"] == [
-        {"op": "replace", "path": "/l/0/n", "value": 2, "was": 3},
         {"op": "add", "path": "/l/0", "value": {"n": 1}},
+        {"op": "replace", "path": "/l/1/n", "value": 2, "was": 3},
     ]
     assert restore.json()["patches"]["T"] == [
         {"op": "add", "path": "/a", "value": 5, "position": 0},
