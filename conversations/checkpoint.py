@@ -154,6 +154,8 @@ def _writing(fields: Row, messages: Sequence[Row]) -> ConversationWrite:
     """What brings one conversation back to at least what the checkpoint has of it."""
     new = [_message(one) for one in messages]
     leaf = str(fields["current_leaf"] or "")
+    if leaf and new and leaf not in {one.ref for one in new}:  # deleted: the last message is read in its place
+        leaf = max(reversed(new), key=lambda one: one.timestamp).ref
     row = Conversation.objects.filter(session_id=fields["session_id"]).first()
     if row is None:
         return ConversationWrite(NewConversation(**_values(fields, FIELDS)), messages=new, leaf=leaf)

@@ -60,8 +60,9 @@ def split_conversation(row: Conversation) -> Iterator[dict[str, Any]]:
         "started_text": row.started_text,
         "archived": row.archived,
         "metadata": row.metadata,
-        "current_leaf": row.current_leaf_id,
+        "current_leaf": _leaf(row),
     }
+    orphans = set(row.messages.filter(parent__deleted_revision__isnull=False).values_list("pk", flat=True))
     is_branched = row.messages.filter(parent__isnull=False).exists()
     some: list[Any] = []
     size, last, is_sent = 0, None, False
@@ -71,10 +72,20 @@ def split_conversation(row: Conversation) -> Iterator[dict[str, Any]]:
             yield {**about, "messages": some}
             some, size, is_sent = [], 0, True
         found = schemas.show_message(message)
+        if message.pk in orphans:
+            found["parent"] = message.pk  # it is read as the beginning of a talk, and so says one that answers itself
         some.append({name: found[name] for name in KEPT})
         size, last = size + len(message.message), message.timestamp
     if some or not is_sent:
         yield {**about, "messages": some}
+
+
+def _leaf(row: Conversation) -> int | None:
+    """The id of the message that ends the branch in use: of the last message, if that one was deleted."""
+    there = row.messages.filter(deleted_revision=None)
+    if row.current_leaf_id is None or there.filter(pk=row.current_leaf_id).exists():
+        return row.current_leaf_id
+    return there.order_by("-timestamp", "-id").values_list("pk", flat=True).first()
 
 
 def render_json(rows: QuerySet[Conversation]) -> Iterator[str]:

@@ -187,10 +187,13 @@ def _new_message(new: NewMessage, conversation: Conversation, recorder: Recorder
 
 
 def _link(part: WritePart, rows: Sequence[Message]) -> None:
-    """Note which ids the new messages got, and give those that name their parent its id."""
+    """Note which ids the new messages got, and give those that name their parent its id.
+
+    One whose parent is not kept begins the talk, as it is read then: it gets its own.
+    """
     refs = part.of.refs
     refs.update((new.ref, row.pk) for new, row in zip(part.messages, rows, strict=True) if new.ref)
-    pairs = [(refs[new.parent], row.pk) for new, row in zip(part.messages, rows, strict=True) if new.parent in refs]
+    pairs = [(refs.get(new.parent, row.pk), row.pk) for new, row in zip(part.messages, rows, strict=True) if new.parent]
     if pairs:
         with connection.cursor() as cursor:
             cursor.executemany("UPDATE conversation_history SET parent_id = %s WHERE id = %s", pairs)

@@ -7,6 +7,7 @@ from conversations.imports.legacy_chat_files import Chat, parse_time
 from conversations.imports.messages import (
     ChatReading,
     SourceMessage,
+    find_kept,
     make_message,
     read_content,
     read_object,
@@ -25,13 +26,14 @@ def read_chatgpt(value: dict[str, Any], reading: ChatReading) -> Chat:
     mapping = value["mapping"]
     nodes = {str(ref): node for ref, node in mapping.items() if isinstance(node, dict)}
     told = {ref: one for ref, node in nodes.items() if (one := _node(ref, node))}
+    answered = {ref: read_text(node.get("parent")) for ref, node in nodes.items()}
     for one in told.values():
-        one.parent = _kept(one.parent, nodes, told)
+        one.parent = find_kept(one.parent, answered, told)
     left_out = sum(bool(node.get("message")) for node in nodes.values()) - len(told)
     if left_out:
         reading.note(Unit.MESSAGES, "empty messages of ChatGPT, without a word in them", left_out, Category.SKIPPED)
-    leaf = _kept(read_text(value.get("current_node")), nodes, told)
-    settle_tree(chat, told, leaf, reading)
+    leaf = find_kept(read_text(value.get("current_node")), answered, told)
+    settle_tree(chat, told, leaf if leaf in told else next(reversed(told), ""), reading)
     return chat
 
 
@@ -57,12 +59,3 @@ def _node(ref: str, node: Mapping[str, Any]) -> SourceMessage | None:
     }
     time, time_text = parse_time(message.get("create_time"))
     return make_message(ref, author.get("role"), text, time, time_text, read_text(node.get("parent")), metadata)
-
-
-def _kept(ref: str, nodes: Mapping[str, Any], told: Mapping[str, SourceMessage]) -> str:
-    """The nearest node upwards that has a message."""
-    seen: set[str] = set()
-    while ref and ref not in told and ref not in seen:
-        seen.add(ref)
-        ref = read_text(read_object(nodes.get(ref)).get("parent"))
-    return ref if ref in told else ""

@@ -6,6 +6,7 @@ from conversations.imports.legacy_chat_files import Chat, parse_time
 from conversations.imports.messages import (
     ChatReading,
     SourceMessage,
+    find_kept,
     make_message,
     read_object,
     read_text,
@@ -14,6 +15,8 @@ from conversations.imports.messages import (
     start_chat,
 )
 from state.report import Category, Unit
+
+ROOT = "00000000-0000-4000-8000-000000000000"  # what first messages answer
 
 
 def read_claude(value: dict[str, Any], reading: ChatReading) -> Chat:
@@ -24,14 +27,22 @@ def read_claude(value: dict[str, Any], reading: ChatReading) -> Chat:
     left_out = len(value["chat_messages"]) - len(told)
     if left_out:
         reading.note(Unit.MESSAGES, "empty messages of Claude, without a word in them", left_out, Category.SKIPPED)
+    answered = dict(_link(number, raw) for number, raw in enumerate(value["chat_messages"]))
     for one in told.values():
-        one.parent = one.parent if one.parent in told else ""
+        one.parent = find_kept(one.parent, answered, told)
     if any(one.parent for one in told.values()):
         leaf = read_text(value.get("current_leaf_message_uuid"))
         settle_tree(chat, told, leaf if leaf in told else next(reversed(told)), reading)
     else:
         settle_messages(chat, list(told.values()), reading)
     return chat
+
+
+def _link(number: int, raw: Any) -> tuple[str, str]:
+    """The id of a message, and that of the one it answers: "" for the root of all, which is no message."""
+    message = read_object(raw)
+    parent = read_text(message.get("parent_message_uuid"))
+    return read_text(message.get("uuid")) or f"message-{number}", "" if parent == ROOT else parent
 
 
 def _message(number: int, raw: Any) -> SourceMessage | None:
@@ -53,5 +64,5 @@ def _message(number: int, raw: Any) -> SourceMessage | None:
         "parts": others,
     }
     time, time_text = parse_time(message.get("created_at"))
-    ref, parent = read_text(message.get("uuid")) or f"message-{number}", read_text(message.get("parent_message_uuid"))
+    ref, parent = _link(number, message)
     return make_message(ref, message.get("sender"), text, time, time_text, parent, metadata)

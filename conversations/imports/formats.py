@@ -23,6 +23,7 @@ from conversations.imports.legacy_chat_files import (
     replace_nul,
 )
 from conversations.imports.messages import (
+    LOST,
     ChatReading,
     SourceMessage,
     make_message,
@@ -31,9 +32,11 @@ from conversations.imports.messages import (
     read_object,
     read_text,
     settle_messages,
+    settle_parents,
     start_chat,
 )
 from state.jsondoc.text import JSONValue, dump_json
+from state.report import Unit
 
 SESSION = ("session_id", "conversation_id", "convo_id", "thread_id", "session")
 SPEAKER = ("speaker", "role", "sender", "author")
@@ -68,19 +71,33 @@ def _nola(value: dict[str, Any], reading: ChatReading) -> Chat:
     chat.metadata = read_object(value.get("metadata"))
     chat.started, _ = parse_time(value.get("started"))
     chat.started_text = read_text(value.get("started_text"))
-    names: dict[Any, str] = {}
+    names: dict[str, str] = {}  # by id; only what is wrong in the file gives one to two messages
+    answered: dict[str, JSONValue] = {}
     taken: set[str] = set()
     repeats: Counter[tuple[str, str, str]] = Counter()
-    for raw in value["messages"]:
-        one = _nola_message(read_object(raw), taken)
+    for raw in map(read_object, value["messages"]):
+        one = _nola_message(raw, taken)
         base = (one.speaker, one.timestamp_text or one.timestamp.isoformat(), one.message)
         is_imported = (one.client_id or "").startswith(IMPORTED)
         name = one.client_id or "" if is_imported else identify_message(*base, repeats[base])
         repeats[base] += not is_imported
-        names[read_object(raw).get("id")] = name
-        chat.messages[name] = replace(one, ref=name, parent=names.get(read_object(raw).get("parent"), ""))
-    chat.leaf = names.get(value.get("current_leaf"), "")
+        names[dump_json(raw.get("id"))] = name
+        answered[name] = raw.get("parent")
+        chat.messages[name] = replace(one, ref=name)
+    parents = {name: "" if one is None else names.get(dump_json(one), LOST) for name, one in answered.items()}
+    for name, parent in settle_parents(parents, chat.session_id, reading).items():
+        chat.messages[name] = replace(chat.messages[name], parent=parent)
+    chat.leaf = _leaf(value.get("current_leaf"), names, chat, reading)
     return chat
+
+
+def _leaf(given: JSONValue, names: Mapping[str, str], chat: Chat, reading: ChatReading) -> str:
+    """The name of the message that ends the branch in use: if it is not in the file, the last, as Nola reads it."""
+    if given is None or dump_json(given) in names:
+        return names.get(dump_json(given), "")
+    text = f"the current leaf of {chat.session_id} is not in the file; its last message is taken instead"
+    reading.note(Unit.CONVERSATIONS, text)
+    return max(reversed(chat.messages), key=lambda name: chat.messages[name].timestamp, default="")
 
 
 def _nola_message(raw: dict[str, Any], taken: set[str]) -> NewMessage:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from conversations.imports.match import (
     JoinedChat,
     StoredChat,
     compare_traits,
+    count_moved,
     load_stored,
     read_traits,
     traits_to_fields,
@@ -181,7 +182,9 @@ def _write(writings: Sequence[ConversationWrite], files: Mapping[str, str], seen
 def _missing(part: WritePart) -> WritePart:
     """A later part of a large conversation, without what another import has written since."""
     ids = [one.client_id for one in part.messages]
-    there = set(Message.objects.filter(conversation=part.of.row, client_id__in=ids).values_list("client_id", flat=True))
+    rows = Message.objects.filter(conversation=part.of.row, client_id__in=ids)
+    there = dict(rows.values_list("client_id", "pk"))
+    part.of.refs.update((one.ref, there[one.client_id]) for one in part.messages if one.client_id in there)
     return dataclasses.replace(part, messages=[one for one in part.messages if one.client_id not in there])
 
 
@@ -215,12 +218,27 @@ def _new(chat: Chat, name: str) -> NewConversation:
 
 
 def _in_order(messages: Iterable[NewMessage]) -> list[NewMessage]:
-    """By time, but none before the one it answers."""
-    found = list(messages)
-    times: dict[str, datetime] = {}
-    for one in found:
-        times[one.ref] = max(one.timestamp, times.get(one.parent, one.timestamp))
-    return sorted(found, key=lambda one: times[one.ref] if one.ref else one.timestamp)
+    """By time and as they came, but none before the one it answers. Those of one time keep their order among each
+    other, which is all that later tells it.
+    """
+    found = sorted(messages, key=lambda one: one.timestamp)
+    by_ref = {one.ref: one for one in found if one.ref}
+    twin = {id(one): before for before, one in pairwise(found) if before.timestamp == one.timestamp}
+    placed: dict[int, NewMessage] = {}
+    for first in found:
+        stack, waiting = [first], {id(first)}
+        while stack:
+            one = stack[-1]
+            parent, before = by_ref.get(one.parent), twin.get(id(one))
+            due = [other for other in (parent, before) if other and id(other) not in placed]
+            if new := next((other for other in due if id(other) not in waiting), None):
+                waiting.add(id(new))
+                stack.append(new)
+                continue
+            stack.pop()
+            if parent is None or parent is one or parent not in due:
+                placed[id(one)] = one  # else it comes after its parent, which is on the stack
+    return [*placed.values(), *(one for one in found if id(one) not in placed)]
 
 
 def _plan_more(
@@ -239,8 +257,11 @@ def _plan_more(
         report.add(category, Unit.MESSAGES, file, f"{count} in {name}: {reason}" if reason else "", count)
     fields, kept = _fields(chat, here.row, run)
     writing = ConversationWrite(here.row, fields, _in_order(sorting.new), sorting.restored, sorting.updates, is_deleted)
-    if chat.leaf and sorting.new:
+    if sorting.new:
         writing.refs, writing.leaf = {name: one.pk for name, one in here.messages.items()}, chat.leaf
+    if moved := count_moved(chat, here):
+        text = f"{moved} in {name} answer another message than in Nola, where the links stay as they are"
+        report.add(Category.CONFLICTING, Unit.MESSAGES, file, text, 0)
     for number, text in enumerate(kept):
         report.add(Category.CONFLICTING, Unit.CONVERSATIONS, file, text, int(not number))
     if not writing.is_idle:

@@ -18,6 +18,7 @@ from conversations.drafts import NewMessage
 from conversations.imports.legacy_chat_files import IMPORTED, Chat, identify_message
 from conversations.imports.legacy_state import find_strangers
 from conversations.models import Conversation, Message
+from conversations.read import link_messages
 from state.report import Category, Report, Unit
 
 BESIDE = "+"  # ends the identity of a message that was added beside its edited self
@@ -305,3 +306,17 @@ def compare_traits(mine: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[d
             continue
         (gaps if mine.get(name) in (None, "") else differing)[name] = value
     return gaps, differing
+
+
+def count_moved(chat: Chat, here: StoredChat) -> int:
+    """How many messages that are in Nola answer another one there than the file says, if it says any."""
+    rows = sorted((one.timestamp, one.pk, one.parent_id) for one in here.messages.values() if not one.deleted_revision)
+    before = link_messages((pk, parent) for _, pk, parent in rows)
+    moved = 0
+    for name, new in chat.messages.items():
+        old = here.find(name) if new.parent else None
+        if old and old.pk in before:
+            parent = here.find(new.parent)
+            is_first = new.parent == name
+            moved += before[old.pk] is not None if is_first else parent is None or before[old.pk] != parent.pk
+    return moved

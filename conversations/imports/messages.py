@@ -17,6 +17,7 @@ SPOKEN = {
     "human": "user", "ai": "assistant", "bot": "assistant", "model": "assistant", "nola": "assistant",
     "developer": "system", "function": "tool",
 }  # fmt: skip
+LOST = "\0"  # stands for a parent that a file names and does not have
 
 
 @dataclass(slots=True)
@@ -116,31 +117,73 @@ def read_text(value: Any) -> str:
     return str(replace_nul(value)) if isinstance(value, str) else "" if value is None else dump_json(value)
 
 
+def find_kept(ref: str, answered: Mapping[str, str], kept: Mapping[str, SourceMessage]) -> str:
+    """The nearest message upwards that is kept, "" if there is none; LOST if one on the way is not in the file.
+
+    `answered` has the id of the message before each one of the file, also of those without a word in them.
+    """
+    seen: set[str] = set()
+    while ref and ref not in kept:
+        if ref not in answered or ref in seen:
+            return LOST
+        seen.add(ref)
+        ref = answered[ref]
+    return ref
+
+
+def settle_parents(parents: Mapping[str, str], session_id: str, reading: ChatReading) -> dict[str, str]:
+    """The message that each one answers, "" for none said. One that cannot be linked begins the talk: it answers
+    itself. That is so where the parent is LOST, or where messages answer each other in a circle; both are reported.
+    """
+    found = {name: name if parent == LOST else parent for name, parent in parents.items()}
+    circles = 0
+    done: set[str] = set()
+    for one in parents:
+        path: set[str] = set()
+        while one and one not in done and one not in path:
+            path.add(one)
+            one = "" if found[one] == one else found[one]
+        if one in path:
+            found[one] = one
+            circles += 1
+        done |= path
+    if lost := sum(parent == LOST for parent in parents.values()):
+        text = f"messages of {session_id} answer one that is not in the file; they begin the talk anew"
+        reading.note(Unit.MESSAGES, text, lost)
+    if circles:
+        text = f"messages of {session_id} answer each other in a circle, which is cut where they begin the talk anew"
+        reading.note(Unit.MESSAGES, text, circles)
+    return found
+
+
 def settle_tree(chat: Chat, told: Mapping[str, SourceMessage], leaf: str, reading: ChatReading) -> None:
-    """Parents are kept where talk branches; in a straight line the time says it all."""
-    children = Counter(one.parent for one in told.values())
-    is_branched = any(count > 1 for count in children.values())
+    """Parents are kept where talk branches, or an answer is older than what it answers; else the time says it all."""
+    parents = settle_parents({ref: one.parent for ref, one in told.items()}, chat.session_id, reading)
+    for ref, one in told.items():
+        one.parent = "" if parents[ref] == ref else parents[ref]
+    is_branched = any(count > 1 for count in Counter(one.parent for one in told.values()).values())
     if is_branched:
         text = f"{chat.session_id} has branches: all are kept, the current one is shown"
         reading.note(Unit.CONVERSATIONS, text, 1)
         chat.leaf = IMPORTED + leaf if leaf else ""
-    settle_messages(chat, list(_downwards(told)), reading, keep_parents=is_branched)
+    keep_parents = is_branched or any(_is_older(one, told.get(one.parent)) for one in told.values())
+    settle_messages(chat, list(_downwards(told)), reading, keep_parents=keep_parents)
+
+
+def _is_older(one: SourceMessage, answered: SourceMessage | None) -> bool:
+    return bool(answered and one.time and answered.time and one.time < answered.time)
 
 
 def _downwards(told: Mapping[str, SourceMessage]) -> Iterator[SourceMessage]:
-    """The messages of a tree, each after the one it answers; a loop is cut."""
+    """The messages of a tree, each after the one it answers."""
     kids: dict[str, list[str]] = {}
     for ref, one in told.items():
-        kids.setdefault(one.parent if one.parent in told else "", []).append(ref)
-    seen: set[str] = set()
-    for start in [*kids.get("", []), *told]:
-        stack = [start]
-        while stack:
-            ref = stack.pop()
-            if ref not in seen:
-                seen.add(ref)
-                yield told[ref]
-                stack += reversed(kids.get(ref, []))
+        kids.setdefault(one.parent, []).append(ref)
+    stack = kids.get("", [])[::-1]
+    while stack:
+        ref = stack.pop()
+        yield told[ref]
+        stack += reversed(kids.get(ref, []))
 
 
 def read_content(content: Mapping[str, Any]) -> tuple[str, list[str]]:

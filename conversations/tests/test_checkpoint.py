@@ -174,6 +174,23 @@ def test_branches_come_back_as_they_were(agent):
     assert restore(agent).json()["brought_back"] == {"conversations": 0, "messages": 0}
 
 
+def test_a_branch_whose_start_or_end_was_deleted_reads_as_before(agent):
+    path = "/api/conversations/b/messages"
+    say = lambda text, **more: agent.post(path, {"speaker": "user", "message": text, **more}, content_type=JSON)  # noqa: E731
+    first, end = (say(text).json()["messages"][0]["id"] for text in ("question", "end"))
+    say("answer", parent=first)
+    agent.patch("/api/conversations/b", {"current_leaf": end}, content_type=JSON)
+    delete_messages(agent, "b", [first, end])
+    agent.post("/api/checkpoints", {"name": "mine", "conversations": True}, content_type=JSON)
+    shown = [one["message"] for one in agent.get(f"{path}?branch=current").json()["messages"]]
+    delete.purge_conversation("b", "b", ADA)
+
+    restore(agent)
+
+    assert [one["message"] for one in agent.get(f"{path}?branch=current").json()["messages"]] == shown == ["answer"]
+    assert Message.objects.get().parent_id == Message.objects.get().pk
+
+
 def talk_of(name, messages):
     new = NewConversation(name, name.title(), "terminal", started=parse_datetime("2026-01-10T09:00:00+01:00"))
     log.create(new, ADA, [said(f"{name} {number}", number % 60) for number in range(messages)])

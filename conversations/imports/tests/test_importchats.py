@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from conversations import drafts, log, read
+from conversations.imports.claude import ROOT
 from conversations.imports.json_stream import read_items
 from conversations.models import Conversation, Message
 from state import store
@@ -136,6 +137,24 @@ def test_a_first_question_that_was_edited_begins_a_branch_of_its_own(tmp_path):
     assert current("c-1") == ["Where to, really?", "Porto."]
 
 
+def test_an_answer_older_than_its_question_is_still_its_answer(tmp_path):
+    question = node("q", None, "user", "Where to?", ["a"], 1700000005.0)
+    answer = node("a", "q", "assistant", "Home.", [], 1700000004.0)
+    value = {**chatgpt(), "mapping": {"q": question, "a": answer}, "current_node": "a"}
+
+    bring(written(tmp_path, [value]))
+
+    assert Message.objects.get(message="Home.").parent.message == "Where to?"
+
+
+def test_a_parent_that_is_not_in_the_file_is_said(tmp_path):
+    value = chatgpt(extra=[node("lost", "nowhere", "user", "Hello?", [], 1700000100.0)])
+
+    report = bring(written(tmp_path, [value]))
+
+    assert "messages of c-1 answer one that is not in the file; they begin the talk anew" in report
+
+
 def test_an_export_brought_twice_adds_nothing_and_a_newer_one_what_is_new(tmp_path):
     bring(written(tmp_path, [chatgpt()]))
     head = store.head()
@@ -181,6 +200,19 @@ def test_claude_comes_with_the_names_of_attachments(tmp_path):
     assert Message.objects.first().metadata == {"attachments": ["soup.txt"], "extracted": {"soup.txt": "beans"}}
     assert Message.objects.first().timestamp_text == "2025-03-01T10:00:01.123456Z"
     assert "attachments: their names are kept, the files are not" in report
+
+
+def test_a_branch_of_claude_goes_on_over_an_empty_message(tmp_path):
+    value = claude()
+    for one, parent in zip(value["chat_messages"], [ROOT, "m1", "m2"], strict=True):
+        one["parent_message_uuid"] = parent
+    ends = [{**value["chat_messages"][1], "uuid": f"m{n}", "parent_message_uuid": "m3"} for n in (4, 5)]
+    value["chat_messages"] += [{**one, "content": [], "text": one["uuid"]} for one in ends]
+
+    report = bring(written(tmp_path, [value]))
+
+    assert [one.parent.message for one in Message.objects.filter(message__in=["m4", "m5"])] == ["An hour."] * 2
+    assert "not in the file" not in report
 
 
 def test_a_zip_is_read_where_the_chats_are(tmp_path):
