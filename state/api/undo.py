@@ -4,7 +4,7 @@ from typing import Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictInt, StrictStr
 
 from state import store, undo
 from state.api.idempotency import idempotent
@@ -25,8 +25,8 @@ class Undo(Schema):
     revisions: list[int] | None = Field(default=None, min_length=1, description="Several, which become one undo")
     batch: str | None = Field(default=None, description="All revisions of an import, which carry this batch")
     actor: str | None = Field(default=None, description="All revisions of key:<name>, user:<name> ...")
-    since: str = Field(default="0", description="... after this revision or time")
-    until: str | None = Field(default=None, description="... up to this one; now, if left out")
+    since: StrictInt | StrictStr = Field(default=0, description="... after this revision or time")
+    until: StrictInt | StrictStr | None = Field(default=None, description="... up to this one; now, if left out")
     prefer: Literal["mine", "theirs"] | None = Field(
         default=None, description="Where later changes are in the way: mine lets the undo win, theirs what came later"
     )
@@ -46,7 +46,7 @@ def chosen(body: Undo) -> list[int]:
     """The revisions to undo, newest first. Raises CannotUndo."""
     if [body.revision, body.revisions, body.batch, body.actor].count(None) != 3:
         raise undo.CannotUndo("say what to undo: a revision, revisions, a batch, or an actor with since and until")
-    if body.actor is None and (body.since != "0" or body.until is not None):
+    if body.actor is None and (str(body.since) != "0" or body.until is not None):
         raise undo.CannotUndo("since and until go with an actor; a revision and a batch stand for themselves")
     if body.revision is not None:
         return undo.find_revision(body.revision)
@@ -54,5 +54,5 @@ def chosen(body: Undo) -> list[int]:
         return undo.find_revisions(body.revisions)
     if body.batch is not None:
         return undo.find_batch(body.batch)
-    last = replay.revision_at(body.until) if body.until else store.head()
-    return undo.find_by_actor(body.actor or "", replay.revision_at(body.since), last)
+    last = store.head() if body.until in (None, "") else replay.revision_at(str(body.until))
+    return undo.find_by_actor(body.actor or "", replay.revision_at(str(body.since)), last)

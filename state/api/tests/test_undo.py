@@ -137,10 +137,11 @@ def test_a_dry_run_shows_the_patch_and_changes_nothing(task):
     assert Revision.objects.count() == 4
 
 
-def test_all_that_an_actor_did_in_a_time_is_taken_back_at_once(task, owner):
+@pytest.mark.parametrize(("since", "until"), [("1", "4"), (1, 4), (1, "4")])
+def test_all_that_an_actor_did_in_a_time_is_taken_back_at_once(task, owner, since, until):
     owner.put("/api/state/Task/mine", '"kept"', content_type=JSON)
 
-    response = undo(task, actor="key:default", since="1", until="4")
+    response = undo(task, actor="key:default", since=since, until=until)
 
     assert response.json()["changed"] == ["Other", "Task"]
     assert task.get("/api/state").json() == {"Task": {"a": 1, "l": ["a", "b", "c"], "mine": "kept"}}
@@ -156,6 +157,12 @@ def test_all_that_an_actor_did_in_a_time_is_taken_back_at_once(task, owner):
         ({"actor": "key:nobody"}, "key:nobody made no such revision"),
         ({"revision": 1, "since": "3"}, "since and until go with an actor"),
         ({"actor": "key:default", "since": "soon"}, "neither a revision nor a time"),
+        ({"actor": "key:default", "since": -1}, "neither a revision nor a time"),
+        ({"actor": "key:default", "since": 99}, "revision 99 does not exist"),
+        ({"actor": "key:default", "until": 0}, "key:default made no such revision"),
+        ({"actor": "key:default", "until": True}, "until"),
+        ({"actor": "key:default", "until": 2.5}, "until"),
+        ({"revision": 1, "until": 0}, "since and until go with an actor"),
         ({"revision": 1, "force": True}, "force"),
     ],
 )
