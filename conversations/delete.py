@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from conversations import checkpoint, log, read
+from conversations import checkpoint, log, read, traces
 from conversations.models import Conversation, Message
 from conversations.search import index
 from state import revisions
@@ -15,11 +15,9 @@ from state.errors import Unprocessable
 from state.models import Change
 from state.revisions import Author, Recorder
 from state.store import Written
-from state.write_lock import write_transaction
 
 AT_ONCE = 500
 FEW = 10  # messages; before more go, a checkpoint of their conversations is taken
-SQUEEZED = 200_000  # messages; in a larger index, the words of purged messages go when SQLite merges its parts
 REDACTED = '"[redacted]"'
 
 
@@ -28,10 +26,11 @@ class UnconfirmedPurge(Unprocessable):
 
 
 class Purged(NamedTuple):
-    """What is gone for good, and the revision that says so."""
+    """What is gone for good, the revision that says so, and what keeps it in a file of the database for now, or ""."""
 
     messages: int
     revision: int
+    left: str
 
 
 def delete_conversations(session_ids: Sequence[str], author: Author) -> Written:
@@ -93,8 +92,7 @@ def purge_conversation(session_id: str, confirm: str, author: Author) -> Purged:
     """
     if confirm != session_id:
         raise UnconfirmedPurge(f'a purge is final; say so with {{"confirm": "{session_id}"}}')
-    _overwrite_freed_pages()
-    with revisions.open_revision(author) as recorder:
+    with traces.note_erasure(), revisions.open_revision(author) as recorder:
         row = Conversation.objects.select_for_update().filter(session_id=session_id).first()
         if row is None:
             raise log.UnknownTalk(f"there is no conversation {session_id!r}")
@@ -104,23 +102,13 @@ def purge_conversation(session_id: str, confirm: str, author: Author) -> Purged:
         recorder.record("conversation", session_id, {"purge": count}, {}, "")
         seq = _written(recorder, author).revision
     checkpoint.forget_conversation(session_id)
-    if connection.vendor == "sqlite" and Message.objects.order_by().values("pk")[:SQUEEZED].count() < SQUEEZED:
-        with write_transaction():
-            index.squeeze()
-    return Purged(count, seq)
+    return Purged(count, seq, traces.clear_soon())
 
 
 def count_purged(revision: int) -> int:
     """How many messages a purge erased."""
     change = Change.objects.filter(revision=revision, kind="conversation").first()
     return change.forward.get("purge", 0) if change else 0
-
-
-def _overwrite_freed_pages() -> None:
-    """Let SQLite write zeros over what is deleted from here on, or it stays readable in the file."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA secure_delete = ON")
 
 
 def _erase(row: Conversation) -> int:

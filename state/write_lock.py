@@ -24,12 +24,13 @@ _files: dict[tuple[int, str], int] = {}  # the open lock file, by process and da
 @contextmanager
 def write_transaction() -> Iterator[None]:
     """A transaction that may write, when it is our turn. Inside another one, a part of that."""
-    with nullcontext() if connection.in_atomic_block else _turn(), transaction.atomic():
+    with nullcontext() if connection.in_atomic_block else write_turn(), transaction.atomic():
         yield
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def write_turn() -> Iterator[None]:
+    """Our turn to write, for what cannot be in a transaction."""
     until = time.monotonic() + PATIENCE
     with _line(PATIENCE) as is_first:
         file = _file() if is_first else None

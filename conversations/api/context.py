@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field, model_validator
 
+from conversations import traces
 from conversations.api import schemas
 from conversations.api.conversations import answer
 from conversations.api.schemas import FromBodyIfAny
@@ -249,10 +250,11 @@ class RemovalQuery(Parameters):
 @router.delete("/receipts", summary="Remove old receipts")
 def remove_receipts(request: HttpRequest, query: FromQuery[RemovalQuery]) -> HttpResponse:
     """Remove the receipts that were kept before a time."""
-    count, revision = receipts.remove(
-        schemas.parse_instant(query.before.replace(" ", "+"), "before"), request_author(request)
-    )
-    return answer({"removed": count}, revision)
+    before = schemas.parse_instant(query.before.replace(" ", "+"), "before")
+    with traces.note_erasure():
+        count, revision = receipts.remove(before, request_author(request))
+    left: dict[str, JSONValue] = {"left": found} if (found := traces.clear_soon()) and count else {}
+    return answer({"removed": count, **left}, revision)
 
 
 add_read_route(router, "/{receipt}", summary="A context that was given")(read_receipt)  # after /receipts

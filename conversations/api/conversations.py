@@ -10,7 +10,7 @@ from django.utils.http import content_disposition_header
 from ninja import Router
 from pydantic import Field, WithJsonSchema
 
-from conversations import append, delete, export, log, read
+from conversations import append, delete, export, log, read, traces
 from conversations.api import schemas
 from conversations.api.schemas import FromBody, UnusableBody
 from conversations.append import Appended
@@ -136,7 +136,8 @@ def delete_conversation(request: HttpRequest, session_id: str, query: FromQuery[
 
 
 def _purged_again(request: HttpRequest, earlier: Idempotency, session_id: str, **asked: Any) -> HttpResponse:
-    return _gone(parse_session_id(session_id), delete.count_purged(earlier.revision), earlier.revision)
+    count = delete.count_purged(earlier.revision)
+    return _gone(parse_session_id(session_id), delete.Purged(count, earlier.revision, traces.clear_soon()))
 
 
 @router.post("/{session_id}/purge", summary="Erase a conversation for good")
@@ -144,15 +145,19 @@ def _purged_again(request: HttpRequest, earlier: Idempotency, session_id: str, *
 def purge_conversation(
     request: HttpRequest, session_id: str, query: FromQuery[NoParameters], body: FromBody[schemas.PurgeIn]
 ) -> HttpResponse:
-    """Erase a conversation, deleted or not, for good: messages, title and metadata, in the history too. Final."""
+    """Erase a conversation, deleted or not, for good: messages, title and metadata, in the history too. Final.
+
+    The answer comes when the words are in no file of the database; or `left` says what keeps them there for now.
+    """
     purged = delete.purge_conversation(
         parse_session_id(session_id), body.confirm, request_author(request, Source.FORGET)
     )
-    return _gone(parse_session_id(session_id), purged.messages, purged.revision)
+    return _gone(parse_session_id(session_id), purged)
 
 
-def _gone(session_id: str, messages: int, revision: int) -> HttpResponse:
-    return answer({"purged": session_id, "messages": messages, "final": True}, revision)
+def _gone(session_id: str, purged: delete.Purged) -> HttpResponse:
+    left: dict[str, JSONValue] = {"left": purged.left} if purged.left else {}
+    return answer({"purged": session_id, "messages": purged.messages, "final": True, **left}, purged.revision)
 
 
 # Messages

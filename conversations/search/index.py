@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from conversations.search.tokenize import split_words
+from state.write_lock import write_transaction
 
 TABLE = "conversation_words"
 CREATE = (
@@ -18,6 +19,7 @@ CREATE = (
     " tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co So'\")"
 )
 AT_ONCE = 1000
+MERGED = 500  # pages
 
 
 def add(messages: Iterable[tuple[int, str]]) -> None:
@@ -31,9 +33,15 @@ def remove(messages: Iterable[tuple[int, str]]) -> None:
 
 
 def squeeze() -> None:
-    """Rewrite the index so that no word of a removed message is left in the file."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {TABLE} ({TABLE}) VALUES ('optimize')")
+    """Rewrite the index so that no word of a removed message is left in it, in steps between which others may write."""
+    pages = -MERGED  # a negative number begins with all parts of the index, others go on with it
+    is_done = connection.vendor != "sqlite"
+    while not is_done:
+        with write_transaction(), connection.cursor() as cursor:
+            before = connection.connection.total_changes
+            cursor.execute(f"INSERT INTO {TABLE} ({TABLE}, rank) VALUES ('merge', {pages})")
+            is_done = connection.connection.total_changes - before < 2  # as the documentation of FTS5 has it
+        pages = MERGED
 
 
 def ensure(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:

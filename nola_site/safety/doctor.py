@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from conversations import traces
 from nola_site.safety import schedule
 from state import clock, guards
 from state.backups.files import Backup, DamagedDatabase, NewerDatabase, database_path, list_backups, verify_database
@@ -60,6 +61,7 @@ def examine(progress: OnProgress = show_nothing) -> Iterator[DoctorFinding]:
     yield from _checkpoints(progress)
     yield from _backups(progress)
     yield from _schedule()
+    yield from _traces()
     yield from _strays(database)
     yield from _secrets()
     yield from _room(database)
@@ -291,6 +293,18 @@ def _schedule() -> Iterator[DoctorFinding]:
             yield DoctorFinding("schedule", ERROR, f"the last scheduled {what} failed: {last['failed']}", do)
 
 
+def _traces() -> Iterator[DoctorFinding]:
+    """Erasures that are not through with the files of the database."""
+    if not traces.list_notes():
+        return
+
+    def fix() -> str:
+        return traces.clear() or "no word of it is left"
+
+    text = "the files of the database may still hold words that were erased"
+    yield DoctorFinding("erasures", WARNING, text, "a running server goes on with it, or: manage.py doctor --fix", fix)
+
+
 def _strays(database: Path) -> Iterator[DoctorFinding]:
     """Files that nothing uses any more."""
     for folder in (
@@ -315,12 +329,16 @@ def _stray(path: Path, database: Path) -> Iterator[DoctorFinding]:
         yield DoctorFinding(
             "strays", NOTE, f"{path} holds what could not be used", "delete it once you need it no more"
         )
-    elif path.parent == settings.NOLA_DB_DIR and path.is_file() and path.name not in BELONGS and path.name[0] != ".":
+    elif path.parent == settings.NOLA_DB_DIR and path.is_file() and not _belongs(path.name):
         yield DoctorFinding("strays", NOTE, f"{path} is none of Nola's", "move it away if you do not know it")
     elif path.parent == settings.NOLA_DATA_DIR and path.suffix in (".sqlite3", ".db"):
         yield DoctorFinding(
             "strays", WARNING, f"{path} is a database that is not in use: {database} is", "move it away"
         )
+
+
+def _belongs(name: str) -> bool:
+    return name in BELONGS or name.startswith((".", traces.NOTE))
 
 
 def _secrets() -> Iterator[DoctorFinding]:

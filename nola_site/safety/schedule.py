@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
+from conversations import traces
 from nola_site.safety import growth
 from state import clock
 from state.backups.files import DamagedDatabase, create_backup, database_path, prune_backups
@@ -82,6 +83,7 @@ class Schedule:
         self.watch()
         if not self.seen or not self.leads():
             return
+        self.clear_traces()
         if time.monotonic() - self.noted > NOTED:
             clock.note_head()
             self.noted = time.monotonic()
@@ -92,6 +94,17 @@ class Schedule:
             self.attempt("checkpoint", every, lambda: create_automatic("scheduled"))
         if settings.NOLA_BACKUP_HOURS:
             self.attempt("backup", timedelta(hours=settings.NOLA_BACKUP_HOURS), _back_up)
+
+    def clear_traces(self) -> None:
+        """Go on with what kept an erasure from being in no file any more."""
+        if not traces.list_notes() or time.monotonic() < self.not_before.get("erasing", 0):
+            return
+        try:
+            if not traces.clear(patience=0):
+                log.info("What was erased is in no file of the database any more")
+        except FAILURES:
+            self.not_before["erasing"] = time.monotonic() + RETRY
+            raise
 
     def leads(self) -> bool:
         """Whether this worker holds, or can take, the lock."""

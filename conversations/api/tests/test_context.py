@@ -606,6 +606,7 @@ def test_a_purge_erases_what_receipts_hold_of_a_conversation(told):
     assert all(row.document for row in Receipt.objects.filter(erased_by=None))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_old_receipts_can_be_removed_and_the_history_says_so(told):
     old = keep(told)
     before = told.get(old["Location"])["Nola-At"]

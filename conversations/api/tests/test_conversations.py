@@ -268,6 +268,7 @@ def test_a_deleted_message_comes_back_by_undo(agent):
     assert texts(agent) == ["hi", "ho"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_purge_is_confirmed_final_and_leaves_nothing_to_read(agent, settings):
     post(agent, "/api/conversations", {"session_id": "s", "title": "a secret title", "messages": [HI]})
     secret = "the secret word is xylophone"

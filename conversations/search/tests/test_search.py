@@ -121,9 +121,13 @@ def test_what_is_deleted_is_not_found_and_is_again_after_undo(agent):
     assert sorted(found(agent, "secret")) == ["a secret word", "another secret"]
 
 
-def test_what_is_purged_is_in_no_page_of_the_index(agent):
+@pytest.mark.parametrize("pages", [1, 500])
+def test_what_is_purged_is_in_no_page_of_the_index(agent, monkeypatch, pages):
+    monkeypatch.setattr(index, "MERGED", pages)
     say("the word is xylophone", "我们")
     say("plain", session="t")
+    for number in range(40):  # each a part of the index of its own
+        log.append("t", [NewMessage("user", f"more {n} {number}", NOON) for n in range(20)], ADA)
 
     delete.purge_conversation("s", "s", ADA)
 

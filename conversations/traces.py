@@ -1,0 +1,111 @@
+"""What an erasure leaves in the files of a SQLite database, and its end: freed pages, the search index, the -wal.
+
+A note beside the database says that there is something to clear. It is there before the erasure is, and goes when no
+word can be left in a file, so that neither a reader that holds the -wal nor a killed process is in the way for good.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from django.db import DatabaseError, connection
+
+from conversations.search import index
+from state.files.atomic import explain_failure
+from state.write_lock import write_turn
+
+NOTE, IN_WAL = "erasing-", ".wal"  # a note's name, and how it ends once only the -wal can hold anything
+AT_ONCE = 64 << 20  # bytes of a database that is rewritten while somebody waits for the answer
+PATIENCE = 300  # milliseconds in which readers may end; writers wait too
+READERS = "others read the database, so that its -wal file still holds what was erased; it goes when they have ended"
+LARGE = "the database is large: freed pages still hold what was erased, and are rewritten now, in the background"
+FAILED = "the files of the database still hold what was erased, and will be tried again, since this failed: {}"
+INSIDE = "a transaction is open, so that the files of the database still hold what was erased"
+
+
+@contextmanager
+def note_erasure() -> Iterator[None]:
+    """Around a transaction that erases: there is something to clear if it goes well. Raises NoRoom and CannotWrite."""
+    database = _database()
+    if database is None:
+        yield
+        return
+    note = database.with_name(f"{NOTE}{secrets.token_hex(4)}")
+    try:
+        note.touch(0o600)
+    except OSError as error:
+        raise explain_failure(note, error) from error
+    try:
+        yield
+    except BaseException:
+        note.unlink(missing_ok=True)
+        raise
+
+
+def list_notes() -> list[Path]:
+    """The erasures of which something may be left in a file."""
+    database = _database()
+    return sorted(database.parent.glob(f"{NOTE}*")) if database else []
+
+
+def clear_soon() -> str:
+    """As `clear`, but what takes long or fails is left to the schedule of a running server."""
+    database = _database()
+    if database and database.stat().st_size > AT_ONCE:
+        return LARGE
+    try:
+        return clear()
+    except DatabaseError as error:
+        return FAILED.format(error)
+
+
+def clear(patience: int = PATIENCE) -> str:
+    """Leave nothing of what was erased in a file: rewrite the database, empty its -wal. Raises DatabaseError.
+
+    Returns what is in the way, "" for nothing; then it is to be called again.
+    """
+    notes = list_notes()
+    if not notes:
+        return ""
+    is_in_pages = any(note.suffix != IN_WAL for note in notes)
+    if is_in_pages:
+        index.squeeze()
+    if connection.in_atomic_block:
+        return INSIDE
+    if is_in_pages:
+        with write_turn(), connection.cursor() as cursor:
+            cursor.execute("VACUUM")  # what was moved between pages before leaves copies that nothing else finds
+        notes = [_mark(note) for note in notes]
+    if not _empty_wal(patience):
+        return READERS
+    for note in notes:
+        note.unlink(missing_ok=True)
+    return ""
+
+
+def _mark(note: Path) -> Path:
+    marked = note.with_suffix(IN_WAL)
+    with suppress(FileNotFoundError):  # another process has done it
+        note.rename(marked)
+    return marked
+
+
+def _empty_wal(patience: int) -> bool:
+    """Take the -wal into the database and truncate it, unless somebody reads what is in it."""
+    usual = int(connection.settings_dict["OPTIONS"].get("timeout", 5) * 1000)
+    with write_turn(), connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {patience}")
+        try:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            is_busy, _, _ = cursor.fetchone()
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
+    return not is_busy
+
+
+def _database() -> Path | None:
+    """The file of the database, if it is one."""
+    name = str(connection.settings_dict["NAME"])
+    is_file = connection.vendor == "sqlite" and not name.startswith(("file:", ":memory:"))
+    return Path(name) if is_file else None
