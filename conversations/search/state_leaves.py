@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find_spans, fold_text
+from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find_spans
+from state.jsondoc.fold import fold_text
 from state.jsondoc.levels import find_stored, show_at_level
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
 from state.jsondoc.text import NOTHING, JSONValue, dump_json
@@ -44,7 +45,7 @@ def _stored() -> Iterator[tuple[str, str]]:
 
 
 def _all(asked: Sequence[SearchTerm], level: int | None, documents: Iterable[tuple[str, str]]) -> Iterator[StateLeaf]:
-    wanted = {fold_text(token) for term in asked for token in term.tokens}
+    wanted = {token for term in asked for token in term.tokens}
     for key, text in documents:
         if _may_match(f"{key} {text}", wanted):
             yield from _at_level(key, json.loads(text), asked, wanted, level)

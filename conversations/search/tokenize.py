@@ -1,17 +1,16 @@
 """What counts as a word: for the index, for a question to it, and for showing where a text matches.
 
 Scripts that put no spaces between words are split into characters, which are found again as phrases: neither of the
-tokenizers that SQLite brings finds a word of two such characters. Elsewhere a word is a run of letters and digits,
-compared without case and diacritics, as the tokenizer unicode61 has it.
+tokenizers that SQLite brings finds a word of two such characters. Elsewhere a word is a run of letters and digits.
+Words are compared as `state.jsondoc.fold` has it; places in a text are those of the text as it is stored.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from state.errors import Unprocessable
+from state.jsondoc.fold import fold_text, fold_with_places
 
 MOST_CHARACTERS = 1000  # in a question
 MOST_TERMS = 32
@@ -24,8 +23,8 @@ _ALONE = (
     "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc"
     "\U0001f000-\U0001faff\U00020000-\U0003ffff"
 )
-_SPLIT = re.compile(f"([{_ALONE}])")
-_TOKEN = re.compile(f"[{_ALONE}]|(?:(?![{_ALONE}])[^\\W_]|[\u0300-\u036f])+")
+_TOKEN = re.compile(f"[{_ALONE}]|(?:(?![{_ALONE}])[^\\W_])+")
+_CHUNK = re.compile(r"\S+")  # no word, and nothing that is folded, goes over white space
 _TERM = re.compile(r'"(?P<phrase>[^"]*)"?(?P<more>\*?)|(?P<word>[^\s"]+)')
 
 
@@ -34,7 +33,7 @@ class BadSearch(Unprocessable):
 
 
 class SearchTerm(NamedTuple):
-    """Words that must follow one another; of the last one the beginning is enough if `is_prefix`."""
+    """Words, folded, that must follow one another; of the last one the beginning is enough if `is_prefix`."""
 
     tokens: tuple[str, ...]
     is_prefix: bool
@@ -48,9 +47,12 @@ class Snippet(NamedTuple):
 
 
 def split_words(text: str) -> str:
-    """The text as it goes into the index, at most INDEXED characters of it."""
+    """The words of a text, folded, as they go into the index; of at most INDEXED characters of it.
+
+    The index must be made anew, by a migration, whenever this changes: it is told the words to forget them.
+    """
     text = text[:INDEXED]
-    return text if text.isascii() else _SPLIT.sub(r" \1 ", text)
+    return text if text.isascii() else " ".join(_TOKEN.findall(fold_text(text)))
 
 
 def parse_terms(question: str) -> list[SearchTerm]:
@@ -71,7 +73,7 @@ def parse_terms(question: str) -> list[SearchTerm]:
 def _term(match: re.Match[str]) -> SearchTerm:
     text = match["word"] or match["phrase"] or ""
     is_prefix = bool(match["more"]) or bool(match["word"] and text.endswith("*"))
-    return SearchTerm(tuple(_TOKEN.findall(text)), is_prefix)
+    return SearchTerm(tuple(_TOKEN.findall(fold_text(text))), is_prefix)
 
 
 def format_match(asked: Sequence[SearchTerm]) -> str:
@@ -79,38 +81,33 @@ def format_match(asked: Sequence[SearchTerm]) -> str:
     return " AND ".join(f'"{" ".join(term.tokens)}"{" *" if term.is_prefix else ""}' for term in asked)
 
 
-def fold_text(text: str) -> str:
-    """A text without case and diacritics."""
-    if text.isascii():
-        return text.lower()
-    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char)).lower()
-
-
-def find_spans(text: str, asked: Sequence[SearchTerm], start: int = 0) -> Iterator[tuple[int, int]]:
+def find_spans(text: str, asked: Sequence[SearchTerm]) -> Iterator[tuple[int, int]]:
     """Where the terms are in a text, in the order in which they begin."""
-    patterns = [([fold_text(token) for token in term.tokens], term.is_prefix) for term in asked]
-    longest = max(len(tokens) for tokens, _ in patterns)
+    longest = max(len(term.tokens) for term in asked)
     window: list[tuple[str, int, int]] = []
-    for match in _TOKEN.finditer(text, start):
-        window.append((_plain_token(match[0]), match.start(), match.end()))
+    for token in _find_tokens(text):
+        window.append(token)
         if len(window) == longest:
-            yield from _at_first(window, patterns)
+            yield from _at_first(window, asked)
             del window[0]
     while window:
-        yield from _at_first(window, patterns)
+        yield from _at_first(window, asked)
         del window[0]
 
 
-@lru_cache(maxsize=4096)
-def _plain_token(token: str) -> str:
-    return fold_text(token)
+def _find_tokens(text: str) -> Iterator[tuple[str, int, int]]:
+    """The words of a text, folded, and from where to where each of them goes in it."""
+    for chunk in _CHUNK.finditer(text):
+        folded, places = fold_with_places(chunk[0])
+        for match in _TOKEN.finditer(folded):
+            last = places[match.end() - 1]
+            end = next(place for place in places[match.end() :] if place > last)
+            yield match[0], chunk.start() + places[match.start()], chunk.start() + end
 
 
-def _at_first(
-    window: Sequence[tuple[str, int, int]], patterns: Sequence[tuple[list[str], bool]]
-) -> Iterator[tuple[int, int]]:
+def _at_first(window: Sequence[tuple[str, int, int]], asked: Sequence[SearchTerm]) -> Iterator[tuple[int, int]]:
     """The longest match that begins at the first token of the window."""
-    ends = [window[len(tokens) - 1][2] for tokens, is_prefix in patterns if _fits(window, tokens, is_prefix)]
+    ends = [window[len(tokens) - 1][2] for tokens, is_prefix in asked if _fits(window, tokens, is_prefix)]
     if ends:
         yield window[0][1], max(ends)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from state.jsondoc.fold import fold_text
 from state.jsondoc.levels_text import show_state_at_level
 from state.jsondoc.pages import MAX_TEXT
 from state.jsondoc.pointer import RAW_OBJECT
@@ -25,8 +26,8 @@ class _Search:
     """The words that are looked for, and how many more places may be found."""
 
     def __init__(self, words: str) -> None:
-        self.words = words.casefold()
-        self.written = dump_json(words)[1:-1].casefold()  # as they stand in JSON text
+        self.words = fold_text(words) or words
+        self.written = fold_text(dump_json(words)[1:-1]) or words  # as they stand in JSON text
         self.left = LIMIT
         self.more = False
 
@@ -37,7 +38,7 @@ class _Search:
 
 
 def search_text(text: str, words: str, level: int | None = None) -> str:
-    """What of the whole state has the words in a name or a scalar, whatever their case; the first 200 places.
+    """What of the whole state has the words in a name or a scalar, folded as `fold` does; the first 200 places.
 
     At a level the tree is the one that `view=tree` tells of what shows there. Raises BadLevel.
     """
@@ -51,7 +52,7 @@ def search_text(text: str, words: str, level: int | None = None) -> str:
 def _key(key: str, raw: msgspec.Raw, search: _Search) -> Told | None:
     """A key that has the words. Most do not have them in their text, and are not parsed."""
     text = bytes(raw).decode()
-    if search.words not in key.casefold() and search.written not in text.casefold():
+    if search.words not in fold_text(key) and search.written not in fold_text(text):
         return None
     return _node(key, json.loads(text), search)
 
@@ -65,12 +66,12 @@ def _node(name: str | int, value: Any, search: _Search) -> Told | None:
 
 
 def _has(name: str | int, value: Any, search: _Search) -> bool:
-    if isinstance(name, str) and search.words in name.casefold():
+    if isinstance(name, str) and search.words in fold_text(name):
         return True
     if isinstance(value, (dict, list)):
         return False
     text = value if isinstance(value, str) else dump_json(value)
-    return search.words in text.casefold()
+    return search.words in fold_text(text)
 
 
 def _kids(value: Any) -> Iterator[tuple[str | int, Any]]:

@@ -1,8 +1,12 @@
 import json
+import unicodedata
 from datetime import UTC, datetime, timedelta
+from functools import partial, reduce
 from urllib.parse import quote
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +54,15 @@ def found(client, q, **more):
         ("what a day 😀!", "😀"),
         ("call foo-bar(baz)", "foo-bar"),
         ("see https://example.org/a?b=1", "https://example.org/a?b=1"),
+        ("die lange Straße hinab", "strasse"),
+        ("die lange STRASSE hinab", "straße"),
+        ("die lange Straße hinab", '"lange stras"*'),
+        ("oﬃce and ﬁsh", "office fish"),
+        ("ＮＯＬＡ said ｶﾞﾗｽ", "nola ガラス"),
+        ("İstanbul'da ΤΈΛΟΣ", "istanbul τέλος"),
+        ("서울에서 만나요", unicodedata.normalize("NFD", "서울")),
+        (unicodedata.normalize("NFD", "서울에서 žluťoučký"), "서울 Žluťoučký"),
+        ("120 m² of Nola™", "m2 nola"),
     ],
 )
 def test_words_are_found_in_every_script(agent, text, question):
@@ -62,10 +75,11 @@ def test_words_are_found_in_every_script(agent, text, question):
 
 
 @pytest.mark.parametrize(
-    "question", ["garde", '"garden herb"', "里本", "xyzzy", "herb xyzzy", "NOT", "garden OR xyzzy"]
+    "question",
+    ["garde", '"garden herb"', "里本", "xyzzy", "herb xyzzy", "NOT", "garden OR xyzzy", "かき", "서", "strase"],
 )
 def test_what_is_not_there_is_not_found(agent, question):
-    say("the herb garden grows", "我们在里斯本住哪里")
+    say("the herb garden grows", "我们在里斯本住哪里", "かぎ", "선", "Straße")
 
     assert found(agent, question) == []
 
@@ -76,6 +90,60 @@ def test_matches_are_offsets_of_characters_in_the_snippet(agent):
     [hit] = ask(agent, "garden").json()["messages"]
 
     assert [hit["snippet"][start:end] for start, end in hit["matches"]] == ["Garden", "garden"]
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "marked"),
+    [
+        ("ßß die Straße, GROSSE ﬁsche", "strasse große fische", ["Straße", "GROSSE", "ﬁsche"]),
+        ("½ and ¾, then ½", "2", ["½", "½"]),
+        ("x Ｎola™ y", "nola", ["Ｎola"]),
+        ("é e\u0301 ｶﾞ", "e ガ", ["é", "e\u0301", "ｶﾞ"]),
+    ],
+)
+def test_matches_are_offsets_in_the_text_as_it_is_stored(agent, text, question, marked):
+    say(text)
+    agent.put("/api/state/Text", json.dumps(text), content_type=JSON)
+
+    body = ask(agent, question).json()
+
+    for hit in (*body["messages"], *body["state"]):
+        assert hit["snippet"] == text
+        assert [text[start:end] for start, end in hit["matches"]] == marked
+    assert (len(body["messages"]), len(body["state"])) == (1, 1)
+
+
+SPELLINGS = [
+    str.upper,
+    str.lower,
+    str.casefold,
+    *(partial(unicodedata.normalize, f"NF{f}") for f in ("C", "D", "KC", "KD")),
+]
+LETTERS = [*"aäÄßẞéİσςΣøŁЖёﬁﬀ가각がガ你ÅÅｗ٢²Ⅷ", "ｶﾞ"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(LETTERS), min_size=1, max_size=6).map("".join), st.data())
+def test_a_word_is_found_however_it_is_spelt(agent, word, data):
+    Message.objects.all().update(deleted_revision=1)
+    ways = data.draw(st.lists(st.sampled_from(SPELLINGS), max_size=3))
+    text = f"one {word} two"
+    log.create(NewConversation(f"s{Message.objects.count()}"), ADA, [NewMessage("user", text, NOON)])
+    agent.put("/api/state/Text", json.dumps(text), content_type=JSON)
+    question = reduce(lambda spelt, way: way(spelt), ways, word)
+
+    body = ask(agent, f'"{question}"').json()
+
+    for [hit] in (body["messages"], body["state"]):
+        assert [text[start:end] for start, end in hit["matches"]] == [word]
+
+
+def test_the_tree_is_filtered_by_the_same_words(owner):
+    owner.put("/api/state/Wege", '{"a":["Straße",1],"ＢＩＧ":2,"c":3}', content_type=JSON)
+
+    street, big = (owner.get(f"/admin/state/tree/find?q={q}").json() for q in ("STRASSE", "big"))
+
+    assert [one["tree"]["part"][0][1]["part"][0][0] for one in (street, big)] == ["a", "ＢＩＧ"]
 
 
 def test_the_snippet_of_a_long_message_shows_the_match_itself(agent):
@@ -130,8 +198,6 @@ def test_what_is_purged_is_in_no_page_of_the_index(agent, monkeypatch, pages):
         log.append("t", [NewMessage("user", f"more {n} {number}", NOON) for n in range(20)], ADA)
 
     delete.purge_conversation("s", "s", ADA)
-
-    from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT block FROM {index.TABLE}_data")
@@ -220,14 +286,30 @@ def test_messages_from_before_the_index_are_added_to_it(agent):
     say("an old message", "another old one")
     removed = [(one.pk, one.message) for one in Message.objects.all()]
     index.remove(removed)
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE {index.TABLE}")
 
     index.ensure()
 
     assert len(found(agent, "old")) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_of_words_as_they_were_spelt_is_made_anew(agent):
+    say("die Straße")
+    call_command("migrate", "conversations", "0003", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {index.TABLE} ({index.TABLE}) VALUES ('delete-all')")
+        cursor.execute(f"INSERT INTO {index.TABLE} (rowid, text) SELECT id, message FROM conversation_history")
+    assert found(agent, "strasse") == []
+
+    call_command("migrate", verbosity=0)
+
+    assert found(agent, "strasse") == ["die Straße"]
+    delete.purge_conversation("s", "s", ADA)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {index.TABLE} ({index.TABLE}) VALUES ('integrity-check')")
+    assert found(agent, "strasse") == []
 
 
 def test_a_search_costs_a_fixed_number_of_queries(agent, django_assert_max_num_queries):

@@ -269,6 +269,19 @@ def test_the_filter_finds_names_and_values_and_the_way_to_them(page, server):
     page.keyboard.press("Escape")
 
 
+def test_the_filter_marks_words_however_they_are_spelt(page, server):
+    write(server, "PUT", "/Folded", {"way": "İ: die Straße, lang", "ﬁsch": 1})
+    open_tree(page, "/Folded")
+    marked = "() => [...CSS.highlights.get('tree-found')].map((range) => range.toString())"
+
+    for words, spelt in (("STRASSE,", "Straße,"), ("fisch", "ﬁsch")):
+        page.keyboard.press("/")
+        page.keyboard.press("Control+a")
+        page.keyboard.type(words)
+        page.wait_for_function(f"({marked})().includes('{spelt}')")
+        assert page.evaluate(marked) == [spelt]
+
+
 def test_a_link_leads_to_any_node_and_back_up(page, server):
     write(server, "PUT", "/Links", {"a/b": [{"x": "here"}]})
 

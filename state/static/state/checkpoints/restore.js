@@ -4,6 +4,7 @@ import { patches_of, told } from "../changes/changes.js";
 import { undo } from "../changes/undo.js";
 import { call } from "../../nola/lib/api.js";
 import { count, h } from "../../nola/lib/dom.js";
+import { fold } from "../../nola/lib/fold.js";
 import { member, parse, plain, tokensOf } from "../../nola/lib/json.js";
 
 const AT_ONCE = 200; // keys in the list before a person asks for more
@@ -27,7 +28,7 @@ class Keys {
     const filter = part("filter");
     filter.hidden = would.length < 10;
     filter.oninput = () => {
-      this.words = filter.value.trim().toLowerCase();
+      this.words = fold(filter.value.trim());
       this.show();
     };
     filter.onkeydown = (event) => event.key === "Enter" && event.preventDefault();
@@ -35,7 +36,7 @@ class Keys {
   }
 
   get found() {
-    return this.would.filter(([key]) => key.toLowerCase().includes(this.words));
+    return this.would.filter(([key]) => fold(key).includes(this.words));
   }
 
   show() {

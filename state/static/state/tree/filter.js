@@ -2,6 +2,7 @@
 
 import { call } from "../../nola/lib/api.js";
 import { announce, count } from "../../nola/lib/dom.js";
+import { findFolded, fold } from "../../nola/lib/fold.js";
 
 const REST = 200; // milliseconds without a key before it looks
 const AGAIN = 500; // milliseconds after a change before it looks again
@@ -88,7 +89,7 @@ export class Filter {
 
   /** Colour the words where they stand. */
   paint() {
-    const words = this.words.toLowerCase();
+    const words = fold(this.words);
     for (const node of this.marks ? this.marked : []) {
       if (!node.hit || !node.el) continue;
       for (const part of node.el.firstChild.querySelectorAll(
@@ -100,11 +101,11 @@ export class Filter {
 
   paintIn(text, words) {
     if (text?.nodeType !== Node.TEXT_NODE) return;
-    const at = text.data.toLowerCase().indexOf(words);
-    if (at < 0 || at + words.length > text.data.length) return;
+    const found = findFolded(text.data, words);
+    if (!found) return;
     const range = new Range();
-    range.setStart(text, at);
-    range.setEnd(text, at + words.length);
+    range.setStart(text, found[0]);
+    range.setEnd(text, found[1]);
     this.marks.add(range);
   }
 }
