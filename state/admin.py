@@ -1,11 +1,12 @@
 """The state and its history in the admin. Saving and deleting go through the store."""
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
+from django.contrib.admin import utils
 from django.db.models import CharField, Func, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Substr
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +24,12 @@ from state.models import Change, Revision, StateEntry
 from state.revisions import Author, Source
 
 MAX_SHOWN = 20_000  # characters of a patch on a page
+
+# Browsers drop the path segments . and .., which are good keys: a dot in an address of the admin is _2E, as other signs
+# that mean something there are spelt by Django.
+utils.QUOTE_MAP[ord(".")] = "_2E"
+utils.UNQUOTE_MAP["_2E"] = "."
+utils.UNQUOTE_RE = re.compile("|".join(utils.UNQUOTE_MAP))
 
 
 class JSONFormField(forms.CharField):
@@ -179,7 +186,7 @@ class StateAdmin(ModelAdmin):
         store.remove_keys(queryset.values_list("pk", flat=True), author_of(request))
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        query = urlencode({"changes__kind": "state", "changes__key": unquote(object_id)})
+        query = urlencode({"changes__kind": "state", "changes__key": utils.unquote(object_id)})
         return HttpResponseRedirect(f"{reverse('admin:state_revision_changelist')}?{query}")
 
     # The history has it all, with its patch: the admin's own log would be a second, poorer record.

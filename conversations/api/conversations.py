@@ -2,7 +2,7 @@
 
 import secrets
 from typing import Annotated, Any, Literal, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -23,11 +23,12 @@ from state.api.idempotency import idempotent
 from state.api.parameters import CURSOR, Flag, FromQuery, Limit, NoParameters, Parameters, Whole, one_of
 from state.api.routes import add_read_route
 from state.api.writes import request_author
-from state.jsondoc.pointer import unescape_token
+from state.jsondoc.pointer import escape_token, unescape_token
 from state.jsondoc.text import JSONValue, dump_json, parse_json
 from state.models import Idempotency
 from state.revisions import Source
 
+DOT = "~2"
 ONE, MESSAGES = "/{session_id}", "/{session_id}/messages"
 MESSAGE = "/{session_id}/messages/{int:message_id}"
 
@@ -35,8 +36,14 @@ router = Router(tags=["conversations"])
 
 
 def parse_session_id(segment: str) -> str:
-    """The session id that a path segment names: `~1` stands for a slash in it. Raises BadPointer."""
-    return unescape_token(segment)
+    """The session id that a path segment names: `~1` stands for a slash in it, `~2` for a dot. Raises BadPointer."""
+    return unescape_token(segment.replace(DOT, "."))
+
+
+def format_segment(session_id: str) -> str:
+    """The path segment that names a session id. A client would drop one that is . or .."""
+    spelt = escape_token(session_id)
+    return quote(spelt.replace(".", DOT) if session_id in (".", "..") else spelt, safe="~")
 
 
 # Conversations

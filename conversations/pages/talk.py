@@ -1,7 +1,6 @@
 """The page on which a conversation reads like a chat. What is done there goes through the API."""
 
 from typing import Any
-from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -9,11 +8,10 @@ from django.utils import timezone
 
 from conversations import log, read
 from conversations.api import schemas
-from conversations.api.conversations import show_page
+from conversations.api.conversations import format_segment, show_page
 from conversations.models import Conversation
 from conversations.search.tokenize import MOST_CHARACTERS
 from state import store
-from state.jsondoc.pointer import escape_token
 
 FIRST = 100  # messages that come with the page
 
@@ -34,7 +32,7 @@ def show_talk(
         "may_edit": may_edit,
         "may_delete": may_delete,
     }
-    address = f"/api/conversations/{quote(escape_token(row.session_id), safe='~')}"
+    address = f"/api/conversations/{format_segment(row.session_id)}"
     more = {"title": str(row), "row": row, "data": data, "api": address, "is_fullwidth": "1"}
     return TemplateResponse(request, "conversations/talk.html", {**context, **more})
 

@@ -5,6 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from ninja import Router
 from pydantic import Field
 
@@ -13,7 +14,7 @@ from state.address import Address
 from state.api.addresses import UnknownParameter, read_address
 from state.api.answers import answer_json, link_next
 from state.api.parameters import AT, CURSOR, KEYS, POINTER, WAS, Flag, FromQuery, Limit, OnePointer, Parameters, one_of
-from state.api.routes import add_read_route
+from state.api.routes import add_read_route, bind_path
 from state.history import blame, journal, replay, timeline
 from state.history.events import MAX_EVENT
 from state.history.journal import JournalFilter
@@ -37,17 +38,25 @@ class JournalQuery(Parameters):
     batch: str | None = Field(None, description="Only those of one import or restore")
     since: str | None = Field(None, description="Only after this revision or time")
     until: str | None = Field(None, description="Only up to this revision or time")
+    pointer: OnePointer = Field([], description="In place of all: this node, as under /api/history/{address}")
+    brief: Flag = Field(False, description="... of a node: tell briefly")
+    at: str | None = Field(None, description="... of a node: as it was named then")
 
 
 KEPT = ("was", "actor", "source", "kind", "key", "batch", "since", "until")  # on the way to the next page
 
 
 @add_read_route(router, "/history", summary="Read the history of all")
-def read_journal(request: HttpRequest, query: FromQuery[JournalQuery]) -> HttpResponse:
+def read_journal(request: HttpRequest, query: FromQuery[JournalQuery]) -> HttpResponseBase:
     """All revisions, newest first, with author and patches; those only that have what is asked for.
 
-    A page may be short, or empty, where matches are rare: go on while there is a Link.
+    A page may be short, or empty, where matches are rare: go on while there is a Link. With `pointer` it is the
+    history of that node, whatever is in its name.
     """
+    if any(query.pointer):
+        return read_history(request, "", HistoryQuery.read(request))
+    if query.brief or query.at is not None:
+        raise UnknownParameter("brief and at are about one node: name it, as /api/history/{address} or with pointer=")
     head = store.head()
     wanted = JournalFilter(query.actor, query.source, query.kind, query.key, query.batch)
     wanted.check()
@@ -160,7 +169,9 @@ def read_blame(request: HttpRequest, address: str, query: FromQuery[BlameQuery])
 
     With `by=author` for each author how many leaves are theirs, the last change, and where their newest leaves are.
     """
-    wanted = read_address(request, query.pointer, "/api/blame") or Address("")
+    wanted = read_address(request, query.pointer, "/api/blame")
+    if wanted is None:
+        raise UnknownParameter("who wrote it is told of one key: name it, as /api/blame/{address} or with pointer=")
     blamed = replay.read_blame(wanted.key, None if query.at is None else replay.revision_at(query.at))
     leaves = replay.blame_leaves(blamed, wanted)
     if query.by:
@@ -175,6 +186,10 @@ def read_blame(request: HttpRequest, address: str, query: FromQuery[BlameQuery])
             "revisions": {str(seq): describe_change(revisions[seq]) for seq in sorted(revisions)},
         }
     )
+
+
+# with a `pointer` that names key and node alone, whatever is in their names
+add_read_route(router, "/blame", include_in_schema=False)(bind_path(read_blame, address=""))
 
 
 def _author(author: blame.Writer) -> dict[str, Any]:

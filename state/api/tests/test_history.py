@@ -240,3 +240,34 @@ def test_a_brief_page_looks_so_far_and_no_further(task, monkeypatch):
         address = response.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
 
     assert pages == [[], [], [2, 1]]
+
+
+@pytest.mark.parametrize("name", [".", "..", "plain", "a/b"])
+def test_a_pointer_alone_names_a_node_of_which_to_tell(agent, name):
+    pointer = "/" + name.replace("/", "~1")
+    put = [{"op": "put", "pointer": pointer, "value": {name: 1}}]
+    agent.post("/api/transactions", {"operations": put}, content_type="application/json")
+    agent.put("/api/state/Other", "1", content_type="application/json")
+
+    history, blame = (agent.get(f"/api/{call}", {"pointer": pointer * 2}) for call in ("history", "blame"))
+
+    assert [one["revision"] for one in history.json()["revisions"]] == [1]
+    assert blame.json()["leaves"] == [{"pointer": pointer, "revision": 1}]
+    assert len(agent.get("/api/history", {"pointer": ""}).json()["revisions"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("history?pointer=/a&actor=key:x", "unknown parameter 'actor'"),
+        ("history?brief=true", "brief and at are about one node"),
+        ("history?pointer=/a&pointer=/b", "one pointer at a time"),
+        ("blame", "name it, as /api/blame/{address} or with pointer="),
+        ("blame?pointer=", "name it, as /api/blame/{address} or with pointer="),
+    ],
+)
+def test_what_no_pointer_can_name_is_said(agent, query, detail):
+    response = agent.get(f"/api/{query}")
+
+    assert response.status_code in (400, 422)
+    assert detail in response.json()["detail"]

@@ -176,7 +176,6 @@ def test_a_revision_without_changes_is_told_too(agent):
         ("cursor=x", "cursor='x' is none of ours"),
         ("limit=0", "limit='0' must be a whole number"),
         ("was=1", "was must be true or false"),
-        ("pointer=/Tasks", "unknown parameter 'pointer'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(lively, query, detail):

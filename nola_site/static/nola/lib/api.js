@@ -116,10 +116,10 @@ function place(tokens, lens) {
   return { ...lens.query, ...(tokens.length && { node: pointerOf(tokens) }) };
 }
 
-/** A call about a node that is not the state's own, such as /api/history: {path, query}. */
-export function about(path, [key, ...rest], query = {}) {
-  const name = encodeURIComponent(pointerOf([key]).slice(1));
-  return { path: `${path}/${name}`, query: { pointer: rest.length ? pointerOf(rest) : undefined, ...query } };
+/** A call about a node that is not the state's own, such as /api/history: {path, query}. No name goes into the path,
+ *  since browsers drop the segments . and .. there, however they are spelt. */
+export function about(path, tokens, query = {}) {
+  return { path, query: { pointer: pointerOf(tokens), ...query } };
 }
 
 function at(tokens) {

@@ -268,7 +268,7 @@ function download(name, text) {
 function admin_quote(key) {
   return encodeURIComponent(
     key.replace(
-      /[":/_#?;@&=+$,[\]<>%\n\\]/g,
+      /[":/_#?;@&=+$,.[\]<>%\n\\]/g,
       (one) => `_${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
     ),
   );
