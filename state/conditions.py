@@ -65,9 +65,9 @@ class Conditions:
     def _failed(self, detail: str, tag: str | None, revision: int) -> PreconditionFailed:
         return PreconditionFailed(detail, tag, revision, self.since and self.since())
 
-    def check_read(self, text: str, revision: int) -> str:
+    def check_read(self, text: str, revision: int, *, is_weak: bool = False) -> str:
         """The tag to answer with. Raises PreconditionFailed and NotModified."""
-        tag = etag(text)
+        tag = f"W/{etag(text)}" if is_weak else etag(text)
         self._check_match(tag, revision)
         if self.none_match is not None and _names(self.none_match, tag, weak=True):
             raise NotModified(tag, revision)
@@ -75,7 +75,8 @@ class Conditions:
 
     def _check_match(self, tag: str | None, revision: int) -> None:
         if self.match is not None and not _names(self.match, tag, weak=False):
-            what = "nothing is stored there" if tag is None else f"what is stored there has the ETag {tag}"
+            what = "nothing is stored there" if tag is None else f"what is there has the ETag {tag}"
+            what += ", which is weak and good for If-None-Match alone" if tag and tag.startswith("W/") else ""
             raise self._failed(f"{what}, which If-Match does not name", tag, revision)
 
 
@@ -92,7 +93,9 @@ def parse(header: str | None) -> str | list[str] | None:
 
 
 def _names(asked: str | list[str], tag: str | None, *, weak: bool) -> bool:
-    """Whether the header names the tag; a weak tag counts only where weak comparison is allowed."""
+    """Whether the header names the tag, by weak or strong comparison (RFC 9110 §8.8.3.2)."""
     if tag is None or asked == "*":
         return tag is not None
-    return any((one.removeprefix("W/") if weak else one) == tag for one in asked)
+    if not weak:
+        return not tag.startswith("W/") and tag in asked
+    return any(one.removeprefix("W/") == tag.removeprefix("W/") for one in asked)

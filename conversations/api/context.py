@@ -12,17 +12,28 @@ from conversations.api import schemas
 from conversations.api.conversations import answer
 from conversations.api.schemas import FromBodyIfAny
 from conversations.context.assemble import ContextRequest, assemble_context
-from state import conditions, store
+from state import store
 from state.address import Address
 from state.api.addresses import MOST_POINTERS, BadAddress, UnknownParameter
-from state.api.answers import link_next
+from state.api.answers import link_next, read_conditions
 from state.api.idempotency import idempotent
-from state.api.parameters import AT, CURSOR, FromQuery, Level, Limit, NoParameters, Parameters, Stimuli, Whole, one_of
+from state.api.parameters import (
+    AT,
+    CURSOR,
+    FromQuery,
+    Level,
+    Limit,
+    NoParameters,
+    Parameters,
+    Stimuli,
+    Whole,
+    find_twice,
+    one_of,
+)
 from state.api.routes import add_read_route
 from state.api.views import parse_level
 from state.api.writes import request_author
 from state.clock import format_time
-from state.conditions import Conditions
 from state.context import receipts
 from state.jsondoc.pointer import parse_pointer
 from state.jsondoc.text import JSONValue, dump_json
@@ -86,8 +97,7 @@ def read_context(request: HttpRequest, query: FromQuery[ContextQuery]) -> HttpRe
     report = assemble_context(parse_request(request, body)).report
     media_type = _media_type(request, body.format, cast(str, report["format"]))
     text, revision = _shown(report, media_type), cast(int, report["revision"])
-    none_match = conditions.parse(request.headers.get("If-None-Match"))
-    tag = Conditions(none_match=none_match).check_read(text, revision)
+    tag = read_conditions(request).check_read(text, revision)
     response = _answer(text, media_type, revision, cast(int, report["tokens"]))
     response["ETag"] = tag
     return response
@@ -146,7 +156,7 @@ def parse_request(request: HttpRequest, body: ContextIn) -> ContextRequest:
 
 
 def parse_addresses(body: ContextIn) -> list[Address]:
-    """The sections: keys first, then pointers, each once. Raises BadAddress and BadPointer."""
+    """The sections: keys first, then pointers, none of them twice. Raises BadAddress and BadPointer."""
     found = [Address(key) for key in body.keys]
     for pointer in body.pointers:
         tokens = parse_pointer(pointer)
@@ -157,7 +167,9 @@ def parse_addresses(body: ContextIn) -> list[Address]:
         raise BadAddress(f"{len(found)} sections are too many; {MOST_POINTERS} can be named, or none for all keys")
     for address in found:
         store.check_key(address.key)
-    return list(dict.fromkeys(found))
+    if twice := find_twice(found):
+        raise BadAddress(f"the section {twice.pointer} is named twice; name each once")
+    return found
 
 
 def _level(body: ContextIn) -> int:

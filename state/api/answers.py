@@ -25,9 +25,13 @@ def answer_reading(reading: store.Reading, etag: str = "", status: int = 200) ->
 
 
 def answer_view(request: HttpRequest, reading: store.Reading, media_type: str) -> HttpResponse:
-    """A value that is computed from what is stored: its tag is weak, good for 304 only."""
-    tag = Conditions(none_match=read_conditions(request).none_match).check_read(*reading)
-    response = answer_reading(reading, f"W/{tag}")
+    """A value that is computed from what is stored: its tag is weak, good for 304 only.
+
+    No tag in If-Match fits a weak one (RFC 9110 §8.8.3.2, §13.1.1), but `*` does. Raises PreconditionFailed and
+    NotModified.
+    """
+    tag = read_conditions(request).check_read(*reading, is_weak=True)
+    response = answer_reading(reading, tag)
     response["Content-Type"] = media_type
     return response
 

@@ -4,7 +4,8 @@ They are read from the query as it was sent, strictly: what a call does not know
 twice where it counts once.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, NoReturn, Self, TypeVar, get_origin
@@ -32,6 +33,7 @@ from state.api.addresses import BadAddress, UnknownParameter
 from state.errors import Refusal
 
 T = TypeVar("T")
+PLACES = ("pointer", "open")  # several of them are several places, each of which is answered once
 
 
 class Parameters(BaseModel):
@@ -66,6 +68,8 @@ class Parameters(BaseModel):
         for name, texts in given.items():
             if len(texts) > 1 and not known[name]:
                 raise BadAddress(f"the parameter {name!r} is given {len(texts)} times")
+            if name in PLACES and (twice := find_twice(texts)) is not None:
+                raise BadAddress(f"the parameter {name!r} names {twice!r} twice; name each place once")
         found = cls._read({name: texts if known[name] else texts[0] for name, texts in given.items()})
         found._given = given
         return found
@@ -117,6 +121,11 @@ def _read_query(text: str, known: dict[str, bool]) -> dict[str, list[str]]:
             raise UnknownParameter(f"unknown parameter {name!r}; this call takes {', '.join(known) or 'none'}")
         found.setdefault(name, []).append(value)
     return found
+
+
+def find_twice(values: Iterable[T]) -> T | None:
+    """A value that is there more than once."""
+    return next((value for value, count in Counter(values).items() if count > 1), None)
 
 
 def _refuse(error: ValidationError) -> NoReturn:

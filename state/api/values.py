@@ -114,20 +114,20 @@ def put_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) 
     """Create (201) or replace (200) a value. Missing object parents are created, arrays never."""
     target = read_target(request, query.pointer)
     document = parse_json(request.body)
-    terms = read_terms(request, target, query.base)
-    return _written(request, target, store.put(target, document, request_author(request), **terms), document.text)
+    author, terms = request_author(request, judges=True), read_terms(request, target, query.base)
+    return _written(request, target, store.put(target, document, author, **terms), document.text)
 
 
 @idempotent(_value_again)
 def patch_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) -> HttpResponse:
     """Change a value by a JSON Merge Patch (RFC 7396) or a JSON Patch (RFC 6902), all of it or nothing."""
-    target = read_target(request, query.pointer)
+    target, author = read_target(request, query.pointer), request_author(request, judges=True)
     if request.content_type == MERGE_PATCH:
         patch = parse_json(request.body).value
-        written = store.merge(target, patch, request_author(request), **read_terms(request, target, query.base))
+        written = store.merge(target, patch, author, **read_terms(request, target, query.base))
     elif request.content_type == JSON_PATCH:
         ops = check_patch(parse_json(request.body).value)
-        written = store.patch(target, ops, request_author(request), **read_terms(request, target, query.base))
+        written = store.patch(target, ops, author, **read_terms(request, target, query.base))
     else:
         raise UnknownPatch(f"a patch is sent as {MERGE_PATCH} or {JSON_PATCH}, not as {request.content_type!r}")
     return _written(request, target, written)
@@ -137,7 +137,7 @@ def patch_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]
 def delete_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) -> HttpResponse:
     """Remove a key, or a node inside one."""
     target = read_target(request, query.pointer)
-    written = store.remove(target, request_author(request), **read_terms(request, target, query.base))
+    written = store.remove(target, request_author(request, judges=True), **read_terms(request, target, query.base))
     return answer_reading(store.Reading("", written.revision), status=204)
 
 

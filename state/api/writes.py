@@ -12,6 +12,7 @@ from state import store
 from state.address import Address
 from state.api.addresses import BadAddress, UnknownParameter
 from state.api.answers import answer_reading, read_conditions
+from state.conditions import PreconditionFailed
 from state.history import replay
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.text import JSONValue, dump_json, parse_json
@@ -25,8 +26,13 @@ Plan = Callable[[], Sequence[Planned]]
 Commit = Callable[[Plan, Author], store.Written]
 
 
-def request_author(request: HttpRequest, source: Source | None = None, **info: Any) -> Author:
-    """Who writes, from the credential; why, from the percent-encoded header Nola-Reason."""
+def request_author(request: HttpRequest, source: Source | None = None, *, judges: bool = False, **info: Any) -> Author:
+    """Who writes, from the credential; why, from the percent-encoded header Nola-Reason.
+
+    A write that does not judge If-Match is not made under it. Raises PreconditionFailed, BadAddress, UnknownParameter.
+    """
+    if not judges and "If-Match" in request.headers:
+        raise PreconditionFailed("what this call writes has no ETag, which If-Match could name", None, store.head())
     actor: str = request.auth  # type: ignore[attr-defined]
     source = source or (Source.ADMIN if actor.startswith("user:") else Source.API)
     header = request.headers.get("Nola-Reason", "")

@@ -110,6 +110,73 @@ def test_the_condition_is_judged_on_what_is_there_when_it_is_written(task, monke
     assert task.get("/api/state/Task/a").json() == "theirs"
 
 
+VIEWS = ["level=3", "at=1", "view=tree", "envelope=1", "node=/a", "pointer=/a&pointer=/b", "pointer=/a&pointer=/b&at=1"]
+
+
+@pytest.mark.parametrize("query", VIEWS)
+def test_a_view_has_a_weak_tag_which_if_match_never_names(task, query):
+    path = f"/api/state/Task?{query}"
+    read = task.get(path)
+    tag = read["ETag"]
+
+    assert tag.startswith('W/"')
+    for header in (tag, tag.removeprefix("W/"), etag(task), '"other"'):
+        response = task.get(path, headers={"If-Match": header})
+        assert (response.status_code, response.json()["etag"], response.json()["revision"]) == (412, tag, 1)
+    assert task.get(path, headers={"If-Match": "*"}).content == read.content
+    assert task.get(path, headers={"If-Match": "unquoted"}).status_code == 400
+    for header in (tag, tag.removeprefix("W/"), "*"):
+        again = task.get(path, headers={"If-None-Match": header})
+        assert (again.status_code, again["ETag"]) == (304, tag)
+
+
+def test_a_context_is_read_only_if_its_tag_holds(task):
+    tag = task.get("/api/context")["ETag"]
+
+    assert task.get("/api/context", headers={"If-Match": tag}).status_code == 200
+    assert task.get("/api/context", headers={"If-Match": '"other"'}).status_code == 412
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("post", "/api/undo", {"revision": 1}),
+        ("post", "/api/undo", {"revision": 1, "dry_run": True}),
+        ("post", "/api/transactions", {"operations": [{"op": "delete", "pointer": "/Task"}]}),
+        ("post", "/api/state/restore", {"checkpoint": []}),
+        ("post", "/api/conversations", {}),
+        ("post", "/api/conversations/s/messages", {"speaker": "user", "message": "hi"}),
+        ("post", "/api/context", {}),
+    ],
+)
+def test_a_write_that_judges_no_if_match_is_not_made_under_one(task, method, path, body):
+    for header in ("*", etag(task)):
+        response = getattr(task, method)(path, body, content_type=JSON, headers={"If-Match": header})
+        assert response.status_code == 412
+        assert "no ETag, which If-Match could name" in response.json()["detail"]
+
+    assert Revision.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/state?pointer=/Task&pointer=/Task",
+        "/api/state/Task?pointer=/a&pointer=/b&pointer=/a",
+        "/api/state/Task?pointer=&pointer=",
+        "/api/state/Task?view=tree&open=/a&open=/a",
+        "/api/changes?pointer=/Task/a&pointer=/Task/a",
+        "/api/context?pointer=/Task/a&pointer=/Task/a",
+        "/api/context?key=Task&pointer=/Task",
+    ],
+)
+def test_a_place_that_is_named_twice_is_refused(task, path):
+    response = task.get(path)
+
+    assert response.status_code == 400
+    assert "twice" in response.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("header", "parsed"), [(None, None), ("*", "*"), ('"a"', ['"a"']), ('W/"a", "b"', ['W/"a"', '"b"'])]
 )
