@@ -17,6 +17,19 @@ CUT = "%~"  # stands before the hash of a name that was cut; nothing encodes to 
 PLAIN = "-_.@+"
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
 
+# What other programs put before the suffix of a file that they keep beside one of the same name: Syncthing, ownCloud;
+# and in brackets Dropbox, Nextcloud, Seafile, in whatever language
+CONFLICT_COPY = re.compile(
+    r"(?:\.sync-conflict-\d{8}-\d{6}(?:-[A-Z0-9]{7})?|_conflict-\d{8}-\d{6}"
+    r"| \((?:[^()]|\([^()]*\))*(?:conflict|konflikt|conflit)(?:[^()]|\([^()]*\))*\))$",
+    re.IGNORECASE,
+)
+# ... and browsers, desktops, Resilio, rclone: names that people give as well
+OTHER_COPY = re.compile(
+    r"(?: \(\d+\)| \((?:another |\d+(?:st|nd|rd|th) )?copy\)| copy(?: \d+)?| - copy(?: \(\d+\))?|\.conflict\d*)$",
+    re.IGNORECASE,
+)
+
 
 class BadFileName(ValueError):
     """A file name that stands for no key."""
@@ -42,6 +55,22 @@ def parse_filename(name: str) -> str | None:
     except UnicodeError:
         raise BadFileName("its name is not UTF-8; rename it") from None
     return key
+
+
+def find_original(name: str, is_there: Callable[[str], bool]) -> str | None:
+    """The name of the file that another program made this one a copy of, None for one that is none.
+
+    `is_there` says whether there is a file, or a key for one, of a name: what people call a file as well counts as a
+    copy only beside its original.
+    """
+    stem, original = name.removesuffix(SUFFIX), None
+    while match := CONFLICT_COPY.search(stem) or OTHER_COPY.search(stem):
+        stem = stem[: match.start()]
+        if not stem:
+            break
+        if match.re is CONFLICT_COPY or is_there(stem + SUFFIX):
+            original = stem + SUFFIX
+    return original
 
 
 def is_cut_name(name: str, key: str) -> bool:

@@ -117,7 +117,8 @@ def conclude(reports: list[Report]) -> None:
     met = sum(report.count(Category.CONFLICTING) for report in reports)
     left = [f"{failed} failed"] * bool(failed) + [f"{met} in conflict"] * bool(met)
     if left:
-        way_out = " --prefer settles a conflict." if met else ""
+        has_places = any(report.count(Category.CONFLICTING, Unit.KEYS) for report in reports)
+        way_out = " --prefer settles a conflict of a key." if has_places else ""
         raise CommandError(f"{' and '.join(left)}, as listed above; everything else is done.{way_out}")
 
 

@@ -1,12 +1,13 @@
 """The keys and files that a sync is about: each file that is there with its key, and what of either is missing."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from state import store
-from state.files.names import BadFileName, fold_name, is_cut_name, name_file, parse_filename
+from state.files.names import BadFileName, find_original, fold_name, is_cut_name, name_file, parse_filename
 from state.files.sources import Unreadable
-from state.report import Category, Unit
+from state.report import Category, Unit, make_printable
 from state.sync.folder import list_files, read_file
 from state.sync.notes import Note, Notes
 from state.sync.options import SyncOptions
@@ -44,6 +45,9 @@ class FolderScan:
     def _file(self, name: str, path: Path, obstacle: str) -> SyncItem | None:
         """A file that is there; None if it is not to be looked at, or cannot be."""
         note = self.notes.files.get(name)
+        if not note and (original := self._original(name)):
+            self._leave_copy(name, original)
+            return None
         try:
             key = self._key_of(name, note)
             other = self.names.setdefault(key, name)
@@ -64,6 +68,32 @@ class FolderScan:
         if key in self.keys:
             self.report.add(Category.READ, Unit.KEYS, name)
         return SyncItem(key, name, path, note.matching(seen.hash) if note else None, seen, self.keys.get(key))
+
+    def _original(self, name: str) -> str | None:
+        """The file of which this one is a copy that another program made; None for one of a key of its own."""
+        if name in self.one.links or self._stored_key(name) in self.keys:
+            return None
+        return find_original(name, lambda other: other in self.listed or self._stored_key(other) in self.keys)
+
+    def _stored_key(self, name: str) -> str:
+        """The key that a file name stands for, "" for none."""
+        note = self.notes.files.get(name)
+        try:
+            return note.key if note else parse_filename(name) or ""
+        except BadFileName:
+            return ""
+
+    def _leave_copy(self, name: str, original: str) -> None:
+        """Let a copy wait for a word: nothing tells whether it is to be merged, kept for itself or dropped."""
+        key = self._stored_key(original)
+        if name not in self.one.spared and self._is_wanted(name, key):
+            path, own = make_printable(self.one.folder / name), self._stored_key(name)
+            text = (
+                f"looks like a copy of {original} from another program, which kept two versions of it; nothing is"
+                f" taken from it. Take over into {original} what is missing there, and remove it; or make it a key of"
+                f" its own: manage.py push {shlex.quote(path)} --key {shlex.quote(own or 'KEY')}"
+            )
+            self.report.add(Category.CONFLICTING, Unit.FILES, name, text)
 
     def _key_of(self, name: str, note: Note | None) -> str:
         asked = self.one.links.get(name)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.files.names import BadFileName, fold_name, is_cut_name, name_file, parse_filename
+from state.files.names import BadFileName, find_original, fold_name, is_cut_name, name_file, parse_filename
 
 keys = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=60)
 
@@ -70,3 +70,59 @@ def test_names_that_a_person_gave_stand_for_keys_too():
 def test_bytes_that_are_no_text_stand_for_no_key():
     with pytest.raises(BadFileName, match="not UTF-8"):
         parse_filename("%FF.json")
+
+
+CERTAIN = [
+    "Tasks.sync-conflict-20260131-120000-ABCDEFG.json",
+    "Tasks.sync-conflict-20260131-120000.json",
+    "Tasks (conflicted copy 2026-01-31).json",
+    "Tasks (Ada's conflicted copy 2026-01-31).json",
+    "Tasks (Ada (home)'s conflicted copy 2026-01-31).json",
+    "Tasks (Ada's conflicted copy 2026-01-31 (1)).json",
+    "Tasks (conflicted copy 2026-01-31 120000).json",
+    "Tasks_conflict-20260131-120000.json",
+    "Tasks (SFConflict ada@example.org 2026-01-31-12-00-00).json",
+    "Tasks (In Konflikt stehende Kopie von Ada 2026-01-31).json",
+    "Tasks (Case Conflict).json",
+    "Tasks (1).sync-conflict-20260131-120000-ABCDEFG.json",
+    "Tasks.sync-conflict-20260131-120000-ABCDEFG (2).json",
+]
+BESIDE = ["Tasks (1).json", "Tasks copy.json", "Tasks copy 2.json", "Tasks - Copy (2).json", "Tasks (3rd copy).json"]
+NONE = [
+    "Tasks.json",
+    "Tasks 2.json",
+    "Tasks-HOST.json",
+    "Tasks %281%29.json",
+    "conflicts.json",
+    "(1).json",
+    " (1).json",
+]
+
+
+@pytest.mark.parametrize("name", [*CERTAIN, *BESIDE])
+def test_a_copy_that_another_program_made_tells_of_what(name):
+    assert find_original(name, {"Tasks.json"}.__contains__) == "Tasks.json"
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_people_call_a_file_too_is_a_copy_only_beside_its_original(name):
+    assert find_original(name, lambda other: False) is None
+
+
+@pytest.mark.parametrize("name", CERTAIN)
+def test_what_only_programs_call_a_file_is_a_copy_in_any_case(name):
+    original = find_original(name, lambda other: False)
+
+    assert original is not None and original.startswith("Tasks")
+
+
+@pytest.mark.parametrize("name", NONE)
+def test_any_other_name_is_no_copy(name):
+    assert find_original(name, lambda other: True) is None
+
+
+@given(st.text(st.sampled_from(" ()copyconflict-.1"), max_size=40))
+def test_a_search_for_an_original_ends(name):
+    found = find_original(name + ".json", lambda other: True)
+
+    assert found is None or len(found) < len(name + ".json")
