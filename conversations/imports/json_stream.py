@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from state.jsondoc.encoding import explain_encoding
 from state.jsondoc.text import JSONValue, NotAcceptable, dump_json, parse_json
 
 CHUNK = 1 << 20
@@ -92,12 +93,15 @@ class _Text:
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        self.text, self.at, self.is_end = "", 0, False
+        self.text, self.at, self.is_start, self.is_end = "", 0, True, False
 
     def more(self, size: int = CHUNK) -> None:
         """Read on. Raises BrokenStream where it is not UTF-8."""
         raw = self.stream.read(size)
         self.is_end = not raw
+        if self.is_start and (other := explain_encoding(raw)):
+            raise BrokenStream(f"it is {other}")
+        self.is_start = False
         try:
             self.text = self.text[self.at :] + self.decoder.decode(raw, final=self.is_end)
         except UnicodeDecodeError as error:

@@ -29,6 +29,7 @@ from state.clock import format_time
 from state.edits import Edit
 from state.errors import Unprocessable
 from state.files.atomic import Taken, draft_file, place_draft_file, place_new_file
+from state.files.sources import explain_error
 from state.jsondoc.text import MAX_DEPTH, NotAcceptable, dump_json, parse_json
 from state.sql import read_at_once
 
@@ -310,7 +311,9 @@ def accept_edit(path: Path) -> Header:
             raise DamagedCheckpoint("a fixture is a JSON array of rows")
         old = read_header(fixture[0]) if fixture else None
         check_rows(fixture[1:] if old else fixture)
-    except (NotAcceptable, DeserializationError) as error:
+    except NotAcceptable as error:
+        raise DamagedCheckpoint(explain_error(error)) from None
+    except DeserializationError as error:
         raise DamagedCheckpoint(str(error)) from None
     at = timezone.now().isoformat(timespec="seconds")
     made = old or Header("", SOME, ["state"], 0, at, "accepted")

@@ -3,13 +3,16 @@
 A checkpoint is a fixture with a header in front, which is taken out here, once it has proved the rest to be whole.
 """
 
+from collections.abc import Iterator
 from typing import IO, Any
 
-from django.core.serializers.base import DeserializationError
+from django.core.exceptions import FieldDoesNotExist
+from django.core.serializers.base import DeserializationError, DeserializedObject
 from django.core.serializers.json import Serializer
 from django.core.serializers.python import Deserializer as PythonDeserializer
 
 from state.checkpoints.header import Header, take_header
+from state.files.sources import explain_error
 from state.jsondoc.text import MAX_DEPTH, Document, JSONValue, NotAcceptable, parse_json
 
 ENTRY = "state.stateentry"
@@ -25,6 +28,15 @@ class Deserializer(PythonDeserializer):
         raw = stream_or_string if isinstance(stream_or_string, (bytes, str)) else stream_or_string.read()
         super().__init__(parse_rows(raw), **options)
 
+    def _handle_object(self, obj: dict[str, Any]) -> Iterator[DeserializedObject]:
+        try:
+            yield from super()._handle_object(obj)  # type: ignore[misc]  # the stubs do not know it
+        except FieldDoesNotExist as error:
+            raise DeserializationError(
+                f"the row {obj['model']} {obj.get('pk')!r} does not fit: {error}. Correct it; --ignorenonexistent"
+                " leaves such fields out"
+            ) from None
+
 
 def parse_rows(raw: bytes | str) -> list[dict[str, Any]]:
     """The rows of a fixture document. Raises DeserializationError, naming line or row."""
@@ -36,7 +48,7 @@ def open_fixture(raw: bytes | str) -> tuple[Header | None, list[dict[str, Any]]]
     try:
         return check_fixture(parse_json(raw, ENVELOPE + MAX_DEPTH))
     except NotAcceptable as error:
-        raise DeserializationError(f"not acceptable JSON: {error}") from None
+        raise DeserializationError(f"not acceptable JSON: {explain_error(error)}") from None
 
 
 def check_fixture(fixture: Document) -> tuple[Header | None, list[dict[str, Any]]]:

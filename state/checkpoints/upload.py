@@ -10,6 +10,7 @@ from state.checkpoints.files import AUTOMATIC, Checkpoint, accept_edit, check_ch
 from state.checkpoints.serializers import ENTRY, parse_rows
 from state.checkpoints.verify import DamagedCheckpoint, verify_checkpoint
 from state.files.atomic import draft_file
+from state.jsondoc.encoding import explain_encoding
 from state.jsondoc.text import BOM
 
 OTHER = (
@@ -31,6 +32,8 @@ def keep_upload(name: str, raw: bytes, *, as_it_stands: bool = False) -> Checkpo
     Raises Edited, Damaged, BadName, store.BadKey, NoRoom and CannotWrite; then nothing is kept.
     """
     check_checkpoint_name(name)
+    if other := explain_encoding(raw):
+        raise DamagedCheckpoint(f"it is {other}")
     text = raw.removeprefix(BOM)
     if not text.lstrip().startswith(b"["):
         raise DamagedCheckpoint(OTHER)

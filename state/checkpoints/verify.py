@@ -17,6 +17,9 @@ from state.checkpoints.serializers import ENTRY, open_fixture
 from state.errors import Unprocessable
 from state.fields import JSONText
 from state.jsondoc.text import dump_json
+from state.models import StateEntry
+
+FIELDS = {field.name for field in StateEntry._meta.concrete_fields}  # of which value_json is taken
 
 
 class DamagedCheckpoint(Unprocessable):
@@ -64,6 +67,8 @@ def group_by_part(read_rows: list[dict[str, Any]]) -> dict[str, list[dict[str, A
                 f"row {number} is a {row['model']}; restore takes rows of {ENTRY}"
                 + "".join(f" and {known}" for known in sorted(parts))
             )
+        elif unknown := sorted(row["fields"].keys() - FIELDS):
+            raise ValueError(f"row {number}, the key {row['pk']!r}, has a field {unknown[0]!r}, which keys do not have")
     return found
 
 

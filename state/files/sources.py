@@ -3,7 +3,6 @@
 `os.path` asks here and not `Path`, which raises where a folder may not be looked into.
 """
 
-import codecs
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from state.jsondoc.encoding import explain_encoding
 from state.jsondoc.text import BOM, Document, NotAcceptable, parse_json
 from state.report import Category, Report, Unit, make_printable
 
@@ -22,7 +22,6 @@ TOOL_FILES = {
     "package.json", "package-lock.json", "npm-shrinkwrap.json", "composer.json", "jsconfig.json", "lerna.json",
     "turbo.json", "vercel.json", "angular.json", "deno.json", "pyrightconfig.json", "components.json",
 }  # fmt: skip
-OTHER_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
 class NoFolder(Exception):
@@ -94,9 +93,8 @@ def read_bytes(file: SourceFile) -> bytes:
         raw = file.path.read_bytes()
     except OSError as error:
         raise Unreadable(f"cannot be opened: {error.strerror or error}") from None
-    for mark, encoding in OTHER_ENCODINGS.items():
-        if raw.startswith(mark):
-            raise Unreadable(f"is {encoding}, not UTF-8; save it as UTF-8 and import again")
+    if other := explain_encoding(raw):
+        raise Unreadable(f"is {other}")
     return raw.removeprefix(BOM)
 
 
@@ -110,7 +108,7 @@ def load_file(file: SourceFile) -> Document:
 
 def explain_error(error: NotAcceptable) -> str:
     """What is wrong with a text, and the way out where the reason alone does not show it."""
-    return f"{error}; save the file as UTF-8" if error.reason.startswith("not UTF-8") else str(error)
+    return f"{error}; save the file as UTF-8" if error.reason.startswith("not UTF-8:") else str(error)
 
 
 def _walk(root: Path, report: Report) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NamedTuple, NoReturn, Union
 
+from state.jsondoc.encoding import explain_encoding
 from state.jsondoc.errors import Malformed
 from state.jsondoc.pointer import format_pointer
 
@@ -54,7 +55,7 @@ class _Refused(ValueError):
 
 def parse_json(raw: bytes | str, max_depth: int = MAX_DEPTH) -> Document:
     """Parse JSON strictly. Raises NotAcceptable with the place; accepts what RFC 8259 allows and a double can hold."""
-    text = _decode(raw) if isinstance(raw, bytes) else raw
+    text = decode_json(raw) if isinstance(raw, bytes) else raw
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -112,9 +113,12 @@ def json_type(text: str) -> str:
     return names.get(text[:1], "number")
 
 
-def _decode(raw: bytes) -> str:
+def decode_json(raw: bytes) -> str:
+    """The text of JSON as it comes. Raises NotAcceptable where it is not UTF-8."""
     if raw.startswith(BOM):
         raise NotAcceptable("starts with a byte order mark; send UTF-8 without one", 1, 1)
+    if other := explain_encoding(raw):
+        raise NotAcceptable(f"it is {other}", 1, 1)
     try:
         return raw.decode()
     except UnicodeDecodeError as error:

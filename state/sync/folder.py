@@ -16,7 +16,8 @@ from django.conf import settings
 
 from state.files.atomic import PARTIAL, CannotWrite, draft_file, explain_failure, sync_path
 from state.files.names import SUFFIX
-from state.files.sources import OTHER_ENCODINGS, Unreadable, explain_error
+from state.files.sources import Unreadable, explain_error
+from state.jsondoc.encoding import explain_encoding
 from state.jsondoc.text import BOM, MAX_DEPTH, Document, NotAcceptable, parse_json
 from state.locks import try_lock
 
@@ -49,9 +50,8 @@ class SeenFile:
 
     def document(self) -> Document:
         """Its JSON. Raises Unreadable, naming line and column."""
-        for mark, encoding in OTHER_ENCODINGS.items():
-            if self.raw.startswith(mark):
-                raise Unreadable(f"is {encoding}, not UTF-8; save it as UTF-8")
+        if other := explain_encoding(self.raw):
+            raise Unreadable(f"is {other}")
         if not self.raw.strip():
             raise Unreadable("is empty, which is no JSON; nothing is taken from it")
         try:

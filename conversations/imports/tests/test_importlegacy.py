@@ -35,7 +35,10 @@ needs_sample = pytest.mark.skipif(not SAMPLE.is_dir(), reason=f"the sample folde
         ('{"a": 1, "a": 2}', 'line 1, column 10, inside /a: the name "a" stands twice in one object'),
         ('{"a": [1, 2', "line 1, column 12, inside /a/1: a comma or the closing bracket is missing"),
         ("", "line 1, column 1: a value is missing or not JSON"),
-        ("\ufeff1".encode("utf-16-le"), "is UTF-16, not UTF-8; save it as UTF-8 and import again"),
+        (
+            "\ufeff1".encode("utf-16-le"),
+            "is UTF-16, not UTF-8; save it as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW",
+        ),
     ],
 )
 def test_a_bad_file_is_named_with_its_place_and_the_rest_is_brought_over(tmp_path, content, problem):

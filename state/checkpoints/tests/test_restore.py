@@ -1,7 +1,9 @@
 import json
+import re
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from state import store
@@ -139,6 +141,54 @@ def test_a_bad_fixture_is_refused_before_a_byte_is_written(tmp_path, text, words
 
     assert store.read_all().text == '{"A":1}'
     assert store.head() == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"model": "state.stateentry", "pk": "A", "fields": {"value_json": 2, "colour": 1}}, "no field named 'colour'"),
+        ({"model": "auth.user", "pk": 1, "fields": {"username": "x", "colour": 1}}, "no field named 'colour'"),
+        ({"model": "auth.user", "pk": 1, "fields": {"username": None}}, r"auth.User\(pk=1\)"),
+        ({"model": "auth.user", "pk": 1, "fields": {"last_login": "soon"}}, "soon"),
+        ({"model": "auth.user", "pk": "one", "fields": {}}, "one"),
+        ({"model": "auth.user", "pk": 1, "fields": {"username": "x", "groups": [99]}}, "a row refers to one that is"),
+        ({"model": "auth.user", "pk": 1, "fields": {"groups": 7}}, "groups|iterable"),
+        ({"model": "auth.nothing", "pk": 1, "fields": {}}, "auth.nothing"),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_fits_no_table_is_said_in_words_and_nothing_is_loaded(tmp_path, row, words):
+    put("A", "1")
+    good = {"model": "state.stateentry", "pk": "B", "fields": {"value_json": 1}}
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps([good, row]))
+
+    with pytest.raises(CommandError, match="Nothing was loaded: ") as error:
+        call_command("loaddata", str(file), verbosity=0)
+
+    assert re.search(words, str(error.value))
+    assert store.read_all().text == '{"A":1}'
+    assert not User.objects.exists()
+
+
+def test_fields_that_are_not_there_can_be_left_out(tmp_path):
+    row = {"model": "state.stateentry", "pk": "A", "fields": {"value_json": 2, "colour": 1}}
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps([row]))
+
+    call_command("loaddata", str(file), ignore=True, verbosity=0)
+
+    assert store.read_all().text == '{"A":2}'
+
+
+def test_a_checkpoint_with_a_field_that_keys_do_not_have_is_refused(agent):
+    row = {"model": "state.stateentry", "pk": "A", "fields": {"value_json": 2, "colour": 1}}
+
+    response = agent.post("/api/state/restore", [row], content_type="application/json")
+
+    assert response.status_code == 422
+    assert response.json()["detail"] == "row 1, the key 'A', has a field 'colour', which keys do not have"
+    assert store.head() == 0
 
 
 def test_a_fixture_that_is_not_json_is_refused(tmp_path):

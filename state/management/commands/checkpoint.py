@@ -34,7 +34,7 @@ from state.checkpoints.verify import DamagedCheckpoint
 from state.files.atomic import CannotWrite, NoRoom
 from state.jsondoc.diff import Op
 from state.jsondoc.pointer import BadPointer, Blocked, get_node, parse_pointer
-from state.jsondoc.text import dump_json, format_json, parse_json
+from state.jsondoc.text import NotAcceptable, decode_json, dump_json, format_json, parse_json
 from state.models import StateEntry
 from state.revisions import Author, Source
 
@@ -51,6 +51,7 @@ REFUSALS = (
     edits.TooLarge,
     edits.TooDeep,
     LookupError,
+    NotAcceptable,
 )
 
 
@@ -115,7 +116,7 @@ class Command(BaseCommand):
     def do_show(self, name: str, pointer: str | None, **_: Any) -> None:
         found = _found(name)
         if pointer is None:
-            self.stdout.write(found.path.read_text(), ending="")
+            self.stdout.write(decode_json(found.path.read_bytes()), ending="")
             return
         state = {key: document.value for key, document in read_fixture(found.path).documents.items()}
         tokens = parse_pointer(pointer)

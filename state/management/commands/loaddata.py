@@ -1,10 +1,12 @@
 import os
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from django.core.management.base import CommandError
 from django.core.management.commands import loaddata
 from django.core.serializers.base import DeserializationError, DeserializedObject
+from django.db import DatabaseError
 
 from access.actors import cli_actor
 from state import edits, revisions, store
@@ -14,17 +16,22 @@ from state.jsondoc.text import Document, make_document
 from state.models import StateEntry
 
 KEPT_BY_STORE = {"state", "conversations"}
+REFERS = "; a row refers to one that is neither in a fixture nor here"
 
 
 class Command(loaddata.Command):
     help = "Restore fixtures. Keys of the state go through the store: one revision, that can be undone."
 
+    def handle(self, *fixture_labels: str, **options: Any) -> None:
+        try:
+            super().handle(*fixture_labels, **options)
+        except (DeserializationError, DatabaseError, ValueError, OSError, EOFError) as error:
+            way_out = REFERS if "FOREIGN KEY" in str(error) else ""
+            raise CommandError(f"Nothing was loaded: {error}{way_out}") from None
+
     def loaddata(self, fixture_labels: Sequence[str]) -> None:
         self.documents: dict[str, Document] = {}
-        try:
-            super().loaddata(fixture_labels)
-        except DeserializationError as error:
-            raise CommandError(f"Nothing was loaded: {error}") from None
+        super().loaddata(fixture_labels)
         author = revisions.Author(cli_actor(), revisions.Source.LOADDATA, info={"fixtures": list(fixture_labels)})
         try:
             written = restore_keys(partial(store.plan_keys, self.documents), author)
