@@ -88,7 +88,36 @@ def _carried(
     at = _place(tokens, wanted, ops, over, document)
     if at is None and not _removes(wanted, tokens):
         raise MergeConflict(base, [_gone(address, over, document)])
+    if at is not None and not _stays_inside(wanted, tokens, ops, at):
+        raise MergeConflict(base, [_split(address, over, document, was, mine)])
     return replace(edits.apply(key, was, ops), creates=mine.creates, at=at)
+
+
+def _stays_inside(wanted: Sequence[Op], tokens: Tokens, ops: Sequence[Op], at: Tokens) -> bool:
+    """Whether what was meant for the inside of a node is still there: nothing of it has been moved out."""
+    if not all(_is_inside(op, tokens) for op in wanted):
+        return True  # the node itself is made or goes
+    return all(_is_inside(op, at) for op in ops)
+
+
+def _is_inside(op: Op, tokens: Tokens) -> bool:
+    return all(parse_pointer(op[name])[: len(tokens)] == tokens for name in ("path", "from") if name in op)
+
+
+def _split(address: Address, over: Sequence[LaterOp], document: NodeValue, was: Stored | None, mine: Edit) -> Conflict:
+    """A node that was written whole, with something changed in it that has been moved out of it since."""
+    pointer = format_pointer(address.tokens)
+    base, theirs, yours = (
+        _find(value, address.tokens) for value in (document, _value(was and was.text), _value(mine.text))
+    )
+    return Conflict("state", address.key, pointer, base, theirs, yours, _toucher(over, {"path": pointer}))
+
+
+def _find(document: NodeValue, tokens: Tokens) -> NodeValue:
+    try:
+        return NOTHING if isinstance(document, Nothing) else find_node(document, tokens)
+    except (LookupError, TypeError, ValueError):
+        return NOTHING
 
 
 def _removes(ops: Sequence[Op], tokens: Tokens) -> bool:
@@ -111,7 +140,7 @@ def _place(
 def _gone(address: Address, over: Sequence[LaterOp], document: NodeValue) -> Conflict:
     """A node that the write leaves as it was, and that somebody has removed since."""
     pointer = format_pointer(address.tokens)
-    value = NOTHING if isinstance(document, Nothing) else find_node(document, address.tokens)
+    value = _find(document, address.tokens)
     by = _toucher(over, {"path": pointer})
     return Conflict("state", address.key, pointer, value, NOTHING, value, by)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from state import conditions, edits, store
+from state import conditions, edits, merging, store
 from state.address import Address, NotFound, find_node_text
 from state.edits import Edit
 from state.entries import Stored, read_entry
@@ -64,40 +64,68 @@ def _checked(number: int, operation: JSONValue) -> Operation:
     return Operation(name, Address(tokens[0], tokens[1:]), check_patch(argument) if name == "patch" else argument)
 
 
-def plan(operations: Sequence[Operation]) -> Callable[[], list[Edit]]:
-    """What the operations do, one after the other. The plan raises OperationFailed."""
+def plan(operations: Sequence[Operation], base: int | None = None) -> Callable[[], list[Edit]]:
+    """What the operations do, one after the other. The plan raises OperationFailed.
+
+    With a `base`, the writes apply to the keys as they were at that revision, and are carried over what came since:
+    the plan raises MergeConflict, too. Checks look at what is stored now, before any write.
+    """
 
     def planned() -> list[Edit]:
-        keys = sorted({operation.address.key for operation in operations})
-        at_first = {key: read_entry(key) for key in keys}
-        now = dict(at_first)
-        done: dict[str, list[Edit]] = {key: [] for key in keys}
+        of_key: dict[str, list[tuple[int, Operation]]] = {}
         for number, operation in enumerate(operations):
-            key = operation.address.key
+            of_key.setdefault(operation.address.key, []).append((number, operation))
+        was = {key: read_entry(key) for key in sorted(of_key)}
+        failed: list[OperationFailed] = []
+        found: list[Edit] = []
+        for key, stored in was.items():
             try:
-                edit = _DO[operation.name](operation, now[key])
-            except REASONS as error:
-                raise OperationFailed(number, error) from error
-            if edit:
-                done[key].append(edit)
-                now[key] = None if edit.text is None else Stored(edit.text, _revision(at_first[key]))
-        return [_joined(key, at_first[key], done[key]) for key in keys if done[key]]
+                found += _plan_key(key, of_key[key], stored, base)
+            except OperationFailed as error:
+                failed.append(error)
+        if failed:
+            raise min(failed, key=lambda error: error.index)
+        return found
 
     return planned
 
 
-def _revision(was: Stored | None) -> int:
-    return was.revision if was else 0
+def _plan_key(key: str, steps: Sequence[tuple[int, Operation]], was: Stored | None, base: int | None) -> list[Edit]:
+    """The edit of one key, none if it is only looked at."""
+    writes = [step for step in steps if step[1].name not in CHECKS]
+    if base is None or not writes:
+        return [_run(key, steps, was)] if writes else [*_done(steps, was)]
+    _done([step for step in steps if step[1].name in CHECKS], was)
+    return [merging.rebase_edit(Address(key), was, base, lambda stored: _run(key, writes, stored))]
+
+
+def _run(key: str, steps: Sequence[tuple[int, Operation]], was: Stored | None) -> Edit:
+    return _joined(key, was, _done(steps, was))
+
+
+def _done(steps: Sequence[tuple[int, Operation]], was: Stored | None) -> list[Edit]:
+    """What the operations on one key do, each on what the one before it left. Raises OperationFailed."""
+    now, done = was, []
+    for number, operation in steps:
+        try:
+            edit = _DO[operation.name](operation, now)
+        except REASONS as error:
+            raise OperationFailed(number, error) from error
+        if edit:
+            done.append(edit)
+            now = None if edit.text is None else Stored(edit.text, was.revision if was else 0)
+    return done
 
 
 def _joined(key: str, was: Stored | None, steps: Sequence[Edit]) -> Edit:
     """The edits of one key as one; none if all of them together change nothing."""
     text = steps[-1].text
+    merge_ops = [op for edit in steps for op in edit.merge_ops or edit.forward]
     if text == (was.text if was else None):
-        return Edit(key, was, text, [], [])
+        return Edit(key, was, text, [], [], merge_ops=merge_ops)
     forward: list[Op] = [op for edit in steps for op in edit.forward]
     inverse: list[Op] = [op for edit in reversed(steps) for op in edit.inverse]
-    return Edit(key, was, text, forward, inverse)
+    return Edit(key, was, text, forward, inverse, merge_ops=merge_ops)
 
 
 def _put(operation: Operation, was: Stored | None) -> Edit:
@@ -138,6 +166,7 @@ _DO: dict[str, Callable[[Operation, Stored | None], Edit | None]] = {
     "match": _match,
     "absent": _absent,
 }
+CHECKS = ("match", "absent")
 _ARGUMENT = {"put": "value", "delete": "", "merge": "value", "patch": "patch", "match": "etag", "absent": ""}
 REASONS = (
     NotFound,

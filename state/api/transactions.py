@@ -10,6 +10,7 @@ from state import transactions
 from state.api.idempotency import idempotent
 from state.api.parameters import FromQuery, WasQuery
 from state.api.writes import commit_or_preview, repeat_summary, request_author
+from state.history import replay
 
 router = Router(tags=["state"])
 
@@ -20,6 +21,11 @@ class Transaction(Schema):
     model_config = ConfigDict(extra="forbid")
 
     operations: list[Any] = Field(description='{"op": put, delete, merge, patch, match or absent, "pointer": ...}')
+    base: int | None = Field(
+        default=None,
+        strict=True,
+        description="The revision the writes are made for: what others changed elsewhere since then stays",
+    )
     dry_run: bool = Field(default=False, strict=True, description="Answer with the patches and change nothing")
 
 
@@ -27,5 +33,6 @@ class Transaction(Schema):
 @idempotent(repeat_summary)
 def run_transaction(request: HttpRequest, query: FromQuery[WasQuery], body: Transaction) -> HttpResponse:
     """Up to 128 checks and writes over several keys: one revision, all or nothing."""
-    plan = transactions.plan(transactions.check(body.operations))
+    base = None if body.base is None else replay.parse_revision(str(body.base))
+    plan = transactions.plan(transactions.check(body.operations), base)
     return commit_or_preview(plan, request_author(request), body.dry_run, with_was=query.was)

@@ -23,6 +23,7 @@ from state.jsondoc.pointer import (
     get_node,
     insert_item,
     is_array,
+    locate_node,
     parse_pointer,
     put_node,
     remove_node,
@@ -190,13 +191,43 @@ def _move(data: bytes, op: Op, at: Tokens) -> AppliedOp:
         raise _Refused("the root cannot be moved")
     if source == target[: len(source)] and source != target:
         raise _Refused("a value cannot be moved into itself")
-    value = json.loads(get_node(data, source))
-    if target == source[: len(target)] != source and (target == at or _is_member(data, target)):  # over its parent
-        return _overwrite(data, {**op, "value": value}, at)
-    removed = _remove(data, {"path": op["from"]}, at)
-    if source != target and _is_member(removed.data, target):
-        return _then(removed, _overwrite(removed.data, {**op, "value": value}, at))
-    return _moved(data, op, source, target)
+    value = get_node(data, source)
+    if target == source[: len(target)] != source:  # over what it is in
+        if target == at:
+            return _overwrite(data, {**op, "value": json.loads(value)}, at)
+        return _move_up(data, op, source, target) if _is_member(data, target) else _moved(data, op, source, target)
+    rest, _ = remove_node(data, source)
+    if source == target or not _is_member(rest, target):
+        return _moved(data, op, source, target)
+    return _move_onto(data, op, source, _unshifted(data, target, source), target)
+
+
+def _move_onto(data: bytes, op: Op, source: Tokens, taken: Tokens, target: Tokens) -> AppliedOp:
+    """A move onto a member, which goes; what is moved stays what it is, and takes its place unless one is asked for."""
+    place = locate_node(data, taken).position
+    if source[:-1] == taken[:-1]:
+        place -= locate_node(data, source).position < place
+    gone = _remove(data, {"path": format_pointer(taken)}, ())
+    return _then(gone, _moved(gone.data, {"position": place, **op}, source, target))
+
+
+def _move_up(data: bytes, op: Op, source: Tokens, target: Tokens) -> AppliedOp:
+    """A move onto the member that it is in: beside it first."""
+    place, aside = {"position": locate_node(data, target).position}, target
+    while _is_member(data, aside):
+        aside = (*aside[:-1], aside[-1] + "~")
+    out = _moved(data, place, source, aside)
+    gone = _then(out, _remove(out.data, {"path": format_pointer(target)}, ()))
+    return _then(gone, _moved(gone.data, place | op, aside, target))
+
+
+def _unshifted(data: bytes, target: Tokens, source: Tokens) -> Tokens:
+    """Where a place that is told as it is after the removal of `source` is before it."""
+    last = len(source) - 1
+    if len(target) <= last or target[:last] != source[:last] or not is_array(data, source[:-1]):
+        return target
+    index = int(target[last])
+    return (*target[:last], str(index + (index >= int(source[last]))), *target[last + 1 :])
 
 
 def _moved(data: bytes, op: Op, source: Tokens, target: Tokens) -> AppliedOp:

@@ -257,3 +257,71 @@ def test_a_merged_write_that_is_sent_again_gets_the_same_answer(task):
     assert first.content == second.content == b'"Q"'
     assert first["Content-Location"] == second["Content-Location"] == "/api/state/Task/l/2"
     assert Revision.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("base", "theirs", "mine", "status", "result"),
+    [
+        ("[3,1,2]", ["[1,2,3]"], "[1,2,3,4]", 200, "[1,2,3,4]"),
+        ('["x","y"]', ['["y","x"]', '["x","y"]'], '["y!","x"]', 200, '["y!","x"]'),
+        ('["x","y","z"]', ['["z","x","y"]'], '["x","y"]', 409, '["z","x","y"]'),
+        ('{"a":["x"],"b":[]}', ['{"a":[],"b":["x"]}'], '{"a":[],"b":["x","y"]}', 200, '{"a":[],"b":["x","y"]}'),
+        ('{"a":["x"],"b":[]}', ['{"a":[],"b":["x"]}'], '{"a":["x"],"b":["x"]}', 200, '{"a":[],"b":["x","x"]}'),
+        ('{"a":[],"b":["x"]}', ['{"b":["x"]}', '{"a":[],"b":["x"]}'], '{"b":[]}', 200, '{"b":[]}'),
+        ('[{"id":1,"n":0}]', ['[{"id":1,"n":5}]'], '[{"id":2,"n":0}]', 409, '[{"id":1,"n":5}]'),
+    ],
+)
+def test_a_thing_that_a_put_has_elsewhere_has_moved(agent, base, theirs, mine, status, result):
+    for body in [base, *theirs]:
+        put(agent, "List", body)
+
+    response = put(agent, "List?base=1", mine)
+
+    assert (response.status_code, text(agent, "List")) == (status, result)
+
+
+def test_what_was_moved_out_of_a_list_is_not_written_through_it(agent):
+    put(agent, "Board", '{"todo":[{"id":1,"n":0},{"id":2,"n":0}],"done":[]}')
+    put(agent, "Board", '{"todo":[{"id":2,"n":0}],"done":[{"id":1,"n":0}]}')
+
+    split = put(agent, "Board/todo?base=1", '[{"id":1,"n":9},{"id":2,"n":0}]')
+    whole = put(agent, "Board/todo?base=1", '[{"id":1,"n":0},{"id":2,"n":0},{"id":3,"n":0}]')
+
+    assert (split.status_code, split.json()["conflicts"][0]["pointer"]) == (409, "/todo")
+    assert split.json()["conflicts"][0]["by"] == 2
+    assert whole.status_code == 200
+    assert text(agent, "Board") == '{"todo":[{"id":2,"n":0},{"id":3,"n":0}],"done":[{"id":1,"n":0}]}'
+
+
+@pytest.mark.parametrize(
+    ("before", "op", "after", "leaves"),
+    [
+        ('{"a":[1],"b":2}', {"op": "move", "from": "/a", "path": "/b"}, '{"b":[1]}', {"/b/0": 1}),
+        ('{"a":{"x":1},"c":3}', {"op": "move", "from": "/a/x", "path": "/a"}, '{"a":1,"c":3}', {"/a": 1, "/c": 1}),
+        ('{"l":[5,{"x":1}]}', {"op": "move", "from": "/l/0", "path": "/l/0/x"}, None, None),
+        ('{"l":["p",{"x":1}],"z":0}', {"op": "move", "from": "/z", "path": "/l/1/x"}, '{"l":["p",{"x":0}]}',
+         {"/l/0": 1, "/l/1/x": 1}),
+    ],
+)  # fmt: skip
+def test_what_is_moved_onto_a_member_keeps_who_wrote_it(agent, before, op, after, leaves):
+    put(agent, "Task", before)
+
+    response = agent.patch("/api/state/Task", [op], content_type=JSON_PATCH)
+
+    if after is None:
+        assert (response.status_code, text(agent)) == (409, before)
+        return
+    assert text(agent) == after
+    assert {one["pointer"]: one["revision"] for one in agent.get("/api/blame/Task").json()["leaves"]} == leaves
+    agent.post("/api/undo", {"revision": 2}, content_type=JSON)
+    assert text(agent) == before
+
+
+def test_a_put_of_a_list_in_another_order_keeps_who_wrote_what(agent, owner):
+    put(agent, "Task", '[{"t":"a"},{"t":"b"}]')
+    put(owner, "Task/0/t", '"A"')
+
+    put(agent, "Task", '[{"t":"b"},{"t":"A"}]')
+
+    leaves = {one["pointer"]: one["revision"] for one in agent.get("/api/blame/Task").json()["leaves"]}
+    assert leaves == {"/0/t": 1, "/1/t": 2}

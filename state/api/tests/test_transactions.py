@@ -130,3 +130,46 @@ def test_a_match_that_fails_says_when_the_key_last_changed(agent):
     response = agent.post("/api/transactions", {"operations": operations}, content_type=JSON)
 
     assert (response.status_code, response.json()["revision"], response.json()["op_index"]) == (412, 1, 1)
+
+
+def test_writes_made_for_an_earlier_revision_are_carried_over_what_came_since(task):
+    task.patch(
+        "/api/state/Task/l", [{"op": "add", "path": "/0", "value": 0}], content_type="application/json-patch+json"
+    )
+
+    response = run(
+        task,
+        {"op": "patch", "pointer": "/Task", "patch": [{"op": "add", "path": "/l/1", "value": "between"}]},
+        {"op": "put", "pointer": "/Log/0", "value": "said"},
+        base=2,
+    )
+
+    assert response.status_code == 200
+    assert task.get("/api/state").json() == {"Log": ["said"], "Task": {"a": 1, "l": [0, 1, "between", 2]}}
+
+
+def test_what_both_wrote_since_the_base_is_a_conflict_and_nothing_is_written(task):
+    task.put("/api/state/Task/a", "7", content_type=JSON)
+
+    response = run(
+        task,
+        {"op": "put", "pointer": "/Log/0", "value": "said"},
+        {"op": "put", "pointer": "/Task/a", "value": 2},
+        base=2,
+    )
+
+    assert (response.status_code, response.json()["conflicts"][0]["pointer"]) == (409, "/a")
+    assert task.get("/api/state").json() == {"Log": [], "Task": {"a": 7, "l": [1, 2]}}
+    assert run(task, {"op": "put", "pointer": "/Log/0", "value": 1}, base=9).status_code == 422
+
+
+def test_checks_look_at_what_is_stored_now_whatever_the_base(task):
+    task.put("/api/state/Task/a", "7", content_type=JSON)
+    tag = task.get("/api/state/Task/a")["ETag"]
+
+    held = run(
+        task, {"op": "match", "pointer": "/Task/a", "etag": tag}, {"op": "put", "pointer": "/Log/0", "value": 1}, base=2
+    )
+    stale = run(task, {"op": "put", "pointer": "/Log/0", "value": 1}, {"op": "absent", "pointer": "/Task/a"}, base=2)
+
+    assert (held.status_code, stale.status_code, stale.json()["op_index"]) == (200, 412, 1)

@@ -183,3 +183,52 @@ def test_undo_finds_the_item_it_is_about_in_a_list_that_was_put_anew(agent):
     assert undo(agent, revision=2).status_code == 200
 
     assert [one["done"] for one in agent.get("/api/state/T").json()] == [True, False]
+
+
+def test_the_same_value_said_again_is_somebodys_last_word(agent, owner):
+    agent.put("/api/state/Note", '{"s":"draft"}', content_type=JSON)
+    agent.put("/api/state/Note/s", '"done"', content_type=JSON)
+    for value in ('"open"', '"done"'):
+        owner.put("/api/state/Note/s", value, content_type=JSON)
+
+    refused = undo(agent, revision=2)
+
+    assert refused.status_code == 409
+    [conflict] = refused.json()["conflicts"]
+    assert [conflict[name] for name in ("pointer", "theirs", "yours", "by", "undoing")] == ["/s", "done", "draft", 4, 2]
+    assert agent.get("/api/state/Note").json() == {"s": "done"}
+    assert undo(agent, revision=2, prefer="mine").status_code == 200
+    assert agent.get("/api/state/Note").json() == {"s": "draft"}
+
+
+def test_a_removal_that_was_made_again_is_somebodys_last_word(agent, owner):
+    agent.put("/api/state/Note", '{"a":1,"b":2}', content_type=JSON)
+    agent.delete("/api/state/Note/a")
+    owner.put("/api/state/Note/a", "1", content_type=JSON)
+    owner.delete("/api/state/Note/a")
+
+    assert undo(agent, revision=2).json()["conflicts"][0]["by"] == 4
+    assert undo(agent, revision=2, prefer="theirs").json()["changed"] == []
+
+
+def test_what_comes_back_stands_in_the_order_that_was(agent):
+    agent.put("/api/state/L", '["a","b"]', content_type=JSON)
+    for index in ("0", "0"):
+        agent.delete(f"/api/state/L/{index}")
+    for value in ('"n1"', '"n3"'):
+        agent.patch("/api/state/L", f'[{{"op":"add","path":"/-","value":{value}}}]',
+                    content_type="application/json-patch+json")  # fmt: skip
+
+    undo(agent, revisions=[2, 3])
+
+    assert agent.get("/api/state/L").json() == ["a", "b", "n1", "n3"]
+
+
+def test_an_undone_change_can_be_redone_and_undone_again(task):
+    undo(task, revision=2)
+    undo(task, revision=5)
+    assert task.get("/api/state/Task/a").json() == 2
+
+    assert undo(task, revision=2).status_code == 200
+
+    assert task.get("/api/state/Task/a").json() == 1

@@ -159,3 +159,14 @@ def test_a_run_that_is_cut_off_anywhere_is_completed_by_the_next(tmp_path, monke
         assert value(keys[1]) == read(folder, f"{keys[1]}.json") == {"nola": 2}
         assert read(folder, f"{keys[2]}.json") == "new"
     assert at > 2
+
+
+def test_what_file_and_memory_both_have_elsewhere_stands_once(folder):
+    put("List", [3, 1, 2])
+    pull(folder, keys=["List"])
+    put("List", [1, 2, 3])
+    write(folder, "List.json", [1, 2, 3, 4])
+
+    sync(folder, keys=["List"])
+
+    assert value("List") == read(folder, "List.json") == [1, 2, 3, 4]

@@ -145,11 +145,11 @@ export const patch = (key, ops, base) => ({
   type: "application/json-patch+json",
 });
 
-/** Several writes over several keys, all or nothing: operations as JSON texts. */
-export const transaction = (operations) => ({
+/** Several writes over several keys, all or nothing: operations as JSON texts, made for the revision `base`. */
+export const transaction = (operations, base) => ({
   method: "POST",
   path: "/api/transactions",
-  body: `{"operations":[${operations.join(",")}]}`,
+  body: `{"operations":[${operations.join(",")}]${base === undefined ? "" : `,"base":${base}`}}`,
   type: "application/json",
 });
 

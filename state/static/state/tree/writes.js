@@ -128,7 +128,7 @@ function move_op(node, parent, next, name) {
 /** From one key into another, or to a key of its own: both changes or none. */
 async function move_across(memory, node, parent, next, name) {
   const { text, etag } = await memory.stored(node);
-  return memory.write(() => {
+  return memory.write((base) => {
     const from = quoted(node.tokens);
     const to = [...parent.tokens, parent.type === "array" ? (next?.index ?? parent.size) : name];
     const op = {
@@ -140,7 +140,7 @@ async function move_across(memory, node, parent, next, name) {
     const adds = parent.isRoot
       ? [absent(quoted(to)), put(quoted(to), text)]
       : [`{"op":"patch","pointer":${quoted(to.slice(0, 1))},"patch":${api.ops_text([op])}}`];
-    return api.transaction([match(from, etag), ...adds, gone(from)]);
+    return api.transaction([match(from, etag), ...adds, gone(from)], base);
   });
 }
 
