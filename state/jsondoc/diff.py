@@ -5,6 +5,7 @@ What changed its array is taken out and put in here; `moves.diff_values` tells t
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from state.jsondoc.text import JSONValue, dump_json
 Op = dict[str, Any]
 Pairs = Iterator[tuple[Op, Op]]
 
-MAX_PAIRS = 1_000_000  # beyond this many pairs of items an array, or a reordered object, is replaced whole
+MAX_PAIRS = 1_000_000  # of items of an array; with more, those that stand once are told first; of members to reorder
 MAX_INSERTS = 1_000_000_000  # likewise for new members times members that may have to make room for them
 MAX_OPS = 1_000_000  # bytes of operations without their values, from where a patch is weighed against the documents
 OP_BYTES = 30  # of an operation, beside its pointer and value
@@ -143,11 +144,12 @@ def _diff_arrays(old: list[JSONValue], new: list[JSONValue], at: str) -> Pairs:
     head = _common(ours, theirs)
     tail = _common(ours[head:][::-1], theirs[head:][::-1])
     left, right = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
-    if len(left) * len(right) > MAX_PAIRS:
+    matches = _find_matches(left, right)
+    if not matches and len(left) * len(right) > MAX_PAIRS:
         yield _replace(old, new, at)
         return
     i = j = head
-    for match_i, match_j in [*_matches(left, right), (len(left), len(right))]:
+    for match_i, match_j in [*matches, (len(left), len(right))]:
         yield from _diff_run(old[i : head + match_i], new[j : head + match_j], at, j)
         i, j = head + match_i + 1, head + match_j + 1
 
@@ -174,6 +176,25 @@ def _common(ours: list[str], theirs: list[str]) -> int:
         if one != other:
             return count
     return min(len(ours), len(theirs))
+
+
+def _find_matches(old: list[str], new: list[str]) -> list[tuple[int, int]]:
+    """Index pairs of a common subsequence, in order: a longest one, or between what stands once on either side."""
+    if len(old) * len(new) <= MAX_PAIRS:
+        return _matches(old, new)
+    there = {item: j for j, item in enumerate(new)}
+    counts, others = Counter(old), Counter(new)
+    once = [i for i, item in enumerate(old) if counts[item] == others[item] == 1]
+    rising = find_rising([there[old[i]] for i in once])
+    pairs: list[tuple[int, int]] = []
+    i = j = 0
+    for end_i, end_j in [*((once[n], there[old[once[n]]]) for n in sorted(rising)), (len(old), len(new))]:
+        if (end_i - i) * (end_j - j) <= MAX_PAIRS:
+            pairs += [(i + a, j + b) for a, b in _matches(old[i:end_i], new[j:end_j])]
+        if end_i < len(old):
+            pairs.append((end_i, end_j))
+        i, j = end_i + 1, end_j + 1
+    return pairs
 
 
 def _matches(old: list[str], new: list[str]) -> list[tuple[int, int]]:

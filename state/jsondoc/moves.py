@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from state.jsondoc.align import find_identity
 from state.jsondoc.diff import Op, diff_in_place
-from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, list_nodes, make_top
+from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, TouchedKids, list_nodes, make_top
 from state.jsondoc.pointer import parse_index, parse_pointer
 from state.jsondoc.text import JSONValue, dump_json
 from state.jsondoc.tree_diff import diff_trees
 
 NAMELESS = {"null", "true", "false"}  # values that are not told from one array to another
+MOST_MOVES = 5000  # operations; a value in which more than that may have moved is replaced whole
 MOST_TEXT = 8_000_000  # characters of things that are compared; what lies beyond has not moved
 
 
@@ -25,6 +26,8 @@ def diff_values(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op],
     forward, inverse = diff_in_place(old, new, at)
     if not may_move(forward):
         return forward, inverse
+    if len(forward) > MOST_MOVES:
+        return [{"op": "replace", "path": at, "value": new}], [{"op": "replace", "path": at, "value": old}]
     ways = condense_ops([_shifted(op, lambda path: path[len(at) :]) for op in forward], old, strict=True)
     there, back = ([_shifted(op, lambda path: at + path) for op in way] for way in ways)
     return there, back
@@ -87,7 +90,8 @@ def recognise_moves(grown: NodeTree) -> NodeTree:
             mixed.update(owner for owner, _ in tree.lineage(tree.home(old.node)))
     _rejoin(base, tree, [(node, new) for node, new in twins if new not in mixed or _is_root(tree, node)])
     left, entered = _list_passed(base, tree)
-    _forget_detours(base, tree, tree.top, {one for one in left.keys() | entered if left.get(one) != entered.get(one)})
+    passed = {one for one in left.keys() | entered if left.get(one) != entered.get(one)}
+    _forget_detours(base, tree, tree.top, passed, TouchedKids(tree))
     return tree
 
 
@@ -111,7 +115,7 @@ def _list_passed(base: NodeTree, tree: NodeTree) -> tuple[Passed, Passed]:
     return left, entered
 
 
-def _forget_detours(base: NodeTree, tree: NodeTree, node: Node, passed: set[Node]) -> bool:
+def _forget_detours(base: NodeTree, tree: NodeTree, node: Node, passed: set[Node], touched: TouchedKids) -> bool:
     """Let what is in a node be as it was wherever it reads the same. Returns whether the whole node does."""
     body = tree.body(node)
     if body is not node.body:
@@ -119,11 +123,15 @@ def _forget_detours(base: NodeTree, tree: NodeTree, node: Node, passed: set[Node
     if not tree.is_touched(body):
         return True
     kids, others = tree.kids(body), body.kids
-    alike = {kid: _forget_detours(base, tree, kid, passed) for kid in list_nodes(kids) if kid.home is body}
+    unlike = {
+        kid
+        for kid in touched.list_of(body)
+        if kid.home is body and not _forget_detours(base, tree, kid, passed, touched)
+    }
     if len(kids) != len(others) or (isinstance(kids, dict) and list(kids) != list(others)):
         return False
     pairs = zip(list_nodes(kids), list_nodes(others), strict=True)
-    if not all(alike[kid] if kid is other else _reads_same(base, tree, kid, other) for kid, other in pairs):
+    if unlike or not all(kid is other or _reads_same(base, tree, kid, other) for kid, other in pairs):
         return False
     if node is not tree.top and node not in passed:
         tree.copy_node(base, node)

@@ -81,7 +81,9 @@ class NodeTree:
         self._kids: dict[Body, Kids] = {body: copy.copy(kids) for body, kids in like._kids.items()} if like else {}
         self._homes: dict[Node, Body | None] = dict(like._homes) if like else {}
         self._names: dict[Node, str | int] = dict(like._names) if like else {}
-        self._dirty: set[Body] = set(like._dirty) if like else set()
+        self._dirty: dict[Body, None] = (
+            dict(like._dirty) if like else {}
+        )  # in order, so that results are always the same
         self._shifts: int = like._shifts if like else 0  # an unmoved item is at most so far from where it was
 
     def body(self, node: Node) -> Body:
@@ -256,7 +258,7 @@ class NodeTree:
             if self.home(kid) is body:
                 self._homes[kid] = None
         self._bodies[node], self._kids[body] = body, kids
-        self._dirty.add(body)
+        self._dirty[body] = None
         for name, kid in enumerate(kids) if isinstance(kids, list) else kids.items():
             self._homes[kid], self._names[kid] = body, name
 
@@ -314,36 +316,58 @@ class NodeTree:
 
     def _mark(self, body: Body | None) -> None:
         while body is not None and body not in self._dirty:
-            self._dirty.add(body)
+            self._dirty[body] = None
             body = self.home(body.owner)
+
+
+class TouchedKids:
+    """Which kids of a content differ in one of some trees from how they were made; in the order of the first tree."""
+
+    def __init__(self, first: NodeTree, *others: NodeTree) -> None:
+        self._tree = first
+        self._kids: dict[Body, dict[Node, None]] = {}
+        for tree in (first, *others):
+            for node in (*(body.owner for body in tree.touched_bodies()), *tree.filled_nodes()):
+                home = first.home(node)
+                if home is not None:
+                    self._kids.setdefault(home, {})[node] = None
+
+    def list_of(self, body: Body) -> list[Node]:
+        """The touched kids of a content."""
+        found = self._kids.get(body, {})
+        return [kid for kid in list_nodes(self._tree.kids(body)) if kid in found] if found else []
+
+
+def has_same_kids(kids: Kids, others: Kids) -> bool:
+    """Whether these are the same nodes, in one order and under the same names."""
+    if isinstance(kids, dict) and isinstance(others, dict):
+        return list(kids) == list(others) and list(kids.values()) == list(others.values())
+    return kids == others
 
 
 def is_same_tree(one: NodeTree, other: NodeTree) -> bool:
     """Whether two trees are the same, but for the order of what is new in them."""
-    return _is_same_body(one, other, one.top.body)
+    return _is_same_body(one, other, one.top.body, TouchedKids(one, other))
 
 
-def _is_same_body(one: NodeTree, other: NodeTree, body: Body) -> bool:
-    if not one.is_touched(body) and not other.is_touched(body):
-        return True
+def _is_same_body(one: NodeTree, other: NodeTree, body: Body, touched: TouchedKids) -> bool:
+    def is_same(kid: Node, twin: Node) -> bool:
+        if kid is twin and one.body(kid) is other.body(kid):
+            return _is_same_body(one, other, one.body(kid), touched)
+        return sort_value(one.value(kid)) == sort_value(other.value(twin))
+
     kids, others = one.kids(body), other.kids(body)
+    if has_same_kids(kids, others):
+        return all(is_same(kid, kid) for kid in touched.list_of(body))
     if isinstance(kids, dict) and isinstance(others, dict):
-        return kids.keys() == others.keys() and all(
-            _is_same_node(one, kid, other, others[name]) for name, kid in kids.items()
-        )
+        return kids.keys() == others.keys() and all(is_same(kid, others[name]) for name, kid in kids.items())
     kids, others = list_nodes(kids), list_nodes(others)
     common = set(kids) & set(others)
     if [kid for kid in kids if kid in common and kid.home] != [kid for kid in others if kid in common and kid.home]:
         return False
     left = [sort_value(one.value(kid)) for kid in kids if kid not in common]
     right = [sort_value(other.value(kid)) for kid in others if kid not in common]
-    return sorted(left) == sorted(right) and all(_is_same_node(one, kid, other, kid) for kid in common)
-
-
-def _is_same_node(one: NodeTree, kid: Node, other: NodeTree, twin: Node) -> bool:
-    if kid is twin and one.body(kid) is other.body(kid):
-        return _is_same_body(one, other, one.body(kid))
-    return sort_value(one.value(kid)) == sort_value(other.value(twin))
+    return sorted(left) == sorted(right) and all(is_same(kid, kid) for kid in touched.list_of(body) if kid in common)
 
 
 def sort_value(value: JSONValue) -> str:

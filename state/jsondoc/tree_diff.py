@@ -5,7 +5,7 @@ already; what something still has to come out of goes last.
 """
 
 from state.jsondoc.diff import Op, diff_in_place, find_rising
-from state.jsondoc.node_tree import Body, Node, NodeTree, list_nodes
+from state.jsondoc.node_tree import Body, Node, NodeTree, TouchedKids, has_same_kids
 from state.jsondoc.text import JSONValue
 
 Pair = tuple[Op, Op]
@@ -35,6 +35,7 @@ class _Way:
         }
         self.left = {owner for node in self.moving for owner, _ in old.lineage(old.home(node))}
         self.entered = {owner for node in self.moving for owner, _ in new.lineage(new.home(node))}
+        self.touched = TouchedKids(new, old)
         self.late: list[Node] = []  # what goes once everything has come out of it
         self.copied: set[Node] = set()  # is as in `new` already, with all that is inside
 
@@ -43,11 +44,13 @@ class _Way:
         if not self.new.is_touched(body) and not self.now.is_touched(body):
             return
         kids = self.new.kids(body)
-        if isinstance(kids, list):
+        if has_same_kids(kids, self.now.kids(body)):
+            pass
+        elif isinstance(kids, list):
             self._settle_items(body, kids)
         else:
             self._settle_members(body, kids)
-        for kid in list_nodes(kids):
+        for kid in self.touched.list_of(body):
             if kid not in self.copied:
                 self._settle_node(kid)
 

@@ -65,11 +65,35 @@ def test_one_leaf_of_a_large_document_makes_a_small_patch():
 
 
 def test_an_array_too_long_to_compare_is_replaced_whole():
-    old, new = {"a": list(range(1100))}, {"a": list(range(1, 1200))[::-1]}
+    old, new = {"a": [n % 2 for n in range(1100)]}, {"a": [1 - n % 3 for n in range(1200)]}
 
     forward, _ = diff_values(old, new)
 
     assert forward == [{"op": "replace", "path": "/a", "value": new["a"]}]
+
+
+def test_in_a_long_array_of_different_items_only_what_changed_is_told():
+    old = [{"id": n, "text": "t" * 20} for n in range(5000)]
+    new = [*old[1:4000], {**old[0], "text": "new"}, *old[4000:4999], {"id": -1}]
+
+    forward, _ = diff_values(old, new)
+
+    assert forward == [
+        {"op": "remove", "path": "/4999"},
+        {"op": "move", "from": "/0", "path": "/3999"},
+        {"op": "add", "path": "/4999", "value": {"id": -1}},
+        {"op": "replace", "path": "/3999/text", "value": "new"},
+    ]
+    assert replayed(old, forward) == text(new)
+
+
+def test_what_more_moves_in_than_anybody_would_read_is_replaced_whole():
+    old, new = list(range(4000)), list(range(4000))[::-1]
+
+    forward, inverse = diff_values(old, new)
+
+    assert (len(forward), len(inverse)) == (1, 1)
+    assert replayed(old, forward) == text(new)
 
 
 @pytest.mark.parametrize(
