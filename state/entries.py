@@ -1,6 +1,7 @@
 """What is stored now: entries of keys, and the clock they belong to in one statement. The past is in `history`."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
@@ -8,7 +9,8 @@ from django.db import connection
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from state.models import StateEntry, StoreMeta
+from state.models import StateEntry
+from state.sql import fetch_row, for_update, run_statement, to_column
 
 AT_ONCE = 500  # keys in one statement
 
@@ -31,7 +33,8 @@ class StateNow(NamedTuple):
 
 def head() -> int:
     """The newest revision; 0 in a new store."""
-    return StoreMeta.objects.values_list("last_seq", flat=True).first() or 0
+    row = fetch_row("SELECT last_seq FROM state_meta")
+    return row[0] if row else 0
 
 
 def read_state(keys: Sequence[str] | None = None, *, texts: bool = True) -> StateNow:
@@ -51,7 +54,7 @@ def read_state(keys: Sequence[str] | None = None, *, texts: bool = True) -> Stat
 
 def read_entry(key: str) -> Stored | None:
     """The entry of a key."""
-    row = StateEntry.objects.filter(pk=key).values_list(Cast("value_json", TextField()), "revision").first()
+    row = fetch_row("SELECT value_json, revision FROM state_storage WHERE key_name = %s", key)
     return Stored(*row) if row else None
 
 
@@ -69,9 +72,29 @@ def lock_entries(keys: Iterable[str]) -> dict[str, int]:
     """The revision of each of the keys that exists, locked in their order for the rest of the transaction."""
     found: dict[str, int] = {}
     for some in _portions(sorted(keys)):
-        entries = StateEntry.objects.filter(pk__in=some).select_for_update()
-        found.update(entries.values_list("pk", "revision"))
+        which = ",".join(["%s"] * len(some))
+        rows = f"SELECT key_name, revision FROM state_storage WHERE key_name IN ({which}) ORDER BY key_name"
+        with connection.cursor() as cursor:
+            cursor.execute(rows + for_update(), some)
+            found.update(cursor.fetchall())
     return found
+
+
+def write_entry(key: str, text: str | None, at: datetime, revision: int, *, is_new: bool) -> None:
+    """Store a key's document as of a revision and its time; None removes the key."""
+    if text is None:
+        run_statement("DELETE FROM state_storage WHERE key_name = %s", key)
+    elif is_new:
+        run_statement(
+            "INSERT INTO state_storage (value_json, updated_at, revision, created_at, key_name)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            text, to_column(at), revision, to_column(at), key,
+        )  # fmt: skip
+    else:
+        run_statement(
+            "UPDATE state_storage SET value_json = %s, updated_at = %s, revision = %s WHERE key_name = %s",
+            text, to_column(at), revision, key,
+        )  # fmt: skip
 
 
 def _portions(keys: Iterable[str]) -> Iterator[list[str]]:

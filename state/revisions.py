@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from django.db import connection
 from django.utils import timezone
 
 from state import chain
@@ -16,6 +17,7 @@ from state.fields import JSONText
 from state.jsondoc.diff import Op
 from state.jsondoc.text import JSONValue, dump_json
 from state.models import Change, Revision, StoreMeta
+from state.sql import fetch_row, for_update, from_column, run_statement, to_column
 from state.write_lock import write_transaction
 
 Payload = JSONValue | list[Op]
@@ -72,19 +74,24 @@ class Recorder:
         self.is_event = False  # something happened that the history must have, though no change goes with it
 
     @cached_property
-    def _meta(self) -> StoreMeta:
+    def _clock(self) -> "_Clock":
         # Where rows are locked one by one, this one is taken as late as possible: every writer waits for it.
-        return StoreMeta.objects.select_for_update().first() or StoreMeta.objects.create()
+        statement = f"SELECT id, last_seq, last_at, last_chain FROM state_meta{for_update()}"
+        row = fetch_row(statement)
+        if row is None:
+            StoreMeta.objects.create()
+            row = fetch_row(statement)
+        return _Clock(row[0], row[1], from_column(row[2]), row[3])
 
     @property
     def seq(self) -> int:
         """The number this revision takes."""
-        return self._meta.last_seq + 1
+        return self._clock.seq + 1
 
     @cached_property
     def at(self) -> datetime:
         """Its time, which never goes back: the later of now and the last revision's."""
-        return max(timezone.now(), self._meta.last_at)
+        return max(timezone.now(), self._clock.at)
 
     def record(self, kind: str, key: str, forward: Payload, inverse: Payload, result_hash: str) -> Change:
         """Add a change: what was done, what takes it back, and the SHA-256 of what it made ("" where it removed)."""
@@ -107,15 +114,55 @@ class Recorder:
         """Write the revision row, its changes and the clock."""
         if not self.changes and not self.is_event:
             return
+        info = dict(self.author.info)
         row = Revision(
             seq=self.seq,
             at=self.at,
             actor=self.author.actor,
             source=self.author.source.value,
             reason=self.author.reason,
-            info=dict(self.author.info),
+            info=info,
         )
-        row.chain = chain.link_revision(self._meta.last_chain, row, [change.digest for change in self.changes])
-        Revision.objects.bulk_create([row])
-        Change.objects.bulk_create(self.changes)
-        StoreMeta.objects.filter(pk=self._meta.pk).update(last_seq=row.seq, last_at=row.at, last_chain=row.chain)
+        row.chain = chain.link_revision(self._clock.chain, row, [change.digest for change in self.changes])
+        at = to_column(self.at)
+        run_statement(
+            "INSERT INTO state_revision (seq, at, actor, source, reason, info, chain)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            row.seq, at, row.actor, row.source, row.reason, dump_json(info), row.chain,
+        )  # fmt: skip
+        self._insert_changes()
+        run_statement(
+            "UPDATE state_meta SET last_seq = %s, last_at = %s, last_chain = %s WHERE id = %s",
+            row.seq, at, row.chain, self._clock.id,
+        )  # fmt: skip
+
+    def _insert_changes(self) -> None:
+        rows = [
+            (
+                row.revision_id,
+                row.kind,
+                row.key,
+                str(row.forward),
+                str(row.inverse),
+                row.result_hash,
+                row.salt,
+                row.digest,
+            )
+            for row in self.changes
+        ]
+        if rows:
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO state_change (revision, kind, key, forward, inverse, result_hash, salt, digest)"
+                    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                    rows,
+                )
+
+
+class _Clock(NamedTuple):
+    """The row that says where the clock stands: the last revision, its time and its link."""
+
+    id: int
+    seq: int
+    at: datetime
+    chain: str

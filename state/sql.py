@@ -1,9 +1,12 @@
-"""Plain SQL on a database that may be an older release's, and may not be the live one."""
+"""Plain SQL: for what every read and write does, which the ORM would put together anew each time; and on a database
+that may be an older release's, and may not be the live one."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+from django.db import connection as live
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 FETCHED = 500  # rows at once
@@ -30,3 +33,31 @@ def fetch_rows(connection: BaseDatabaseWrapper, statement: str, parameters: Sequ
         cursor.execute(statement, parameters)
         while rows := cursor.fetchmany(FETCHED):
             yield from rows
+
+
+def fetch_row(statement: str, *parameters: Any) -> Any:
+    """The first row of a query on the live database; None if there is none."""
+    with live.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchone()
+
+
+def run_statement(statement: str, *parameters: Any) -> None:
+    """A statement on the live database."""
+    with live.cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def for_update() -> str:
+    """What ends a query of rows that are to be locked; SQLite has locked all of the database already."""
+    return "" if live.vendor == "sqlite" else " FOR UPDATE"
+
+
+def to_column(at: datetime) -> Any:
+    """A time as the live database keeps it."""
+    return live.ops.adapt_datetimefield_value(at)
+
+
+def from_column(kept: datetime) -> datetime:
+    """A time that the live database has kept, with its zone: SQLite keeps none."""
+    return kept if kept.tzinfo else kept.replace(tzinfo=UTC)

@@ -10,19 +10,17 @@ from functools import partial
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import TextField, Value
 
 from state import chain, edits, merging, registry
 from state.address import Address, NotFound, find_node_text, read_node_text
 from state.edits import Edit
-from state.entries import Stored, head, lock_entries, read_entries, read_entry, read_state
+from state.entries import Stored, head, lock_entries, read_entries, read_entry, read_state, write_entry
 from state.errors import InTheWay, Unavailable, Unprocessable
-from state.fields import JSONText
 from state.history import replay
 from state.jsondoc.diff import Op
 from state.jsondoc.text import Document, JSONValue, dump_json
 from state.merging import EditFrom
-from state.models import Revision, StateEntry
+from state.models import Revision
 from state.registry import Planned
 from state.revisions import Author, Recorder, open_revision
 
@@ -270,7 +268,7 @@ def _stale_message(key: str, found: Stored | None, seen: int) -> str:
 def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:
     """Write planned edits into a revision in the making."""
     for edit in changed:
-        _write_entry(edit, recorder)
+        write_entry(edit.key, edit.text, recorder.at, recorder.seq, is_new=edit.was is None)
         result = chain.hash_text(edit.text) if edit.text is not None else ""
         change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)
         if edit.text is not None:
@@ -280,18 +278,3 @@ def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:
 def _remember_later(key: str, document_bytes: int, patch_bytes: int) -> None:
     """Let the history keep a snapshot if one is due, once the write is done; if that fails, the write stands."""
     transaction.on_commit(lambda: replay.keep_snapshot(key, document_bytes, patch_bytes), robust=True)
-
-
-def _write_entry(edit: Edit, recorder: Recorder) -> None:
-    entries = StateEntry.objects.filter(pk=edit.key)
-    if edit.text is None:
-        entries.delete()
-        return
-    fields = {"updated_at": recorder.at, "revision": recorder.seq}
-    if edit.was is None:
-        value = JSONText(edit.text)
-        StateEntry.objects.bulk_create(
-            [StateEntry(key_name=edit.key, value_json=value, created_at=recorder.at, **fields)]
-        )
-    else:
-        entries.update(value_json=Value(edit.text, TextField()), **fields)  # as it is: a large text is not copied

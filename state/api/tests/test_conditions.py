@@ -1,7 +1,7 @@
 import pytest
 
 from state import conditions
-from state.models import Revision
+from state.models import Revision, StateEntry
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -100,7 +100,7 @@ def test_the_condition_is_judged_on_what_is_there_when_it_is_written(task, monke
     def race(keys):
         if not raced:
             raced.append(True)
-            store.StateEntry.objects.filter(pk="Task").update(value_json={"a": "theirs", "b": 2}, revision=99)
+            StateEntry.objects.filter(pk="Task").update(value_json={"a": "theirs", "b": 2}, revision=99)
         return real(keys)
 
     monkeypatch.setattr(store, "lock_entries", race)

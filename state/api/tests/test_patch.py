@@ -1,7 +1,7 @@
 import pytest
 
 from state import edits
-from state.models import Change, Revision
+from state.models import Change, Revision, StateEntry
 
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
@@ -74,7 +74,7 @@ def test_a_merge_patch_keeps_what_was_written_beside_it_meanwhile(task, monkeypa
     def race(keys):
         if not raced:
             raced.append(True)
-            store.StateEntry.objects.filter(pk="Task").update(value_json={"a": 1, "theirs": 1}, revision=99)
+            StateEntry.objects.filter(pk="Task").update(value_json={"a": 1, "theirs": 1}, revision=99)
         return real(keys)
 
     monkeypatch.setattr(store, "lock_entries", race)
