@@ -14,6 +14,7 @@ from conversations.models import Conversation, Message
 from conversations.search import index
 from state import chain, revisions, store
 from state.errors import Gone, InTheWay, NotThere
+from state.jsondoc.budget import spend_work
 from state.jsondoc.text import JSONValue, dump_json
 from state.models import Change, StoreMeta
 from state.revisions import Author, Recorder
@@ -107,6 +108,7 @@ def write(writings: Iterable[ConversationWrite], author: Author) -> Written:
 
 def write_portion(parts: Sequence[WritePart], author: Author) -> list[Change]:
     """Write one portion as one revision; the changes it made, none if there was nothing to do."""
+    spend_work()
     with revisions.open_revision(author) as recorder:
         _create(parts, recorder)
         _revive(parts, recorder)

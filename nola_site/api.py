@@ -28,14 +28,14 @@ from state.api.values import router as state_router
 from state.checkpoints.serializers import ENVELOPE
 from state.conditions import NotModified
 from state.errors import Refusal, TooMany
-from state.jsondoc.text import MAX_DEPTH, parse_json
+from state.jsondoc.text import MAX_DEPTH, parse_bounded
 
 
 class StrictParser(Parser):
     """Bodies that ninja parses for us go through the same strict codec as all others."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return parse_json(request.body, ENVELOPE + MAX_DEPTH).value
+        return parse_bounded(request.body, ENVELOPE + MAX_DEPTH).value
 
 
 class NolaAPI(NinjaAPI):
@@ -109,6 +109,14 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     if isinstance(error.__cause__, Refusal):  # ninja wraps what the parser raises
         return answer_refusal(error.__cause__)
     return answer_problem(error.status_code, str(error))
+
+
+@api.exception_handler(OverflowError)
+def unstorable_number(request: HttpRequest, error: OverflowError) -> HttpResponse:
+    """An id or a revision that no row can have."""
+    if "SQLite INTEGER" not in str(error):
+        raise error
+    return answer_problem(422, "a number in it is larger than any that is kept; nothing was changed")
 
 
 @api.exception_handler(OperationalError)

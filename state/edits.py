@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.conf import settings
 from state.address import Address, NotFound, find_node_text, read_node_text
 from state.entries import Stored
 from state.errors import Oversized, Unprocessable
+from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
 from state.jsondoc.moves import diff_values
 from state.jsondoc.patch import (
@@ -35,18 +37,21 @@ from state.jsondoc.pointer import (
 )
 from state.jsondoc.text import (
     MAX_DEPTH,
+    MAX_NODES,
     NOTHING,
     Document,
     JSONValue,
     Nothing,
     count_bytes,
+    count_nodes,
     dump_json,
+    explain_nodes,
+    has_many_nodes,
     make_document,
     measure_depth,
 )
 
 FEW_OPS = 64  # up to so many are applied one by one to the text, more of the history's own to the parsed document
-MOST_WORK = 500_000_000  # characters that the operations of one patch may go through
 FEW_NAMES = 16  # up to so many a merge patch is applied member by member, and nothing else is parsed
 
 
@@ -77,9 +82,13 @@ class Edit:
 
 def put(address: Address, document: Document, was: Stored | None) -> Edit:
     """Put a document at an address; missing object parents are made. Raises Blocked, TooLarge and TooDeep."""
+    spend_work()
     _check_depth(document.value, address)
+    if not address.tokens:
+        _check_limits(address.key, document.text.encode(), was)  # before the two are compared
+        return _put(address, was, document)
     edit = _put(address, was, document)
-    _check_size(address.key, count_bytes(edit.text or ""), was)
+    _check_limits(address.key, (edit.text or "").encode(), was)
     return edit
 
 
@@ -113,6 +122,7 @@ def _put_inside(address: Address, was: Stored, document: Document) -> Edit:
 
 def merge(address: Address, patch: JSONValue, was: Stored | None) -> Edit:
     """Apply a JSON Merge Patch (RFC 7396) to a node, which is made if it is not there. Raises as `put` does."""
+    spend_work()
     node = find_node_text(address, was and was.text)
     if was and node and node.startswith("{") and isinstance(patch, dict) and count_names(patch) <= FEW_NAMES:
         return _patched(address, list(merge_patch_ops(node.encode(), patch)), was)
@@ -140,25 +150,20 @@ def patch(address: Address, ops: Sequence[Op], was: Stored | None) -> Edit:
     """Apply checked operations to the node at an address. Raises NotFound, PatchFailed, TooLarge and TooDeep."""
     was = _there(address, was)
     read_node_text(address, was.text)
-    size = len(was.text)
-    most = max(FEW_OPS, MOST_WORK // size)
-    if len(ops) > most:
-        raise TooLarge(
-            f"{len(ops):,} operations on a document of {size:,} characters are too many; {most:,} of them are taken at"
-            " once. Send them in parts, or PUT what comes of them"
-        )
     return _patched(address, ops, was)
 
 
 def _patched(address: Address, ops: Sequence[Op], was: Stored) -> Edit:
     data = was.text.encode()
     done: list[AppliedOp] = []
-    for step in apply_steps(data, ops, address.tokens):
+    check_copy = partial(_check_copy, address.key, was)
+    for step in apply_steps(data, ops, address.tokens, check_copy):
         data = step.data
         for op in step.forward:
             if op["op"] != "move" or op is step.forward[-1]:  # what is moved twice is where the last one put it
                 _check_step(address.key, op, data)
-        _check_size(address.key, len(data), was)
+        if step.forward:
+            _check_limits(address.key, data, was)
         done.append(step._replace(data=b""))
     text, merge_ops = data.decode(), [op for step in done for op in step.merge_ops]
     if text == was.text:
@@ -229,8 +234,28 @@ def _check_depth(value: JSONValue, address: Address) -> None:
         raise TooDeep(f"{address.pointer} would nest deeper than {MAX_DEPTH} levels")
 
 
+def _check_limits(key: str, data: bytes, was: Stored | None) -> None:
+    """Refuse a document that outgrows a limit, in bytes or in values; one that is over it already may still shrink."""
+    _check_size(key, len(data), was)
+    if has_many_nodes(data) and (nodes := count_nodes(data)) > MAX_NODES and nodes > _count_stored(was):
+        raise TooLarge(explain_nodes(f"{key!r} would have", nodes))
+
+
+def _check_copy(key: str, was: Stored, data: bytes, node: bytes, replaced: bytes) -> None:
+    """Refuse a copy that would outgrow a limit, by lengths and counts alone."""
+    _check_size(key, len(data) + len(node) - len(replaced), was)
+    if len(data) + len(node) < 2 * MAX_NODES:
+        return
+    nodes = count_nodes(data) + count_nodes(node) - (count_nodes(replaced) if replaced else 0)
+    if nodes > MAX_NODES and nodes > _count_stored(was):
+        raise TooLarge(explain_nodes(f"{key!r} would have", nodes))
+
+
+def _count_stored(was: Stored | None) -> int:
+    return count_nodes(was.text.encode()) if was else 0
+
+
 def _check_size(key: str, size: int, was: Stored | None) -> None:
-    """Refuse a document that outgrows the limit; one that is over it already may still shrink."""
     limit = settings.NOLA_MAX_BODY_MB * 1024 * 1024
     if size > limit and (was is None or size > count_bytes(was.text)):
         raise TooLarge(f"{key!r} would have {size:,} bytes; the limit (NOLA_MAX_BODY_MB) is {limit:,}")

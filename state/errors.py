@@ -1,6 +1,6 @@
 """The bases of all errors that a caller may meet: each has the status it is answered with, in nola_site/api.py."""
 
-from state.jsondoc.errors import InTheWay, Malformed, NotThere, Refusal, Unprocessable
+from state.jsondoc.errors import InTheWay, Malformed, NotThere, Oversized, Refusal, Unprocessable
 
 __all__ = [
     "Gone",
@@ -20,12 +20,6 @@ class Gone(Refusal):
     """It was there, and is not any more."""
 
     status = 410
-
-
-class Oversized(Refusal, ValueError):
-    """It is, or would become, larger than what is kept."""
-
-    status = 413
 
 
 class TooMany(Refusal):

@@ -17,6 +17,7 @@ from state.edits import Edit
 from state.entries import Stored, head, lock_entries, read_entries, read_entry, read_state, write_entry
 from state.errors import InTheWay, Unavailable, Unprocessable
 from state.history import replay
+from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
 from state.jsondoc.text import Document, JSONValue, dump_json
 from state.merging import EditFrom
@@ -180,7 +181,11 @@ def plan_keys(documents: Mapping[str, Document]) -> list[Edit]:
     for key in documents:
         check_key(key)
     was = read_entries(documents)
-    return [edits.put(Address(key), document, was.get(key)) for key, document in sorted(documents.items())]
+    planned = []
+    for key, document in sorted(documents.items()):
+        spend_work()
+        planned.append(edits.put(Address(key), document, was.get(key)))
+    return planned
 
 
 def remove_keys(keys: Iterable[str], author: Author) -> Written:
@@ -268,6 +273,7 @@ def _stale_message(key: str, found: Stored | None, seen: int) -> str:
 def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:
     """Write planned edits into a revision in the making."""
     for edit in changed:
+        spend_work()
         write_entry(edit.key, edit.text, recorder.at, recorder.seq, is_new=edit.was is None)
         result = chain.hash_text(edit.text) if edit.text is not None else ""
         change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)

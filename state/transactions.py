@@ -8,6 +8,7 @@ from state.address import Address, NotFound, find_node_text
 from state.edits import Edit
 from state.entries import Stored, read_entry
 from state.errors import Malformed, Refusal
+from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
 from state.jsondoc.patch import PatchFailed, check_patch
 from state.jsondoc.pointer import Blocked, parse_pointer
@@ -107,6 +108,7 @@ def _done(steps: Sequence[tuple[int, Operation]], was: Stored | None) -> list[Ed
     """What the operations on one key do, each on what the one before it left. Raises OperationFailed."""
     now, done = was, []
     for number, operation in steps:
+        spend_work(f"operation {number}")
         try:
             edit = _DO[operation.name](operation, now)
         except REASONS as error:

@@ -24,7 +24,7 @@ from state.api.parameters import CURSOR, Flag, FromQuery, Limit, NoParameters, P
 from state.api.routes import add_read_route
 from state.api.writes import request_author
 from state.jsondoc.pointer import escape_token, unescape_token
-from state.jsondoc.text import JSONValue, dump_json, parse_json
+from state.jsondoc.text import JSONValue, dump_json, parse_bounded
 from state.models import Idempotency
 from state.revisions import Source
 
@@ -220,10 +220,10 @@ def append_messages(request: HttpRequest, session_id: str, query: FromQuery[NoPa
 
 
 def _sent(request: HttpRequest) -> list[Any]:
-    sent = schemas.make_messages(parse_json(request.body).value)
-    if len(sent) > append.MOST:
+    sent = parse_bounded(request.body).value
+    if isinstance(sent, list) and len(sent) > append.MOST:
         raise UnusableBody(f"{len(sent):,} messages are too many; {append.MOST:,} are taken at once")
-    return sent
+    return schemas.make_messages(sent)
 
 
 def _appended(session_id: str, appended: Appended) -> HttpResponse:

@@ -43,7 +43,9 @@ def import_conversations(request: HttpRequest, query: FromQuery[ImportQuery]) ->
         file.flush()
         actor: str = request.auth  # type: ignore[attr-defined]
         name = (query.name or "upload")[:200]
-        wanted = FileImport(actor, Path(file.name), query.replace, query.dry_run, query.all_or_nothing, name=name)
+        wanted = FileImport(
+            actor, Path(file.name), query.replace, query.dry_run, query.all_or_nothing, bounded=True, name=name
+        )
         return answer(show_report(import_file(wanted)))
 
 

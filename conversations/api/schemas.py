@@ -15,7 +15,8 @@ from conversations.models import Conversation, Message
 from conversations.read import TAGS, MessageNumbers
 from state.api.routes import describe_body
 from state.errors import Unprocessable
-from state.jsondoc.text import JSONValue, parse_json
+from state.jsondoc.budget import spend_work
+from state.jsondoc.text import JSONValue, parse_bounded
 from state.store import check_key
 
 SPEAKERS = ("user", "assistant", "system", "tool")
@@ -111,7 +112,7 @@ class _FromBodyModel(BodyModel):
     def resolve(cls, request: HttpRequest, api: Any, path_params: dict[str, Any]) -> Any:
         [(name, field)] = cls.model_fields.items()
         schema: Any = field.annotation
-        value = parse_json(request.body).value if request.body or field.is_required() else {}
+        value = parse_bounded(request.body).value if request.body or field.is_required() else {}
         return {name: parse_body(schema, value)}
 
 
@@ -142,6 +143,7 @@ def make_messages(value: JSONValue) -> list[NewMessage]:
 
 
 def _new_message(value: JSONValue, where: str) -> NewMessage:
+    spend_work()
     one = parse_body(MessageIn, value, where)
     said = f"{where}: " if where else ""
     for name in ("message", "user_id", "stimuli_type", "client_id"):

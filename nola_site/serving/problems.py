@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from state.errors import Refusal, StorageFull, Unavailable
+from state.jsondoc.budget import limit_work
 
 MEDIA_TYPE = "application/problem+json"
 DETAILS = {
@@ -67,10 +68,11 @@ class ProblemMiddleware:
         )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        if response.status_code < 400 or response.headers.get("Content-Type") == MEDIA_TYPE:
-            return response
         if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        with limit_work():
+            response = self.get_response(request)
+        if response.status_code < 400 or response.headers.get("Content-Type") == MEDIA_TYPE:
             return response
         kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
         detail = DETAILS.get(response.status_code, HTTPStatus(response.status_code).description)

@@ -56,7 +56,7 @@ def list_checkpoints(request: HttpRequest, query: FromQuery[NoParameters]) -> Ht
 @router.post("", summary="Take a checkpoint")
 def create_checkpoint(request: HttpRequest, query: FromQuery[NoParameters], body: NewCheckpoint) -> HttpResponse:
     """Write the state as it is now to a file, and verify it by loading it into a scratch database."""
-    for key in body.keys or []:
+    for key in dict.fromkeys(body.keys or []):
         store.read(Address(key))
     contents = ("state", "conversations") if body.conversations else ("state",)
     made = save_checkpoint(body.name, why=body.why, keys=body.keys, contents=contents)

@@ -39,7 +39,7 @@ from state.errors import Refusal
 from state.history import past
 from state.jsondoc.patch import check_patch
 from state.jsondoc.pointer import parse_pointer
-from state.jsondoc.text import parse_json
+from state.jsondoc.text import parse_bounded
 from state.models import Idempotency
 from state.revisions import Source
 
@@ -113,7 +113,7 @@ def _nothing_again(request: HttpRequest, earlier: Idempotency, **asked: Any) -> 
 def put_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) -> HttpResponse:
     """Create (201) or replace (200) a value. Missing object parents are created, arrays never."""
     target = read_target(request, query.pointer)
-    document = parse_json(request.body)
+    document = parse_bounded(request.body)
     author, terms = request_author(request, judges=True), read_terms(request, target, query.base)
     return _written(request, target, store.put(target, document, author, **terms), document.text)
 
@@ -123,10 +123,10 @@ def patch_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]
     """Change a value by a JSON Merge Patch (RFC 7396) or a JSON Patch (RFC 6902), all of it or nothing."""
     target, author = read_target(request, query.pointer), request_author(request, judges=True)
     if request.content_type == MERGE_PATCH:
-        patch = parse_json(request.body).value
+        patch = parse_bounded(request.body).value
         written = store.merge(target, patch, author, **read_terms(request, target, query.base))
     elif request.content_type == JSON_PATCH:
-        ops = check_patch(parse_json(request.body).value)
+        ops = check_patch(parse_bounded(request.body).value)
         written = store.patch(target, ops, author, **read_terms(request, target, query.base))
     else:
         raise UnknownPatch(f"a patch is sent as {MERGE_PATCH} or {JSON_PATCH}, not as {request.content_type!r}")

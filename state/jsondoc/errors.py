@@ -47,6 +47,12 @@ class InTheWay(Refusal):
     status = 409
 
 
+class Oversized(Refusal, ValueError):
+    """It is, or would become, larger than what is kept or worked on."""
+
+    status = 413
+
+
 class Unprocessable(Refusal, ValueError):
     """It can be read, and asks for what cannot be done."""
 

@@ -6,6 +6,7 @@ It is for reading, not for reading back: the text `true` and true look alike.
 import re
 from collections.abc import Iterator
 
+from state.jsondoc.budget import spend_work
 from state.jsondoc.levels import LEVELS
 from state.jsondoc.text import JSONValue, dump_json
 
@@ -36,6 +37,7 @@ def render_item(text: str) -> str:
 
 
 def _lines(value: JSONValue) -> Iterator[str]:
+    spend_work()
     if isinstance(value, dict) and value:
         for name, child in value.items():
             yield from _member(name, child)

@@ -5,9 +5,10 @@ end. RFC 6902 §4 lets others ignore it. Documents are bytes and edited by splic
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
 from state.jsondoc.errors import InTheWay, Malformed, Unprocessable
 from state.jsondoc.moves import diff_values
@@ -110,10 +111,18 @@ def _check_pointer(number: int, pointer: JSONValue) -> None:
     parse_pointer(pointer)
 
 
-def apply_steps(data: bytes, patch: Sequence[Op], at: Tokens = ()) -> Iterator[AppliedOp]:
-    """Apply a checked patch to the node at `at`, operation by operation. Raises PatchFailed."""
+def apply_steps(
+    data: bytes, patch: Sequence[Op], at: Tokens = (), check_copy: Callable[[bytes, bytes, bytes], None] | None = None
+) -> Iterator[AppliedOp]:
+    """Apply a checked patch to the node at `at`, operation by operation. Raises PatchFailed and TooCostly.
+
+    `check_copy` may refuse a copy unseen: it gets the document, the node, and what that replaces.
+    """
     for number, op in enumerate(patch):
+        spend_work(f"operation {number} of {len(patch)}")
         try:
+            if check_copy and op["op"] == "copy":
+                check_copy(data, get_node(data, _place(op, at, "from")), _replaced(data, _place(op, at)))
             step = _STEPS[op["op"]](data, op, at)
         except (Missing, Blocked, _Refused) as error:
             raise PatchFailed(number, op["path"], str(error)) from None
@@ -123,6 +132,12 @@ def apply_steps(data: bytes, patch: Sequence[Op], at: Tokens = ()) -> Iterator[A
 
 class _Refused(Exception):
     """An operation that would be possible, but is not allowed, or whose test failed."""
+
+
+def _replaced(data: bytes, tokens: Tokens) -> bytes:
+    """What a new value at `tokens` would take the place of."""
+    known, start, end = find_nearest(data, tokens)
+    return data[start:end] if known == len(tokens) and not (tokens and is_array(data, tokens[:-1])) else b""
 
 
 def _place(op: Op, at: Tokens, name: str = "path") -> Tokens:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from state.jsondoc.budget import spend_work
 from state.jsondoc.errors import InTheWay, Malformed, NotThere
 
 Tokens = tuple[str, ...]
@@ -239,6 +240,7 @@ def _value(data: bytes, start: int, end: int, token: str) -> tuple[int, int]:
 
 def _find(data: bytes, start: int, end: int, token: str) -> Place:
     """The member or item `token` of the container in data[start:end]. Raises Missing, or Blocked for a scalar."""
+    spend_work()  # a step through all of them
     level = memoryview(data)[start:end]
     if data[start] == ord("{"):
         members = RAW_OBJECT.decode(level)

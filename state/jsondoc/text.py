@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple, NoReturn, Union
 
 from state.jsondoc.encoding import explain_encoding
-from state.jsondoc.errors import Malformed
+from state.jsondoc.errors import Malformed, Oversized
 from state.jsondoc.pointer import format_pointer
 
 JSONValue = Union[None, bool, int, float, str, list["JSONValue"], dict[str, "JSONValue"]]  # noqa: UP007 - recursive
@@ -25,6 +25,7 @@ class Nothing(Enum):
 NOTHING: Final = Nothing.NOTHING
 
 MAX_DEPTH = 100
+MAX_NODES = 1_000_000  # values of one document, at all depths: each takes memory and time whatever its size
 MAX_SECONDS = 1.0  # for finding the place of what is refused
 BOM = b"\xef\xbb\xbf"
 
@@ -42,6 +43,10 @@ class NotAcceptable(Malformed):
         return {"line": self.line, "column": self.column, "pointer": self.pointer}
 
 
+class TooManyNodes(Oversized):
+    """A text that holds more values than a document may have."""
+
+
 class Document(NamedTuple):
     """One JSON value: as Python data and as the text that is stored."""
 
@@ -51,6 +56,13 @@ class Document(NamedTuple):
 
 class _Refused(ValueError):
     """Raised inside the decoder, which does not know the place; `_refuse` finds it."""
+
+
+def parse_bounded(raw: bytes, max_depth: int = MAX_DEPTH) -> Document:
+    """Parse what a client sends. Raises TooManyNodes before anything is made of it, and as `parse_json` does."""
+    if has_many_nodes(raw) and (nodes := count_nodes(raw)) > MAX_NODES:
+        raise TooManyNodes(explain_nodes("the body has", nodes))
+    return parse_json(raw, max_depth)
 
 
 def parse_json(raw: bytes | str, max_depth: int = MAX_DEPTH) -> Document:
@@ -85,6 +97,37 @@ def dump_json(value: Any) -> str:
 def format_json(value: JSONValue) -> str:
     """The same value, indented for people."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
+
+
+def explain_nodes(subject: str, nodes: int) -> str:
+    """That a text has too many values, and the way out."""
+    return f"{subject} {nodes:,} values at all depths; the limit is {MAX_NODES:,}. Divide it"
+
+
+def has_many_nodes(data: bytes) -> bool:
+    """Whether a JSON text could hold more than MAX_NODES values: by its length, or by its marks, in texts too."""
+    return len(data) >= 2 * MAX_NODES and sum(map(data.count, (b",", b"[", b"{"))) >= MAX_NODES
+
+
+def count_nodes(data: bytes) -> int:
+    """How many values a JSON text holds, at all depths, itself included. No value is made."""
+    marks = _leave_marks(data)
+    filled = sum(map(marks.count, (b"[", b"{"))) - sum(map(marks.count, (b"[]", b"{}")))
+    return 1 + filled + marks.count(b",")
+
+
+def _leave_marks(data: bytes) -> bytes:
+    """What of a JSON text stands outside of strings and is no white space, with a quote in place of each string."""
+    bare = data.replace(rb"\\", b"").replace(rb"\"", b"")
+    marks: list[bytes] = []
+    inside = 0
+    for start in range(0, len(bare), _PIECE):
+        parts = bare[start : start + _PIECE].split(b'"')
+        marks += [b'"'.join(parts[inside::2]), b'"']  # a piece that ends in a string, or between two
+        inside = (inside + len(parts) - 1) % 2
+        if not inside:
+            marks.pop()
+    return b"".join(marks).translate(None, b" \t\n\r")
 
 
 def measure_depth(value: JSONValue) -> int:
@@ -168,6 +211,8 @@ UNPLACED = (
 _DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_float=_float, parse_constant=_constant)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False)
 
+
+_PIECE = 1 << 20  # bytes
 
 # up to 15 digits and an exponent well inside the range: always exact enough to come back
 _SHORT_FLOAT = re.compile(r"-?\d{1,7}(?:\.\d{1,8})?[eE][+-]?\d{1,2}")
