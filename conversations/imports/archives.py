@@ -9,7 +9,7 @@ from typing import IO, BinaryIO, cast
 
 WANTED = re.compile(r"(?:^|/)conversations(?:[-_]\d+)?\.jsonl?$", re.IGNORECASE)
 OTHERS = re.compile(r"\.jsonl?$", re.IGNORECASE)
-BOMB_BYTES, BOMB_RATIO = 64 << 20, 200  # text shrinks to a tenth, seldom to a fiftieth
+BOMB_BYTES, BOMB_RATIO = 64 << 20, 200  # of all that is read; text shrinks to a tenth, seldom to a fiftieth
 
 
 class UnreadableArchive(ValueError):
@@ -50,12 +50,15 @@ def open_members(file: BinaryIO, size: int) -> Iterator[ArchiveMember]:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise UnreadableArchive(f"the zip cannot be read, download it again: {error}") from None
-    for info in _wanted(archive):
-        if info.file_size > BOMB_BYTES and info.file_size > BOMB_RATIO * info.compress_size:
-            raise UnreadableArchive(
-                f"{info.filename} would grow from {info.compress_size:,} to {info.file_size:,} bytes, as no chats do;"
-                " if you trust it, unpack it and import the file"
-            )
+    wanted = _wanted(archive)
+    unpacked = sum(info.file_size for info in wanted)
+    if unpacked > BOMB_BYTES and unpacked > BOMB_RATIO * size:  # members may lie one over the other in the file
+        names = f"{wanted[0].filename} and {len(wanted) - 1:,} more" if len(wanted) > 1 else wanted[0].filename
+        raise UnreadableArchive(
+            f"{names} would grow from the {size:,} bytes of the zip to {unpacked:,}, as no chats do;"
+            " if you trust it, unpack it and import the files"
+        )
+    for info in wanted:
         try:
             stream = archive.open(info)
         except (RuntimeError, NotImplementedError, zipfile.BadZipFile, OSError) as error:

@@ -15,6 +15,7 @@ from conversations.imports.messages import (
     settle_tree,
     start_chat,
 )
+from state.jsondoc.budget import spend_work
 from state.report import Category, Unit
 
 
@@ -28,6 +29,7 @@ def read_chatgpt(value: dict[str, Any], reading: ChatReading) -> Chat:
     told = {ref: one for ref, node in nodes.items() if (one := _node(ref, node))}
     answered = {ref: read_text(node.get("parent")) for ref, node in nodes.items()}
     for one in told.values():
+        spend_work()
         one.parent = find_kept(one.parent, answered, told)
     left_out = sum(bool(node.get("message")) for node in nodes.values()) - len(told)
     if left_out:
@@ -39,6 +41,7 @@ def read_chatgpt(value: dict[str, Any], reading: ChatReading) -> Chat:
 
 def _node(ref: str, node: Mapping[str, Any]) -> SourceMessage | None:
     """The message of a node; None if it has none, or no word in it."""
+    spend_work()
     message = node.get("message")
     if not isinstance(message, dict):
         return None

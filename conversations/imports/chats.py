@@ -19,10 +19,15 @@ from conversations.imports.messages import ChatReading
 from state import store
 from state.checkpoints.files import create_automatic
 from state.files.sources import SourceFile
+from state.jsondoc.budget import TooCostly
 from state.report import Category, Report, Unit, make_printable
 
 SERVICES = ("ChatGPT", "Claude", "Nola")
 BAR = 24  # characters
+CUT_SHORT = (
+    "the import took too long for one request and was ended; what is counted as added is in Nola. Send the file again"
+    " to go on, in smaller parts if that does not help, or import it on the machine: manage.py importchats"
+)
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class FileImport:
     progress: Callable[[str], None] = lambda text: None
     report: Report = field(default_factory=Report)
     name: str = ""  # of the file, if it is not that of the path
+    bounded: bool = False  # as a request is: no conversation or message may hold more values than a document
 
     @property
     def label(self) -> str:
@@ -52,8 +58,19 @@ class FileImport:
 def import_file(job: FileImport) -> Report:
     """Import the conversations of a file; a dry run writes nothing and reports the same. Raises ImportBusy, NoRoom.
 
-    What is wrong is in the report, and the rest is brought, unless it is to be all or nothing.
+    What is wrong is in the report, and the rest is brought, unless it is to be all or nothing. Where it takes too long,
+    what is in by then stays and the report says so; TooCostly is raised if nothing is.
     """
+    try:
+        return _import_file(job)
+    except TooCostly as error:
+        if not job.report.revisions:
+            raise TooCostly(f"{error}, or import the file on the machine: manage.py importchats") from None
+        job.report.add(Category.FAILED, Unit.FILES, job.label, CUT_SHORT)
+        return job.report
+
+
+def _import_file(job: FileImport) -> Report:
     report = job.report
     report.batch = uuid.uuid4().hex
     if job.all_or_nothing and not job.dry_run:
@@ -122,7 +139,7 @@ def _read_member(job: FileImport, member: ArchiveMember, report: Report, verb: s
     counted = _Counted(member.stream)
     label = _label(job, member)
     file = SourceFile(job.path, label, (), 0)
-    for item in read_items(counted):  # type: ignore[arg-type]
+    for item in read_items(counted, bounded=job.bounded):  # type: ignore[arg-type]
         job.progress(_bar(verb, counted.done, member.size, item.number))
         if item.problem:
             report.add(Category.FAILED, Unit.CONVERSATIONS, f"{label}:{item.number}", item.problem)

@@ -35,6 +35,7 @@ from conversations.imports.messages import (
     settle_parents,
     start_chat,
 )
+from state.jsondoc.budget import spend_work
 from state.jsondoc.text import JSONValue, dump_json
 from state.report import Unit
 
@@ -101,6 +102,7 @@ def _leaf(given: JSONValue, names: Mapping[str, str], chat: Chat, reading: ChatR
 
 
 def _nola_message(raw: dict[str, Any], taken: set[str]) -> NewMessage:
+    spend_work()
     time, _ = parse_time(raw.get("timestamp"))
     if time is None or not isinstance(raw.get("message"), str) or raw.get("speaker") not in SPEAKERS:
         raise NotAChat(

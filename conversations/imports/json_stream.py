@@ -11,8 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from state.jsondoc.budget import spend_work
 from state.jsondoc.encoding import explain_encoding
-from state.jsondoc.text import JSONValue, NotAcceptable, dump_json, parse_json
+from state.jsondoc.text import (
+    MAX_NODES,
+    JSONValue,
+    NotAcceptable,
+    count_nodes,
+    dump_json,
+    explain_nodes,
+    has_many_nodes,
+    parse_json,
+)
 
 CHUNK = 1 << 20
 MOST = 256 << 20  # characters of one value
@@ -36,9 +46,12 @@ class BrokenStream(ValueError):
     """The text goes wrong here, and what follows cannot be read."""
 
 
-def read_items(stream: BinaryIO) -> Iterator[StreamItem]:
-    """The values of a file, in order. The last one has a problem if the file breaks off or goes wrong."""
-    text = _Text(stream)
+def read_items(stream: BinaryIO, *, bounded: bool = False) -> Iterator[StreamItem]:
+    """The values of a file, in order. The last one has a problem if the file breaks off or goes wrong.
+
+    `bounded`: one of more values inside than a document may have is a problem. Raises TooCostly.
+    """
+    text = _Text(stream, bounded)
     number = 0
     try:
         mark = text.peek()
@@ -56,7 +69,9 @@ def read_items(stream: BinaryIO) -> Iterator[StreamItem]:
             )
         for raw in values:
             number += 1
-            yield parse_item(number, raw)
+            spend_work()
+            problem = text.has_too_much(raw)
+            yield StreamItem(number, problem=problem) if problem else parse_item(number, raw)
     except BrokenStream as error:
         yield StreamItem(number + 1, problem=str(error))
 
@@ -68,9 +83,11 @@ def parse_item(number: int, raw: str) -> StreamItem:
     except NotAcceptable as error:
         if "surrogate" not in error.reason:
             return StreamItem(number, problem=str(error))
-    cleaned, count = _whole(json.loads(raw))
     try:
+        cleaned, count = _whole(json.loads(raw))
         return StreamItem(number, parse_json(dump_json(cleaned)).value, halves=count)
+    except RecursionError:
+        return StreamItem(number, problem="nested too deeply")
     except ValueError as error:
         return StreamItem(number, problem=str(error))
 
@@ -90,13 +107,14 @@ def _whole(value: JSONValue) -> tuple[JSONValue, int]:
 class _Text:
     """The text of a file, as much of it as is needed."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream = stream
+    def __init__(self, stream: BinaryIO, bounded: bool) -> None:
+        self.stream, self.bounded = stream, bounded
         self.decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self.text, self.at, self.is_start, self.is_end = "", 0, True, False
 
     def more(self, size: int = CHUNK) -> None:
         """Read on. Raises BrokenStream where it is not UTF-8."""
+        spend_work()
         raw = self.stream.read(size)
         self.is_end = not raw
         if self.is_start and (other := explain_encoding(raw)):
@@ -130,8 +148,12 @@ class _Text:
         while "\n" not in self.text[self.at :] and not self.is_end and len(self.text) < MOST:
             self.more(max(CHUNK, len(self.text)))
         line = self.text[self.at :].partition("\n")[0]
+        if self.has_too_much(line):
+            return bool(self.text[self.at + len(line) :].strip())
         try:
             json.loads(line)
+        except RecursionError:
+            return self.text[self.at + len(line) :].lstrip().startswith("{")
         except ValueError:
             rest = self.text[self.at + len(line) :].lstrip()
             return rest.startswith("{") and line.rstrip().endswith("}")  # a broken first line among lines
@@ -185,7 +207,15 @@ class _Text:
                 self.at = end
                 return raw
             self._check_size()
+            if problem := self.has_too_much(self.text[self.at :]):
+                raise BrokenStream(problem)
             self.more(max(CHUNK, len(self.text) - self.at))
+
+    def has_too_much(self, text: str) -> str:
+        """What is wrong with a value, or the beginning of one, that holds too many others; "" for nothing."""
+        raw = text.encode(errors="replace") if self.bounded else b""
+        nodes = count_nodes(raw) if has_many_nodes(raw) else 0
+        return explain_nodes("one conversation or message has at least", nodes) if nodes > MAX_NODES else ""
 
     def _check_size(self) -> None:
         if len(self.text) - self.at > MOST:

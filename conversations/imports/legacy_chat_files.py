@@ -18,6 +18,7 @@ from django.conf import settings
 from conversations.drafts import NewMessage
 from conversations.imports.local_paths import make_relative
 from state.files.sources import SourceFile, explain_error
+from state.jsondoc.budget import spend_work
 from state.jsondoc.text import JSONValue, NotAcceptable, dump_json, parse_json
 from state.report import Category, Report, Unit, make_printable
 
@@ -106,6 +107,7 @@ def read_turns(file: SourceFile, value: dict[str, Any], report: Report, known: A
     chat.started, chat.started_text = parse_time(rest.pop("started", None))
     chat.metadata = rest
     for number, turn in enumerate(turns):
+        spend_work()
         chat.said += _turn(file, number, turn, report)
     settle_utterances(chat, report)
     return chat

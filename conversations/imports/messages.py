@@ -10,6 +10,7 @@ from conversations.api.schemas import SPEAKERS
 from conversations.drafts import NewMessage
 from conversations.imports.legacy_chat_files import IMPORTED, Chat, parse_session_id, parse_time, replace_nul
 from state.files.sources import SourceFile
+from state.jsondoc.budget import spend_work
 from state.jsondoc.text import dump_json
 from state.report import Category, Report, Unit
 
@@ -64,6 +65,7 @@ def make_message(
     ref: str, role: Any, text: str, time: datetime | None, time_text: str, parent: str, metadata: Mapping[str, Any]
 ) -> SourceMessage:
     """A message with a speaker that Nola knows; any other role is the system's, and kept in the metadata."""
+    spend_work()
     spelt = read_text(role).lower()
     speaker = SPOKEN.get(spelt, spelt)
     kept = {name: value for name, value in metadata.items() if value not in (None, "", [], {}, False)}

@@ -323,6 +323,15 @@ def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path):
     assert "would grow from" in failing(path)
 
 
+def test_members_that_are_a_bomb_together_are_refused_before_they_are_read(tmp_path):
+    path = tmp_path / "bombs.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(4):
+            archive.writestr(f"conversations-{number}.json", b" " * 20_000_000)
+
+    assert "conversations-0.json and 3 more would grow from" in failing(path)
+
+
 def test_a_damaged_zip_keeps_what_came_before_the_damage(tmp_path):
     path = tmp_path / "export.zip"
     with zipfile.ZipFile(path, "w") as archive:
