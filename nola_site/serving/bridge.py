@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from nola_site.serving import memory
 from nola_site.serving.problems import MEDIA_TYPE, format_problem
 
 Scope = dict[str, Any]
@@ -92,6 +93,8 @@ class Bridge:
             return None
         finally:
             getattr(response, "close", lambda: None)()
+            del environ, response  # with the body
+            memory.hand_back()
 
 
 def _up_to(pieces: Iterator[bytes], size: int) -> bytes:
