@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from state.jsondoc.align import align_items, may_be_same
+from state.jsondoc.budget import spend_work
 from state.jsondoc.pointer import escape_token
 from state.jsondoc.text import JSONValue, dump_json
 
@@ -27,6 +28,7 @@ def diff_in_place(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op
     pairs: list[tuple[Op, Op]] = []
     written, allowed = 0, MAX_OPS
     for pair in _diff(old, new, at):
+        spend_work()
         pairs.append(pair)
         written += 2 * (len(pair[0]["path"]) + OP_BYTES)
         if written > allowed:

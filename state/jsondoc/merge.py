@@ -4,6 +4,7 @@ import copy
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
 from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, TreeStep, is_same_node
 from state.jsondoc.three_way import SideTree, ThreeWay, find_gap
@@ -43,6 +44,7 @@ class Merge(ThreeWay):
     def carry_all(self, steps: Sequence[TreeStep]) -> "Merge":
         """Carry steps; returns this merge."""
         for step in steps:
+            spend_work()
             self.carry(step)
         return self
 

@@ -4,6 +4,7 @@ Both trees grew from the same document. Places are settled from the top down, so
 already; what something still has to come out of goes last.
 """
 
+from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op, diff_in_place, find_rising
 from state.jsondoc.node_tree import Body, Node, NodeTree, TouchedKids, has_same_kids
 from state.jsondoc.text import JSONValue
@@ -160,6 +161,7 @@ class _Way:
 
     def _bring(self, node: Node, body: Body, name: str | int, place: int | None) -> None:
         """Put a node where it belongs, from wherever it is."""
+        spend_work()
         if self._comes(node):
             self._move(node, body, name, place)
             return
