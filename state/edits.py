@@ -14,7 +14,6 @@ from state.entries import Stored
 from state.errors import Oversized, Unprocessable
 from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
-from state.jsondoc.moves import diff_values
 from state.jsondoc.patch import (
     AppliedOp,
     apply_merge_patch,
@@ -50,6 +49,7 @@ from state.jsondoc.text import (
     make_document,
     measure_depth,
 )
+from state.jsondoc.trees.moves import diff_values
 
 FEW_OPS = 64  # up to so many are applied one by one to the text, more of the history's own to the parsed document
 FEW_NAMES = 16  # up to so many a merge patch is applied member by member, and nothing else is parsed

@@ -13,14 +13,14 @@ from state.edits import Edit
 from state.entries import Stored
 from state.history import replay, timeline
 from state.jsondoc.diff import Op
-from state.jsondoc.merge import NodeConflict
-from state.jsondoc.moves import diff_values
-from state.jsondoc.node_tree import NodeValue
 from state.jsondoc.overlap import find_related, list_areas
 from state.jsondoc.patch import find_node, replay_ops
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
-from state.jsondoc.rebase import RebaseConflict, follow_node, rebase_patch
 from state.jsondoc.text import NOTHING, Nothing, dump_json
+from state.jsondoc.trees.merge import NodeConflict
+from state.jsondoc.trees.moves import diff_values
+from state.jsondoc.trees.nodes import NodeValue
+from state.jsondoc.trees.rebase import RebaseConflict, follow_node, rebase_patch
 from state.models import Change
 from state.registry import Conflict, ConflictError, Prefer
 

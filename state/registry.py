@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from state.errors import InTheWay
-from state.jsondoc.node_tree import NodeValue
 from state.jsondoc.pointer import escape_token
 from state.jsondoc.text import Nothing
+from state.jsondoc.trees.nodes import NodeValue
 from state.models import Change
 from state.revisions import Recorder
 

@@ -11,8 +11,8 @@ from state.edits import Edit
 from state.entries import read_entry
 from state.errors import Unprocessable
 from state.history import replay
-from state.jsondoc.omission import LogStep, replay_without
 from state.jsondoc.text import dump_json
+from state.jsondoc.trees.omission import LogStep, replay_without
 from state.models import Change, Revision
 from state.registry import Conflict, ConflictError, Planned, Prefer, UndoRequest
 from state.revisions import Source

@@ -21,9 +21,9 @@ from state.checkpoints.verify import group_by_part
 from state.edits import Edit
 from state.errors import Unprocessable
 from state.jsondoc.diff import Op
-from state.jsondoc.moves import diff_values
 from state.jsondoc.pointer import Missing, get_node, parse_pointer
 from state.jsondoc.text import MAX_DEPTH, Document, make_document, parse_json
+from state.jsondoc.trees.moves import diff_values
 from state.models import StateEntry
 from state.registry import Planned
 from state.revisions import Author, Source

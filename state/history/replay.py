@@ -22,11 +22,11 @@ from state.entries import head
 from state.errors import Gone, Unprocessable
 from state.history import blame
 from state.jsondoc.diff import Op
-from state.jsondoc.moves import diff_values
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.patch import replay_ops
 from state.jsondoc.pointer import format_pointer, parse_index
 from state.jsondoc.text import NOTHING, JSONValue, Nothing, dump_json
+from state.jsondoc.trees.moves import diff_values
 from state.models import Change, Revision, Snapshot, StateEntry
 
 REPLAYED_AT_ONCE = 500  # changes parsed in one go

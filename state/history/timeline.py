@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from state.address import NotFound
 from state.history import replay
 from state.jsondoc.diff import Op
-from state.jsondoc.moves import diff_values
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.patch import find_node, replay_ops
 from state.jsondoc.pointer import Tokens, format_pointer, parse_index, parse_pointer
 from state.jsondoc.text import NOTHING, dump_json
+from state.jsondoc.trees.moves import diff_values
 from state.models import Change, Revision
 
 LOOKED = 2000  # changes that a brief page looks through

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
 from state.jsondoc.errors import InTheWay, Malformed, Unprocessable
-from state.jsondoc.moves import diff_values
 from state.jsondoc.pointer import (
     Blocked,
     Missing,
@@ -30,6 +29,7 @@ from state.jsondoc.pointer import (
     remove_node,
 )
 from state.jsondoc.text import NOTHING, JSONValue, Nothing, dump_json
+from state.jsondoc.trees.moves import diff_values
 
 MOST_OPS = 10_000  # in one patch
 NEEDS = {

@@ -9,14 +9,14 @@ from state import merging, registry, store, undo
 from state.address import Address
 from state.history import replay
 from state.history.tests.test_replay import edited
-from state.jsondoc.moves import diff_values
 from state.jsondoc.overlap import find_related
 from state.jsondoc.patch import guard_ops, replay_ops
 from state.jsondoc.pointer import format_pointer, parse_index
-from state.jsondoc.rebase import RebaseConflict, rebase_patch
 from state.jsondoc.tests import strategies
 from state.jsondoc.tests.test_pointer import nodes
 from state.jsondoc.text import dump_json, make_document
+from state.jsondoc.trees.moves import diff_values
+from state.jsondoc.trees.rebase import RebaseConflict, rebase_patch
 from state.models import Change
 from state.revisions import Author, Source
 

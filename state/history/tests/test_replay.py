@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from state import store
 from state.address import Address, NotFound
 from state.history import blame, past, replay, timeline
-from state.jsondoc.moves import diff_values
 from state.jsondoc.patch import find_parent, replay_ops
 from state.jsondoc.pointer import escape_token, parse_pointer
 from state.jsondoc.tests import strategies
 from state.jsondoc.tests.test_pointer import nodes
 from state.jsondoc.text import NOTHING, dump_json, make_document, parse_json
+from state.jsondoc.trees.moves import diff_values
 from state.models import Change, Revision, Snapshot
 from state.revisions import Author, Source
 

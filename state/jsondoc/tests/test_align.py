@@ -2,8 +2,8 @@ import pytest
 
 from state.jsondoc import align
 from state.jsondoc.align import align_items
-from state.jsondoc.moves import diff_values
 from state.jsondoc.patch import replay_ops
+from state.jsondoc.trees.moves import diff_values
 
 
 @pytest.mark.parametrize(

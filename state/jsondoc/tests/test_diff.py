@@ -2,10 +2,10 @@ import jsonpatch
 import pytest
 from hypothesis import given, settings
 
-from state.jsondoc.moves import diff_values
 from state.jsondoc.patch import replay_ops
 from state.jsondoc.tests import strategies
 from state.jsondoc.text import dump_json, parse_json
+from state.jsondoc.trees.moves import diff_values
 
 
 def text(value):

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.jsondoc.moves import diff_values
-from state.jsondoc.omission import LogStep, replay_without
 from state.jsondoc.patch import PatchFailed, apply_steps, replay_ops
 from state.jsondoc.pointer import format_pointer, parse_pointer
-from state.jsondoc.rebase import RebaseConflict, follow_node, rebase_patch
 from state.jsondoc.tests import strategies
 from state.jsondoc.text import NOTHING, dump_json, parse_json
+from state.jsondoc.trees.moves import diff_values
+from state.jsondoc.trees.omission import LogStep, replay_without
+from state.jsondoc.trees.rebase import RebaseConflict, follow_node, rebase_patch
 
 
 def add(path, value, **position):

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.jsondoc.node_tree import Node
-from state.jsondoc.tests.test_rebase import DOC, Editor, add, documents, move, put, randoms, remove, replayed
 from state.jsondoc.text import dump_json
-from state.jsondoc.three_way import SideTree
-from state.jsondoc.tree_diff import diff_trees
+from state.jsondoc.trees.diff import diff_trees
+from state.jsondoc.trees.nodes import Node
+from state.jsondoc.trees.sides import SideTree
+from state.jsondoc.trees.tests.test_rebase import DOC, Editor, add, documents, move, put, randoms, remove, replayed
 
 
 def played(top, ops):

@@ -6,8 +6,8 @@ already; what something still has to come out of goes last.
 
 from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op, diff_in_place, find_rising
-from state.jsondoc.node_tree import Body, Node, NodeTree, TouchedKids, has_same_kids
 from state.jsondoc.text import JSONValue
+from state.jsondoc.trees.nodes import Body, Node, NodeTree, TouchedKids, has_same_kids
 
 Pair = tuple[Op, Op]
 

@@ -1,9 +1,9 @@
 """Both sides of a merge, and where they meet: what one did, against what the other did."""
 
 from state.jsondoc.diff import Op
-from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, TreeStep, is_same_node
 from state.jsondoc.pointer import escape_token
 from state.jsondoc.text import NOTHING, Nothing
+from state.jsondoc.trees.nodes import Body, Node, NodeTree, NodeValue, TreeStep, is_same_node
 
 
 class SideTree(NodeTree):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
-from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, TreeStep, is_same_node
-from state.jsondoc.three_way import SideTree, ThreeWay, find_gap
+from state.jsondoc.trees.nodes import Body, Node, NodeTree, NodeValue, TreeStep, is_same_node
+from state.jsondoc.trees.sides import SideTree, ThreeWay, find_gap
 
 
 class NodeConflict(NamedTuple):

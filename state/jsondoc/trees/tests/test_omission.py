@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.jsondoc.moves import diff_values
-from state.jsondoc.node_tree import NodeValue
-from state.jsondoc.omission import LogStep, replay_without
-from state.jsondoc.tests.test_rebase import DOC, Editor, add, documents, move, put, randoms, remove, replayed
 from state.jsondoc.text import NOTHING, dump_json
+from state.jsondoc.trees.moves import diff_values
+from state.jsondoc.trees.nodes import NodeValue
+from state.jsondoc.trees.omission import LogStep, replay_without
+from state.jsondoc.trees.tests.test_rebase import DOC, Editor, add, documents, move, put, randoms, remove, replayed
 
 GONE = object()
 

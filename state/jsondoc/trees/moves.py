@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from state.jsondoc.align import find_identity
 from state.jsondoc.diff import Op, diff_in_place
-from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, TouchedKids, list_nodes, make_top
 from state.jsondoc.pointer import parse_index, parse_pointer
 from state.jsondoc.text import JSONValue, dump_json
-from state.jsondoc.tree_diff import diff_trees
+from state.jsondoc.trees.diff import diff_trees
+from state.jsondoc.trees.nodes import Body, Node, NodeTree, NodeValue, TouchedKids, list_nodes, make_top
 
 NAMELESS = {"null", "true", "false"}  # values that are not told from one array to another
 MOST_MOVES = 5000  # operations; a value in which more than that may have moved is replaced whole

@@ -20,12 +20,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from state.jsondoc.diff import Op
-from state.jsondoc.merge import Merge, NodeConflict
-from state.jsondoc.moves import recognise_moves
-from state.jsondoc.node_tree import Node, NodeTree, NodeValue, is_same_node, is_same_tree, make_top
 from state.jsondoc.pointer import Tokens, parse_pointer
-from state.jsondoc.three_way import SideTree
-from state.jsondoc.tree_diff import diff_trees
+from state.jsondoc.trees.diff import diff_trees
+from state.jsondoc.trees.merge import Merge, NodeConflict
+from state.jsondoc.trees.moves import recognise_moves
+from state.jsondoc.trees.nodes import Node, NodeTree, NodeValue, is_same_node, is_same_tree, make_top
+from state.jsondoc.trees.sides import SideTree
 
 
 class RebaseConflict(Exception):

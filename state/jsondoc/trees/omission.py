@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from state.jsondoc.diff import Op
-from state.jsondoc.node_tree import Body, Node, NodeTree, NodeValue, TreeStep, is_same_node, list_nodes, make_top
 from state.jsondoc.text import NOTHING, Nothing
-from state.jsondoc.tree_diff import diff_trees
+from state.jsondoc.trees.diff import diff_trees
+from state.jsondoc.trees.nodes import Body, Node, NodeTree, NodeValue, TreeStep, is_same_node, list_nodes, make_top
 
 
 class LogStep(NamedTuple):

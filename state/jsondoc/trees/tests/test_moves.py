@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.jsondoc.moves import condense_ops, diff_values
 from state.jsondoc.patch import replay_ops
-from state.jsondoc.rebase import RebaseConflict, rebase_patch
-from state.jsondoc.tests.test_rebase import Editor, documents, randoms, replayed
 from state.jsondoc.text import dump_json
+from state.jsondoc.trees.moves import condense_ops, diff_values
+from state.jsondoc.trees.rebase import RebaseConflict, rebase_patch
+from state.jsondoc.trees.tests.test_rebase import Editor, documents, randoms, replayed
 
 
 def merged(base, theirs, mine):
