@@ -18,7 +18,7 @@ from tests.server import Server, running
 
 KEY = "nola_a-key-for-tests-only"
 
-pytest_plugins = ["tests.whole_run"]
+pytest_plugins = ["tests.whole_run", "tests.declared"]
 
 # No test fails on a clock. The examples are the same each time, fewer outside of CI; `make soak` searches for new ones.
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)

@@ -7,6 +7,7 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
 
@@ -16,6 +17,7 @@ from conversations.api.context import router as context_router
 from conversations.api.conversations import router as conversations_router
 from conversations.api.imports import router as import_router
 from conversations.api.search import router as search_router
+from nola_site.reference import describe_responses
 from nola_site.serving.problems import answer_problem, answer_refusal, explain_unwritable
 from state.api.changes import router as changes_router
 from state.api.checkpoints import router as checkpoints_router
@@ -44,6 +46,18 @@ class NolaAPI(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """The name of the function, which stands once: clients made from the API reference call it so."""
         return operation.view_func.__name__
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        """The reference, with all that each call can answer."""
+        schema = super().get_openapi_schema(**options)
+        views = (
+            one.view_func
+            for _, router in self._routers
+            for path in router.path_operations.values()
+            for one in path.operations
+        )
+        describe_responses(schema, {view.__name__: view.answers for view in views if hasattr(view, "answers")})
+        return schema
 
 
 api = NolaAPI(

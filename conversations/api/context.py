@@ -30,7 +30,7 @@ from state.api.parameters import (
     find_twice,
     one_of,
 )
-from state.api.routes import add_read_route
+from state.api.routes import add_read_route, answers
 from state.api.views import parse_level
 from state.api.writes import request_author
 from state.clock import format_time
@@ -43,6 +43,7 @@ BUDGET, MOST_BUDGET = 2000, 1_000_000
 MESSAGES, MOST_MESSAGES = 20, 1000
 HITS, MOST_HITS = 5, 50
 MARKDOWN, JSON = "text/markdown", "application/json"
+RECEIPT = ("Nola-Revision", "Nola-Tokens", "Nola-Receipt", "Nola-Actor", "Nola-At")
 
 router = Router(tags=["context"])
 
@@ -91,6 +92,7 @@ class ContextQuery(Parameters):
 
 
 @add_read_route(router, "", summary="The context of a prompt")
+@answers(headers=("Nola-Revision", "Nola-Tokens", "ETag"), media_types=(JSON, MARKDOWN), is_conditional=True)
 def read_context(request: HttpRequest, query: FromQuery[ContextQuery]) -> HttpResponse:
     """What a model should know, within `budget` tokens: sections of the state, last messages, what `q` finds."""
     body = _of_query(query)
@@ -121,6 +123,7 @@ def _kept_again(request: HttpRequest, earlier: Idempotency, **asked: Any) -> Htt
 
 @router.post("", summary="The context of a prompt, with a receipt")
 @idempotent(_kept_again)
+@answers(201, headers=(*RECEIPT, "Location"), media_types=(JSON, MARKDOWN))
 def keep_context(request: HttpRequest, query: FromQuery[NoParameters], body: FromBodyIfAny[ContextIn]) -> HttpResponse:
     """The same, and a receipt of it is kept: `GET /api/context/{receipt}` gives it again, whatever changes."""
     found = assemble_context(parse_request(request, body))
@@ -196,6 +199,7 @@ def _answer(text: str, media_type: str, revision: int, tokens: int, status: int 
 # Receipts
 
 
+@answers(headers=RECEIPT, media_types=(JSON, MARKDOWN))
 def read_receipt(request: HttpRequest, receipt: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """What was given then, to the byte; as `Accept` asks, the report or its text."""
     kept = receipts.read(receipt)
@@ -260,6 +264,7 @@ class RemovalQuery(Parameters):
 
 
 @router.delete("/receipts", summary="Remove old receipts")
+@answers(200)
 def remove_receipts(request: HttpRequest, query: FromQuery[RemovalQuery]) -> HttpResponse:
     """Remove the receipts that were kept before a time."""
     before = schemas.parse_instant(query.before.replace(" ", "+"), "before")

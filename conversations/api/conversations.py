@@ -21,7 +21,7 @@ from state import store
 from state.api.addresses import UnknownParameter
 from state.api.idempotency import idempotent
 from state.api.parameters import CURSOR, Flag, FromQuery, Limit, NoParameters, Parameters, Whole, one_of
-from state.api.routes import add_read_route
+from state.api.routes import add_read_route, answers
 from state.api.writes import request_author
 from state.jsondoc.pointer import escape_token, unescape_token
 from state.jsondoc.text import JSONValue, dump_json, parse_bounded
@@ -31,6 +31,11 @@ from state.revisions import Source
 DOT = "~2"
 ONE, MESSAGES = "/{session_id}", "/{session_id}/messages"
 MESSAGE = "/{session_id}/messages/{int:message_id}"
+
+DOWNLOAD = ("Nola-Revision", "Content-Disposition")
+FILES = tuple(
+    dict.fromkeys(["application/json", *(form.media_type.partition(";")[0] for form in export.FORMATS.values())])
+)
 
 router = Router(tags=["conversations"])
 
@@ -66,6 +71,7 @@ class ListQuery(Parameters):
 
 
 @add_read_route(router, "", summary="List conversations")
+@answers(headers=DOWNLOAD, media_types=FILES)
 def list_conversations(request: HttpRequest, query: FromQuery[ListQuery]) -> HttpResponse:
     """The conversations, newest first; with `format`, all of them whole, as JSON, JSON lines or Markdown."""
     wanted = query.model_dump(include={"archived", "channel", "source", "tag", "title"}, exclude_none=True)
@@ -86,6 +92,7 @@ def _created_again(request: HttpRequest, earlier: Idempotency, **asked: Any) -> 
 
 @router.post("", summary="Begin a conversation")
 @idempotent(_created_again)
+@answers(201)
 def create_conversation(
     request: HttpRequest, query: FromQuery[NoParameters], body: FromBody[schemas.ConversationIn]
 ) -> HttpResponse:
@@ -104,6 +111,7 @@ class FormatQuery(Parameters):
 
 
 @add_read_route(router, ONE, summary="Read a conversation")
+@answers(headers=DOWNLOAD, media_types=FILES)
 def read_conversation(request: HttpRequest, session_id: str, query: FromQuery[FormatQuery]) -> HttpResponse:
     """A conversation, with the number of its messages; with `format`, whole, as JSON, JSON lines or Markdown."""
     row = read.find_conversation(parse_session_id(session_id))
@@ -212,6 +220,7 @@ def _appended_again(request: HttpRequest, earlier: Idempotency, session_id: str,
 
 @router.post(MESSAGES, summary="Add messages", openapi_extra=schemas.one_or_many(schemas.MessageIn))
 @idempotent(_appended_again)
+@answers(200, 201)
 def append_messages(request: HttpRequest, session_id: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """Add one message, or up to 1,000 in an array, as one revision. The conversation is made if there is none."""
     name, sent = parse_session_id(session_id), _sent(request)

@@ -13,7 +13,7 @@ from pydantic import Field
 from state.api.addresses import UnknownParameter
 from state.api.answers import link_next
 from state.api.parameters import FromQuery, Limit, Parameters, Whole
-from state.api.routes import add_read_route
+from state.api.routes import add_read_route, answers
 from state.errors import Refusal
 from state.history import events, feed
 from state.history.events import FeedFilter
@@ -22,6 +22,7 @@ from state.jsondoc.text import dump_json
 
 MAX_WAIT = 60  # seconds
 JSON, STREAM = "application/json", "text/event-stream"
+HEADERS = ("Nola-Revision", "Link", "Cache-Control", "X-Accel-Buffering")
 LIVE = "nola.live"  # the member of request.META
 
 router = Router(tags=["history"])
@@ -53,6 +54,11 @@ class FeedQuery(Parameters):
     wait: Annotated[int, Whole(MAX_WAIT, lowest=0)] = Field(0, description="Seconds to wait for a change")
 
 
+@answers(
+    headers=("Nola-Revision", "Link", "Cache-Control", "X-Accel-Buffering"),
+    media_types=(JSON, STREAM),
+    refusals=(NoStreams,),
+)
 def read_changes(request: HttpRequest, query: FromQuery[FeedQuery]) -> HttpResponse:
     """Every revision after a cursor, oldest first, with who, when, why and the patches.
 

@@ -10,7 +10,7 @@ from state import store
 from state.address import Address, NotFound
 from state.api.answers import answer_json
 from state.api.parameters import FromQuery, NoParameters, Parameters
-from state.api.routes import add_read_route
+from state.api.routes import add_read_route, answers
 from state.checkpoints.files import (
     Checkpoint,
     UnknownCheckpoint,
@@ -46,6 +46,7 @@ class ComparisonQuery(Parameters):
 
 
 @add_read_route(router, "", summary="List checkpoints")
+@answers(headers=())
 def list_checkpoints(request: HttpRequest, query: FromQuery[NoParameters]) -> HttpResponse:
     """All checkpoints, newest first, and the seeds. `sound` is null where there was no time to read the file."""
     found = [*read_checkpoints(), *list_seeds()]
@@ -54,6 +55,7 @@ def list_checkpoints(request: HttpRequest, query: FromQuery[NoParameters]) -> Ht
 
 
 @router.post("", summary="Take a checkpoint")
+@answers(201, headers=("Location",))
 def create_checkpoint(request: HttpRequest, query: FromQuery[NoParameters], body: NewCheckpoint) -> HttpResponse:
     """Write the state as it is now to a file, and verify it by loading it into a scratch database."""
     for key in dict.fromkeys(body.keys or []):
@@ -67,6 +69,7 @@ def create_checkpoint(request: HttpRequest, query: FromQuery[NoParameters], body
 
 
 @add_read_route(router, "/{name}", summary="Fetch a checkpoint")
+@answers(headers=("Content-Disposition",))
 def read_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> FileResponse:
     """The file, a Django fixture with a header in front."""
     found = _named(name)
@@ -74,6 +77,7 @@ def read_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParamete
 
 
 @router.delete("/{name}", summary="Delete a checkpoint")
+@answers(headers=())
 def delete_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """Remove the file. Seeds belong to the program and stay."""
     remove_checkpoint(_named(name))
@@ -81,6 +85,7 @@ def delete_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParame
 
 
 @add_read_route(router, "/{name}/verify", summary="Verify a checkpoint")
+@answers(headers=())
 def verify_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """Load it into a scratch database, now, and say whether the same comes out, and what is wrong if not."""
     found = _named(name)
@@ -88,6 +93,7 @@ def verify_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParame
 
 
 @add_read_route(router, "/{name}/diff", summary="Compare a checkpoint")
+@answers(headers=())
 def diff_checkpoint(request: HttpRequest, name: str, query: FromQuery[ComparisonQuery]) -> HttpResponse:
     """For each key that differs, the JSON Patch from the checkpoint to what is stored now, or to another checkpoint."""
     contents = read_fixture(_named(name).path)

@@ -12,7 +12,7 @@ from state.api.addresses import UnknownParameter, read_address
 from state.api.answers import answer_json, link_next
 from state.api.history import describe_change
 from state.api.parameters import CURSOR, POINTER, FromQuery, Limit, OnePointer, Parameters
-from state.api.routes import add_read_route, bind_path
+from state.api.routes import add_read_route, answers, bind_path
 from state.history import deleted
 from state.history.deleted import Mark, Removed
 from state.jsondoc.pages import TreePage, render_tree
@@ -31,6 +31,7 @@ class DeletedQuery(Parameters):
 
 
 @add_read_route(router, "/deleted/{any:address}", summary="Read what is gone from a node")
+@answers(headers=())
 def read_deleted(request: HttpRequest, address: str, query: FromQuery[DeletedQuery]) -> HttpResponse:
     """The members of an object, or items of an array, that were removed and have not come back, the last first.
 

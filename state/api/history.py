@@ -14,7 +14,7 @@ from state.address import Address
 from state.api.addresses import UnknownParameter, read_address
 from state.api.answers import answer_json, link_next
 from state.api.parameters import AT, CURSOR, KEYS, POINTER, WAS, Flag, FromQuery, Limit, OnePointer, Parameters, one_of
-from state.api.routes import add_read_route, bind_path
+from state.api.routes import add_read_route, answers, bind_path
 from state.history import blame, journal, replay, timeline
 from state.history.events import MAX_EVENT
 from state.history.journal import JournalFilter
@@ -85,6 +85,7 @@ class HistoryQuery(Parameters):
 
 
 @add_read_route(router, "/history/{any:address}", summary="Read the history of a value")
+@answers(headers=())
 def read_history(request: HttpRequest, address: str, query: FromQuery[HistoryQuery]) -> HttpResponse:
     """The revisions that touched a key or a node inside it, newest first, with patch and author. Deleted keys too.
 
@@ -145,6 +146,7 @@ class DiffQuery(Parameters):
 
 
 @add_read_route(router, "/diff", summary="Compare two moments")
+@answers(headers=())
 def read_diff(request: HttpRequest, query: FromQuery[DiffQuery]) -> HttpResponse:
     """For each key that differs between two moments, the JSON Patch that leads from the one to the other."""
     first = replay.revision_at(query.from_ or "0")
@@ -164,6 +166,7 @@ class BlameQuery(Parameters):
 
 
 @add_read_route(router, "/blame/{any:address}", summary="Read who wrote what")
+@answers(headers=())
 def read_blame(request: HttpRequest, address: str, query: FromQuery[BlameQuery]) -> HttpResponse:
     """For each leaf of a key, or of a node inside it, the revision that last set it, with author, time and reason.
 

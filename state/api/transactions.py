@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from state import transactions
 from state.api.idempotency import idempotent
 from state.api.parameters import FromQuery, WasQuery
+from state.api.routes import answers
 from state.api.writes import commit_or_preview, repeat_summary, request_author
 from state.history import replay
 
@@ -31,6 +32,7 @@ class Transaction(Schema):
 
 @router.post("", summary="Write several keys at once")
 @idempotent(repeat_summary)
+@answers(is_conditional=True)
 def run_transaction(request: HttpRequest, query: FromQuery[WasQuery], body: Transaction) -> HttpResponse:
     """Up to 128 checks and writes over several keys: one revision, all or nothing."""
     base = None if body.base is None else replay.parse_revision(str(body.base))

@@ -9,11 +9,11 @@ from pydantic import ConfigDict, Field
 
 from state import store
 from state.address import Address, read_node_text
-from state.api.addresses import read_addresses, read_target
+from state.api.addresses import WholeState, read_addresses, read_target
 from state.api.answers import answer_reading, answer_view, answer_written, read_conditions
 from state.api.idempotency import idempotent
 from state.api.parameters import POINTER, FromQuery, Number, OnePointer, Parameters, WasQuery
-from state.api.routes import add_read_route, bind_path, describe_body
+from state.api.routes import add_read_route, add_refusal, answers, bind_path, describe_body
 from state.api.views import JSON, ViewQuery, parse_view, read_several, read_view, render_view, wrap_envelope
 from state.api.writes import (
     add_members,
@@ -37,6 +37,7 @@ from state.checkpoints.restore import (
 )
 from state.errors import Refusal
 from state.history import past
+from state.jsondoc.pages import MEDIA_TYPE
 from state.jsondoc.patch import check_patch
 from state.jsondoc.pointer import parse_pointer
 from state.jsondoc.text import parse_bounded
@@ -46,6 +47,9 @@ from state.revisions import Source
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 BASE = "The revision this write is made for: what others have changed elsewhere since then stays"
+
+TAGGED = ("Nola-Revision", "ETag")
+PLACED = (*TAGGED, "Content-Location", "Preference-Applied")
 
 router = Router(tags=["state"])
 
@@ -80,6 +84,7 @@ class Restore(Schema):
     dry_run: bool = Field(default=False, strict=True, description="Answer with the patch and change nothing")
 
 
+@answers(headers=TAGGED, media_types=(JSON, MEDIA_TYPE), is_conditional=True)
 def read_state(request: HttpRequest, address: str, query: FromQuery[ViewQuery]) -> HttpResponse:
     """A stored value, exactly as it is: the whole state, a key, or any node inside one; several pointers, several."""
     view = parse_view(query)
@@ -110,6 +115,7 @@ def _nothing_again(request: HttpRequest, earlier: Idempotency, **asked: Any) -> 
 
 
 @idempotent(_value_again)
+@answers(200, 201, 204, headers=PLACED, is_conditional=True)
 def put_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) -> HttpResponse:
     """Create (201) or replace (200) a value. Missing object parents are created, arrays never."""
     target = read_target(request, query.pointer)
@@ -119,6 +125,7 @@ def put_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) 
 
 
 @idempotent(_value_again)
+@answers(200, 201, 204, headers=PLACED, refusals=(UnknownPatch,), is_conditional=True)
 def patch_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) -> HttpResponse:
     """Change a value by a JSON Merge Patch (RFC 7396) or a JSON Patch (RFC 6902), all of it or nothing."""
     target, author = read_target(request, query.pointer), request_author(request, judges=True)
@@ -134,6 +141,7 @@ def patch_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]
 
 
 @idempotent(_nothing_again)
+@answers(is_conditional=True)
 def delete_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) -> HttpResponse:
     """Remove a key, or a node inside one."""
     target = read_target(request, query.pointer)
@@ -185,6 +193,9 @@ def _add_routes(path: str, **options: Any) -> None:
         for view in (read_state, put_state, patch_state, delete_state)
     )
     add_read_route(router, path, summary="Read a value", **options)(read)
+    if "address" not in path:
+        for view in (put, patch, delete):  # where no pointer names a key
+            add_refusal(view, WholeState)
     put_body, patch_body = describe_body(JSON), describe_body(MERGE_PATCH, JSON_PATCH)
     router.put(path, summary="Create or replace a value", openapi_extra=put_body, **options)(put)
     router.patch(path, summary="Change parts of a value", openapi_extra=patch_body, **options)(patch)
