@@ -85,10 +85,14 @@ def put(address: Address, document: Document, was: Stored | None) -> Edit:
     spend_work()
     _check_depth(document.value, address)
     if not address.tokens:
-        _check_limits(address.key, document.text.encode(), was)  # before the two are compared
+        _check_size(address.key, count_bytes(document.text), was)
+        _check_nodes(address.key, document.text.encode(), was)  # before the two are compared
         return _put(address, was, document)
     edit = _put(address, was, document)
-    _check_limits(address.key, (edit.text or "").encode(), was)
+    text = edit.text or ""
+    _check_size(address.key, count_bytes(text), was)
+    if any(map(_adds_nodes, edit.forward)):
+        _check_nodes(address.key, text.encode(), was)
     return edit
 
 
@@ -162,8 +166,9 @@ def _patched(address: Address, ops: Sequence[Op], was: Stored) -> Edit:
         for op in step.forward:
             if op["op"] != "move" or op is step.forward[-1]:  # what is moved twice is where the last one put it
                 _check_step(address.key, op, data)
-        if step.forward:
-            _check_limits(address.key, data, was)
+        _check_size(address.key, len(data), was)
+        if any(map(_adds_nodes, step.forward)):
+            _check_nodes(address.key, data, was)
         done.append(step._replace(data=b""))
     text, merge_ops = data.decode(), [op for step in done for op in step.merge_ops]
     if text == was.text:
@@ -234,9 +239,13 @@ def _check_depth(value: JSONValue, address: Address) -> None:
         raise TooDeep(f"{address.pointer} would nest deeper than {MAX_DEPTH} levels")
 
 
-def _check_limits(key: str, data: bytes, was: Stored | None) -> None:
-    """Refuse a document that outgrows a limit, in bytes or in values; one that is over it already may still shrink."""
-    _check_size(key, len(data), was)
+def _adds_nodes(op: Op) -> bool:
+    """Whether there may be more values after an operation; not where a leaf is set, which is what is done most."""
+    return op["op"] == "add" or (op["op"] == "replace" and isinstance(op["value"], dict | list))
+
+
+def _check_nodes(key: str, data: bytes, was: Stored | None) -> None:
+    """Refuse a document that outgrows the limit of values; one that is over it already may still shrink."""
     if has_many_nodes(data) and (nodes := count_nodes(data)) > MAX_NODES and nodes > _count_stored(was):
         raise TooLarge(explain_nodes(f"{key!r} would have", nodes))
 
@@ -256,6 +265,7 @@ def _count_stored(was: Stored | None) -> int:
 
 
 def _check_size(key: str, size: int, was: Stored | None) -> None:
+    """The same for the limit of bytes."""
     limit = settings.NOLA_MAX_BODY_MB * 1024 * 1024
     if size > limit and (was is None or size > count_bytes(was.text)):
         raise TooLarge(f"{key!r} would have {size:,} bytes; the limit (NOLA_MAX_BODY_MB) is {limit:,}")
