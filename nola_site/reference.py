@@ -100,7 +100,7 @@ REFUSED: list[Rule] = [
     (lambda call: bool(call.names & MOMENTS) or call.path.startswith(FORGETTING), (Gone,)),
     (lambda call: call.has_body, (HTTPStatus.REQUEST_TIMEOUT,)),
     (lambda call: call.writes, (InTheWay, TooMany, StorageFull)),
-    (lambda call: call.writes and call.says.is_conditional, (PreconditionFailed,)),
+    (lambda call: call.writes or call.says.is_conditional, (PreconditionFailed,)),
 ]
 PLAIN = {
     HTTPStatus.UNAUTHORIZED: "No valid credential.",

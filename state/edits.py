@@ -181,7 +181,7 @@ def _patched(address: Address, ops: Sequence[Op], was: Stored) -> Edit:
 def apply(key: str, was: Stored | None, ops: Sequence[Op]) -> Edit:
     """Apply operations from the history to a key, which they may also make or remove. Raises TooLarge and TooDeep."""
     at_root = any(op["path"] == "" and op["op"] != "replace" for op in ops)
-    if was and not at_root and len(ops) <= FEW_OPS and not any(map(_moves_inside, ops)):
+    if was and not at_root and len(ops) <= FEW_OPS:
         return _patched(Address(key), ops, was)
     new = replay_ops(json.loads(was.text) if was else NOTHING, copy.deepcopy(ops))
     if isinstance(new, Nothing):
@@ -198,11 +198,6 @@ def lead(key: str, was: Stored | None, value: JSONValue | Nothing, forward: list
     text = dump_json(value)
     _check_size(key, count_bytes(text), was)
     return Edit(key, was, text, forward, inverse)
-
-
-def _moves_inside(op: Op) -> bool:
-    """Whether a move takes back one of an item to the place of the array it was in; no client may ask for that."""
-    return op["op"] == "move" and op["path"].startswith(op["from"] + "/")
 
 
 def _there(address: Address, was: Stored | None) -> Stored:

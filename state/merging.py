@@ -17,10 +17,9 @@ from state.jsondoc.overlap import find_related, list_areas
 from state.jsondoc.patch import find_node, replay_ops
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
 from state.jsondoc.text import NOTHING, Nothing, dump_json
-from state.jsondoc.trees.merge import NodeConflict
 from state.jsondoc.trees.moves import diff_values
 from state.jsondoc.trees.nodes import NodeValue
-from state.jsondoc.trees.rebase import RebaseConflict, follow_node, rebase_patch
+from state.jsondoc.trees.rebase import NodeConflict, RebaseConflict, follow_node, rebase_patch
 from state.models import Change
 from state.registry import Conflict, ConflictError, Prefer
 

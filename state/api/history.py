@@ -192,7 +192,9 @@ def read_blame(request: HttpRequest, address: str, query: FromQuery[BlameQuery])
 
 
 # with a `pointer` that names key and node alone, whatever is in their names
-add_read_route(router, "/blame", include_in_schema=False)(bind_path(read_blame, address=""))
+add_read_route(router, "/blame", summary="Read who wrote what, of a key that pointer= names")(
+    bind_path(read_blame, address="")
+)
 
 
 def _author(author: blame.Writer) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def may_be_same(old: JSONValue, new: JSONValue) -> bool:
 def find_identity(item: JSONValue) -> tuple[str, str] | None:
     """The member that says which thing an object is, wherever it goes, with its text."""
     members = item if isinstance(item, dict) else {}
-    names = (name for name in NAMES[:4] if name in members and not isinstance(members[name], dict | list))
+    names = (name for name in NAMES if name in members and not isinstance(members[name], dict | list))
     return next(((name, _text(members[name])) for name in names), None)
 
 

@@ -75,9 +75,9 @@ def recognise_moves(grown: NodeTree) -> NodeTree:
     """The same tree, in which what moved or came back is what it was in the document that the tree grew from."""
     base, tree = NodeTree(grown.top), NodeTree(grown.top, like=grown)
     left, entered = _list_passed(base, tree)
-    mixed = set(entered)
+    mixed, passed = set(entered), set(left)
     twins = _separate(tree, [node for node in list(tree.filled_nodes()) if _has_other_value(base, tree, node, mixed)])
-    twins = _rejoin(base, tree, twins + _find_namesakes(base, tree, mixed), is_same=True)
+    twins = _rejoin(base, tree, twins + _find_namesakes(base, tree, mixed), passed, is_same=True)
     things, others = _list_both(base, tree, left, mixed)
     edited = _find_exchanged(base, tree, things, others, left.keys() | mixed)
     if edited:
@@ -86,12 +86,13 @@ def recognise_moves(grown: NodeTree) -> NodeTree:
     for old, came_as in _match(things, others):
         if tree.is_alive(came_as.node) and not tree.is_alive(old.node):  # else it came with what it is in
             tree.replace_kid(came_as.node, old.node)
-            _restore(base, tree, old.node, came_as.node, old.text == came_as.text)
+            _restore(base, tree, old.node, came_as.node, passed)
             mixed.update(owner for owner, _ in tree.lineage(tree.home(old.node)))
-    _rejoin(base, tree, [(node, new) for node, new in twins if new not in mixed or _is_root(tree, node)])
+            passed.update(owner for owner, _ in base.lineage(old.node.home))
+    _rejoin(base, tree, [(node, new) for node, new in twins if new not in mixed or _is_root(tree, node)], passed)
     left, entered = _list_passed(base, tree)
-    passed = {one for one in left.keys() | entered if left.get(one) != entered.get(one)}
-    _forget_detours(base, tree, tree.top, passed, TouchedKids(tree))
+    uneven = {one for one in left.keys() | entered if left.get(one) != entered.get(one)}
+    _forget_detours(base, tree, tree.top, uneven, TouchedKids(tree))
     return tree
 
 
@@ -156,17 +157,17 @@ def _separate(tree: NodeTree, nodes: Iterable[Node]) -> list[tuple[Node, Node]]:
 
 
 def _rejoin(
-    base: NodeTree, tree: NodeTree, twins: Sequence[tuple[Node, Node]], is_same: bool = False
+    base: NodeTree, tree: NodeTree, twins: Sequence[tuple[Node, Node]], passed: Collection[Node], is_same: bool = False
 ) -> list[tuple[Node, Node]]:
     """Let what followed a thing in its place be that thing, or only what reads the same. Returns what is left."""
     left = []
     for node, new in twins:
-        reads_same = _reads_same(base, tree, new, node)
-        if not tree.is_alive(new) or tree.is_alive(node) or (is_same and not reads_same):
+        is_other = not tree.is_alive(new) or tree.is_alive(node)
+        if is_other or (is_same and not _reads_same(base, tree, new, node)):
             left.append((node, new))
             continue
         tree.replace_kid(new, node)
-        _restore(base, tree, node, new, reads_same)
+        _restore(base, tree, node, new, passed)
     return left
 
 
@@ -257,9 +258,12 @@ def _by_identity(thing: _Thing) -> tuple[str, str] | None:
     return thing.identity
 
 
-def _restore(base: NodeTree, tree: NodeTree, node: Node, new: Node, is_same: bool) -> None:
-    """Give a node, which is where it belongs, the value that it has there."""
-    if is_same:
-        tree.copy_node(base, node)
-    else:
-        tree.fill(node, Body(tree.value(new), node))
+def _restore(base: NodeTree, tree: NodeTree, node: Node, new: Node, left: Collection[Node]) -> None:
+    """Give a node, which is where it belongs, the value that it has there: what it was, with what has changed."""
+    value = tree.value(new)
+    if node in left:  # parts of it are elsewhere
+        tree.fill(node, Body(value, node))
+        return
+    tree.copy_node(base, node)
+    for op in diff_values(base.value(node), value, tree.pointer(node))[0]:
+        tree.play(op)

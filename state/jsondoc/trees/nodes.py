@@ -50,6 +50,11 @@ class Body:
 Kids = list[Node] | dict[str, Node]
 
 
+def copy_kids(kids: Kids) -> Kids:
+    """The same kids, to be changed."""
+    return copy.copy(kids)
+
+
 def make_top(document: NodeValue) -> Node:
     """The identity whose only member is the document; it has none where there is nothing."""
     return Node({} if isinstance(document, Nothing) else {"": document})
@@ -129,6 +134,15 @@ class NodeTree:
     def is_alive(self, node: Node) -> bool:
         """Whether the node is part of the document."""
         return self.home(node) is not None and self.broken(node) is None
+
+    def is_alive_body(self, body: Body) -> bool:
+        """Whether a content is the one that its owner, a part of the document, was made with."""
+        owner = body.owner
+        return body is owner.body and (owner is self.top or self.is_alive(owner))
+
+    def stands(self, body: Body) -> bool:
+        """Whether a content is part of the document."""
+        return self.body(body.owner) is body and self.broken(body) is None
 
     def placed_nodes(self) -> Iterator[Node]:
         """The nodes that came, went or moved."""
@@ -343,40 +357,6 @@ def has_same_kids(kids: Kids, others: Kids) -> bool:
     if isinstance(kids, dict) and isinstance(others, dict):
         return list(kids) == list(others) and list(kids.values()) == list(others.values())
     return kids == others
-
-
-def is_same_tree(one: NodeTree, other: NodeTree) -> bool:
-    """Whether two trees are the same, but for the order of what is new in them."""
-    return _is_same_body(one, other, one.top.body, TouchedKids(one, other))
-
-
-def _is_same_body(one: NodeTree, other: NodeTree, body: Body, touched: TouchedKids) -> bool:
-    def is_same(kid: Node, twin: Node) -> bool:
-        if kid is twin and one.body(kid) is other.body(kid):
-            return _is_same_body(one, other, one.body(kid), touched)
-        return sort_value(one.value(kid)) == sort_value(other.value(twin))
-
-    kids, others = one.kids(body), other.kids(body)
-    if has_same_kids(kids, others):
-        return all(is_same(kid, kid) for kid in touched.list_of(body))
-    if isinstance(kids, dict) and isinstance(others, dict):
-        return kids.keys() == others.keys() and all(is_same(kid, others[name]) for name, kid in kids.items())
-    kids, others = list_nodes(kids), list_nodes(others)
-    common = set(kids) & set(others)
-    if [kid for kid in kids if kid in common and kid.home] != [kid for kid in others if kid in common and kid.home]:
-        return False
-    left = [sort_value(one.value(kid)) for kid in kids if kid not in common]
-    right = [sort_value(other.value(kid)) for kid in others if kid not in common]
-    return sorted(left) == sorted(right) and all(is_same(kid, kid) for kid in touched.list_of(body) if kid in common)
-
-
-def sort_value(value: JSONValue) -> str:
-    """The text of a value, alike for all orders of members and items."""
-    if isinstance(value, dict):
-        return "{" + ",".join(sorted(f"{dump_json(name)}:{sort_value(kid)}" for name, kid in value.items())) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(sorted(map(sort_value, value))) + "]"
-    return dump_json(value)
 
 
 def is_same_node(one: JSONValue, other: JSONValue) -> bool:

@@ -241,8 +241,9 @@ class _Replay:
         known = self.places.get(key)
         inside = [self.touched[one] for one in (node, *self.inside.get(node, ())) if one in self.touched]
         omitted = max(inside, default=known.omitted if known else None)
-        mine = known.mine if known else place.mine
-        self.places[key] = place._replace(mine=mine, by=self.revision, omitted=omitted)
+        if known:  # what the omitted steps had made, and would leave, is what it was when they met first
+            place = place._replace(base=known.base, mine=known.mine, pointer=known.pointer)
+        self.places[key] = place._replace(by=self.revision, omitted=omitted)
 
     def _graft(self, node: Node, home: Body) -> None:
         """Put a node there as it is in the log, after all."""

@@ -16,16 +16,27 @@ first. What is in a moved node follows it. The order of members is a hint: it fo
 be a conflict, or something else, from the other side's point of view is one.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
 
 from state.jsondoc.diff import Op
 from state.jsondoc.pointer import Tokens, parse_pointer
 from state.jsondoc.trees.diff import diff_trees
-from state.jsondoc.trees.merge import Merge, NodeConflict
+from state.jsondoc.trees.merge import Clash, merge_trees
 from state.jsondoc.trees.moves import recognise_moves
-from state.jsondoc.trees.nodes import Node, NodeTree, NodeValue, is_same_node, is_same_tree, make_top
-from state.jsondoc.trees.sides import SideTree
+from state.jsondoc.trees.nodes import Node, NodeTree, NodeValue, is_same_node, make_top
+
+MOST_TRACED = 100  # conflicts whose operation is looked for
+
+
+class NodeConflict(NamedTuple):
+    """Where two sides met: a pointer into the common base, what each has there, and what they did there last."""
+
+    pointer: str
+    base: NodeValue
+    theirs: NodeValue
+    mine: NodeValue
+    their_op: Op
 
 
 class RebaseConflict(Exception):
@@ -43,45 +54,24 @@ def rebase_patch(
 ) -> list[Op]:
     """`ops` with the same intention, to apply after `over`. Both apply to `document`, and none of the three is changed.
 
-    `prefer` says whose change stands where they meet; without it, Conflict is raised. Moves of two nodes into each
-    other are a Conflict even if mine are preferred.
+    `prefer` says whose change stands where they meet; without it, RebaseConflict is raised.
     """
     top = make_top(document)
-    log = SideTree(top)
-    for op in over:
-        log.play(op)
-    there, _ = diff_trees(NodeTree(top), recognise_moves(log), strict=False)
-    if not there:
+    log, steps = NodeTree(top), dict[Node, int]()
+    for number, op in enumerate(over):
+        steps[log.play(op).node] = number
+    theirs = recognise_moves(log)
+    if not diff_trees(NodeTree(top), theirs)[0]:
         return list(ops)
-    theirs, mine = SideTree(top), SideTree(top)
-    their_steps = [theirs.play(op) for op in there]
-    my_steps = [mine.play(op) for op in _list_meant(top, ops)]
-    merge = Merge(top, mine, theirs, prefer).carry_all(my_steps)
-    found = list(merge.conflicts.values()) if prefer is None or merge.knotted else []
-    if prefer is None and not found:
-        found = _check_other_way(merge, Merge(top, theirs, mine, None).carry_all(their_steps))
-    if found:
-        origins = {id(step.op): step.node for step in their_steps}
-        raise RebaseConflict([one._replace(their_op=_find_origin(one.their_op, origins, theirs, log)) for one in found])
-    return merge.ops
+    mine, claims = _read_meant(top, ops)
+    tree, clashes = merge_trees(mine, theirs, claims, prefer)
+    if clashes:
+        raise RebaseConflict(list(_describe(clashes, over, steps, log)))
+    return diff_trees(theirs, tree)[0]
 
 
-def _check_other_way(merge: Merge, other: Merge) -> list[NodeConflict]:
-    """What is in the way of theirs over mine, although mine over theirs goes: then it is not safe to say what is meant.
-
-    So it is where the two do not end alike, but for the order of what both put in.
-    """
-    found = [
-        one._replace(theirs=one.mine, mine=one.theirs, their_op=merge.theirs_at(one.node))
-        for one in other.conflicts.values()
-    ]
-    if not found and not is_same_tree(merge.merged, other.merged):
-        found = [merge.describe_root()]
-    return found
-
-
-def _list_meant(top: Node, ops: Sequence[Op]) -> list[Op]:
-    """What a writer did in sum, after the values that were set to what they had been: they are meant to be so."""
+def _read_meant(top: Node, ops: Sequence[Op]) -> tuple[NodeTree, list[Node]]:
+    """What a writer did in sum, and the values that were set to what they had been: they are meant to be so."""
     base, tree, kept = NodeTree(top), NodeTree(top), dict[Node, None]()
     for op in ops:
         if op["op"] == "replace":
@@ -91,27 +81,29 @@ def _list_meant(top: Node, ops: Sequence[Op]) -> list[Op]:
                 continue
         tree.play(op)
     tree = recognise_moves(tree)
-    claims: list[Op] = []
-    for node in kept:
-        if base.is_alive(node) and tree.is_alive(node) and is_same_node(base.value(node), tree.value(node)):
-            claims.append({"op": "replace", "path": base.pointer(node), "value": base.value(node)})
-    return claims + diff_trees(base, tree, strict=False)[0]
+    known = (node for node in kept if base.is_alive(node) and tree.is_alive(node))
+    return tree, [node for node in known if is_same_node(base.value(node), tree.value(node))]
 
 
-def _find_origin(op: Op | None, origins: dict[int, Node], theirs: SideTree, log: SideTree) -> Op | None:
-    """The operation, as it was written, that one of the sum comes from: the last one on the node or what it is in."""
-    node = origins.get(id(op))
-    if node is None:
-        return op
-    owners = [node, *(owner for owner, _ in NodeTree(log.top).lineage(node.home))]
-    if theirs.is_alive(node):  # under another identity in the log, if it was made there
-        at = log.top
-        for token in ("", *parse_pointer(theirs.pointer(node))):
-            found = log.kid(at, token)
-            if found is None:
-                break
-            owners.insert(1, at := found)
-    return next((log.by[one] for one in owners if one in log.by), None)
+def _describe(
+    clashes: Sequence[Clash], over: Sequence[Op], steps: dict[Node, int], log: NodeTree
+) -> Iterator[NodeConflict]:
+    """The clashes, with the last of the operations, as they were written, that touched each place."""
+    base = NodeTree(log.top)
+    for number, clash in enumerate(clashes):
+        node = clash.node or (log.member(clash.body, clash.name) if clash.body else None)
+        near = _find_near(node, steps, (base, log)) if node and number < MOST_TRACED else -1
+        yield NodeConflict(clash.pointer, clash.base, clash.theirs, clash.mine, over[near])
+
+
+def _find_near(node: Node, steps: dict[Node, int], trees: Sequence[NodeTree]) -> int:
+    """The number of the last operation on a node, in it, or on what it is in; the last of all if there is none."""
+    near = (
+        step
+        for one, step in steps.items()
+        if any(tree.is_within(one, node) or tree.is_within(node, one) for tree in trees)
+    )
+    return max(near, default=-1)
 
 
 def follow_node(tokens: Tokens, over: Sequence[Op], document: NodeValue) -> Tokens | None:

@@ -1,214 +1,95 @@
-"""Both sides of a merge, and where they meet: what one did, against what the other did."""
+"""What one tree has that the document it grew from had not, and in which order it has its items."""
 
-from state.jsondoc.diff import Op
-from state.jsondoc.pointer import escape_token
-from state.jsondoc.text import NOTHING, Nothing
-from state.jsondoc.trees.nodes import Body, Node, NodeTree, NodeValue, TreeStep, is_same_node
+from collections.abc import Iterator
 
-
-class SideTree(NodeTree):
-    """One side's state, and what it touched on the way there."""
-
-    def __init__(self, top: Node) -> None:
-        super().__init__(top)
-        self.by: dict[Node, Op] = {}  # the last operation on each touched node
-        self.filled: dict[Node, Op] = {}  # replaced, or something put in
-        self.placed: dict[Node, Op] = {}  # removed or moved
-        self.changed: set[Node] = set()  # replaced or removed
-        self.removed: set[Node] = set()
-        self.added: set[Node] = set()
-        self.moved: dict[Node, TreeStep] = {}  # to the last move of each
-        self.gaps: dict[tuple[Node, Node], Op] = {}  # neighbours that something was put between
-
-    def play(self, op: Op) -> TreeStep:
-        step = super().play(op)
-        if step.kind != "order":
-            self._note(step)
-        return step
-
-    def _note(self, step: TreeStep) -> None:
-        op, kind, node = step.op, step.kind, step.node
-        self.by[node] = op
-        if kind in ("add", "move"):
-            self.filled[step.body.owner] = op
-            self._note_gap(step)
-        if kind == "add":
-            self.added.add(node)
-        if kind == "replace":
-            self.filled[node] = op
-        if kind in ("remove", "move"):
-            self.placed[node] = op
-        if kind in ("remove", "replace"):
-            self.changed.add(node)
-        if kind == "remove":
-            self.removed.add(node)
-        if kind == "move":
-            self.moved[node] = step
-
-    def _note_gap(self, step: TreeStep) -> None:
-        gap = find_gap(self, step.node, step.body)
-        if gap:
-            self.gaps[gap] = step.op
+from state.jsondoc.budget import spend_work
+from state.jsondoc.diff import find_rising
+from state.jsondoc.trees.nodes import Body, Node, NodeTree, has_same_kids
 
 
-def find_gap(tree: NodeTree, node: Node, body: Body) -> tuple[Node, Node] | None:
-    """The items on both sides of one that came in, if they were neighbours from the start."""
-    kids = tree.kids(body)
-    if not isinstance(kids, list):
-        return None
-    index = tree.index(kids, node)
-    if not 0 < index < len(kids) - 1:
-        return None
-    left, right = kids[index - 1], kids[index + 1]
-    if left.home is right.home is body and int(left.name) + 1 == right.name:
-        return left, right
-    return None
+class Side:
+    """What a tree has that the document had not."""
 
-
-class ThreeWay:
-    """What mine and theirs made of one base. `here` is my state at the step that is looked at."""
-
-    def __init__(self, top: Node, mine: SideTree, theirs: SideTree) -> None:
-        self.base, self.here = NodeTree(top), NodeTree(top)
-        self.mine, self.theirs = mine, theirs
-        self._agreed: dict[Node, bool] = {}
-        self._repeated: dict[Node, bool] = {}
-        self.above: set[Node] = set()  # nodes with something inside, or in their value, that they touched
-        for node in theirs.filled:
-            self._touch(node)
-        for node in theirs.placed:
-            if node.home:
-                self._touch(node.home.owner)
-
-    def _touch(self, node: Node) -> None:
-        while node not in self.above:
-            self.above.add(node)
-            if node.home:
-                node = node.home.owner
-
-    def saved_from(self, node: Node) -> Op | None:
-        """What they did to take something out of the node that I replace or remove."""
-        theirs = self.theirs
-        for other in theirs.moved if node in self.above else ():
-            left = not theirs.broken(other) and not theirs.is_within(other, node)
-            if left and self.here.is_within(other, node):
-                return theirs.placed[other]
-        return None
-
-    def met_by(self, step: TreeStep) -> Op | None:
-        """What they did to the node that I replace or remove, or inside it."""
-        node, theirs = step.node, self.theirs
-        if step.kind == "remove" and node in theirs.moved:
-            return theirs.placed[node]
-        if node not in self.above:
-            return None
-        if node in theirs.filled:
-            return theirs.filled[node]
-        inside = (op for other, op in theirs.filled.items() if self.here.is_within(other, node))
-        gone = (op for other, op in theirs.placed.items() if other is not node and self.here.is_within(other, node))
-        return next(inside, None) or next(gone, None)
-
-    def met_beside(self, step: TreeStep) -> Op | None:
-        """What they did to a neighbour, in the base, of the item that I replace or remove."""
-        node = step.node
-        siblings = node.home.kids if node.home else {}
-        if not isinstance(siblings, list):
-            return None
-        index = int(node.name)
-        for first, second, other in [(index - 1, index, index - 1), (index, index + 1, index + 1)]:
-            if not 0 <= other < len(siblings):
+    def __init__(self, base: NodeTree, tree: NodeTree) -> None:
+        self.base, self.tree = base, tree
+        self.gone: dict[Node, None] = {}
+        self.moved: dict[Node, None] = {}
+        self.arrived: dict[Body, list[Node]] = {}  # what came into a content of the document
+        for node in tree.placed_nodes():
+            was, is_there = base.is_alive(node), tree.is_alive(node)
+            if was and not is_there:
+                self.gone[node] = None
+            if not is_there:
                 continue
-            neighbour = siblings[other]
-            if neighbour in self.theirs.changed and neighbour not in self.mine.changed:
-                return self.theirs.by[neighbour]
-            gap = self.theirs.gaps.get((siblings[first], siblings[second]))
-            if gap and step.kind == "remove" and neighbour in self.mine.removed:
-                return gap
-        return None
-
-    def same_place(self, node: Node) -> bool:
-        """Whether both sides moved the node to one place: one name, or one neighbour in an array."""
-        body = self.mine.home(node)
-        if body is None or self.theirs.home(node) is not body:
-            return False
-        mine, theirs = self.mine.kids(body), self.theirs.kids(body)
-        if not isinstance(mine, list) or not isinstance(theirs, list):
-            return self.mine.name(node) == self.theirs.name(node)
-        ours, others = _around(self.mine, mine, node), _around(self.theirs, theirs, node)
-        return ours[0] is others[0] or ours[1] is others[1]
-
-    def alike(self, node: Node, taker: Node) -> bool:
-        """Whether the node I made ends as theirs, where theirs is."""
-        home, name = self.mine.home(node), self.mine.name(node)
-        stays = home is self.theirs.home(taker) and name == self.theirs.name(taker) and not self.theirs.broken(taker)
-        return stays and is_same_node(self.mine.value(node), self.theirs.value(taker))
-
-    def repeats(self, step: TreeStep) -> bool:
-        """Whether both sides put the same items, and no others, between the same two."""
-        node, body = step.node, step.body
-        if node not in self._repeated and body.owner in self.theirs.filled and self.mine.home(node) is body:
-            kids, others = self.mine.kids(body), self.theirs.kids(body)
-            if isinstance(kids, list) and isinstance(others, list):
-                run, left, right = _run(kids, self.mine.index(kids, node), self.mine.added)
-                match = self._their_run(others, body, left, right)
-                values = [self.mine.value(item) for item in run], [self.theirs.value(item) for item in match]
-                self._repeated.update(dict.fromkeys(run, is_same_node(*values)))
-        return self._repeated.get(node, False)
-
-    def _their_run(self, kids: list[Node], body: Body, left: Node | None, right: Node | None) -> list[Node]:
-        """The items they put between the same two; none if something else is there too."""
-        if left is not None and self.theirs.home(left) is not body:
-            return []
-        start = 0 if left is None else self.theirs.index(kids, left) + 1
-        run, _, end = _run(kids, start, self.theirs.added)
-        return run if end is right else []
-
-    def agrees(self, node: Node) -> bool:
-        """Whether both sides end with the same text at a node, or, for a member that is gone, under its name."""
-        if node not in self._agreed:
-            mine, theirs = self.value_in(self.mine, node), self.value_in(self.theirs, node)
-            if isinstance(mine, Nothing) or isinstance(theirs, Nothing):
-                self._agreed[node] = mine is theirs
-            else:
-                self._agreed[node] = is_same_node(mine, theirs)
-        return self._agreed[node]
-
-    def value_in(self, tree: NodeTree, node: Node) -> NodeValue:
-        """What a side has at a node, or at the place of one that it does not have."""
-        if tree.broken(node) is None:
-            return tree.value(node)
-        for other in (self.base, self.theirs, self.mine):
-            home = other.home(node)
-            if home is not None and other.broken(node) is None:
-                found = tree.member(home, other.name(node))
-                return NOTHING if found is None else tree.value(found)
-        return NOTHING
-
-    def their_op(self, node: Node) -> Op | None:
-        return self.theirs.by.get(node) or self.theirs.filled.get(node)
-
-    def pointer(self, node: Node, otherwise: str) -> str:
-        """Where the node is in the base, or would be by what it is in there; else where it is on one of the sides."""
-        for tree in (self.base, self.theirs, self.mine):
             home = tree.home(node)
-            if home is None or tree.broken(node):
-                continue
-            if isinstance(tree.kids(home), dict) and home.owner is not tree.top and not self.base.broken(home.owner):
-                return f"{self.base.pointer(home.owner)}/{escape_token(str(tree.name(node)))}"
-            return tree.pointer(node)
-        return otherwise
+            assert home is not None
+            is_moved = was and (
+                home is not node.home or (isinstance(home.value, dict) and tree.name(node) != node.name)
+            )
+            if is_moved:
+                self.moved[node] = None
+            if (is_moved or not was) and base.is_alive_body(home):
+                self.arrived.setdefault(home, []).append(node)
+        self.refilled = {
+            node: None
+            for node in tree.filled_nodes()
+            if base.is_alive(node) and tree.is_alive(node) and tree.body(node) is not node.body
+        }
+        self.changed = [
+            body
+            for body in tree.touched_bodies()
+            if base.is_alive_body(body) and tree.stands(body) and not has_same_kids(tree.kids(body), body.kids)
+        ]
+
+    def list_touched(self) -> Iterator[Node | Body]:
+        """What it did something with that is still there: nodes that were moved or set, contents that differ."""
+        yield from self.moved
+        yield from self.refilled
+        yield from self.changed
+
+    def has_changed_in(self, node: Node) -> bool:
+        """Whether a node has another value."""
+        if not self.tree.is_alive(node) or self.tree.body(node) is not node.body:
+            return True
+        owners = (*self.refilled, *(body.owner for body in self.changed))
+        return any(self.tree.is_within(owner, node) for owner in owners)
+
+    def is_set(self, node: Node) -> bool:
+        """Whether an item was removed, or has another value."""
+        return node in self.refilled or self.tree.home(node) is None
 
 
-def _around(tree: NodeTree, kids: list[Node], node: Node) -> tuple[Node | None, Node | None]:
+def list_around(tree: NodeTree, node: Node) -> tuple[Node | None, Node | None]:
+    body = tree.home(node)
+    kids = tree.kids(body) if body is not None else []
+    assert isinstance(kids, list)
     index = tree.index(kids, node)
     return kids[index - 1] if index else None, kids[index + 1] if index + 1 < len(kids) else None
 
 
-def _run(kids: list[Node], index: int, added: set[Node]) -> tuple[list[Node], Node | None, Node | None]:
-    """The added items around an index, and their neighbours."""
-    start = end = index
-    while start and kids[start - 1] in added:
-        start -= 1
-    while end < len(kids) and kids[end] in added:
-        end += 1
-    return kids[start:end], kids[start - 1] if start else None, kids[end] if end < len(kids) else None
+def find_moved(before: list[Node], after: list[Node]) -> list[Node]:
+    """The fewest of these that were moved, in their new order."""
+    ranks = {node: rank for rank, node in enumerate(before)}
+    known = [node for node in after if node in ranks]
+    staying = find_rising([ranks[node] for node in known])
+    return [node for number, node in enumerate(known) if number not in staying]
+
+
+def has_neighbour(one: list[Node], other: list[Node], item: Node) -> bool:
+    """Whether an item stands beside the same one in both."""
+    i, j = one.index(item), other.index(item)
+    left = (one[i - 1] if i else None) is (other[j - 1] if j else None)
+    return left or (one[i + 1] if i + 1 < len(one) else None) is (other[j + 1] if j + 1 < len(other) else None)
+
+
+def reorder(order: list[Node], like: list[Node], moved: list[Node]) -> list[Node]:
+    """An order in which some stand before the one that they stand before in another."""
+    rest = [item for item in order if item not in set(moved)]
+    place = {item: number for number, item in enumerate(like)}
+    steady = set(rest)
+    for item in sorted(moved, key=lambda one: place[one], reverse=True):
+        spend_work()
+        right = next((one for one in like[place[item] + 1 :] if one in steady), None)
+        rest.insert(len(rest) if right is None else rest.index(right), item)
+        steady.add(item)
+    return rest

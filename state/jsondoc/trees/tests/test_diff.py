@@ -6,13 +6,12 @@ from hypothesis import strategies as st
 
 from state.jsondoc.text import dump_json
 from state.jsondoc.trees.diff import diff_trees
-from state.jsondoc.trees.nodes import Node
-from state.jsondoc.trees.sides import SideTree
+from state.jsondoc.trees.nodes import Node, NodeTree
 from state.jsondoc.trees.tests.test_rebase import DOC, Editor, add, documents, move, put, randoms, remove, replayed
 
 
 def played(top, ops):
-    tree = SideTree(top)
+    tree = NodeTree(top)
     for op in ops:
         tree.play(op)
     return tree
@@ -53,6 +52,6 @@ def test_the_operations_between_two_trees_lead_from_one_to_the_other_and_back(do
 def test_what_only_changed_its_place_is_moved_and_what_cancels_is_left_out(ops, result):
     top = Node({"": DOC})
 
-    forward, _ = diff_trees(SideTree(top), played(top, ops))
+    forward, _ = diff_trees(NodeTree(top), played(top, ops))
 
     assert [{**op} for op in forward] == result or replayed(DOC, copy.deepcopy(forward)) == replayed(DOC, ops)

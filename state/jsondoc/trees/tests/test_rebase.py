@@ -131,7 +131,7 @@ CONFLICTS = {
     "two moves of one node": ([move("/a", "/c")], [move("/a", "/d")], "/a"),
     "two moves of one item": ([move("/l/0", "/l/3")], [move("/l/0", "/l/2")], "/l/0"),
     "one name": ([add("/n", 5)], [add("/n", 6)], "/n"),
-    "one name by rename": ([add("/n", 5)], [move("/a", "/n")], "/a"),
+    "one name by rename": ([add("/n", 5)], [move("/a", "/n")], "/n"),
     "a rename onto theirs": ([move("/a", "/n")], [add("/n", 5)], "/n"),
     "into each other": ([move("/b", "/o/0/b")], [move("/o", "/b/o")], "/b"),
     "neighbours set": ([put("/l/1", "Q")], [put("/l/2", "R")], "/l/1"),
@@ -175,7 +175,13 @@ def test_a_conflict_is_one_whichever_side_is_moved(ops, over, pointer):
 def test_theirs_preferred_leaves_their_document(ops, over, pointer):
     left = rebase_patch(ops, over, DOC, prefer="theirs")
 
-    assert {op["path"] for op in left} <= {"/l/1", "/b/a", "/b/y", "/b"}  # what of mine is apart from what they did
+    assert {op["path"] for op in left} <= {
+        "/l/1",
+        "/l/3",
+        "/b/a",
+        "/b/y",
+        "/b",
+    }  # what of mine is apart from what they did
 
 
 @pytest.mark.parametrize(
@@ -191,7 +197,7 @@ def test_theirs_preferred_leaves_their_document(ops, over, pointer):
         ([move("/a", "/c")], [move("/a", "/d")], {"c": 1}),
         ([add("/n", 5)], [add("/n", 6)], {"n": 5}),
         ([move("/a", "/n")], [add("/n", 6)], {"n": 1}),
-        ([add("/n", 5)], [move("/a", "/n")], {"n": 5}),
+        ([add("/n", 5)], [move("/a", "/n")], {"a": 1, "n": 5}),
         ([put("/l/1", "Q")], [put("/l/2", "R")], {"l": ["p", "Q", "R", "s"]}),
         ([put("/l/1", "Q")], [remove("/l/1"), add("/l/0", "t")], {"l": ["t", "p", "Q", "r", "s"]}),
         ([remove("")], [put("/a", 6)], NOTHING),
