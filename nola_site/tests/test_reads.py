@@ -19,7 +19,7 @@ def filled(agent):
     return agent
 
 
-QUERY = {"/api/query": "?path=$.K", "/api/search": "?q=hello"}
+QUERY = {"/api/query": "?path=$.K", "/api/search": "?q=hello", "/api/blame": "?pointer=/K"}
 NAMES = {"{address}": "K", "{name}": "kept", "{session_id}": "S", "{receipt}": "none"}
 
 

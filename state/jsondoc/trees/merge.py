@@ -250,21 +250,24 @@ class _Merge:
                 self._note(node)
             elif tree.body(node) is not mine.tree.body(node):
                 self._fill(node)
+        for body, items in self.reordered.items():
+            self._reorder(body, items)
         placed = set(moving)
         for body, nodes in mine.arrived.items():
-            coming = {node for node in nodes if node in placed or not self.base.is_alive(node)}
-            self._bring(body, coming)
-        for body, items in self.reordered.items():
-            for item in items:
-                tree.detach(item)
-            for item in sorted(
-                items, key=lambda item: mine.tree.index(list_nodes(mine.tree.kids(body)), item), reverse=True
-            ):
-                tree.attach(item, body, 0, find_place(tree, mine.tree, item, body, self.kept.get(body, frozenset())))
+            self._bring(body, {node for node in nodes if node in placed or not self.base.is_alive(node)})
         for body in mine.changed:
             if isinstance(body.value, dict) and not self.clashes:
                 self._order_members(body)
         return list(self.clashes.values())
+
+    def _reorder(self, body: Body, items: list[Node]) -> None:
+        """Put items of an array before the one that they stand before in mine, from behind."""
+        tree, mine = self.tree, self.mine.tree
+        for item in items:
+            tree.detach(item)
+        moved = set(items)
+        for item in [kid for kid in list_nodes(mine.kids(body)) if kid in moved][::-1]:
+            tree.attach(item, body, 0, find_place(tree, mine, item, body, self.kept.get(body, frozenset())))
 
     def _is_in_place(self, node: Node) -> bool:
         """Whether a node that both moved is, in what becomes of it, where I have it."""

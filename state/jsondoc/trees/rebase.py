@@ -12,8 +12,8 @@ something put in), and its place (removed, or moved). It is a conflict if
   other removed.
 
 It is none, and my operation drops out, where both sides end with the same text there. Two inserts at one place: theirs
-first. What is in a moved node follows it. The order of members is a hint: it follows the neighbours. A merge that would
-be a conflict, or something else, from the other side's point of view is one.
+first; the same run of new items, and no others, at one place stands once. What is in a moved node follows it. The order
+of members is a hint: it follows the neighbours. What is a conflict is one from both sides.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,7 +54,8 @@ def rebase_patch(
 ) -> list[Op]:
     """`ops` with the same intention, to apply after `over`. Both apply to `document`, and none of the three is changed.
 
-    `prefer` says whose change stands where they meet; without it, RebaseConflict is raised.
+    `prefer` says whose change stands where they meet; without it, RebaseConflict is raised. It is with it, too, where
+    one has moved things into the other's, or to a place where the other's would have to be.
     """
     top = make_top(document)
     log, steps = NodeTree(top), dict[Node, int]()
