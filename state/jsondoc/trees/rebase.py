@@ -98,13 +98,10 @@ def _describe(
 
 
 def _find_near(node: Node, steps: dict[Node, int], trees: Sequence[NodeTree]) -> int:
-    """The number of the last operation on a node, in it, or on what it is in; the last of all if there is none."""
-    near = (
-        step
-        for one, step in steps.items()
-        if any(tree.is_within(one, node) or tree.is_within(node, one) for tree in trees)
-    )
-    return max(near, default=-1)
+    """The number of the last operation on a node or in it, else on what it is in; the last of all if there is none."""
+    on_it = (step for one, step in steps.items() if any(tree.is_within(one, node) for tree in trees))
+    above = (step for one, step in steps.items() if any(tree.is_within(node, one) for tree in trees))
+    return max(on_it, default=max(above, default=-1))
 
 
 def follow_node(tokens: Tokens, over: Sequence[Op], document: NodeValue) -> Tokens | None:
