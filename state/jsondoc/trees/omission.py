@@ -92,6 +92,7 @@ class _Replay:
         self.former: dict[tuple[Body, str], Node] = {}  # the members that went, by what they were in, and their name
         self.content: Body | None = None  # of what is made anew by the step that is looked at
         self.revision = 0
+        self.omitted: int | None = None  # the last revision that was left out
 
     def play(self, op: Op, log: LogStep) -> None:
         self.revision = log.revision
@@ -142,6 +143,7 @@ class _Replay:
 
     def _omit(self, step: TreeStep) -> None:
         node = step.node
+        self.omitted = self.revision
         if step.kind == "order":
             return
         if step.kind == "add" or self.rest.is_alive(node):
@@ -240,7 +242,7 @@ class _Replay:
         """Keep a place; where they met there before, what the omitted steps would leave is what it was then."""
         known = self.places.get(key)
         inside = [self.touched[one] for one in (node, *self.inside.get(node, ())) if one in self.touched]
-        omitted = max(inside, default=known.omitted if known else None)
+        omitted = max(inside, default=known.omitted if known else self.omitted)
         if known:  # what the omitted steps had made, and would leave, is what it was when they met first
             place = place._replace(base=known.base, mine=known.mine, pointer=known.pointer)
         self.places[key] = place._replace(by=self.revision, omitted=omitted)
