@@ -166,6 +166,7 @@ class _Replay:
         """Whether a step can be repeated as it was; else what is in its way is noted, and taken out of it."""
         node, into = step.node, step.body if step.kind in ("add", "move") else None
         places: list[Node | Body] = [node] if step.kind != "add" else []
+        was_there = step.kind == "add" or self.rest.broken(node) is None
         for place in places if into is None else [*places, into]:
             is_first = True
             while self.rest.broken(place):
@@ -173,8 +174,8 @@ class _Replay:
                 is_first = False
                 if self.is_mine:
                     return False
-        met = node in self.moved if step.kind == "move" else self._is_met(step)
-        if met:
+        met = was_there and (node in self.moved if step.kind == "move" else self._is_met(step))
+        if met:  # what was not there has been told already
             self._meet_node(node, step)
         if into is None:
             return not met

@@ -185,6 +185,15 @@ def test_whatever_is_left_out_the_rest_is_a_document_and_nothing_left_out_is_no_
         assert found.meetings == []
 
 
+def test_what_was_made_and_moved_is_missed_by_who_moves_it_again():
+    made = [add("/l/0", "n"), move("/l/0", "/l/1")]
+
+    found = without(DOC, [LogStep(1, made, True), LogStep(2, [move("/l/1", "/l/0")], False)])
+
+    [meeting] = found.meetings
+    assert (meeting.base, meeting.theirs, meeting.mine, meeting.by) == ("n", "n", NOTHING, 2)
+
+
 @pytest.mark.parametrize(
     ("log", "prefer", "result"),
     [
