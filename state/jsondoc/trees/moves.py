@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from state.jsondoc.align import find_identity
+from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op, diff_in_place
 from state.jsondoc.pointer import parse_index, parse_pointer
 from state.jsondoc.text import JSONValue, dump_json
@@ -17,7 +18,7 @@ from state.jsondoc.trees.diff import diff_trees
 from state.jsondoc.trees.nodes import Body, Node, NodeTree, NodeValue, TouchedKids, list_nodes, make_top
 
 NAMELESS = {"null", "true", "false"}  # values that are not told from one array to another
-MOST_MOVES = 5000  # operations; a value in which more than that may have moved is replaced whole
+MOST_MOVES = 5000  # operations, or things; a value in which more than that may have moved is replaced whole
 MOST_TEXT = 8_000_000  # characters of things that are compared; what lies beyond has not moved
 
 
@@ -83,7 +84,9 @@ def recognise_moves(grown: NodeTree) -> NodeTree:
     if edited:
         twins += _separate(tree, edited)
         things, others = _list_both(base, tree, left, mixed)
-    for old, came_as in _match(things, others):
+    pairs = _match(things, others)
+    for old, came_as in pairs if len(pairs) <= MOST_MOVES else ():
+        spend_work()
         if tree.is_alive(came_as.node) and not tree.is_alive(old.node):  # else it came with what it is in
             tree.replace_kid(came_as.node, old.node)
             _restore(base, tree, old.node, came_as.node, passed)
