@@ -325,3 +325,14 @@ def test_a_put_of_a_list_in_another_order_keeps_who_wrote_what(agent, owner):
 
     leaves = {one["pointer"]: one["revision"] for one in agent.get("/api/blame/Task").json()["leaves"]}
     assert leaves == {"/0/t": 1, "/1/t": 2}
+
+
+@pytest.mark.parametrize("path", ["Task", "Task/p"])
+def test_a_write_that_is_sent_twice_changes_nothing_the_second_time(agent, path):
+    put(agent, "Task", '{"p":["x"]}')
+    body = '{"p":{"a":["x"]}}' if path == "Task" else '{"a":["x"]}'
+
+    first, second = (put(agent, f"{path}?base=1", body) for _ in range(2))
+
+    assert (first.status_code, second.status_code, second["Nola-Revision"]) == (200, 200, "2")
+    assert text(agent, "Task") == '{"p":{"a":["x"]}}'

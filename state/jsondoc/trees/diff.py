@@ -12,12 +12,12 @@ from state.jsondoc.trees.nodes import Body, Node, NodeTree, TouchedKids, has_sam
 Pair = tuple[Op, Op]
 
 
-def diff_trees(old: NodeTree, new: NodeTree, *, strict: bool = True) -> tuple[list[Op], list[Op]]:
+def diff_trees(old: NodeTree, new: NodeTree) -> tuple[list[Op], list[Op]]:
     """Operations that turn one tree into the other, and those that turn it back. Their values are not copies.
 
-    `strict`: no move goes to below its source, also if that has left the way (RFC 6902 section 4.4 forbids it).
+    No move goes to below its source, also where that has left the way: RFC 6902 section 4.4 forbids it.
     """
-    way = _Way(old, new, strict)
+    way = _Way(old, new)
     way.settle(old.top.body)
     way.sweep()
     return [forward for forward, _ in way.pairs], [back for _, back in reversed(way.pairs)]
@@ -26,8 +26,8 @@ def diff_trees(old: NodeTree, new: NodeTree, *, strict: bool = True) -> tuple[li
 class _Way:
     """The operations so far; `now` is the tree that they lead to."""
 
-    def __init__(self, old: NodeTree, new: NodeTree, strict: bool) -> None:
-        self.old, self.new, self.now, self.strict = old, new, NodeTree(old.top, like=old), strict
+    def __init__(self, old: NodeTree, new: NodeTree) -> None:
+        self.old, self.new, self.now = old, new, NodeTree(old.top, like=old)
         self.pairs: list[Pair] = []
         self.moving = {
             node
@@ -176,7 +176,7 @@ class _Way:
         self.now.attach(node, body, name, name if isinstance(name, int) else place)
         path = self.now.pointer(node)
         there, back = {"path": path, **_at(place)}, {"path": source, **_at(was)}
-        if self.strict and (path.startswith(source + "/") or source.startswith(path + "/")):
+        if path.startswith(source + "/") or source.startswith(path + "/"):
             value = self.now.value(node)
             self.pairs.append(({"op": "remove", "path": source}, {"op": "add", "value": value, **back}))
             self.pairs.append(({"op": "add", "value": value, **there}, {"op": "remove", "path": path}))

@@ -4,13 +4,14 @@ What both made alike is made one thing first. Then the changes of each side are 
 same way from both sides, before anything is put together.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from state.jsondoc.budget import spend_work
 from state.jsondoc.pointer import escape_token
 from state.jsondoc.text import NOTHING
-from state.jsondoc.trees.nodes import Body, Node, NodeTree, NodeValue, copy_kids, list_nodes
+from state.jsondoc.trees.nodes import Body, Node, NodeTree, NodeValue, list_nodes
 from state.jsondoc.trees.sides import Side, find_moved, has_neighbour, list_around, reorder
 from state.jsondoc.trees.unite import take_over, unite_trees
 
@@ -294,7 +295,7 @@ class _Merge:
         if not mine.is_touched(body):
             self.tree.fill(node, body)
             return
-        kids = copy_kids(mine.kids(body))
+        kids = copy.copy(mine.kids(body))
         for kid in list_nodes(kids):
             if not self.base.is_alive(kid):
                 self._fill(kid)

@@ -5,6 +5,7 @@ have been edited on its way if its "id" (or "_id", "uuid", "key") says that it i
 and made anew has a new value.
 """
 
+import copy
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ def diff_values(old: JSONValue, new: JSONValue, at: str = "") -> tuple[list[Op],
         return forward, inverse
     if len(forward) > MOST_MOVES:
         return [{"op": "replace", "path": at, "value": new}], [{"op": "replace", "path": at, "value": old}]
-    ways = condense_ops([_shifted(op, lambda path: path[len(at) :]) for op in forward], old, strict=True)
+    ways = condense_ops([_shifted(op, lambda path: path[len(at) :]) for op in forward], old)
     there, back = ([_shifted(op, lambda path: at + path) for op in way] for way in ways)
     return there, back
 
@@ -38,16 +39,13 @@ def _shifted(op: Op, shift: Callable[[str], str]) -> Op:
     return op | {name: shift(op[name]) for name in ("path", "from") if name in op}
 
 
-def condense_ops(ops: Sequence[Op], document: NodeValue, *, strict: bool = False) -> tuple[list[Op], list[Op]]:
-    """The operations that lead to the same document by moves and without detours, and those that lead back.
-
-    `strict` as for `diff_trees`.
-    """
+def condense_ops(ops: Sequence[Op], document: NodeValue) -> tuple[list[Op], list[Op]]:
+    """The operations that lead to the same document by moves and without detours, and those that lead back."""
     top = make_top(document)
     tree = NodeTree(top)
     for op in ops:
         tree.play(op)
-    return diff_trees(NodeTree(top), recognise_moves(tree), strict=strict)
+    return diff_trees(NodeTree(top), recognise_moves(tree))
 
 
 def may_move(ops: Sequence[Op]) -> bool:
@@ -78,7 +76,7 @@ def recognise_moves(grown: NodeTree) -> NodeTree:
     left, entered = _list_passed(base, tree)
     mixed, passed = set(entered), set(left)
     twins = _separate(tree, [node for node in list(tree.filled_nodes()) if _has_other_value(base, tree, node, mixed)])
-    twins = _rejoin(base, tree, twins + _find_namesakes(base, tree, mixed), passed, is_same=True)
+    twins = _rejoin(base, tree, twins + _find_namesakes(base, tree, mixed), mixed, passed, is_same=True)
     things, others = _list_both(base, tree, left, mixed)
     edited = _find_exchanged(base, tree, things, others, left.keys() | mixed)
     if edited:
@@ -92,7 +90,7 @@ def recognise_moves(grown: NodeTree) -> NodeTree:
             _restore(base, tree, old.node, came_as.node, passed)
             mixed.update(owner for owner, _ in tree.lineage(tree.home(old.node)))
             passed.update(owner for owner, _ in base.lineage(old.node.home))
-    _rejoin(base, tree, [(node, new) for node, new in twins if new not in mixed or _is_root(tree, node)], passed)
+    _rejoin(base, tree, twins, mixed, passed)
     left, entered = _list_passed(base, tree)
     uneven = {one for one in left.keys() | entered if left.get(one) != entered.get(one)}
     _forget_detours(base, tree, tree.top, uneven, TouchedKids(tree))
@@ -160,7 +158,12 @@ def _separate(tree: NodeTree, nodes: Iterable[Node]) -> list[tuple[Node, Node]]:
 
 
 def _rejoin(
-    base: NodeTree, tree: NodeTree, twins: Sequence[tuple[Node, Node]], passed: Collection[Node], is_same: bool = False
+    base: NodeTree,
+    tree: NodeTree,
+    twins: Sequence[tuple[Node, Node]],
+    mixed: Collection[Node],
+    passed: Collection[Node],
+    is_same: bool = False,
 ) -> list[tuple[Node, Node]]:
     """Let what followed a thing in its place be that thing, or only what reads the same. Returns what is left."""
     left = []
@@ -170,12 +173,12 @@ def _rejoin(
             left.append((node, new))
             continue
         tree.replace_kid(new, node)
-        _restore(base, tree, node, new, passed)
+        if new in mixed:  # something is in it that was elsewhere
+            tree.set_kids(node, Body(tree.value(new), node), copy.copy(tree.kids(tree.body(new))))
+            tree.fill(node, tree.body(node))
+        else:
+            _restore(base, tree, node, new, passed)
     return left
-
-
-def _is_root(tree: NodeTree, node: Node) -> bool:
-    return node.home is not None and node.home.owner is tree.top
 
 
 def _find_exchanged(

@@ -50,11 +50,6 @@ class Body:
 Kids = list[Node] | dict[str, Node]
 
 
-def copy_kids(kids: Kids) -> Kids:
-    """The same kids, to be changed."""
-    return copy.copy(kids)
-
-
 def make_top(document: NodeValue) -> Node:
     """The identity whose only member is the document; it has none where there is nothing."""
     return Node({} if isinstance(document, Nothing) else {"": document})
