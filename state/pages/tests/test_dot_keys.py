@@ -66,6 +66,7 @@ def test_a_conversation_of_such_a_name_is_renamed_and_exported(page, server, ses
     assert session_id in [one["session_id"] for one in listed]
     page.goto("/admin/conversations/conversation/")
     page.click(f"table >> role=link[name='{session_id}']")
+    page.wait_for_selector(".nola-bubble")
 
     page.click(".nola-talk-title")
     page.fill(".nola-talk-rename", "Renamed")

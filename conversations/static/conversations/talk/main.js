@@ -323,7 +323,7 @@ function begin() {
   if (data.question) quietly((...asked) => finder.find(...asked))(data.question, data.target);
   if (data.target) quietly(jump)(data.target);
   else if (!data.question) toEnd();
-  scroll.focus({ preventScroll: true });
+  if (document.activeElement === document.body) scroll.focus({ preventScroll: true }); // never away from who types already
   pill();
   more();
 }
