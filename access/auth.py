@@ -52,6 +52,10 @@ Credential = KeyCredential | SessionCredential
 class KeyAuth(HttpBearer):
     """`Authorization: Bearer <key>`. The actor is key:<name>."""
 
+    def __call__(self, request: HttpRequest) -> str | None:
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        return self.authenticate(request, token) if scheme.lower() == "bearer" else None
+
     def authenticate(self, request: HttpRequest, token: str) -> str:
         if not token:
             raise AuthenticationError(message="The Authorization header names no key")

@@ -43,6 +43,16 @@ class StrictParser(Parser):
 class NolaAPI(NinjaAPI):
     """The API as its reference describes it."""
 
+    @property
+    def urls(self) -> Any:
+        """As ninja makes them, but each path once, not once for each method: Django tries one after the other."""
+        patterns, *names = super().urls
+        once = {str(one.pattern): one for one in reversed(patterns)}
+        return (list(reversed(once.values())), *names)
+
+    def create_temporal_response(self, request: HttpRequest) -> Any:
+        """None, where ninja would make a response for views that answer with a value: ours answer with responses."""
+
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """The name of the function, which stands once: clients made from the API reference call it so."""
         return operation.view_func.__name__

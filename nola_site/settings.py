@@ -89,7 +89,7 @@ FIXTURE_DIRS = [NOLA_CHECKPOINT_DIR, NOLA_SEED_DIR]
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "state.database.sqlite",
         "NAME": NOLA_DB_DIR / "nola.sqlite3",
         "CONN_MAX_AGE": None,
         "OPTIONS": {
@@ -182,7 +182,7 @@ INSTALLED_APPS = [
     "nola_site",
 ]
 MIDDLEWARE = [
-    "nola_site.serving.problems.ProblemMiddleware",
+    "nola_site.serving.calls.CallMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 LARGE = 64 * 1024 * 1024  # bytes that a process may have grown by before it is worth the time
+SHORT = 0.01  # seconds in which no request takes as much: then we do not even look
 STATM = Path("/proc/self/statm")
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone has it
@@ -21,10 +22,13 @@ def read_resident() -> int:
         return 0
 
 
-def hand_back() -> None:
-    """Give back what is free, if the process has grown much since the last time. Called when a request is done."""
+def hand_back(seconds: float) -> None:
+    """Give back what is free, if the process has grown much since the last time. Called when a request is done.
+
+    It took so many seconds; nobody fills much memory in no time.
+    """
     global _least
-    if _trim is None or read_resident() < _least + LARGE or not _trimming.acquire(blocking=False):
+    if seconds < SHORT or _trim is None or read_resident() < _least + LARGE or not _trimming.acquire(blocking=False):
         return
     try:
         _trim(0)

@@ -11,7 +11,7 @@ def test_memory_that_is_free_is_handed_back(monkeypatch):
     held = memory.read_resident()
 
     del blocks
-    memory.hand_back()
+    memory.hand_back(1.0)
 
     assert memory.read_resident() < held - 100_000_000
     assert len(last) == 60_000
@@ -22,6 +22,6 @@ def test_a_process_that_has_not_grown_is_left_alone(monkeypatch):
     monkeypatch.setattr(memory, "_trim", trims.append)
     monkeypatch.setattr(memory, "_least", memory.read_resident())
 
-    memory.hand_back()
+    memory.hand_back(1.0)
 
     assert trims == []
