@@ -23,14 +23,16 @@ from state.jsondoc.text import Document, JSONValue, dump_json
 from state.merging import EditFrom
 from state.models import Revision
 from state.registry import Planned
-from state.revisions import Author, Recorder, open_revision
+from state.revisions import Author, Recorder
+from state.write_lock import write_together
 
 __all__ = ["head"]  # of the store, though it stands below it
 
 Check = Callable[[str | None, int], None]  # sees what is stored at the address and when the key last changed; may raise
 MAX_KEY_BYTES = 512
 ATTEMPTS = 3
-LONGEST_PLAN = 0.5  # seconds for which all other writers may be kept waiting
+QUICK_PLAN = 0.005  # seconds of CPU: less than it takes to come back for another turn
+LONGEST_PLAN = 0.5  # seconds of CPU for which all other writers may be kept waiting
 
 
 class BadKey(Unprocessable):
@@ -215,35 +217,47 @@ def check_key(key: str) -> None:
 def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
     """Write what `plan` computes from what is stored, as one revision, or none where nothing changes.
 
-    The plan is made without the write lock, which is global, and made again if what it read has changed meanwhile.
-    Raises Overtaken.
+    The plan is made without the write lock, which is global. If what it read has changed meanwhile, it is made anew:
+    under the lock, if it was quick. Raises Overtaken.
     """
     for _ in range(ATTEMPTS):
-        started = time.monotonic()
+        started = time.thread_time()
         planned = plan()
-        took = time.monotonic() - started
+        took = time.thread_time() - started
         if not author.claim and not any(one.forward for one in planned):
             return Written(head(), planned)
         for kind, some in registry.group(planned):
             kind.prepare(some)
-        with open_revision(author) as recorder:
-            if all(kind.is_current(some) for kind, some in registry.group(planned)):
-                return _write(planned, recorder)
+        written = write_together(partial(_write_planned, planned, author, plan if took < QUICK_PLAN else None))
+        if written:
+            return written
     if took > LONGEST_PLAN:
         raise Overtaken(
             "others keep changing what this write is about, faster than it can be worked out; nothing was done"
         )
-    with open_revision(author) as recorder:
-        return _write(plan(), recorder)
+    return write_together(lambda: _write(plan(), author))
 
 
-def _write(planned: Sequence[Planned], recorder: Recorder) -> Written:
+def _write_planned(
+    planned: Sequence[Planned], author: Author, plan_anew: Callable[[], Sequence[Planned]] | None
+) -> Written | None:
+    """Write what was planned, or is planned anew; None where it is neither current nor to be planned here."""
+    if not all(kind.is_current(some) for kind, some in registry.group(planned)):
+        if plan_anew is None:
+            return None
+        planned = plan_anew()
+    return _write(planned, author)
+
+
+def _write(planned: Sequence[Planned], author: Author) -> Written:
+    recorder = Recorder(author)
     changed = [one for one in planned if one.forward]
     for kind, some in registry.group(changed):
         kind.write(some, recorder)
     written = Written(recorder.seq if changed else head(), planned)
-    if recorder.author.claim:
-        recorder.author.claim.keep(written)
+    if author.claim:
+        author.claim.keep(written)
+    recorder.close()
     return written
 
 

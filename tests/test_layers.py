@@ -13,7 +13,7 @@ from tests.server import ROOT
 APPS = ("access", "state", "conversations", "nola_site")
 LAYERS = [  # of `state`, the lowest first; what stands in one row may use each other, without a circle
     "jsondoc",
-    "fields models errors address entries report progress conditions locks sql files",
+    "database fields models errors address entries report progress conditions locks sql files",
     "write_lock chain revisions clock guards registry",
     "history",
     "edits merging",

@@ -33,7 +33,8 @@ class CallMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self.call_view = convert_exception_to_response(self._call_view)
+        self.call_view: Callable[[HttpRequest], HttpResponseBase]
+        self.call_view = convert_exception_to_response(self._call_view)  # type: ignore[assignment]  # it is not async
         self.headers = _list_headers()
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

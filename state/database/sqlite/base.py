@@ -6,13 +6,11 @@ one object does it all.
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Self
 
 from django.db.backends.sqlite3 import base
-
-Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 class Cursor(sqlite3.Cursor):
@@ -28,7 +26,7 @@ class Cursor(sqlite3.Cursor):
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def execute(self, statement: str, parameters: Parameters | None = None) -> Self:
+    def execute(self, statement: str, parameters: Any = None) -> Self:
         self.database.validate_no_broken_transaction()
         with self.database.wrap_database_errors:
             if parameters is None:
@@ -37,7 +35,7 @@ class Cursor(sqlite3.Cursor):
                 super().execute(_mark_parameters(statement), parameters)
         return self
 
-    def executemany(self, statement: str, rows: Iterable[Parameters]) -> Self:
+    def executemany(self, statement: str, rows: Iterable[Any]) -> Self:
         self.database.validate_no_broken_transaction()
         with self.database.wrap_database_errors:
             super().executemany(_mark_parameters(statement), rows)
@@ -47,7 +45,7 @@ class Cursor(sqlite3.Cursor):
         with self.database.wrap_database_errors:
             return super().fetchone()
 
-    def fetchmany(self, size: int = 1) -> list[Any]:
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
         with self.database.wrap_database_errors:
             return super().fetchmany(size)
 
