@@ -16,6 +16,7 @@ from tests.bench import context as bench_context
 from tests.bench import feed as bench_feed
 from tests.bench import history as bench_history
 from tests.bench import talk as bench_talk
+from tests.bench import targets as bench_targets
 from tests.server import KEY, ROOT, Server, running
 
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -69,6 +70,7 @@ def row(name: str, milliseconds: float) -> None:
 
 
 if __name__ == "__main__":
+    bench_targets.run()
     with (
         tempfile.TemporaryDirectory(prefix="nola-bench-") as folder,
         running(Path(folder) / "data", fresh=True) as server,

@@ -1,0 +1,121 @@
+"""The benchmarks work: on a tiny run, which measures nothing."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.bench import load, mixed, targets
+from tests.bench.servers import Target, repeat
+from tests.server import KEY, Server
+
+TINY = targets.Effort(rounds=1, seconds=0.01, mixed=20)
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Says ok, or what the path asks for; its body is large enough to come in parts."""
+
+    protocol_version = "HTTP/1.1"
+    seen: list[str] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(self.path)
+        body = b"" if self.path == "/304" else b"x" * 2_000_000
+        self.send_response(int(self.path[1:]) if self.path[1:].isdigit() else 200)
+        self.send_header("Content-Length", "9" if self.path == "/304" else str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *ignored: object) -> None:
+        pass
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    Answers.seen = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        server.block_on_close = True
+        server.daemon_threads = False
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def nola(server: Server) -> Target:
+    return Target(server.port, (server.process.pid,), f"Bearer {KEY}")
+
+
+def test_just_as_many_requests_are_sent_as_asked_for(port):
+    found = load.drive(port, [os.getpid()], [repeat(load.request("GET", "/"))] * 3, count=10)
+
+    assert found.requests == len(found.latencies) == len(Answers.seen) == 10
+
+
+def test_an_answer_without_a_body_is_complete(port):
+    found = load.drive(port, [os.getpid()], [repeat(load.request("GET", "/304"))], count=3, expected=(304,))
+
+    assert found.requests == 3
+
+
+def test_a_wrong_answer_stops_the_run_and_says_which(port):
+    with pytest.raises(load.WrongAnswer, match="GET /503: the server answered 503"):
+        load.drive(port, [os.getpid()], [repeat(load.request("GET", "/503"))], count=3)
+
+
+@pytest.mark.process
+def test_the_cpu_of_processes_that_have_ended_counts():
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); print(); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+
+        assert load.cpu_seconds(process.pid) >= 0.3
+
+
+def test_a_number_is_in_no_other_request():
+    requests = load.numbered(load.request("PUT", "/", load.NUMBER))
+
+    assert len({next(requests) for _ in range(5)}) == 5
+
+
+def test_a_target_says_whether_it_is_met(capsys):
+    rows = targets.Targets()
+
+    rows.hold("light", [3, 1, 2], "ms", 2)
+    rows.hold("heavy", [3, 6, 9], "ms", 2, [1, 2, 3], "nothing")
+    rows.hold("fast", [3, 6, 9], "/s", 2, [1, 2, 3], "nothing", at_least=True)
+
+    assert rows.table.rows == [
+        ("light", "2.00 (1.00-3.00) ms", "at most 2.00 ms", "2.00", "yes"),
+        ("heavy", "6.00 (3.00-9.00) ms", "at most 2.00 x nothing", "3.00", "NO"),
+        ("fast", "6.00 (3.00-9.00) /s", "at least 2.00 x nothing", "3.00", "yes"),
+    ]
+    assert "| heavy | 6.00 (3.00-9.00) ms | at most 2.00 x nothing | 3.00 | NO |" in rows.table.markdown()
+    assert "heavy" in capsys.readouterr().out
+
+
+def test_reads_and_writes_can_be_measured(server):
+    target, rows = nola(server), targets.Targets()
+    targets.fill(target)
+
+    targets.reads(rows, TINY, target, target, target, target)
+    targets.cold_reads(rows, TINY, target)
+    targets.writes(rows, TINY, target, None)
+
+    assert len(rows.table.rows) > 15
+
+
+def test_mixed_requests_are_all_answered(server):
+    target = nola(server)
+    mixed.fill(target)
+
+    found = load.drive(target.port, target.pids, [mixed.requests(target, 1)], count=26, expected=mixed.STATUSES)
+
+    assert found.requests == 26
+    assert all(size > 1 for size in targets.worker_memory(target))
