@@ -38,6 +38,7 @@ soak: .venv/.installed-dev ## Kill and crowd it a hundred times, search the laws
 	@$(BIN)/python -m tests.soak
 	@$(BIN)/python -m tests.soak.feed
 	@$(BIN)/python -m tests.soak.safety
+	@$(BIN)/python -m tests.soak.memory 10
 	@$(BIN)/python -m pytest tests/soak/costs.py
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process" --hypothesis-profile=search
 
