@@ -55,12 +55,12 @@ class Target(NamedTuple):
 
 
 @contextlib.contextmanager
-def nola(**settings: str) -> Iterator[tuple[Target, Path]]:
-    """Nola as `make run` starts it, on a data directory of its own."""
+def nola(data: Path | None = None, **settings: str) -> Iterator[tuple[Target, Path]]:
+    """Nola as `make run` starts it, on that data directory or on one of its own."""
     settings = {"NOLA_WORKERS": str(WORKERS), "NOLA_THREADS": str(THREADS)} | settings
     with (
         tempfile.TemporaryDirectory(prefix="nola-bench-") as folder,
-        running(Path(folder) / "data", fresh=True, **settings) as server,
+        running(data or Path(folder) / "data", fresh=True, **settings) as server,
     ):
         yield Target(server.port, (server.process.pid,), f"Bearer {KEY}"), server.data
 
@@ -95,12 +95,13 @@ def started(*command: str, **env: str) -> Iterator[Target]:
             cwd=ROOT, env=os.environ | env, start_new_session=True, stdout=log, stderr=log,
         )  # fmt: skip
         try:
-            await_answer(port, process, "/")
+            try:
+                await_answer(port, process, "/")
+            except SystemExit:
+                log.seek(0)
+                sys.stderr.write(log.read()[-2000:])
+                raise
             yield Target(port, (process.pid,))
-        except BaseException:
-            log.seek(0)
-            sys.stderr.write(log.read()[-2000:])
-            raise
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

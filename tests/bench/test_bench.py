@@ -9,9 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.bench import load, mixed, targets
+from tests.bench import growth, load, mixed, targets
 from tests.bench.servers import Target, repeat
-from tests.server import KEY, Server
+from tests.bench.table import Spread, spread
+from tests.server import KEY, ROOT, Server, environment, manage
 
 TINY = targets.Effort(rounds=1, seconds=0.01, mixed=20)
 
@@ -119,3 +120,36 @@ def test_mixed_requests_are_all_answered(server):
 
     assert found.requests == 26
     assert all(size > 1 for size in targets.worker_memory(target))
+
+
+# As it grows
+
+
+def test_what_is_worse_than_linear_is_marked():
+    counts = (10, 100, 1000)
+
+    assert growth.describe(counts, [spread([1]), spread([1]), spread([1])]) == "n^0.0"
+    assert growth.describe(counts, [spread([1]), spread([10]), spread([100])]) == "n^1.0"
+    assert growth.describe(counts, [spread([1]), spread([1]), spread([20])]) == "n^0.7 WORSE THAN LINEAR"
+    assert growth.describe(counts, [Spread(1, 1, 2), Spread(15, 12, 30), Spread(200, 100, 300)]) == "n^1.2"
+
+
+def test_costs_can_be_measured_while_they_grow(server, monkeypatch):
+    monkeypatch.setattr(growth, "SECONDS", 0.01)
+    target = nola(server)
+    target.ask(next(growth.batches(target, 0)))
+
+    found = growth.costs(target, GET_of_all=("GET", "/api/state"), PUT=("PUT", "/api/state/Grown", load.NUMBER))
+
+    assert all(one.median > 0 for one in found.values())
+
+
+@pytest.mark.process
+def test_a_history_that_was_filled_in_is_sound(tmp_path):
+    command = [sys.executable, "-m", "tests.bench.fill", str(tmp_path / "data"), "600"]
+    subprocess.run(command, cwd=ROOT, env=environment(tmp_path / "data", 8000), check=True)
+
+    doctor = manage(tmp_path / "data", "doctor")
+
+    assert "revision 602" in doctor.stdout
+    assert doctor.returncode == 0
