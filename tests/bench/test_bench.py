@@ -10,8 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.bench import growth, load, mixed, targets
+from tests.bench.peers import report, side_by_side
+from tests.bench.raw_sqlite import raw_sqlite
 from tests.bench.servers import Target, repeat
-from tests.bench.table import Spread, spread
+from tests.bench.table import Spread, Table, spread
 from tests.server import KEY, ROOT, Server, environment, manage
 
 TINY = targets.Effort(rounds=1, seconds=0.01, mixed=20)
@@ -120,6 +122,60 @@ def test_mixed_requests_are_all_answered(server):
 
     assert found.requests == 26
     assert all(size > 1 for size in targets.worker_memory(target))
+
+
+# Beside its peers
+
+
+def loads(*rates: int) -> list[load.Load]:
+    return [load.Load(rate, 1.0, [1.0], 0.1) for rate in rates]
+
+
+def test_every_operation_of_nola_can_be_measured(server):
+    group = side_by_side.Group(1, 2, (), messages=10)
+    peer = side_by_side.filled(side_by_side.Peer(nola(server), side_by_side.NOLA), group)
+
+    for operation in (*side_by_side.FOUR, side_by_side.UNCHANGED, side_by_side.APPEND, side_by_side.SEARCH):
+        assert side_by_side.make(peer, operation, 2)(0.01).requests
+
+
+def test_what_a_peer_does_not_have_is_left_out():
+    peer = side_by_side.Peer(Target(1, ()), side_by_side.EMPTY)
+
+    assert side_by_side.make(peer, side_by_side.GET, 1)
+    assert side_by_side.make(peer, side_by_side.PUT, 1) is side_by_side.make(peer, side_by_side.UNCHANGED, 1) is None
+
+
+def test_a_peer_that_is_faster_in_every_round_is_marked_and_explained():
+    ours, faster, torn = loads(9, 10, 11), loads(12, 14, 16), loads(10, 20, 30)
+    table = Table("Side by side", "operation")
+
+    side_by_side.explain(table, [("GET key", {"Nola": ours, "TinyDB": faster, "Kinto": torn, "JSON files": loads(1)})])
+
+    assert side_by_side.show_rate(faster, ours) == "**14.0 ±14%**"
+    assert side_by_side.show_rate(torn, ours) == "20.0 ±50%"
+    assert table.notes[1:] == ["Why TinyDB is faster where it is: " + side_by_side.WHY["TinyDB"][0]]
+
+
+def test_raw_sqlite_commits_what_a_write_of_ours_has(tmp_path):
+    with raw_sqlite(1) as raw:
+        assert raw.drive("put", 0).requests == 1
+        assert raw.drive("get", 0).requests == 1
+        assert raw.database.execute("SELECT count(*) FROM change JOIN revision ON revision = seq").fetchone() == (1,)
+
+
+def test_the_page_has_the_machine_and_all_tables(tmp_path):
+    table = Table("Side by side", "operation", "Nola")
+    table.add("GET key", "1,000")
+    table.note("A note.")
+
+    report.write(tmp_path / "benchmarks.md", [("Peers", [table])])
+
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "cores, " in page
+    assert (
+        "## Peers\n\n### Side by side\n\n| operation | Nola |\n| --- | --- |\n| GET key | 1,000 |\n\nA note.\n" in page
+    )
 
 
 # As it grows
