@@ -7,6 +7,8 @@ from typing import Any
 
 from conversations.models import Conversation, Message
 
+SPEAKERS = ("user", "assistant", "system", "tool")
+STATUSES = ("ok", "pending", "error")
 MOST_ROWS = 1000  # in one revision
 ROW_CHARACTERS = 4096  # a longer text counts as more than one row
 

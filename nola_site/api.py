@@ -7,6 +7,7 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.docs import ABS_TPL_PATH, Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
@@ -38,6 +39,12 @@ class StrictParser(Parser):
 
     def parse_body(self, request: HttpRequest) -> Any:
         return parse_bounded(request.body, ENVELOPE + MAX_DEPTH).value
+
+
+class OfflineDocs(Swagger):
+    """The page of the reference, with its scripts from here: ninja would have them from elsewhere, not being an app."""
+
+    template_cdn = str(ABS_TPL_PATH / Swagger.template.removeprefix("ninja/"))
 
 
 class NolaAPI(NinjaAPI):
@@ -77,6 +84,7 @@ api = NolaAPI(
     " every error is a problem document (RFC 9457).",
     auth=[KeyAuth(), StaffAuth(csrf=False)],
     parser=StrictParser(),
+    docs=OfflineDocs(),
     urls_namespace="api",
 )
 api.add_router("/state", state_router)

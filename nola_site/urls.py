@@ -8,6 +8,7 @@ from nola_site.pages import home
 from nola_site.serving import health
 from state.pages import activity, restore, tree, tree_past
 
+admin.autodiscover()
 admin.site.index_title = "Overview"
 
 urlpatterns = [

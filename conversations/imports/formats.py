@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from conversations.api.schemas import SPEAKERS, STATUSES
-from conversations.drafts import NewMessage
+from conversations.drafts import SPEAKERS, STATUSES, NewMessage
 from conversations.imports.chatgpt import read_chatgpt
 from conversations.imports.claude import read_claude
 from conversations.imports.legacy_chat_files import (

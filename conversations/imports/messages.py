@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from conversations.api.schemas import SPEAKERS
-from conversations.drafts import NewMessage
+from conversations.drafts import SPEAKERS, NewMessage
 from conversations.imports.legacy_chat_files import IMPORTED, Chat, parse_session_id, parse_time, replace_nul
 from state.files.sources import SourceFile
 from state.jsondoc.budget import spend_work

@@ -26,7 +26,6 @@ PATIENCE = 5.0  # seconds for the workers of a killed server to notice and go
 
 class Command(BaseCommand):
     help = "Prepare everything on the first run, then serve the admin and the API on one port."
-    requires_system_checks = []
 
     def handle(self, **options: Any) -> None:
         os.umask(0o077)  # what is written here is nobody else's
