@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import os
 import resource
 import socket
@@ -11,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 from gunicorn.app.base import BaseApplication
 
-from nola_site.safety import first_run
+from nola_site.safety import first_run, schedule
 from nola_site.safety.first_run import Welcome
 from nola_site.safety.recovery import CannotStart
 from state import clock
@@ -59,6 +60,8 @@ class Server(BaseApplication):
             "bind": f"fd://{self.listener.fileno()}",
             "worker_class": "nola_site.serving.worker.Worker",
             "workers": settings.NOLA_WORKERS,
+            "preload_app": True,
+            "post_worker_init": start_schedule,
             "timeout": 60,
             "graceful_timeout": 2,
             "keepalive": 75,
@@ -70,11 +73,17 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
+        """The site, imported once for all workers: forked, they share it. No thread and no connection before that."""
+        from nola_site import urls  # noqa: F401 - the API and the admin
         from nola_site.asgi import application
-        from nola_site.safety import schedule
 
-        schedule.start(os.getppid())
+        gc.collect()
+        gc.freeze()  # a look for garbage would write to it, and so copy it
         return application
+
+
+def start_schedule(worker: Any) -> None:
+    schedule.start(worker.ppid)
 
 
 def identify_database() -> tuple[int, int] | None:
