@@ -31,6 +31,7 @@ __all__ = ["head"]  # of the store, though it stands below it
 Check = Callable[[str | None, int], None]  # sees what is stored at the address and when the key last changed; may raise
 MAX_KEY_BYTES = 512
 ATTEMPTS = 3
+READ = "SELECT value_json, (SELECT last_seq FROM state_meta) FROM state_storage WHERE key_name = %s"
 QUICK_PLAN = 0.005  # seconds of CPU: less than it takes to come back for another turn
 LONGEST_PLAN = 0.5  # seconds of CPU for which all other writers may be kept waiting
 
@@ -91,9 +92,7 @@ def read_all() -> Reading:
 def read(address: Address) -> Reading:
     """The value at an address. Raises NotFound."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT value_json, (SELECT last_seq FROM state_meta) FROM state_storage WHERE key_name = %s", [address.key]
-        )
+        cursor.execute(READ, [address.key])
         row = cursor.fetchone()
     if row is None:
         raise NotFound(f"there is no key {address.key!r}")

@@ -35,7 +35,7 @@ class CallMiddleware:
         self.get_response = get_response
         self.call_view: Callable[[HttpRequest], HttpResponseBase]
         self.call_view = convert_exception_to_response(self._call_view)  # type: ignore[assignment]  # it is not async
-        self.headers = _list_headers()
+        self.headers = list_headers()
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A page that cannot be written to right now: plain words, and the form is still there behind Back."""
@@ -81,7 +81,7 @@ def _has_key(request: HttpRequest) -> bool:
     return scheme.lower() == "bearer"
 
 
-def _list_headers() -> list[tuple[str, str]]:
+def list_headers() -> list[tuple[str, str]]:
     """The headers that the middleware of pages gives to every answer."""
     respond: Any = XFrameOptionsMiddleware(CSPMiddleware(SecurityMiddleware(lambda request: HttpResponse())))
     response = respond(HttpRequest())
