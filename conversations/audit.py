@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from conversations import log
 from state.clock import format_time
+from state.database.sql import fetch_rows
 from state.history.audit import is_same_hash
 from state.jsondoc.text import dump_json
-from state.sql import fetch_rows
 
 CHANGES = (
     "SELECT revision, key, forward, result_hash FROM state_change"

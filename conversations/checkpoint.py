@@ -13,9 +13,9 @@ from conversations.models import Conversation, Message
 from state.checkpoints.files import forget_rows
 from state.checkpoints.rows import PARTS, CheckpointPart
 from state.clock import format_time
+from state.database.sql import fetch_rows
 from state.jsondoc.text import dump_json, parse_json
 from state.revisions import Author
-from state.sql import fetch_rows
 
 CONVERSATION, MESSAGE = "conversations.conversation", "conversations.message"
 VIEW = ("conversations.view_conversation",)

@@ -9,8 +9,9 @@ from django.db import connection
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
+from state import texts
+from state.database.sql import fetch_row, for_update, run_statement, to_column
 from state.models import StateEntry
-from state.sql import fetch_row, for_update, run_statement, to_column
 
 AT_ONCE = 500  # keys in one statement
 
@@ -54,6 +55,8 @@ def read_state(keys: Sequence[str] | None = None, *, texts: bool = True) -> Stat
 
 def read_entry(key: str) -> Stored | None:
     """The entry of a key."""
+    if kept := texts.read_kept(key):
+        return Stored(kept.text.data.decode(), kept.name.revision)
     row = fetch_row("SELECT value_json, revision FROM state_storage WHERE key_name = %s", key)
     return Stored(*row) if row else None
 

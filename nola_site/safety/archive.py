@@ -28,11 +28,11 @@ from state.backups.files import database_path, verify_database
 from state.checkpoints.files import write_draft
 from state.checkpoints.serializers import parse_rows
 from state.clock import Clock
+from state.database.sql import read_at_once
 from state.files.atomic import check_room, draft_file, place_file, write_atomically
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import dump_json
 from state.models import Change, Receipt, Revision, StateEntry, StoreMeta
-from state.sql import read_at_once
 
 FORMAT = 2
 READ = {1: {"receipts.jsonl"}, FORMAT: set()}  # formats that can be read, and what each of them lacks

@@ -17,13 +17,15 @@ from access import auth
 from access.models import hash_key
 from nola_site.serving.bridge import Answer, Scope
 from nola_site.serving.calls import list_headers
-from state import conditions, store
+from state import conditions, store, texts
 from state.address import Address, read_node_text
 from state.api.addresses import PREFIX, parse_path
 from state.conditions import Conditions, NotModified
 from state.errors import Refusal
+from state.jsondoc.pointer import Tokens
+from state.store import Reading
 
-LARGE = 64 * 1024  # characters of a document that a thread of the pool had better look through
+LARGE = texts.LARGE  # characters of a document that a thread of the pool had better look through
 MOST_LARGE = 1000  # keys with one that are remembered
 LEFT = {b"content-length", b"transfer-encoding", b"x-forwarded-host", b"expect"}  # headers of what is not plain
 
@@ -53,19 +55,13 @@ class PlainReads:
     def _answer(self, scope: Scope, sent: dict[bytes, bytes]) -> Answer | None:
         is_ours = is_known_host(sent.get(b"host", b""))
         key, *tokens = parse_path(scope["raw_path"].decode("latin-1").partition("?")[0])
-        if not is_ours or key in self.large or not self._may_read(sent.get(b"authorization", b"")):
+        if not is_ours or not self._may_read(sent.get(b"authorization", b"")):
             return None
-        row = self._execute(store.READ, key)
-        if row is None:
-            return None
-        text, revision = row
-        if len(text) > LARGE:
-            self.large = {key} | (self.large if len(self.large) < MOST_LARGE else set())
-            return None
+        found = self._read_large(key, tuple(tokens)) if key in self.large else self._read(key, tuple(tokens))
         at = scope["query_string"]
-        if at and at != b"at=%d" % revision:
+        if found is None or (at and at != b"at=%d" % found.revision):
             return None
-        text = read_node_text(Address(key, tuple(tokens)), text)
+        text, revision = found
         asked = Conditions(_parse(sent.get(b"if-match")), _parse(sent.get(b"if-none-match")))
         number = (b"nola-revision", b"%d" % revision)
         try:
@@ -75,6 +71,25 @@ class PlainReads:
         body = text.encode()
         told = [number, (b"etag", tag.encode()), (b"content-length", b"%d" % len(body))]
         return Answer(200, [*self.read, *told], body)
+
+    def _read(self, key: str, tokens: Tokens) -> Reading | None:
+        row = self._execute(store.READ, key)
+        if row is None:
+            return None
+        text, revision = row[:2]
+        if len(text) > LARGE:
+            self.large = {key} | (self.large if len(self.large) < MOST_LARGE else set())
+            return None
+        return Reading(read_node_text(Address(key, tokens), text), revision)
+
+    def _read_large(self, key: str, tokens: Tokens) -> Reading | None:
+        """A small part of a large document whose text is kept and was looked through by others."""
+        kept = texts.find(key)
+        row = self._execute(texts.WHICH, key) if kept and kept.text.places and tokens else None
+        if kept is None or row is None or kept.name != row[:2]:
+            return None
+        text = kept.text.read_node(tokens)
+        return Reading(text, row[2]) if len(text) <= LARGE else None
 
     def _may_read(self, authorization: bytes) -> bool:
         """Whether a key is sent that may read, and whose use need not be noted now. It is looked up on every call."""

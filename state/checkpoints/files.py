@@ -26,12 +26,12 @@ from state.checkpoints.rows import PARTS, entry_rows, read_store_clock
 from state.checkpoints.serializers import ENVELOPE, check_rows, open_fixture
 from state.checkpoints.verify import DamagedCheckpoint, find_problem, verify_checkpoint
 from state.clock import format_time
+from state.database.sql import read_at_once
 from state.edits import Edit
 from state.errors import Unprocessable
 from state.files.atomic import Taken, draft_file, place_draft_file, place_new_file
 from state.files.sources import explain_error
 from state.jsondoc.text import MAX_DEPTH, NotAcceptable, dump_json, parse_json
-from state.sql import read_at_once
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 KEPT_NEWEST = 48  # automatic ones that stay, whatever their age

@@ -120,7 +120,7 @@ def find_nearest(data: bytes, tokens: Sequence[str]) -> tuple[int, int, int]:
     start, end = 0, len(data)
     for known, token in enumerate(tokens):
         try:
-            start, end = _value(data, start, end, token)
+            start, end = find_child(data, start, end, token)
         except (Missing, Blocked):
             return known, start, end
     return len(tokens), start, end
@@ -216,14 +216,17 @@ def _span(data: bytes, tokens: Sequence[str]) -> tuple[int, int]:
     start, end = 0, len(data)
     for token in tokens:
         try:
-            start, end = _value(data, start, end, token)
+            start, end = find_child(data, start, end, token)
         except Blocked as error:
             raise Missing(str(error)) from None
     return start, end
 
 
-def _value(data: bytes, start: int, end: int, token: str) -> tuple[int, int]:
-    """The byte offsets of the value of a member or item. Raises as `_find` does."""
+def find_child(data: bytes, start: int, end: int, token: str) -> tuple[int, int]:
+    """The byte offsets of the value of a member or item of the container in data[start:end].
+
+    Raises Missing, or Blocked where it is none.
+    """
     level = memoryview(data)[start:end]
     if _is_large_object(level, token):
         value = _member(token).decode(level).value
