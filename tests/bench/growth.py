@@ -60,12 +60,8 @@ def describe(counts: Sequence[float], figures: Sequence[Spread]) -> str:
     steps = [
         math.log(after.low / before.high) / math.log(size / last)
         for (last, size), (before, after) in zip(pairwise(counts), pairwise(figures), strict=True)
-        if last and min(before.high, after.low) > 0
     ]
-    if not steps:
-        return ""
-    first = next(index for index, count in enumerate(counts) if count)
-    overall = math.log(figures[-1].median / figures[first].median) / math.log(counts[-1] / counts[first])
+    overall = math.log(figures[-1].median / figures[0].median) / math.log(counts[-1] / counts[0])
     return f"n^{max(0, overall):.1f}" + (" WORSE THAN LINEAR" if max(steps) > STEEP else "")
 
 

@@ -119,10 +119,6 @@ class Load(NamedTuple):
     def p50(self) -> float:
         return self.quantile(0.5)
 
-    @property
-    def p95(self) -> float:
-        return self.quantile(0.95)
-
 
 def drive(
     port: int,
@@ -148,6 +144,8 @@ def drive(
         used, started = sum(map(cpu_seconds, pids)), time.perf_counter()
         latencies = _exchange(poll, connections, count, started + seconds)
         took, used = time.perf_counter() - started, sum(map(cpu_seconds, pids)) - used
+    except OSError as error:
+        raise WrongAnswer(f"the server on port {port}: {error}") from error
     finally:
         poll.close()
         for connection in connections.values():
@@ -215,14 +213,27 @@ class Case:
     run: Callable[[float], Load]
 
 
-def interleave(cases: Iterable[Case], rounds: int = 5, seconds: float = 1.0) -> dict[str, list[Load]]:
-    """What each case has shown in each round; A B C A B C, so that what disturbs the machine disturbs them alike."""
-    cases = list(cases)
-    found: dict[str, list[Load]] = {case.name: [] for case in cases}
+def interleave(
+    cases: Iterable[Case], rounds: int = 5, seconds: float = 1.0, failed: dict[str, str] | None = None
+) -> dict[str, list[Load]]:
+    """What each case has shown in each round; A B C A B C, so that what disturbs the machine disturbs them alike.
+
+    What answers wrongly stops it all, or is left out and noted in `failed`, where that is given.
+    """
+    left = list(cases)
+    found: dict[str, list[Load]] = {case.name: [] for case in left}
     for number in range(-1, rounds):  # the first is to warm up, and does not count
-        for case in cases:
+        for case in tuple(left):
             progress(f"round {max(0, number + 1)} of {rounds}: {case.name}")
-            load = case.run(seconds if number >= 0 else seconds / 4)
+            try:
+                load = case.run(seconds if number >= 0 else seconds / 4)
+            except WrongAnswer as error:
+                if failed is None:
+                    raise
+                failed[case.name] = str(error)
+                left.remove(case)
+                del found[case.name]
+                continue
             if number >= 0:
                 found[case.name].append(load)
     progress("")

@@ -23,7 +23,8 @@ WSGI = f"an empty WSGI app under gunicorn, {WORKERS} gthread workers of {THREADS
 ASGI = f"an empty ASGI app under gunicorn, {WORKERS} asgi workers"
 FASTAPI = f"FastAPI under uvicorn, {WORKERS} workers"
 GUNICORN = ("-m", "gunicorn", "--no-control-socket", "--keep-alive", "75", "--workers", str(WORKERS))
-UVICORN = ("-m", "uvicorn", "tests.bench.peers.app:app", "--no-access-log", "--log-level", "warning")
+PATIENCE = ("--timeout-keep-alive", "75", "--timeout-worker-healthcheck", "60")
+UVICORN = ("-m", "uvicorn", "tests.bench.peers.app:app", "--log-level", "warning", "--no-access-log", *PATIENCE)
 
 
 class Target(NamedTuple):

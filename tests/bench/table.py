@@ -50,10 +50,12 @@ class Table:
         progress("")
         say("".join(f"{cell:<{width}}" for cell, width in zip(cells, self.widths, strict=False)).rstrip())
 
-    def markdown(self) -> str:
+    def markdown(self, heading: str = "### ") -> str:
+        """The table and its notes, under its title; without a heading, alone."""
         lines = [self.columns, ["---"] * len(self.columns), *self.rows]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        return "\n\n".join([f"### {self.title}", table, *self.notes]) + "\n"
+        title = [heading + self.title] if heading else []
+        return "\n\n".join([*title, table, *self.notes]) + "\n"
 
 
 def say(text: str) -> None:

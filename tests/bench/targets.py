@@ -124,9 +124,13 @@ def reads(targets: Targets, effort: Effort, nola: Target, seeded: Target, wsgi: 
         "GET of a leaf of 5 MB, warm", cpu(found["large"]), "ms CPU", 1.5, cpu(found["leaf"]), "a leaf of 18 kB"
     )
     targets.hold("a context of 2,000 tokens", cpu(found["context"]), "ms CPU", 3, cpu(found["key"]), "GET of a key")
-    times = {name: " to ".join(number(spread(getattr(load, q) for load in found[name]).median) for q in ("p50", "p95"))
-             for name in ("wsgi", "leaf")}  # fmt: skip
-    targets.table.note(f"p50 to p95 of a GET of a leaf: {times['leaf']} ms; of the empty WSGI app: {times['wsgi']} ms.")
+    times = f"{latency(found['leaf'])}; of the empty WSGI app: {latency(found['wsgi'])}"
+    targets.table.note(f"p50 to p95 of a GET of a leaf: {times}.")
+
+
+def latency(loads: list[Load]) -> str:
+    p50, p95 = (statistics.median(load.quantile(share) for load in loads) for share in (0.5, 0.95))
+    return f"{number(p50)} to {number(p95)} ms"
 
 
 def cold_reads(targets: Targets, effort: Effort, nola: Target) -> None:

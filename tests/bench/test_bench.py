@@ -71,6 +71,19 @@ def test_a_wrong_answer_stops_the_run_and_says_which(port):
         load.drive(port, [os.getpid()], [repeat(load.request("GET", "/503"))], count=3)
 
 
+def test_what_fails_beside_us_is_left_out_and_noted(port):
+    cases = [
+        load.Case(path, lambda seconds, path=path: load.drive(port, [], [repeat(load.request("GET", path))], count=1))
+        for path in ("/", "/503")
+    ]
+    failed: dict[str, str] = {}
+
+    found = load.interleave(cases, rounds=2, seconds=0, failed=failed)
+
+    assert {name: len(loads) for name, loads in found.items()} == {"/": 2}
+    assert "answered 503" in failed["/503"]
+
+
 @pytest.mark.process
 def test_the_cpu_of_processes_that_have_ended_counts():
     burn = "import time\nwhile time.process_time() < 0.3: pass"
@@ -173,9 +186,7 @@ def test_the_page_has_the_machine_and_all_tables(tmp_path):
 
     page = (tmp_path / "benchmarks.md").read_text()
     assert "cores, " in page
-    assert (
-        "## Peers\n\n### Side by side\n\n| operation | Nola |\n| --- | --- |\n| GET key | 1,000 |\n\nA note.\n" in page
-    )
+    assert "\n\n## Peers\n\n| operation | Nola |\n| --- | --- |\n| GET key | 1,000 |\n\nA note.\n" in page
 
 
 # As it grows

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,12 +29,13 @@ processes.
 """
 
 
-def write(path: Path, tables: Iterable[tuple[str, Iterable[Table]]]) -> None:
+def write(path: Path, chapters: Iterable[tuple[str, Sequence[Table]]]) -> None:
     """The page, from chapters with their tables."""
-    chapters = [f"## {title}\n\n" + "\n".join(table.markdown() for table in some) for title, some in tables]
-    machine = "## Measured on\n\n" + "\n".join(f"- {line}" for line in describe_machine()) + "\n"
+    lines = [HEAD, "## Measured on\n", *(f"- {line}" for line in describe_machine())]
+    for title, tables in chapters:
+        lines += [f"\n## {title}\n", *(table.markdown("### " if len(tables) > 1 else "") for table in tables)]
     path.parent.mkdir(exist_ok=True)
-    path.write_text("\n".join([HEAD, machine, *chapters]))
+    path.write_text("\n".join(lines).rstrip("\n") + "\n")
 
 
 def describe_machine() -> list[str]:

@@ -123,22 +123,27 @@ def run(groups: list[Group], rounds: int = 3, seconds: float = 0.6) -> list[Tabl
     titles = ("operation", "size", "clients", "Nola", *WHY)
     rates = Table("Side by side: requests a second", *titles, widths=(10, 10, 9, *[20] * len(titles)))
     found: list[tuple[tuple[str, str, str], dict[str, list[Load]]]] = []
-    skipped: dict[str, str] = {}
+    skipped: list[str] = []
     for group in groups:
         with contextlib.ExitStack() as stack:
             peers = dict(open_peers(stack, group, skipped))
             for operation, clients in group.rows:
                 cases = [Case(name, run) for name, peer in peers.items() if (run := make(peer, operation, clients))]
-                loads = interleave(cases, rounds, seconds)
+                failed: dict[str, str] = {}
+                loads = interleave(cases, rounds, seconds, failed)
+                if "Nola" in failed:
+                    raise SystemExit(failed["Nola"])
                 labels = (operation, f"{group.kilobytes:,} kB" if operation in (*FOUR, UNCHANGED) else "", str(clients))
                 found.append((labels, loads))
                 rates.add(*labels, *(show_rate(loads.get(name), loads["Nola"]) for name in ("Nola", *WHY)))
+                for name, why in failed.items():
+                    skipped.append(f"{name} failed at {operation} with {clients} clients: {why.splitlines()[0]}.")
     cpu = Table("Side by side: CPU", *titles, widths=rates.widths)
     for labels, loads in found:
         cpu.add(*labels, *(show_cpu(loads.get(name)) for name in ("Nola", *WHY)))
     explain(rates, [(labels[0], loads) for labels, loads in found])
-    for why in skipped.items():
-        rates.note("{} was left out: {}.".format(*why))
+    for why in dict.fromkeys(skipped):
+        rates.note(why)
     return [rates, cpu]
 
 
@@ -178,9 +183,7 @@ class Peer(NamedTuple):
     calls: Calls
 
 
-def open_peers(
-    stack: contextlib.ExitStack, group: Group, skipped: dict[str, str]
-) -> Iterator[tuple[str, Peer | RawSQLite]]:
+def open_peers(stack: contextlib.ExitStack, group: Group, skipped: list[str]) -> Iterator[tuple[str, Peer | RawSQLite]]:
     """All of them, each with the documents and messages of the group; those that cannot be had are noted."""
     progress("starting the peers")
     yield "Nola", filled(Peer(stack.enter_context(servers.nola())[0], NOLA), group)
@@ -192,7 +195,7 @@ def open_peers(
         collections = [f"{kind}{n}" for kind in ("state", "talk") for n in range(CROWD)]
         yield "Kinto", filled(Peer(stack.enter_context(kinto.kinto(collections)), KINTO), group)
     except kinto.Missing as missing:
-        skipped["Kinto"] = str(missing)
+        skipped.append(f"Kinto was left out: {missing}.")
     yield "raw SQLite", stack.enter_context(raw_sqlite(group.kilobytes))
 
 
