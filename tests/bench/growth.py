@@ -36,7 +36,7 @@ class Growth:
     """A table of one kind of growth: a row for each operation, a column for each size."""
 
     def __init__(self, title: str, sizes: Sequence[str], counts: Sequence[float]) -> None:
-        widths = (34, *[22] * len(sizes), 20)
+        widths = (36, *[22] * len(sizes), 20)
         self.counts = counts
         self.table = Table(title, "ms", *sizes, "grows like", widths=widths)
 
@@ -67,7 +67,8 @@ def describe(counts: Sequence[float], figures: Sequence[Spread]) -> str:
 
 def cost(target: Target, requests: Requests, expected: tuple[int, ...] = (200, 201)) -> Spread:
     """CPU of the server a request, in ms."""
-    drive(target.port, target.pids, [requests] * 4, count=8, expected=expected)  # so that both workers are warm
+    for _ in range(4):  # connections, so that each worker gets one, and is warm
+        drive(target.port, (), [requests], count=2, expected=expected)
     loads = [drive(target.port, target.pids, [requests], seconds=SECONDS, expected=expected) for _ in range(ROUNDS)]
     return spread(load.cpu_ms for load in loads)
 

@@ -37,12 +37,19 @@ class Answers(BaseHTTPRequestHandler):
         pass
 
 
+class Quiet(ThreadingHTTPServer):
+    """Waits for the threads it has begun, and says nothing of clients that go away."""
+
+    daemon_threads = False
+
+    def handle_error(self, *ignored: object) -> None:
+        pass
+
+
 @pytest.fixture
 def port() -> Iterator[int]:
     Answers.seen = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        server.block_on_close = True
-        server.daemon_threads = False
+    with Quiet(("127.0.0.1", 0), Answers) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server.server_port
