@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 from nola_site.safety import first_run, schedule
 from nola_site.safety.first_run import Welcome
 from nola_site.safety.recovery import CannotStart
+from nola_site.serving import memory
 from state import clock
 from state.backups.files import UnsupportedDatabase, database_path
 from state.files.atomic import CannotWrite, NoRoom
@@ -30,6 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         os.umask(0o077)  # what is written here is nobody else's
+        memory.keep_little()
         try:
             first_run.make_directories()
             allow_many_connections()
