@@ -20,6 +20,8 @@ RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # ASCII that is written as it is
 LARGE = 4096  # bytes from where one member of an object is looked for without listing them all
+LONGEST = 255  # characters of a name for which what finds it is kept
+KEPT = 512  # names
 
 
 class BadPointer(Malformed):
@@ -103,12 +105,11 @@ def _child(level: bytes | msgspec.Raw, token: str) -> bytes | msgspec.Raw:
 
 
 def _is_large_object(level: memoryview, token: str) -> bool:
-    return (
-        len(level) > LARGE and level[0] == ord("{") and '"' not in token and "\\" not in token and token.isprintable()
-    )
+    plain = len(token) <= LONGEST and '"' not in token and "\\" not in token and token.isprintable()
+    return plain and len(level) > LARGE and level[0] == ord("{")
 
 
-@lru_cache(512)
+@lru_cache(KEPT)
 def _member(name: str) -> Any:
     """A decoder that skips all members of an object but one."""
     fields = [("value", msgspec.Raw, msgspec.Raw())]
