@@ -23,7 +23,8 @@ from state.jsondoc.patch import apply_steps
 from state.jsondoc.text import Nothing, dump_json
 from state.models import Change, StoreMeta
 
-ROOM = 48 * 1024 * 1024  # characters that are kept, in all
+ROOM = 16 * 1024 * 1024  # characters that are kept, in all
+ENTRY = 500  # characters that an entry is counted for beside its text
 NEAR = 32  # changes that are gone through, at most, from a text that is at hand
 FEW_OPS = 64  # operations that are spliced, at most
 
@@ -40,6 +41,11 @@ class TextName(NamedTuple):
 def is_settled() -> bool:
     """Whether what is read now stays: what is seen inside a write may still be taken back."""
     return not connection.in_atomic_block
+
+
+def weigh(text: str | None) -> int:
+    """The room that a text takes, also one that is not there."""
+    return ENTRY + len(text or "")
 
 
 class _Kept:
@@ -61,9 +67,9 @@ class _Kept:
         with self.lock:
             if name not in self.texts:
                 self.texts[name] = text
-                self.size += len(text or "")
+                self.size += weigh(text)
             while self.size > ROOM and len(self.texts) > 1:
-                self.size -= len(self.texts.popitem(last=False)[1] or "")
+                self.size -= weigh(self.texts.popitem(last=False)[1])
         return text
 
     def nearest(self, wanted: TextName) -> tuple[int, str] | None:
