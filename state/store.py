@@ -305,7 +305,11 @@ def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:
         result = chain.hash_text(edit.text) if edit.text is not None else ""
         change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)
         if edit.text is not None:
-            transaction.on_commit(partial(_remember, edit, recorder.seq, len(change.forward)), robust=True)
+            _remember_later(edit, recorder.seq, len(change.forward))
+
+
+def _remember_later(edit: Edit, revision: int, patch_bytes: int) -> None:
+    transaction.on_commit(lambda: _remember(edit, revision, patch_bytes), robust=True)
 
 
 def _remember(edit: Edit, revision: int, patch_bytes: int) -> None:
