@@ -79,7 +79,6 @@ class Server(BaseApplication):
         from nola_site import urls  # noqa: F401 - the API and the admin
         from nola_site.asgi import application
 
-        gc.collect()
         gc.freeze()  # a look for garbage would write to it, and so copy it
         return application
 
