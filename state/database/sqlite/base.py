@@ -16,9 +16,7 @@ from django.db.backends.sqlite3 import base
 class Cursor(sqlite3.Cursor):
     """A cursor that takes statements with %s or %(name)s and raises Django's errors."""
 
-    def __init__(self, database: "DatabaseWrapper") -> None:
-        super().__init__(database.connection)
-        self.database = database
+    database: "DatabaseWrapper"
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +64,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.connection is None or self.queries_logged or self.execute_wrappers:
             return super().cursor()
         self.validate_thread_sharing()
-        return Cursor(self)
+        cursor = self.connection.cursor(Cursor)  # made so, a connection forgets it when it is gone
+        cursor.database = self
+        return cursor
 
 
 @lru_cache(1024)
