@@ -14,6 +14,7 @@ from state.database.sql import fetch_row, for_update, run_statement, to_column
 from state.models import StateEntry
 
 AT_ONCE = 500  # keys in one statement
+UPDATE = "UPDATE state_storage SET value_json = %s, updated_at = %s, revision = %s WHERE key_name = %s"
 
 
 class Stored(NamedTuple):
@@ -94,10 +95,9 @@ def write_entry(key: str, text: str | None, at: datetime, revision: int, *, is_n
             text, to_column(at), revision, to_column(at), key,
         )  # fmt: skip
     else:
-        run_statement(
-            "UPDATE state_storage SET value_json = %s, updated_at = %s, revision = %s WHERE key_name = %s",
-            text, to_column(at), revision, key,
-        )  # fmt: skip
+        run_statement(UPDATE, text, to_column(at), revision, key)
+        if len(text) >= texts.LARGE:
+            run_statement(UPDATE, "", to_column(at), 0, "")  # no such key: SQLite would hold the text till the next one
 
 
 def _portions(keys: Iterable[str]) -> Iterator[list[str]]:
