@@ -174,7 +174,7 @@ def test_a_peer_that_is_faster_in_every_round_is_marked_and_explained():
 
     assert side_by_side.show_rate(faster, ours) == "**14.0 ±14%**"
     assert side_by_side.show_rate(torn, ours) == "20.0 ±50%"
-    assert table.notes[1:] == ["Why TinyDB is faster where it is: " + side_by_side.WHY["TinyDB"][0]]
+    assert table.notes[1:] == ["TinyDB, where it is faster: " + side_by_side.WHY["TinyDB"][0]]
 
 
 def test_raw_sqlite_commits_what_a_write_of_ours_has(tmp_path):

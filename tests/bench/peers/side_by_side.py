@@ -101,7 +101,7 @@ WHY = {
     "Kinto": (
         "PostgreSQL reads in processes of its own.",
         "PostgreSQL syncs what several clients write at once (group commit); Kinto's history is an option, and off.",
-        UNRANKED,
+        f"It looks through the messages of one client. {UNRANKED}",
     ),
     "raw SQLite": (
         "It is in the process that asks: no request, no answer, no API key.",
@@ -172,7 +172,7 @@ def explain(table: Table, found: list[tuple[str, dict[str, list[Load]]]]) -> Non
         faster = {operation for operation, loads in found if name in loads and is_faster(loads[name], loads["Nola"])}
         why = [text for kind, text in zip(kinds, reasons, strict=True) if text and faster & {*kind}]
         if why:
-            table.note(f"Why {name} is faster where it is: {' '.join(why)}")
+            table.note(f"{name}, where it is faster: {' '.join(why)}")
 
 
 # The peers
