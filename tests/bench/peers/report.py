@@ -45,10 +45,10 @@ def describe_machine() -> list[str]:
     ours = ", ".join(f"{name} {version(name)}" for name in OURS)
     return [
         f"{os.cpu_count()} cores, {model[1] if model else platform.machine()}, {gigabytes:.0f} GB of memory",
-        f"Linux {platform.release()}; a synced write of 4 kB takes {sync_cost()} ms",
+        f"Linux {platform.release().partition('-')[0]}; a synced write of 4 kB takes {sync_cost()} ms",
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {ours}",
         f"peers: {', '.join(peer_versions())}",
-        f"Nola is {servers.NOLA}; empty are {servers.WSGI}, and {servers.ASGI}",
+        f"{servers.NOLA}; {servers.WSGI}; {servers.ASGI}; {servers.FASTAPI}",
     ]
 
 
