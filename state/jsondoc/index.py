@@ -2,14 +2,22 @@
 
 from array import array
 from itertools import accumulate, chain, islice, zip_longest
-from json.encoder import encode_basestring
 from typing import NamedTuple
 
-from state.jsondoc.pointer import RAW_ARRAY, RAW_OBJECT, Blocked, Missing, Tokens, find_child, parse_index
+from state.jsondoc.pointer import (
+    RAW_ARRAY,
+    RAW_OBJECT,
+    Blocked,
+    Missing,
+    Tokens,
+    find_child,
+    measure_labels,
+    parse_index,
+)
 
 LARGE = 16 * 1024  # bytes from where a container is worth a list of places
 MEMBER_BYTES = 200  # about what one place takes
-READS = 2  # that find their way without: what is read once or twice is not worth it
+READS = 6  # that find their way without: they take as long as it does to list the places
 
 
 class _Places(NamedTuple):
@@ -62,7 +70,7 @@ def _find_places(data: bytes, start: int, end: int) -> _Places:
     if data[start] == ord("{"):
         members = RAW_OBJECT.decode(level)
         names = {name: number for number, name in enumerate(members)}
-        labels = [len(encode_basestring(name).encode()) + 1 for name in members]
+        labels = measure_labels(members)
         sizes = [len(value) for value in members.values()]
     else:
         sizes = [len(value) for value in RAW_ARRAY.decode(level)]

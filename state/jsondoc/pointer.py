@@ -4,7 +4,7 @@ Documents here are bytes: compact UTF-8 as `dump_json` writes it. The offsets re
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
@@ -273,4 +273,11 @@ def _label_bytes(names: list[str]) -> int:
     joined = "".join(names)
     if _PLAIN.fullmatch(joined):
         return len(joined) + 3 * len(names)
-    return sum(len(encode_basestring(name).encode()) + 1 for name in names)
+    return sum(measure_labels(names))
+
+
+def measure_labels(names: Collection[str]) -> list[int]:
+    """How many bytes each of the names takes with its quotes and colon."""
+    if _PLAIN.fullmatch("".join(names)):
+        return [len(name) + 3 for name in names]
+    return [len(encode_basestring(name).encode()) + 1 for name in names]
