@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from django.utils import timezone
 
-from conversations import log
+from conversations import log, read
 from conversations.drafts import ConversationWrite, NewConversation, NewMessage, WritePart
 from conversations.models import Conversation, Message
+from conversations.order import BACKWARDS, find_place
 from state import store
 from state.errors import InTheWay, Unprocessable
 from state.models import Change
@@ -16,6 +18,8 @@ from state.store import Written
 from state.write_lock import write_transaction
 
 MOST = 1000  # messages at once
+NOWHERE = -(2**62)  # a place before all others
+SKEW = 5 * 60 * 1_000_000  # microseconds by which a clock may be behind that of the message before
 
 
 class ClientIdTaken(InTheWay):
@@ -95,8 +99,12 @@ def _writing(session_id: str, sent: Sequence[NewMessage], fields: NewConversatio
     writing = ConversationWrite(conversation, messages=messages, refs={name: row.pk for name, row in known.items()})
     if isinstance(conversation, Conversation):
         writing.refs |= _parents(conversation, messages)
-        _follow_leaf(writing, conversation)
-    elif not there and not conversation.started:
+    leaf = read.find_current_leaf(conversation) if isinstance(conversation, Conversation) else None
+    if leaf is None:
+        _follow_last(writing)
+    else:
+        _follow_leaf(writing, leaf)
+    if not isinstance(conversation, Conversation) and not conversation.started:
         writing.conversation = replace(
             conversation, started=min((one.timestamp for one in sent), default=timezone.now())
         )
@@ -127,16 +135,54 @@ def _parents(row: Conversation, messages: Sequence[NewMessage]) -> dict[str, int
     return {f"#{pk}": pk for pk in row.messages.filter(pk__in=ids, deleted_revision=None).values_list("pk", flat=True)}
 
 
-def _follow_leaf(writing: ConversationWrite, row: Conversation) -> None:
+def _follow_leaf(writing: ConversationWrite, leaf: int) -> None:
     """In a conversation with branches, what is added goes on with the current one."""
-    if row.current_leaf_id is None or not writing.messages:
+    if not writing.messages:
         return
-    writing.refs[last := f"#{row.current_leaf_id}"] = row.current_leaf_id
+    writing.refs[last := f"#{leaf}"] = leaf
     linked = []
     for one in writing.messages:
         linked.append(one if one.parent else replace(one, parent=last))
         last = one.ref
     writing.messages, writing.leaf = linked, last
+
+
+def _follow_last(writing: ConversationWrite) -> None:
+    """What a clock says that is a little behind answers the last message, or the one that was sent just before it.
+
+    One that is older by more than SKEW was said then, and is added late.
+    """
+    last = previous = _find_last(writing)
+    places = _find_places(writing) | {last[0]: last[1]}
+    linked = []
+    for one in writing.messages:
+        own = find_place(one.timestamp)
+        late = [ref for ref, place in (last, previous) if own < place <= own + SKEW]
+        one = replace(one, parent=one.parent or (late[0] if late else ""))
+        linked.append(one)
+        previous = one.ref, find_place(one.timestamp, places.get(one.parent))
+        last = max(last, previous, key=itemgetter(1))
+        places[one.ref] = previous[1]
+    writing.messages = linked
+
+
+def _find_last(writing: ConversationWrite) -> tuple[str, int]:
+    """The last message of a conversation, among the refs, and its place."""
+    if writing.messages and isinstance(writing.conversation, Conversation):
+        rows = writing.conversation.messages.filter(deleted_revision=None).order_by(*BACKWARDS)
+        if found := rows.values_list("pk", "place").first():
+            writing.refs[f"#{found[0]}"] = found[0]
+            return f"#{found[0]}", found[1]
+    return "", NOWHERE
+
+
+def _find_places(writing: ConversationWrite) -> dict[str, int]:
+    """The places of those messages that are there and may be answered."""
+    if not any(one.parent for one in writing.messages):
+        return {}
+    rows = Message.objects.filter(pk__in=set(writing.refs.values()), deleted_revision=None)
+    places = dict(rows.values_list("pk", "place"))
+    return {ref: places[pk] for ref, pk in writing.refs.items() if pk in places}
 
 
 def _check_parents(writing: ConversationWrite) -> None:

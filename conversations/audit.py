@@ -9,6 +9,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from conversations import log
+from conversations.models import Message
+from conversations.order import find_place
 from state.clock import format_time
 from state.database.sql import fetch_rows
 from state.history.audit import is_same_hash
@@ -25,6 +27,7 @@ def find_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None])
     if "conversation_history" in connection.introspection.table_names():
         yield from find_message_flaws(connection, progress)
         yield from find_conversation_flaws(connection)
+        yield from find_order_flaws(connection)
 
 
 def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
@@ -100,6 +103,26 @@ def find_conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
         found += bool(wrong)
         if found >= 10:
             return
+
+
+def find_order_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
+    """Whether messages stand elsewhere than they should; a file of a release before has no places."""
+    table = Message._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} LIMIT 0")
+        if "place" not in {one[0] for one in cursor.description}:
+            return
+    statement = (
+        "SELECT m.id, m.timestamp, m.parent_id, m.place, p.place, p.deleted_revision"
+        f" FROM {table} m LEFT JOIN {table} p ON p.id = m.parent_id"
+    )
+    count = 0
+    for pk, time, parent, place, above, deleted in fetch_rows(connection, statement):
+        has_parent = parent not in (None, pk) and deleted is None
+        moment = datetime.fromisoformat(format_time(time))
+        count += place != find_place(moment, above if has_parent else None)
+    if count:
+        yield f"{count} messages stand elsewhere than their times and what they answer say"
 
 
 def _same(stored: Any, written: Any) -> bool:

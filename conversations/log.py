@@ -11,6 +11,7 @@ from django.db import connection
 
 from conversations.drafts import STORED, ConversationWrite, NewConversation, NewMessage, WritePart, split_into_portions
 from conversations.models import Conversation, Message
+from conversations.order import EPOCH, find_answers, find_places, settle_messages
 from conversations.search import index
 from state import chain, revisions, store
 from state.errors import Gone, InTheWay, NotThere
@@ -174,7 +175,7 @@ def _set(parts: Sequence[WritePart], recorder: Recorder) -> None:
 
 def _add(parts: Sequence[WritePart], recorder: Recorder) -> None:
     with_messages = [part for part in parts if part.messages]
-    rows = [[_new_message(one, part.of.row, recorder) for one in part.messages] for part in with_messages]
+    rows = _new_messages(with_messages, recorder)
     made = [row for some in rows for row in some]
     Message.objects.bulk_create(made)
     index.add((row.pk, row.message) for row in made)
@@ -183,9 +184,44 @@ def _add(parts: Sequence[WritePart], recorder: Recorder) -> None:
         _record_messages(part.of.row, some, recorder)
 
 
-def _new_message(new: NewMessage, conversation: Conversation, recorder: Recorder) -> Message:
-    values = {name: getattr(new, name) for name in STORED}
-    return Message(conversation=conversation, revision=recorder.seq, **values)
+def _new_messages(parts: Sequence[WritePart], recorder: Recorder) -> list[list[Message]]:
+    """The rows of new messages by part, each with its place."""
+    places = _places(parts)
+    return [
+        [
+            Message(
+                conversation=part.of.row,
+                revision=recorder.seq,
+                place=places[_name(part, number)],
+                **{name: getattr(new, name) for name in STORED},
+            )
+            for number, new in enumerate(part.messages)
+        ]
+        for part in parts
+    ]
+
+
+def _places(parts: Sequence[WritePart]) -> dict[Any, int]:
+    """Where new messages are to stand, which answer each other or messages that are there."""
+    messages: dict[Any, tuple[datetime, Any]] = {}
+    parents: dict[Any, int] = {}
+    for part in parts:
+        for number, new in enumerate(part.messages):
+            parent = (id(part.of), new.parent) if new.parent else None
+            messages[_name(part, number)] = (new.timestamp or EPOCH, parent)  # the database refuses one without a time
+            if parent and new.parent in part.of.refs:
+                parents[parent] = part.of.refs[new.parent]
+    above = dict(
+        Message.objects.filter(pk__in=set(parents.values()), deleted_revision=None).values_list("pk", "place")
+        if parents
+        else ()
+    )
+    return find_places(messages, {name: above[pk] for name, pk in parents.items() if pk in above})
+
+
+def _name(part: WritePart, number: int) -> tuple[int, Any]:
+    """What tells a new message from others: its ref, in its writing."""
+    return id(part.of), part.messages[number].ref or (id(part), number)
 
 
 def _link(part: WritePart, rows: Sequence[Message]) -> None:
@@ -221,6 +257,7 @@ def _restore(parts: Sequence[WritePart], recorder: Recorder) -> None:
         if messages:
             ids = [message.pk for message in messages]
             Message.objects.filter(pk__in=ids).update(deleted_revision=None, revision=recorder.seq)
+            settle_messages(find_answers(ids))
             _record_messages(part.of.row, messages, recorder)
 
 
@@ -236,6 +273,7 @@ def _update(parts: Sequence[WritePart], recorder: Recorder) -> None:
             for name, value in {**fields, "revision": recorder.seq}.items():
                 setattr(message, name, value)
         Message.objects.bulk_update([message for message, _ in updates], [*MESSAGE_FIELDS, "revision"])
+        settle_messages(message.pk for message, fields in updates if "timestamp" in fields)
         after: dict[str, JSONValue] = {str(message.pk): dump_fields(message, fields) for message, fields in updates}
         recorder.record("message", part.of.row.session_id, {"set": after}, {"set": before}, hash_value(after))
 

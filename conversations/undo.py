@@ -10,6 +10,7 @@ from typing import Any
 
 from conversations import log
 from conversations.models import Conversation, Message
+from conversations.order import find_answers, settle_messages
 from state import registry, store
 from state.jsondoc.text import NOTHING
 from state.models import Change
@@ -197,6 +198,9 @@ def _write(planned: Sequence[TalkUndo], recorder: Recorder) -> None:
                 rows.filter(pk=pk).update(**fields, revision=recorder.seq)
                 for name, value in fields.items():
                     setattr(one.rows[pk], name, value)
+        if one.kind == "message":
+            retimed = [pk for pk, traits in one.new.items() if "timestamp" in traits]
+            settle_messages([*retimed, *find_answers([pk for pk, traits in one.new.items() if THERE in traits])])
         recorder.record(one.kind, one.key, forward, inverse, _hash(one, forward))
 
 
