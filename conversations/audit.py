@@ -16,6 +16,7 @@ from state.database.sql import fetch_rows
 from state.history.audit import is_same_hash
 from state.jsondoc.text import dump_json
 
+ALTERED = {"timestamp", "earlier_id"}
 CHANGES = (
     "SELECT revision, key, forward, result_hash FROM state_change"
     " WHERE kind = '{kind}' AND redacted_by IS NULL ORDER BY revision, id"
@@ -33,15 +34,15 @@ def find_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None])
 def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
     """The first portion of messages whose text, speaker or time has not the hash that was written with it."""
     known: set[int] = set()
-    retimed = _retimed(connection)
+    altered = _altered(connection)
     for revision, session, forward, result in fetch_rows(connection, CHANGES.format(kind="message")):
         change = json.loads(forward)
+        known.update(change.get("add", []))
         ids = [] if "set" in change else change.get("add", [])
-        known.update(ids)
         progress(f"checking {len(known):,} messages")
         if (
             ids
-            and not retimed.intersection(ids)
+            and not altered.intersection(ids)
             and not any(is_same_hash(result, one) for one in _hashes(connection, ids))
         ):
             yield f"messages that revision {revision} added to {session!r} are not as they were written"
@@ -52,12 +53,13 @@ def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str]
             return
 
 
-def _retimed(connection: BaseDatabaseWrapper) -> set[int]:
-    """Messages whose time was set later, so that the hash they were added with does not tell of it any more."""
+def _altered(connection: BaseDatabaseWrapper) -> set[int]:
+    """Messages whose time or text was set later, so that the hash they were added with does not tell of it any more."""
     found: set[int] = set()
     for _, _, forward, _ in fetch_rows(connection, CHANGES.format(kind="message")):
-        if '"timestamp":' in forward:
-            found.update(int(pk) for pk, fields in json.loads(forward).get("set", {}).items() if "timestamp" in fields)
+        if '"timestamp":' in forward or '"earlier_id":' in forward:
+            change = json.loads(forward)
+            found.update(int(pk) for pk, fields in change.get("set", {}).items() if fields.keys() & ALTERED)
     return found
 
 

@@ -13,6 +13,7 @@ from conversations.drafts import STORED, ConversationWrite, NewConversation, New
 from conversations.models import Conversation, Message
 from conversations.order import EPOCH, find_answers, find_places, settle_messages
 from conversations.search import index
+from conversations.versions import replace_texts
 from state import chain, revisions, store
 from state.errors import Gone, InTheWay, NotThere
 from state.jsondoc.budget import spend_work
@@ -262,20 +263,33 @@ def _restore(parts: Sequence[WritePart], recorder: Recorder) -> None:
 
 
 def _update(parts: Sequence[WritePart], recorder: Recorder) -> None:
-    """Set fields of messages, never the text."""
+    """Set fields of messages; the text only where a newer export completes it."""
     for part in parts:
         kept = {message.pk for message in _unchanged([message for message, _ in part.updates])}
-        updates = [(message, fields) for message, fields in part.updates if message.pk in kept]
+        updates = [(message, dict(fields)) for message, fields in part.updates if message.pk in kept]
         if not updates:
             continue
+        for _, fields in updates:
+            if "parent" in fields:  # a ref
+                fields["parent_id"] = part.of.refs[fields.pop("parent")]
+        texts = [(message, fields.pop("message")) for message, fields in updates if "message" in fields]
+        earlier = replace_texts(texts, recorder) if texts else {}
+        for message, fields in updates:
+            fields |= {"earlier_id": earlier[message.pk]} if message.pk in earlier else {}
         before: dict[str, JSONValue] = {str(message.pk): dump_fields(message, fields) for message, fields in updates}
         for message, fields in updates:
             for name, value in {**fields, "revision": recorder.seq}.items():
                 setattr(message, name, value)
-        Message.objects.bulk_update([message for message, _ in updates], [*MESSAGE_FIELDS, "revision"])
-        settle_messages(message.pk for message, fields in updates if "timestamp" in fields)
+        names = {name for _, fields in updates for name in fields}
+        Message.objects.bulk_update([message for message, _ in updates], [*sorted(names), "revision"])
+        settle_messages(message.pk for message, fields in updates if fields.keys() & {"timestamp", "parent_id"})
         after: dict[str, JSONValue] = {str(message.pk): dump_fields(message, fields) for message, fields in updates}
-        recorder.record("message", part.of.row.session_id, {"set": after}, {"set": before}, hash_value(after))
+        forward: dict[str, JSONValue] = {"set": after}
+        inverse: dict[str, JSONValue] = {"set": before}
+        if earlier:
+            ids: list[JSONValue] = [*earlier.values()]
+            forward, inverse = {"add": ids, **forward}, {"remove": ids, **inverse}
+        recorder.record("message", part.of.row.session_id, forward, inverse, hash_value(after))
 
 
 def _unchanged(messages: Sequence[Message]) -> list[Message]:

@@ -51,6 +51,17 @@ class Message(models.Model):
         help_text="Where it stands: its time, or right behind the message it answers, in microseconds since 1970.",
     )
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    earlier = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        db_constraint=False,  # checking it would look through the whole table for each message that is erased
+        editable=False,
+        serialize=False,
+        related_name="+",
+        help_text="The deleted message that keeps the text before a newer export completed it.",
+    )
     context_level = models.PositiveSmallIntegerField(null=True)
     stimuli_type = models.TextField(blank=True, default="")
     status = models.CharField(max_length=16, default="ok", help_text="ok, pending or error")

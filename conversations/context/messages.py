@@ -18,6 +18,7 @@ from conversations.order import BACKWARDS, find_answers, find_places
 from conversations.search.index import TABLE
 from conversations.search.messages import MessageHit
 from conversations.search.tokenize import SearchTerm, cut_snippet, find_spans, format_match
+from conversations.versions import read_text
 from state.models import Change
 
 LOOKED_AT = 1000  # the newest messages that have the words
@@ -119,12 +120,14 @@ def _touched(row: Conversation, revision: int, then: PastTalk) -> Iterable[_Past
         if then.there.get(one.pk, one.deleted_revision is None):
             fields = then.fields.get(one.pk, {})
             time = datetime.fromisoformat(fields["timestamp"]) if "timestamp" in fields else one.timestamp
-            yield _PastMessage(one.place, time, one.pk, one.parent_id, fields.get("status", one.status))
+            yield _PastMessage(
+                one.place, time, one.pk, fields.get("parent_id", one.parent_id), fields.get("status", one.status)
+            )
 
 
 def _has_moved(then: PastTalk) -> bool:
     """Whether messages stood elsewhere: the time of one was set since, or what it answers was deleted or came back."""
-    is_retimed = any("timestamp" in fields for fields in then.fields.values())
+    is_retimed = any(fields.keys() & {"timestamp", "parent_id"} for fields in then.fields.values())
     return is_retimed or any(then.there.get(pk, True) for pk in find_answers([*then.there]))
 
 
@@ -139,7 +142,14 @@ def _in_order(ids: Sequence[int], then: PastTalk) -> list[Message]:
     for pk, row in rows.items():
         if "timestamp" in then.fields.get(pk, {}):
             row.timestamp = datetime.fromisoformat(then.fields[pk]["timestamp"])
+        _put_back_text(row, then)
     return [rows[pk] for pk in ids]
+
+
+def _put_back_text(row: Message, then: PastTalk) -> None:
+    """The text as it was, before a newer export completed it."""
+    if "earlier_id" in then.fields.get(row.pk, {}):
+        row.message = read_text(row, then.fields[row.pk]["earlier_id"])
 
 
 # Those that have some words
@@ -156,6 +166,8 @@ def search_past(asked: Sequence[SearchTerm], limit: int, revision: int) -> list[
         cursor.execute(MATCHING, [format_match(asked)])
         found = [row[0] for row in cursor.fetchall() if _was_there(row, then)][:RANKED]
     rows = Message.objects.select_related("conversation").in_bulk(found)
+    for row in rows.values():
+        _put_back_text(row, then)
     best = sorted(rows.values(), key=lambda row: (-_score(row.message, asked), -row.pk))[:limit]
     return [MessageHit(row, cut_snippet(row.message, asked)) for row in best]
 

@@ -309,16 +309,20 @@ def compare_traits(mine: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[d
     return gaps, differing
 
 
-def count_moved(chat: Chat, here: StoredChat) -> int:
-    """How many messages that are in Nola answer another one there than the file says, if it says any."""
+def _read_links(here: StoredChat) -> dict[int, int | None]:
     kept = [one for one in here.messages.values() if not one.deleted_revision]
-    in_order = sorted(kept, key=attrgetter(*ORDER))
-    before = link_messages((one.pk, one.parent_id) for one in in_order)
-    moved = 0
+    return link_messages((one.pk, one.parent_id) for one in sorted(kept, key=attrgetter(*ORDER)))
+
+
+def find_moved(chat: Chat, here: StoredChat) -> set[str]:
+    """The messages that are in Nola and answer another one there than the file says, if it says any."""
+    before = _read_links(here)
+    moved = set()
     for name, new in chat.messages.items():
         old = here.find(name) if new.parent else None
         if old and old.pk in before:
             parent = here.find(new.parent)
             is_first = new.parent == name
-            moved += before[old.pk] is not None if is_first else parent is None or before[old.pk] != parent.pk
+            if before[old.pk] is not None if is_first else parent is None or before[old.pk] != parent.pk:
+                moved.add(name)
     return moved

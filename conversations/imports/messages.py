@@ -52,6 +52,7 @@ def start_chat(
     chat = Chat(name_session(given or default, reading), reading.file, source=source)
     chat.channel = source.lower() if source in ("ChatGPT", "Claude") else "import"
     chat.started, chat.started_text = parse_time(value.get(started))
+    chat.updated, _ = parse_time(value.get("update_time") or value.get("updated_at"))
     return chat
 
 
