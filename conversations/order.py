@@ -104,16 +104,19 @@ def settle_all(rows: QuerySet, progress: Callable[[str], None] = lambda text: No
         progress(f"placing messages: {done:,}")
     linked = rows.filter(parent__isnull=False).order_by()
     for conversation in linked.values_list("conversation", flat=True).distinct():
-        talk = rows.filter(conversation=conversation).order_by("pk")
-        _write(find_misplaced(talk.values_list("pk", "timestamp", "parent_id", "place", "deleted_revision")), rows.db)
+        _write(_place_linked(linked.filter(conversation=conversation)), rows.db)
 
 
-def find_misplaced(rows: Iterable[tuple[int, datetime, int | None, int, int | None]]) -> dict[int, int]:
-    """Of all the messages of a conversation those that stand elsewhere than they should, and where that is."""
-    found = {row[0]: row[1:] for row in rows}
-    deleted = {pk for pk, row in found.items() if row[3] is not None}
-    places = find_places({pk: (row[0], None if row[1] in deleted else row[1]) for pk, row in found.items()})
-    return {pk: place for pk, place in places.items() if place != found[pk][2]}
+def _place_linked(linked: QuerySet) -> dict[int, int]:
+    """The places of those messages of a conversation that answer another; all others stand at their time already."""
+    names = ("pk", "timestamp", "parent_id", "parent__timestamp", "parent__deleted_revision")
+    messages: dict[int, tuple[datetime, int | None]] = {}
+    above: dict[int, int] = {}
+    for pk, time, parent, parent_time, deleted in linked.values_list(*names):
+        messages[pk] = (time, parent if deleted is None else None)
+        above[parent] = find_place(parent_time)
+    places = find_places(messages, {pk: place for pk, place in above.items() if pk not in messages})
+    return {pk: place for pk, place in places.items() if place != find_place(messages[pk][0])}
 
 
 def _pages(rows: QuerySet, size: int) -> Iterable[list[Any]]:
