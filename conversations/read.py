@@ -198,8 +198,10 @@ def find_versions(row: Conversation, ids: Sequence[int]) -> dict[int, list[int]]
 
 def find_current_leaf(row: Conversation) -> int | None:
     """The message that ends the branch in use, None without branches: the last one of all if that was deleted."""
+    if row.current_leaf_id is None:
+        return None
     there = row.messages.filter(deleted_revision=None)
-    if row.current_leaf_id is None or there.filter(pk=row.current_leaf_id).exists():
+    if there.filter(pk=row.current_leaf_id).exists():
         return row.current_leaf_id
     return there.order_by(*BACKWARDS).values_list("pk", flat=True).first()
 
