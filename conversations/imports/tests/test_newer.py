@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def everything():
         branch = [one.client_id for one in read.read_page(row, "oldest", 1000, branch=True).messages]
         fields = ("client_id", "speaker", "message", "timestamp", "timestamp_text", "status", "metadata")
         messages = [(*(getattr(one, name) for name in fields), names.get(one.parent_id)) for one in rows]
-        found.append((about, branch, messages))
+        found.append((about, branch, sorted(messages, key=itemgetter(0))))  # of one time they stand as they came
     return found
 
 
