@@ -144,6 +144,10 @@ def _read_member(job: FileImport, member: ArchiveMember, report: Report, verb: s
         if item.problem:
             report.add(Category.FAILED, Unit.CONVERSATIONS, f"{label}:{item.number}", item.problem)
             continue
+        if item.left_out:
+            names = ", ".join(map(make_printable, item.left_out))
+            report.add(Category.SKIPPED, Unit.FILES, label, f"members beside the conversations, not read: {names}", 0)
+            continue
         if item.halves:
             text = "halves of surrogate pairs, which are no characters, are written as �"
             report.add(Category.NOTED, Unit.MESSAGES, f"{label}:{item.number}", text, item.halves)

@@ -302,7 +302,8 @@ def test_the_good_part_is_kept_or_nothing_as_one_chooses(tmp_path, arguments, le
 
     assert list(Conversation.objects.order_by("session_id").values_list("session_id", flat=True)) == left
     assert "conversations.json:2: no conversation" in report
-    assert "conversations.json:4: the file ends in the middle" in report
+    assert "conversations.json:4: line 1, column " in report
+    assert "the file ends in the middle: it was cut off, in what begins here" in report
 
 
 def test_a_bad_line_does_not_stop_the_others(tmp_path):
@@ -311,7 +312,8 @@ def test_a_bad_line_does_not_stop_the_others(tmp_path):
     report = failing(written(tmp_path, f'{good}\n{{"role": NaN}}\n{{"role"\n{good[:-1]},"n":1}}', "talk.jsonl"))
 
     assert len(kept("talk")) == 2
-    assert "talk.jsonl:2: line 1, column 10, inside /role: NaN is not JSON" in report
+    assert "talk.jsonl:2: line 2, column 10, inside /role: NaN is not JSON" in report
+    assert "talk.jsonl:3: line 4, column 1, inside /role: a colon is missing after the name" in report
 
 
 def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path):
