@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -124,3 +125,20 @@ def test_lines_that_are_not_read_are_counted():
 
     assert (one.value, other.value) == ({"a": 1}, {"c": 3})
     assert problem.problem.endswith("; lines 2 to 4 are not read")
+
+
+def test_a_large_file_needs_little_memory(tmp_path):
+    path = tmp_path / "large.json"
+    talk = json.dumps({"uuid": "?", "chat_messages": [{"sender": "human", "text": "word " * 20_000}]})
+    with path.open("w") as file:
+        file.write("[" + ",".join(talk.replace("?", f"{n}") for n in range(300)) + "]")
+    assert path.stat().st_size > 30_000_000
+
+    tracemalloc.start()
+    with path.open("rb") as stream:
+        count = sum(1 for item in read_items(stream) if not item.problem)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert count == 300
+    assert peak < 10_000_000
