@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from state.jsondoc.budget import spend_work
 from state.jsondoc.encoding import explain_encoding
@@ -17,7 +17,9 @@ from state.jsondoc.text import (
     MAX_NODES,
     JSONValue,
     NotAcceptable,
+    NotPlain,
     count_nodes,
+    decode_at,
     dump_json,
     explain_nodes,
     has_many_nodes,
@@ -54,11 +56,13 @@ class StreamItem:
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """The text of a value and the place where it begins."""
+    """The text of a value and the place where it begins; the value itself, if it is acceptable as it stands."""
 
     text: str
     line: int
     column: int
+    value: JSONValue = None
+    is_plain: bool = False
 
 
 class BrokenStream(ValueError):
@@ -94,6 +98,8 @@ def read_items(stream: BinaryIO, *, bounded: bool = False) -> Iterator[StreamIte
 
 def parse_item(number: int, raw: _Raw) -> StreamItem:
     """One value, parsed strictly, except that half surrogate pairs, as some exports have them, are replaced."""
+    if raw.is_plain:
+        return StreamItem(number, raw.value)
     try:
         return StreamItem(number, parse_json(raw.text).value)
     except NotAcceptable as error:
@@ -271,7 +277,7 @@ class _Text:
         """The text of the next value. Raises BrokenStream."""
         while True:
             try:
-                _, end = _PLAIN.raw_decode(self.text, self.at)
+                value, end = self.decode()
             except json.JSONDecodeError as error:
                 is_near = error.msg.startswith("Unterminated string") or error.pos >= len(self.text) - NEAR_END
                 if not is_near or self.is_end or self.has_values_below():
@@ -279,13 +285,21 @@ class _Text:
             except (RecursionError, ValueError):
                 raise BrokenStream(self.tell("nested too deeply, or a number with too many digits")) from None
             else:
-                raw = _Raw(self.text[self.at : end], *self.place(self.at))
+                is_plain = value is not _PLAIN
+                raw = _Raw(self.text[self.at : end], *self.place(self.at), value if is_plain else None, is_plain)
                 self.at = end
                 return raw
             self._check_size()
             if problem := self.has_too_much(self.text[self.at :]):
                 raise EndOfReading(problem)
             self.more(max(CHUNK, len(self.text) - self.at))
+
+    def decode(self) -> tuple[Any, int]:
+        """The value that begins here, _PLAIN if it is to be looked at again, and where it ends. Raises ValueError."""
+        try:
+            return decode_at(self.text, self.at)
+        except NotPlain:
+            return _PLAIN, _PLAIN.raw_decode(self.text, self.at)[1]
 
     def has_values_below(self) -> bool:
         """Whether on lines below two values follow each other with no comma, as they do in no other value."""

@@ -216,14 +216,20 @@ def _name_results(rows: Iterable[SourceMessage]) -> None:
     """Say which tool gave a result, where the message that called it is there."""
     names: dict[str, str] = {}
     for one in rows:
-        for call in (*read_list(one.metadata.get("tool_calls")), *read_list(one.metadata.get("parts"))):
-            named = read_object(call).get("name") or read_object(read_object(call).get("function")).get("name")
-            for key in ("id", "call_id"):
-                if isinstance(named, str) and isinstance(ref := read_object(call).get(key), str):
-                    names[ref] = named
-        ref = one.metadata.get("tool_call_id")
-        if one.speaker == "tool" and "name" not in one.metadata and isinstance(ref, str) and ref in names:
-            one.metadata["name"] = names[ref]
+        for member in ("tool_calls", "parts"):
+            for call in read_list(one.metadata.get(member)) if member in one.metadata else ():
+                names.update(_named_calls(read_object(call)))
+        if one.speaker == "tool" and "name" not in one.metadata:
+            ref = one.metadata.get("tool_call_id")
+            if isinstance(ref, str) and ref in names:
+                one.metadata["name"] = names[ref]
+
+
+def _named_calls(call: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The ids of a call, with the name of the tool."""
+    name = call.get("name") or read_object(call.get("function")).get("name")
+    if isinstance(name, str):
+        yield from ((call[key], name) for key in ("id", "call_id") if isinstance(call.get(key), str))
 
 
 def _find_parents(told: Mapping[str, SourceMessage]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from django.conf import settings
 from state.jsondoc.text import JSONValue, dump_json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-UNITS = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1000), (0, 1))  # of a number above it, how many are a second
+UNITS = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1000))  # of a number above it, how many are a second
 FORMATS = (  # SillyTavern, and compact stamps
     "%Y-%m-%d@%Hh%Mm%Ss", "%Y-%m-%d@%Hh%Mm%Ss%fms", "%B %d, %Y %I:%M%p", "%b %d, %Y %I:%M%p", "%b %d, %Y, %I:%M:%S %p",
     "%B %d, %Y %H:%M", "%Y%m%d%H%M%S",
@@ -24,7 +24,9 @@ _DATE = re.compile(r"(?:\w{3}, )?\d{1,2} \w{3} \d{4} ")
 
 def parse_time(value: JSONValue) -> tuple[datetime | None, str]:
     """A time and its text as it came. Without a zone it is local time, in NOLA_TIME_ZONE; None if unreadable."""
-    text = value if isinstance(value, str) else "" if value is None else dump_json(value)
+    if value is None or value == "":
+        return None, ""
+    text = value if isinstance(value, str) else dump_json(value)
     try:
         time = _instant(value, text.strip())
     except (ValueError, OverflowError, OSError):
@@ -35,10 +37,11 @@ def parse_time(value: JSONValue) -> tuple[datetime | None, str]:
 
 def is_naive(text: str) -> bool:
     """Whether a time that can be read says neither its zone nor the seconds since 1970."""
-    if _NUMBER.fullmatch(text.strip()) and not _STAMP.fullmatch(text.strip()):
+    text = text.strip()
+    if text[:1].isdigit() and _NUMBER.fullmatch(text) and not _STAMP.fullmatch(text):
         return False
     try:
-        return _read(text.strip()).tzinfo is None
+        return _read(text).tzinfo is None
     except (ValueError, OverflowError):
         return False  # a number of seconds
 
@@ -55,7 +58,7 @@ def _instant(value: JSONValue, text: str) -> datetime:
 
 def _since_epoch(number: float) -> datetime:
     """A number of seconds, or of thousandths, millionths or billionths where it is too large for that."""
-    unit = next(unit for least, unit in UNITS if abs(number) >= least)
+    unit = 1 if abs(number) < UNITS[-1][0] else next(unit for least, unit in UNITS if abs(number) >= least)
     if isinstance(number, int):
         return EPOCH + timedelta(seconds=number // unit, microseconds=number % unit * 1_000_000 // unit)
     return datetime.fromtimestamp(number / unit, UTC)

@@ -53,33 +53,43 @@ def _read(value: dict[str, Any], reading: ChatReading) -> Read:
 
 
 def _message(ref: str, node: Mapping[str, Any]) -> SourceMessage:
-    message = read_object(node.get("message"))
+    message = node.get("message")
+    parent = show_text(node.get("parent"))
+    if not isinstance(message, dict) or not message:
+        return SourceMessage(ref, "system", "", None, "", parent, is_empty=True, is_node=True)
     author, content = read_object(message.get("author")), message.get("content")
     about = read_object(message.get("metadata"))
-    kind = read_object(content).get("content_type")
     found = _content(content)
-    files = {show_text(one.get("id")): show_text(one.get("name")) for one in _attached(about)}
-    found.attachments = [files.get(name) or name for name in found.attachments]
-    found.attachments += [name for name in files.values() if name]
-    more = pick(about, *KEPT) | present(
-        model=about.get("model_slug"),
-        content_type=kind if kind not in ("text", "multimodal_text") else None,
-        language=read_object(content).get("language") if kind == "code" else None,
-        recipient=message.get("recipient") if message.get("recipient") != "all" else None,
-        name=author.get("name"),
-        quotes=[pick(content, "url", "title", "domain")] if kind in QUOTES and isinstance(content, dict) else None,
-    )
-    more = {name: one for name, one in more.items() if one not in ([], {})}
+    if about.get("attachments"):
+        _name_files(found, about)
+    kind = read_object(content).get("content_type")
+    more = {name: about[name] for name in KEPT if about.get(name)}
+    if about.get("model_slug"):
+        more["model"] = about["model_slug"]
+    if kind not in ("text", "multimodal_text", None):
+        more |= _about_kind(kind, read_object(content))
+    if message.get("recipient") not in ("all", None):
+        more["recipient"] = message["recipient"]
+    if author.get("name"):
+        more["name"] = author["name"]
     is_hidden = about.get("is_visually_hidden_from_conversation") is True
     hidden = HIDDEN.get(str(kind)) or ("hidden" if is_hidden else "")
-    row = make_message(ref, author.get("role") or "system", found, message.get("create_time"), None, more, hidden)
-    row.parent = show_text(node.get("parent"))
-    row.is_node = not message
-    return row
+    return make_message(ref, author.get("role") or "system", found, message.get("create_time"), parent, more, hidden)
 
 
-def _attached(about: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in read_list(about.get("attachments")) if isinstance(one, dict)]
+def _about_kind(kind: Any, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a content is that is no plain text, and where a quote is from."""
+    quote = pick(content, "url", "title", "domain") if kind in QUOTES else {}
+    language = content.get("language") if kind == "code" else None
+    return present(content_type=kind, language=language, quotes=[quote] if quote else None)
+
+
+def _name_files(found: Content, about: Mapping[str, Any]) -> None:
+    """The names of files, for the pointers to them."""
+    told = map(read_object, read_list(about["attachments"]))
+    files = {show_text(one.get("id")): show_text(one.get("name")) for one in told}
+    found.attachments = [files.get(name) or name for name in found.attachments]
+    found.attachments += [name for name in files.values() if name]
 
 
 def _content(content: Any) -> Content:
