@@ -177,7 +177,7 @@ def _add(parts: Sequence[WritePart], recorder: Recorder) -> None:
     rows = [[_new_message(one, part.of.row, recorder) for one in part.messages] for part in with_messages]
     made = [row for some in rows for row in some]
     Message.objects.bulk_create(made)
-    index.add((row.pk, row.message) for row in made)
+    index.add((row.pk, row.message, row.metadata) for row in made)
     for part, some in zip(with_messages, rows, strict=True):
         _link(part, some)
         _record_messages(part.of.row, some, recorder)
@@ -233,6 +233,8 @@ def _update(parts: Sequence[WritePart], recorder: Recorder) -> None:
             continue
         before: dict[str, JSONValue] = {str(message.pk): dump_fields(message, fields) for message, fields in updates}
         for message, fields in updates:
+            if "metadata" in fields:
+                index.replace(message.pk, message.message, message.metadata, fields["metadata"])
             for name, value in {**fields, "revision": recorder.seq}.items():
                 setattr(message, name, value)
         Message.objects.bulk_update([message for message, _ in updates], [*MESSAGE_FIELDS, "revision"])

@@ -15,16 +15,17 @@ MEMBERS = (
     "quotes", "citations", "attachments",
 )  # fmt: skip
 HIDDEN = "hidden"  # the member that says that a message is folded, and why
+THINKING = "Thinking"  # a kind
 KINDS = {
     "tool_use": "Tool call", "server_tool_use": "Tool call", "mcp_tool_use": "Tool call", "tool_call": "Tool call",
     "function_call": "Tool call", "custom_tool_call": "Tool call", "function": "Tool call",
     "tool_result": "Tool result", "mcp_tool_result": "Tool result", "function_call_output": "Tool result",
-    "custom_tool_call_output": "Tool result", "thinking": "Thinking", "redacted_thinking": "Thinking",
-    "reasoning": "Thinking", "reasoning_content": "Thinking", "think": "Thinking", "thoughts": "Thinking",
+    "custom_tool_call_output": "Tool result", "thinking": THINKING, "redacted_thinking": THINKING,
+    "reasoning": THINKING, "reasoning_content": THINKING, "think": THINKING, "thoughts": THINKING,
 }  # fmt: skip
 OF_MEMBER = {
-    "pastes": "Paste", "extracted": "Paste", "thinking": "Thinking", "reasoning": "Thinking",
-    "reasoning_content": "Thinking", "tool_calls": "Tool call", "function_call": "Tool call", "quotes": "Quote",
+    "pastes": "Paste", "extracted": "Paste", "thinking": THINKING, "reasoning": THINKING,
+    "reasoning_content": THINKING, "tool_calls": "Tool call", "function_call": "Tool call", "quotes": "Quote",
     "citations": "Source",
 }  # fmt: skip
 NAMES = ("name", "title", "file_name", "filename", "url")
@@ -53,7 +54,7 @@ def list_parts(metadata: Mapping[str, Any]) -> Iterator[Part]:
         if member == "extracted" and isinstance(value, dict):  # as earlier imports kept pastes
             value = [{"name": name, "text": text} for name, text in value.items()]
         for one in value if isinstance(value, list) else [value]:
-            if one not in (None, "", {}):
+            if one not in (None, "", {}, []):
                 yield _part(member, one)
 
 

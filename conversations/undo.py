@@ -10,6 +10,7 @@ from typing import Any
 
 from conversations import log
 from conversations.models import Conversation, Message
+from conversations.search import index
 from state import registry, store
 from state.jsondoc.text import NOTHING
 from state.models import Change
@@ -194,6 +195,9 @@ def _write(planned: Sequence[TalkUndo], recorder: Recorder) -> None:
         for pk, traits in one.new.items():
             fields = {name: _value(name, value) for name, value in traits.items() if name != THERE}
             if fields:
+                row = one.rows[pk]
+                if isinstance(row, Message) and "metadata" in fields:
+                    index.replace(pk, row.message, row.metadata, fields["metadata"])
                 rows.filter(pk=pk).update(**fields, revision=recorder.seq)
                 for name, value in fields.items():
                     setattr(one.rows[pk], name, value)
