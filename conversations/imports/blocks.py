@@ -47,6 +47,8 @@ class Content:
 
     def metadata(self) -> dict[str, Any]:
         """What is to be kept besides the text; no member says nothing."""
+        if not (self.parts or self.attachments or self.citations or self.call_ids):
+            return {}
         parts = [kept for one in self.parts if (kept := self._without_text(one))]
         found = {"attachments": list(dict.fromkeys(self.attachments)), "parts": parts, "citations": self.citations}
         members = {name: value for name, value in found.items() if value}
@@ -62,6 +64,8 @@ class Content:
 
 def read_blocks(value: Any, into: Content | None = None) -> Content:
     """The content of a message: a text, blocks, or whatever it is."""
+    if isinstance(value, str) and into is None:
+        return Content([value] if value else [])
     found = Content() if into is None else into
     for one in value if isinstance(value, list) else [value]:
         _read_block(one, found)

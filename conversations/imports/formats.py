@@ -47,6 +47,13 @@ READERS: tuple[Reader, ...] = (
     lists.READER,
     lists.LINES,
 )
+MARKS = frozenset({  # all but a line of a message has one of these members
+    "mapping", "chat_messages", "conversations_memory", "project_memories", "prompt_template", "docs", "chat",
+    "history", "messages", "messagesTree", "agents", "core_memory", "type", "record_type", "instructions", "items",
+    "session", "mes", "chat_metadata", "character_name", "entities", "header", "products", "chunkedPrompt", "contents",
+    "turns", "choices", "output", "object", "thread", "thread_id", "data", "custom_id", "ts", "conversations",
+    "conversation", "dialogue",
+})  # fmt: skip
 WRAPPERS = ("conversations", "chats", "data", "items", "messages")  # members that may hold what is to be read
 
 IS_BESIDE = "import conversations.json"
@@ -72,6 +79,8 @@ def find_reader(value: JSONValue) -> Reader | None:
     """The reader that claims a value, if any does."""
     if not isinstance(value, dict):
         return None
+    if MARKS.isdisjoint(value):  # of all files lines of messages are the longest
+        return lists.LINES if lists.LINES.claims(value) else None
     return next((reader for reader in READERS if reader.claims(value)), None)
 
 

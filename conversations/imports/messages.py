@@ -27,8 +27,15 @@ SPOKEN = {
     "chatgpt": "assistant", "claude": "assistant", "gemini": "assistant", "bing": "assistant", "bard": "assistant",
     "developer": "system", "function": "tool", "observation": "tool", "ipython": "tool", "function_response": "tool",
 }  # fmt: skip
+LISTS = {"attachments", "parts", "citations"}  # members that a content and what stands beside it may both have
 LOST = "\0"  # stands for a parent that a file names and does not have
 SHOWN_PLACES = 3  # of what was left out
+UNTIMED = "messages without a readable time have that of the message before"
+ZONELESS = "times without a zone are taken as local, in NOLA_TIME_ZONE"
+BESIDE_TEXT = "parts that are no text, such as calls of tools, are kept beside it"
+ATTACHED = "attachments: their names are kept, the files are not"
+HIDDEN_ONES = "hidden ones, such as thoughts, are kept, folded, and out of a prompt"
+FILES = "files inside messages, as base64: that they were there is kept, their bytes are not"
 EMPTY = "empty messages, without a word in them"
 
 
@@ -144,14 +151,14 @@ def make_message(
     found = content if isinstance(content, Content) else Content([content])
     spelt = role.strip().lower() if isinstance(role, str) else show_text(role)
     speaker = SPOKEN.get(spelt, spelt)
-    kept = {name: value for name, value in (more or {}).items() if value is not None}
+    kept = {name: value for name, value in more.items() if value is not None} if more else {}
     if speaker not in SPEAKERS:
         speaker, kept = "system", ({"role": role} if role is not None else {}) | kept
     if found.is_result and speaker == "user":
         speaker = "tool"
     of_content = found.metadata()
-    for name in ("attachments", "parts", "citations"):
-        if name in of_content and isinstance(kept.get(name), list):
+    for name in of_content.keys() & LISTS:
+        if isinstance(kept.get(name), list):
             of_content[name] = [*of_content[name], *(one for one in kept[name] if one not in of_content[name])]
     kept |= of_content
     if hidden:
@@ -207,8 +214,6 @@ def settle(chat: Chat, rows: Iterable[SourceMessage], reading: ChatReading, leaf
         _settle_tree(chat, kept, last if last in kept else next(reversed(kept), ""), reading)
     else:
         settle_messages(chat, list(kept.values()), reading)
-    if parts := sum(len(read_list(one.metadata.get("parts"))) for one in kept.values()):
-        reading.note(Unit.MESSAGES, "parts that are no text, such as calls of tools, are kept beside it", parts)
     return chat
 
 
@@ -278,19 +283,25 @@ def settle_messages(chat: Chat, told: list[SourceMessage], reading: ChatReading,
 
 def _note_all(told: Sequence[SourceMessage], reading: ChatReading) -> None:
     """Say what of the messages came otherwise than it is in the file."""
-    if untimed := [one.ref for one in told if one.time is None]:
-        text = "messages without a readable time have that of the message before"
-        reading.note(Unit.MESSAGES, text, len(untimed))
-    if zoneless := sum(one.time is not None and is_naive(one.time_text) for one in told):
-        reading.note(Unit.MESSAGES, "times without a zone are taken as local, in NOLA_TIME_ZONE", zoneless)
-    if names := sum(len(read_list(one.metadata.get("attachments"))) for one in told):
-        reading.note(Unit.MESSAGES, "attachments: their names are kept, the files are not", names)
-    if files := [one.ref for one in told if one.files]:
-        text = "files inside messages, as base64: that they were there is kept, their bytes are not"
-        reading.leave_out(text, files, sum(one.files for one in told))
-    if hidden := sum(bool(one.metadata.get("hidden")) for one in told):
-        reading.note(Unit.MESSAGES, "hidden ones, such as thoughts, are kept, folded, and out of a prompt", hidden)
-    if roles := Counter(show_text(one.metadata["role"]) for one in told if "role" in one.metadata):
+    found: Counter[str] = Counter()
+    roles: Counter[str] = Counter()
+    for one in told:
+        if one.time is None:
+            found[UNTIMED] += 1
+        elif is_naive(one.time_text):
+            found[ZONELESS] += 1
+        if one.metadata:
+            found[BESIDE_TEXT] += len(read_list(one.metadata.get("parts")))
+            found[ATTACHED] += len(read_list(one.metadata.get("attachments")))
+            found[HIDDEN_ONES] += bool(one.metadata.get("hidden"))
+            if "role" in one.metadata:
+                roles[show_text(one.metadata["role"])] += 1
+        if one.files:
+            reading.leave_out(FILES, [one.ref], one.files)
+    for text, count in found.items():
+        if count:
+            reading.note(Unit.MESSAGES, text, count)
+    if roles:
         text = f"of roles Nola does not know ({', '.join(roles)}) are kept as system"
         reading.note(Unit.MESSAGES, text, roles.total())
 

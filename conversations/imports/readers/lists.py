@@ -13,6 +13,7 @@ from conversations.imports.messages import (
     read_list,
     read_object,
     settle,
+    settle_messages,
     start_chat,
 )
 from state.jsondoc.text import dump_json
@@ -63,7 +64,11 @@ def _read_line(value: dict[str, Any], reading: ChatReading) -> Read:
     """A line that is one message."""
     chat = start_chat(value, reading, SESSION, "", reading.file.name, default=reading.stem)
     rest = {name: one for name, one in value.items() if name not in SESSION}
-    return [settle(chat, [read_message(rest, chat.session_id, reading.number)], reading)]
+    row = read_message(rest, chat.session_id, reading.number)
+    if row.is_empty:
+        return [settle(chat, [row], reading)]
+    settle_messages(chat, [row], reading)
+    return [chat]
 
 
 def read_message(value: dict[str, Any], session_id: str, number: int | str) -> SourceMessage:
@@ -74,11 +79,10 @@ def read_message(value: dict[str, Any], session_id: str, number: int | str) -> S
         rest["author"], role = role, role.get("role") or role.get("name")
     content = _content(said, rest)
     given = rest.get("id")
-    time_text = show_text(time)
-    place = given if given is not None else "" if time_text else number
+    row = make_message("", role, content, time, None, {})
+    place = given if given is not None else "" if row.time_text else number
     base = said if isinstance(said, str) else content.text if isinstance(said, list) else dump_json(said)
-    ref = make_ref(session_id, place, show_text(role), time_text, base)
-    row = make_message(ref, role, content, time, None, {})
+    row.ref = make_ref(session_id, place, show_text(role), row.time_text, base)
     row.metadata = {**rest, **row.metadata}
     row.is_empty &= not rest.keys() - {"id", "index", "type"}
     return row
