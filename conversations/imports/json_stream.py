@@ -33,6 +33,14 @@ AROUND = 40  # characters behind an error that are looked at
 HALF = re.compile("[\ud800-\udfff]")
 WRAPPER = re.compile(r'\{(?:\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[-\d.]+|true|false|null)\s*,)*\s*"conversations"\s*:\s*\[')
 OF_WRAPPER = {"nola", "version", "exported", "conversations"}  # members of an export of Nola
+OTHERS = {  # how other files begin
+    b"<": "a web page, not JSON; ask the service for its export as JSON",
+    b"\x1f\x8b": "packed with gzip; unpack it first",
+    b"7z\xbc\xaf": "packed with 7-Zip; unpack it first, and import the folder",
+    b"rar!": "packed with RAR; unpack it first, and import the folder",
+    b"%pdf": "a PDF, not JSON; ask the service for its export as JSON",
+    b"sqlite format 3": "a SQLite database, not JSON; let the program that wrote it export the chats",
+}
 _LINE = re.compile(r"\n(?=[{\[])")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _PLAIN = json.JSONDecoder()
@@ -133,6 +141,12 @@ def _whole(value: JSONValue) -> tuple[JSONValue, int]:
     return value, 0
 
 
+def _recognize(raw: bytes) -> str:
+    """What a file is that holds no JSON, by how it begins, and what to try."""
+    start = raw[:64].lstrip().lower()
+    return next((text for head, text in OTHERS.items() if start.startswith(head)), "")
+
+
 class _Text:
     """The text of a file, as much of it as is needed."""
 
@@ -147,7 +161,7 @@ class _Text:
         spend_work()
         raw = self.stream.read(size)
         self.is_end = not raw
-        if self.is_start and (other := explain_encoding(raw)):
+        if self.is_start and (other := explain_encoding(raw) or _recognize(raw)):
             raise EndOfReading(f"it is {other}")
         self.is_start = False
         try:

@@ -101,6 +101,7 @@ class Reader(NamedTuple):
     read: Callable[[Any, ChatReading], Read]
     gathers: bool = False
     is_service: bool = False
+    goes_on: Callable[[dict[str, Any]], bool] = lambda value: False  # with a line that another would claim alone
 
 
 @dataclass(slots=True)

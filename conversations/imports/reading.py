@@ -99,8 +99,10 @@ class _MemberReading:
     def read_value(self, value: Any, number: int | str, notes: Notes, depth: int = 0) -> Iterator[Found]:
         """A value by the reader that claims it; else what is in it; else it is unknown."""
         reader = find_reader(value)
-        if reader is None and isinstance(value, dict) and "type" in value:
-            reader = next(iter(self.gathered), None)  # a line of a kind that it will name
+        if self.gathered and isinstance(value, dict):
+            going = next((one for one in self.gathered if one.goes_on(value)), None)
+            unnamed = next(iter(self.gathered)) if reader is None and "type" in value else None  # it names the kind
+            reader = going or reader or unnamed
         if reader is not None and reader.gathers:
             self.has_found = True
             self.gathered.setdefault(reader, []).append((number, value))

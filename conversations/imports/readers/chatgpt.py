@@ -62,22 +62,22 @@ def _message(ref: str, node: Mapping[str, Any]) -> SourceMessage:
     found = _content(content)
     if about.get("attachments"):
         _name_files(found, about)
-    kind = read_object(content).get("content_type")
+    kind = show_text(read_object(content).get("content_type"))
     more = {name: about[name] for name in KEPT if about.get(name)}
     if about.get("model_slug"):
         more["model"] = about["model_slug"]
-    if kind not in ("text", "multimodal_text", None):
+    if kind not in ("text", "multimodal_text", ""):
         more |= _about_kind(kind, read_object(content))
     if message.get("recipient") not in ("all", None):
         more["recipient"] = message["recipient"]
     if author.get("name"):
         more["name"] = author["name"]
     is_hidden = about.get("is_visually_hidden_from_conversation") is True
-    hidden = HIDDEN.get(str(kind)) or ("hidden" if is_hidden else "")
+    hidden = HIDDEN.get(kind) or ("hidden" if is_hidden else "")
     return make_message(ref, author.get("role") or "system", found, message.get("create_time"), parent, more, hidden)
 
 
-def _about_kind(kind: Any, content: Mapping[str, Any]) -> dict[str, Any]:
+def _about_kind(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """What a content is that is no plain text, and where a quote is from."""
     quote = pick(content, "url", "title", "domain") if kind in QUOTES else {}
     language = content.get("language") if kind == "code" else None
@@ -96,7 +96,7 @@ def _content(content: Any) -> Content:
     """What a message says, by the kind of its content."""
     if not isinstance(content, dict):
         return read_blocks(content)
-    kind = content.get("content_type")
+    kind = show_text(content.get("content_type"))
     if isinstance(content.get("parts"), list):
         found = read_blocks(content["parts"])
         rest = {name: one for name, one in content.items() if name not in ("content_type", "parts")}
@@ -128,7 +128,7 @@ def _rest(content: Mapping[str, Any], *names: str) -> Content:
     text = _joined(content, *names)
     found = Content([text] if text else [])
     of_none = ("content_type", "language", "response_format_name", "source_analysis_msg_id", "tether_id", *names)
-    if content.get("content_type") in QUOTES:
+    if show_text(content.get("content_type")) in QUOTES:
         of_none += ("url", "title", "domain")
     rest = {name: one for name, one in content.items() if name not in of_none and one not in (None, "", [], {}, False)}
     if rest:

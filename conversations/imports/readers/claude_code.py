@@ -22,6 +22,7 @@ EVENTS = {
     "summary", "file-history-snapshot", "queue-operation", "progress", "custom-title", "ai-title", "last-prompt", "tag",
     "agent-name", "pr-link", "mode", "permission-mode", "saved_hook_context",
 }  # fmt: skip
+STREAMED = {"user", "assistant", "system", "result", "stream_event"}
 TITLES = {"custom-title": "customTitle", "ai-title": "aiTitle", "summary": "summary"}  # the best first
 ENVELOPES = (
     "<command-name>",
@@ -37,10 +38,11 @@ KEPT = (
 
 
 def _claims(value: dict[str, Any]) -> bool:
-    kind = value.get("type")
+    kind = show_text(value.get("type"))
+    if "session_id" in value and kind in STREAMED:  # as it prints a session, and not as it keeps it
+        return isinstance(value.get("message"), dict) or "subtype" in value
     if kind in SAID:
-        is_named = "sessionId" in value or "parentUuid" in value
-        return "uuid" in value and is_named
+        return "uuid" in value and ("sessionId" in value or "parentUuid" in value)
     return kind in EVENTS and bool(
         {"sessionId", "leafUuid", "snapshot", "messageId", "operation", "summary", "parentUuid"} & value.keys()
     )
@@ -53,8 +55,10 @@ def _read(lines: list[tuple[int, dict[str, Any]]], reading: ChatReading) -> Read
     others: dict[str, list[str]] = {}
     for number, one in lines:
         kind = show_text(one.get("type"))
-        if kind in SAID and "uuid" in one:
-            talks.setdefault((show_text(one.get("sessionId")), show_text(one.get("agentId"))), []).append((number, one))
+        session = show_text(one.get("sessionId") or one.get("session_id"))
+        if kind in SAID and ("message" in one or "uuid" in one) and one.get("subtype") != "init":
+            agent = show_text(one.get("agentId") or one.get("parent_tool_use_id"))
+            talks.setdefault((session, agent), []).append((number, one))
         else:
             if kind in TITLES:
                 titles.setdefault(kind, show_text(one.get(TITLES[kind])))
@@ -81,7 +85,8 @@ def _chat(
     first = talk[0][1]
     chat.metadata = present(**{key: first.get(key) for key in ("cwd", "gitBranch", "version")})
     there = {show_text(one.get("uuid")) for _, one in talk}
-    rows = [_message(one, _parent(one, links, there), first) for _, one in talk]
+    is_tree = any("parentUuid" in one for _, one in talk)
+    rows = [_message(number, one, _parent(one, links, there) if is_tree else None, first) for number, one in talk]
     return settle(chat, rows, reading, rows[-1].ref)
 
 
@@ -95,7 +100,7 @@ def _parent(one: dict[str, Any], links: dict[str, str], there: set[str]) -> str:
     return "" if ref in seen or (ref and ref not in there and one.get("isSidechain") is True) else ref
 
 
-def _message(one: dict[str, Any], parent: str, first: dict[str, Any]) -> SourceMessage:
+def _message(number: int, one: dict[str, Any], parent: str | None, first: dict[str, Any]) -> SourceMessage:
     message = read_object(one.get("message"))
     found = read_blocks(message.get("content", one.get("content", one.get("attachment"))))
     kind = show_text(one.get("type"))
@@ -112,7 +117,8 @@ def _message(one: dict[str, Any], parent: str, first: dict[str, Any]) -> SourceM
     kept = {name: value for name, value in pick(one, *KEPT).items() if value != first.get(name) or name in KEPT[5:]}
     more = kept | pick(message, "model", "stop_reason") | present(usage=message.get("usage"))
     role = message.get("role") or ("system" if kind in ("system", "attachment") else kind)
-    return make_message(one.get("uuid"), role, found, one.get("timestamp"), parent, more, hidden)
+    ref = one.get("uuid") or f"line-{number}"
+    return make_message(ref, role, found, one.get("timestamp"), parent, more, hidden)
 
 
 READER = Reader("Claude Code", _claims, _read, gathers=True)

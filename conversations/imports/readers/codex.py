@@ -31,7 +31,7 @@ THOUGHT = ("agent_reasoning", "agent_reasoning_raw_content")
 
 
 def _claims(value: dict[str, Any]) -> bool:
-    if value.get("type") in TYPES and isinstance(value.get("payload"), dict):
+    if show_text(value.get("type")) in TYPES and isinstance(value.get("payload"), dict):
         return True
     is_old = "instructions" in value and "timestamp" in value and "id" in value and "role" not in value
     is_whole = isinstance(value.get("items"), list) and isinstance(value.get("session"), dict)
@@ -52,7 +52,7 @@ def _read(lines: list[tuple[int, dict[str, Any]]], reading: ChatReading) -> Read
             about.setdefault("model", payload.get("model"))
         elif (item := payload if kind == "response_item" else one) and is_item(item):
             rows.append(_message(item, number, one.get("timestamp")))
-        elif kind == "event_msg" and (payload.get("type") in SAID or payload.get("type") in THOUGHT):
+        elif kind == "event_msg" and show_text(payload.get("type")) in (*SAID, *THOUGHT):
             events.append(_event(payload, number, one.get("timestamp")))
         elif kind == "compacted":
             text = show_text(payload.get("message"))
@@ -117,4 +117,7 @@ def _read_prompt(value: dict[str, Any], reading: ChatReading) -> Read:
     return [settle(chat, [make_message(ref, "user", show_text(value["text"]), value["ts"], None, pick({}))], reading)]
 
 
-READERS = (Reader("Codex", _claims, _read, gathers=True), Reader("prompts of Codex", _is_prompt, _read_prompt))
+READERS = (
+    Reader("Codex", _claims, _read, gathers=True, goes_on=is_item),
+    Reader("prompts of Codex", _is_prompt, _read_prompt),
+)

@@ -25,6 +25,7 @@ from conversations.imports.messages import (
 from conversations.imports.times import parse_time
 
 PRODUCTS = re.compile(r"Gemini|Bard", re.IGNORECASE)
+TALK = re.compile(r"gemini\.google\.com/app/(\w+)")
 PROMPTED = re.compile(r"(?:Prompted|Said|Asked|Sent)\s+", re.IGNORECASE)
 BLOCKS = {
     "p",
@@ -56,11 +57,13 @@ def _is_activity(value: dict[str, Any]) -> bool:
 
 
 def _read_activity(value: dict[str, Any], reading: ChatReading) -> Read:
-    """A prompt and its answer, in a conversation of their day: Takeout does not say which chat they belong to."""
+    """A prompt and its answer, in the chat that its address names, else in a conversation of their day."""
     moment, _ = parse_time(value.get("time"))
     day = f"{moment.astimezone(ZoneInfo(settings.TIME_ZONE)):%Y-%m-%d}" if moment else "undated"
-    chat = start_chat({}, reading, (), "", "Gemini", default=f"gemini-{day}")
-    chat.title = f"Gemini, {day}"
+    talk = TALK.search(show_text(value.get("titleUrl")))
+    name = talk[1] if talk else day
+    chat = start_chat({}, reading, (), "", "Gemini", default=f"gemini-{name}")
+    chat.title = f"Gemini, {name}"
     title = show_text(value.get("title"))
     answers = [_text_of(show_text(read_object(one).get("html"))) for one in read_list(value.get("safeHtmlItem"))]
     is_prompt = bool(PROMPTED.match(title) or answers)

@@ -22,6 +22,7 @@ from conversations.imports.readers.lists import is_message, read_message
 ITEMS = CALLS | RESULTS | THOUGHTS | {"message", "item_reference", "local_shell_call", "local_shell_call_output",
     "web_search_call", "file_search_call", "code_interpreter_call", "computer_call", "computer_call_output",
     "image_generation_call", "mcp_call", "mcp_list_tools", "mcp_approval_request", "compaction"}  # fmt: skip
+OF_MESSAGE = ("type", "id", "role", "content", "created_at", "timestamp")
 OUTPUTS = {name for name in ITEMS if name.endswith("_output")}
 
 
@@ -30,7 +31,7 @@ OUTPUTS = {name for name in ITEMS if name.endswith("_output")}
 
 def _is_completion(value: dict[str, Any]) -> bool:
     choices = read_list(value.get("choices"))
-    return bool(choices) and all("message" in read_object(one) for one in choices)
+    return bool(choices) and all(isinstance(read_object(one).get("message"), dict) for one in choices)
 
 
 def _read_completion(value: dict[str, Any], reading: ChatReading) -> Read:
@@ -57,7 +58,7 @@ def _asked(messages: Any, session_id: str) -> Iterable[SourceMessage]:
 
 def is_item(value: Any) -> bool:
     """Whether a value is an item of a response: a message, a thought, a call of a tool, or what it gave."""
-    if not isinstance(value, dict) or value.get("type") not in ITEMS:
+    if not isinstance(value, dict) or show_text(value.get("type")) not in ITEMS:
         return False
     return "role" in value if value["type"] == "message" else bool(
         {"call_id", "id", "summary", "arguments", "output", "content", "action", "encrypted_content"} & value.keys()
@@ -68,7 +69,7 @@ def read_item(one: dict[str, Any], ref: str, time: Any = None) -> SourceMessage:
     """An item as a message: calls are the assistant's, what they gave is the tool's, thoughts are hidden."""
     kind = show_text(one.get("type"))
     if kind == "message":
-        more = pick(one, "status", "phase")
+        more = {name: value for name, value in one.items() if name not in OF_MESSAGE}
         return make_message(ref, one.get("role"), read_blocks(one.get("content")), time, None, more)
     if kind in THOUGHTS:
         texts = [text for name in ("summary", "content") if (text := read_blocks(one.get(name)).text)]
@@ -108,7 +109,11 @@ def _read_response(value: dict[str, Any], reading: ChatReading) -> Read:
 
 
 def _is_item_line(value: dict[str, Any]) -> bool:
-    return is_item(value) and not (value["type"] == "message" and isinstance(value.get("content"), str))
+    """Whether a line is an item; messages that say they are one otherwise, as Anthropic's do, are lines like others."""
+    if not is_item(value) or value["type"] != "message":
+        return is_item(value)
+    kinds = [read_object(one).get("type") for one in read_list(value.get("content"))]
+    return any(kind in ("input_text", "output_text", "input_image", "refusal") for kind in kinds)
 
 
 def _read_items(lines: list[tuple[int, dict[str, Any]]], reading: ChatReading) -> Read:

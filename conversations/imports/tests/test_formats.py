@@ -79,3 +79,53 @@ def test_a_content_that_is_not_empty_is_never_called_so(tmp_path_factory, conten
         assert len(found.chat.messages) == 1
         [one] = found.chat.messages.values()
         assert one.message.strip() or one.metadata.get("parts") or one.metadata.get("citations")
+
+
+SAMPLES = [
+    *EMPTY_MIDDLE.values(),
+    {"header": "Gemini", "title": "Prompted x", "time": "2026-01-02", "safeHtmlItem": [{"html": "<p>y"}]},
+    {"runSettings": {}, "chunkedPrompt": {"chunks": [{"text": "x", "role": "user"}]}},
+    {"name": "M", "is_user": False, "send_date": "x", "mes": "hi", "swipes": ["a", "hi"], "swipe_id": 1, "extra": {}},
+    {"id": "s", "conversations": [{"from": "human", "value": "x"}]},
+    {"agents": [{"name": "a", "messages": [{"role": "user", "content": [text("x")]}], "block_ids": ["b"]}],
+     "blocks": [{"id": "b", "label": "l", "value": "v"}], "tools": []},
+    {"type": "entity", "name": "Ada", "entityType": "p", "observations": ["x"]},
+    {"timestamp": "2026", "type": "response_item", "payload": {"type": "reasoning", "summary": [{"text": "x"}]}},
+    {"uuid": "u", "sessionId": "s", "parentUuid": None, "type": "user", "message": {"role": "user", "content": "x"}},
+    {"object": "list", "data": [{"object": "thread.message", "role": "user", "content": [text("x")]}]},
+    {"object": "response", "id": "r", "output": [{"type": "message", "role": "assistant", "content": [text("x")]}]},
+    {"choices": [{"message": {"role": "assistant", "content": "x"}}], "id": "x"},
+    {"custom_id": "c", "body": {"messages": [{"role": "user", "content": "x"}]}},
+    {"messages": [{"role": "user", "content": [text("x")], "tool_calls": [{"id": "c"}]}]},
+    {"session_id": "s", "turns": [{"user": "x", "assistant": "y"}]},
+    {"session_id": "s", "started_text": "", "messages": [
+        {"id": 1, "speaker": "user", "message": "x", "timestamp": "2026-01-01T10:00:00+00:00"}]},
+]  # fmt: skip
+ODD = st.sampled_from([None, 0, -1, 1e300, True, "", "x", [], {}, [[]], [{}], {"x": 1}, [None], ["x"], {"type": ["x"]}])
+
+
+def places(value, path=()):
+    """All the places in a value."""
+    yield path
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(one, (*path, key))
+
+
+def changed(value, path, new):
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = changed(value[path[0]], path[1:], new)
+    return copy
+
+
+@given(st.data())
+def test_whatever_stands_in_a_file_it_is_read_or_told(tmp_path_factory, data):
+    value = data.draw(st.sampled_from(SAMPLES))
+    for _ in range(data.draw(st.integers(1, 3))):
+        value = changed(value, data.draw(st.sampled_from(list(places(value)))), data.draw(ODD))
+
+    found = read_value(tmp_path_factory.mktemp("law"), [value])
+
+    told = [one for one in found.report.findings if one.text]
+    assert told or found.state or any(chat.messages for chat in found.chats) or not has_words(value) or found.chats

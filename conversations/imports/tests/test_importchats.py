@@ -279,7 +279,7 @@ def test_revisions_are_small_and_carry_one_batch(tmp_path, monkeypatch):
 
 BROKEN = {
     "cut off": ('[{"title":"a","mapping":{}},{"ti', "the file ends in the middle: it was cut off"),
-    "no json": ("<html></html>", "neither a JSON array or object, nor JSON lines, nor a zip file"),
+    "no json": ("<html></html>", "it is a web page, not JSON; ask the service for its export as JSON"),
     "empty": ("", "the file is empty"),
     "a fault inside": ('[{"conversation_id":"x","mapping":{}} oops]', "a comma is missing between two items"),
     "something else": ('[{"a":1}]', "no conversation and no message that Nola knows, but an object with `a`"),

@@ -217,3 +217,12 @@ def test_a_chat_of_ai_studio_hides_what_was_thought(tmp_path):
     assert found.said == [("user", "Why?"), ("assistant", "hm"), ("assistant", "So."), ("user", "")]
     assert found.metadata(1)["hidden"] == "thinking"
     assert found.metadata(3)["attachments"] == ["1x"]
+
+
+def test_a_prompt_whose_address_names_its_chat_is_put_there(tmp_path):
+    about = {"header": "Gemini Apps", "time": "2026-01-02T10:00:00Z"}
+    found = read_value(
+        tmp_path, [{**about, "title": "Prompted Why?", "titleUrl": "https://gemini.google.com/app/a1b2"}]
+    )
+
+    assert found.chat.session_id == "gemini-a1b2"

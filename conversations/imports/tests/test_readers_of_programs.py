@@ -194,3 +194,42 @@ def test_a_session_of_claude_code_with_a_helper(tmp_path):
     assert (talk.session_id, talk.title, helper.session_id) == ("s", "Fix", "s/h1")
     assert not [one.parent for one in talk.messages.values() if one.parent]  # the order says it all
     assert "lines about the session, no messages: file-history-snapshot" in found.told(Category.SKIPPED)
+
+
+def test_a_session_of_codex_as_older_versions_kept_it(tmp_path):
+    def said(role, words):
+        return {"type": "message", "role": role, "content": [{"type": "input_text", "text": words}]}
+
+    found = read_value(
+        tmp_path,
+        {"id": "s", "timestamp": "2025-06-01T10:00:00Z", "instructions": None},
+        {"record_type": "state"},
+        said("user", "do it"),
+        {"type": "function_call", "name": "shell", "arguments": "{}", "call_id": "c"},
+        said("assistant", "done"),
+        name="rollout.jsonl",
+    )
+
+    assert found.sources == ["Codex"]
+    assert (found.chat.session_id, found.said) == ("s", [("user", "do it"), ("assistant", ""), ("assistant", "done")])
+
+
+def test_a_session_that_claude_code_prints(tmp_path):
+    found = read_value(
+        tmp_path,
+        {"type": "system", "subtype": "init", "session_id": "z", "tools": []},
+        {"type": "assistant", "message": {"role": "assistant", "content": [text("hi")]}, "session_id": "z"},
+        {"type": "result", "subtype": "success", "result": "hi", "session_id": "z"},
+    )
+
+    assert (found.chat.session_id, found.said) == ("z", [("assistant", "hi")])
+    assert len(found.told(Category.SKIPPED)) == 2
+
+
+def test_an_answer_of_anthropic_on_a_line_keeps_its_members(tmp_path):
+    line = {"id": "m", "type": "message", "role": "assistant", "content": [text("hey")], "usage": {"input_tokens": 0}}
+
+    found = read_value(tmp_path, line, name="a.jsonl")
+
+    assert found.sources == ["lines of messages"]
+    assert found.metadata(0) == {"type": "message", "usage": {"input_tokens": 0}, "id": "m"}
