@@ -31,7 +31,8 @@ OF_MEMBER = {
 NAMES = ("name", "title", "file_name", "filename", "url")
 INNER = ("function", "tool_call", "metadata")  # where the name or the words may be instead
 WORDS = (
-    "text", "content", "thinking", "think", "code", "summary", "input", "arguments", "args", "output", "result", "url",
+    "text", "content", "thinking", "think", "reasoning", "code", "summary", "input", "arguments", "args", "output",
+    "result", "url",
 )  # fmt: skip
 
 
@@ -65,10 +66,11 @@ def _part(member: str, one: Any) -> Part:
     kind = KINDS.get(spelt) or OF_MEMBER.get(member) or (spelt.replace("_", " ").capitalize() or "Part")
     places = [one, *(one[name] for name in INNER if isinstance(one.get(name), dict))]
     name = next((place[key] for place in places for key in NAMES if place.get(key) and type(place[key]) is str), "")
-    words = next((place[key] for place in places for key in WORDS if place.get(key) not in (None, "", [], {})), None)
-    if words is None:
-        words = {key: value for key, value in one.items() if key not in ("type", "content_type", "id", *NAMES)} or ""
-    return Part(kind, name, show_words(words))
+    words = [place[key] for place in places for key in WORDS if place.get(key) not in (None, "", [], {})]
+    if not words:
+        rest = {key: value for key, value in one.items() if key not in ("type", "content_type", "id", *NAMES)}
+        words = [rest] if rest else []
+    return Part(kind, name, "\n".join(map(show_words, words)))
 
 
 def show_words(value: Any) -> str:
@@ -86,9 +88,17 @@ def _words_of(block: Mapping[str, Any]) -> str:
 
 def read_whole(message: str, metadata: Mapping[str, Any]) -> str:
     """All words of a message, also of its parts: what the search looks through."""
-    if not metadata:
-        return message
-    parts = [f"{part.name}\n{part.text}" if part.name else part.text for part in list_parts(metadata)]
-    files = metadata.get("attachments")
-    names = [one for one in files if isinstance(one, str)] if isinstance(files, list) else []
-    return "\n".join([message, *parts, *names])
+    members = [metadata[name] for name in MEMBERS if name in metadata] if metadata else []
+    return "\n".join([message, *_list_texts(members)]) if members else message
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    """All the texts in a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _list_texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _list_texts(one)

@@ -36,10 +36,11 @@ class Content:
     citations: list[Any] = field(default_factory=list)
     files: int = 0  # whose bytes were left out
     has_thoughts: bool = False
+    has_calls: bool = False
 
     @property
     def is_result(self) -> bool:
-        return bool(self.call_ids) and not self.texts
+        return bool(self.call_ids) and not self.texts and not self.has_calls
 
     @property
     def text(self) -> str:
@@ -52,7 +53,7 @@ class Content:
         parts = [kept for one in self.parts if (kept := self._without_text(one))]
         found = {"attachments": list(dict.fromkeys(self.attachments)), "parts": parts, "citations": self.citations}
         members = {name: value for name, value in found.items() if value}
-        return members | ({"tool_call_id": self.call_ids[0]} if len(self.call_ids) == 1 else {})
+        return members | ({"tool_call_id": self.call_ids[0]} if self.is_result and len(self.call_ids) == 1 else {})
 
     def _without_text(self, part: Any) -> Any:
         """A part; of a result that is the message itself, what its text and call do not say."""
@@ -81,6 +82,7 @@ def _read_block(one: Any, found: Content) -> None:
             _read_result(one, found)
         elif kind in THOUGHTS or kind in CALLS or one.get("thought") is True:
             found.has_thoughts |= kind in THOUGHTS or one.get("thought") is True
+            found.has_calls |= kind in CALLS
             found.parts.append(_kept(one, found))
         elif (text := _text_of(one, kind)) is not None:
             found.texts += [text] if text else []

@@ -14,7 +14,7 @@ from conversations.imports.legacy_chat_files import (
     read_turns,
 )
 from conversations.imports.legacy_state import ImportRun
-from conversations.imports.reading import find_export
+from conversations.imports.reading import find_export, name_export
 from state.files.sources import NoFolder, SourceFile, Unreadable, find_files, load_file, read_bytes
 from state.jsondoc.text import Document
 from state.report import Category, Report, Unit, make_printable
@@ -67,6 +67,11 @@ def _read(
     if is_chat(file, document.value) and isinstance(document.value, dict):
         documents.pop(file, None)
         return [read_turns(file, document.value, report, names)]
+    if name := name_export(document.value):
+        documents.pop(file, None)
+        text = f"chats of {name}, and not state; manage.py importchats takes the file"
+        report.add(Category.SKIPPED, Unit.FILES, file.name, text)
+        return []
     documents[file] = document
     report.add(Category.READ, Unit.KEYS, file.name)
     return []

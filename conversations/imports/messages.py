@@ -25,6 +25,7 @@ SPOKEN = {
     "human": "user", "prompter": "user", "user_message": "user",
     "ai": "assistant", "bot": "assistant", "model": "assistant", "nola": "assistant", "gpt": "assistant",
     "chatgpt": "assistant", "claude": "assistant", "gemini": "assistant", "bing": "assistant", "bard": "assistant",
+    "function_call": "assistant", "tool_call": "assistant",
     "developer": "system", "function": "tool", "observation": "tool", "ipython": "tool", "function_response": "tool",
 }  # fmt: skip
 LISTS = {"attachments", "parts", "citations"}  # members that a content and what stands beside it may both have
@@ -118,6 +119,7 @@ class SourceMessage:
     files: int = 0  # whose bytes were left out
     is_empty: bool = False
     is_node: bool = False  # of the tree, with no message
+    place: str = ""  # where it stands, if its id does not say it
 
 
 def start_chat(
@@ -206,7 +208,7 @@ def settle(chat: Chat, rows: Iterable[SourceMessage], reading: ChatReading, leaf
     _name_results(told.values())
     kept = {ref: one for ref, one in told.items() if not one.is_empty}
     if empty := [ref for ref, one in told.items() if one.is_empty and not one.is_node]:
-        reading.leave_out(EMPTY, empty)
+        reading.leave_out(EMPTY, [told[ref].place or ref for ref in empty])
     if any(one.parent is not None for one in told.values()):
         before = _find_parents(told)
         for ref, one in kept.items():
@@ -298,7 +300,7 @@ def _note_all(told: Sequence[SourceMessage], reading: ChatReading) -> None:
             if "role" in one.metadata:
                 roles[show_text(one.metadata["role"])] += 1
         if one.files:
-            reading.leave_out(FILES, [one.ref], one.files)
+            reading.leave_out(FILES, [one.place or one.ref], one.files)
     for text, count in found.items():
         if count:
             reading.note(Unit.MESSAGES, text, count)

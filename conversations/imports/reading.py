@@ -52,7 +52,12 @@ def find_export(file: SourceFile) -> str:
             first = next(read_items(stream))
     except OSError:
         return ""
-    reader = find_reader(first.value)
+    return name_export(first.value)
+
+
+def name_export(value: Any) -> str:
+    """The service whose export a value is, or a list of what it exports; "" for none."""
+    reader = find_reader(value[0] if isinstance(value, list) and value else value)
     return reader.name if reader and reader.is_service else ""
 
 
@@ -129,6 +134,8 @@ class _MemberReading:
             self.report.add(Category.FAILED, Unit.CONVERSATIONS, reading.place, text)
             return
         if not found:
+            if not reading.notes:
+                reading.leave_out(f"{reader.name}, with nothing in it", count=1, unit=Unit.CONVERSATIONS)
             report_notes(reading.notes, reading.place, self.report)
         for place, one in enumerate(found):
             yield Found(reader, one, self.file, reading.place, reading.notes if not place else {})

@@ -55,6 +55,7 @@ def _read(value: dict[str, Any], reading: ChatReading) -> Read:
     for number, one in enumerate(value["messages"]):
         if is_message(one):
             rows.append(read_message(one, chat.session_id, number))
+            rows[-1].place = f"messages/{number}"
         else:
             reading.leave_out("no message: there is no role and no text in it", [f"messages/{number}"])
     return [settle(chat, rows, reading)]
@@ -65,6 +66,7 @@ def _read_line(value: dict[str, Any], reading: ChatReading) -> Read:
     chat = start_chat(value, reading, SESSION, "", reading.file.name, default=reading.stem)
     rest = {name: one for name, one in value.items() if name not in SESSION}
     row = read_message(rest, chat.session_id, reading.number)
+    row.place = f"{reading.number}"
     if row.is_empty:
         return [settle(chat, [row], reading)]
     settle_messages(chat, [row], reading)

@@ -122,6 +122,7 @@ def _read_items(lines: list[tuple[int, dict[str, Any]]], reading: ChatReading) -
     for number, one in lines:
         time = one.get("created_at") or one.get("timestamp")
         row = read_item(one, show_text(one.get("id")) or make_ref(chat.session_id, number), time)
+        row.place = f"line {number}"
         rows.append(row)
     return [settle(chat, rows, reading)]
 

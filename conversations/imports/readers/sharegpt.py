@@ -10,7 +10,6 @@ from conversations.imports.messages import (
     make_message,
     make_ref,
     read_list,
-    read_object,
     settle,
     start_chat,
 )
@@ -45,11 +44,9 @@ def _read(value: dict[str, Any], reading: ChatReading) -> Read:
         role = one.get("from", one.get("role"))
         content = read_blocks(one.get("value", one.get("content", one.get("text"))))
         more = {name: one[name] for name in one if name not in OF_TURN}
-        rows.append(
-            make_message(
-                make_ref(chat.session_id, number), role, content, read_object(one).get("timestamp"), None, more
-            )
-        )
+        row = make_message(make_ref(chat.session_id, number), role, content, one.get("timestamp"), None, more)
+        row.place = f"{place}/{number}"
+        rows.append(row)
     return [settle(chat, rows, reading)]
 
 

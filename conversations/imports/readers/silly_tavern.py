@@ -67,7 +67,9 @@ def _message(ref: str, one: dict[str, Any], text: Any, parent: str) -> SourceMes
         found.parts.append({"type": "thinking", "thinking": show_text(extra["reasoning"])})
     for name in ("image", "file", "video"):
         if value := extra.get(name):
-            found.attachments.append(show_text(value.get("name") if isinstance(value, dict) else value)[:200])
+            told = show_text(value.get("name") if isinstance(value, dict) else value)
+            found.files += told.startswith("data:")
+            found.attachments.append(name if told.startswith("data:") else told)
     kept = {name: value for name, value in extra.items() if name not in ("reasoning", "image", "file", "video")}
     hidden = "hidden" if one.get("is_system") is True else ""
     role = "user" if one.get("is_user") is True else "assistant"

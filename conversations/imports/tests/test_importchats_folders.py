@@ -131,12 +131,16 @@ def test_an_export_is_no_state(export, tmp_path):
     with pytest.raises(CommandError, match="is an export of chats of Claude, and not state"):
         call_command("importlegacy", str(export))
     (tmp_path / "alpha.json").write_text("1")
+    (tmp_path / "rain.json").write_text(
+        '{"conversationId":"l","exportAt":"x","messages":[{"messageId":"1","text":"Rain?"}]}'
+    )
 
     output = io.StringIO()
     call_command("importlegacy", str(tmp_path), stdout=output)
 
     assert keys() == {"alpha": 1}
     assert "export/: an export of chats of Claude, and not state" in output.getvalue()
+    assert "rain.json: chats of LibreChat, and not state" in output.getvalue()
 
 
 def post(agent, body, query=""):

@@ -19,7 +19,7 @@ const MEMBERS = new Map([
 ]);
 const NAMES = ["name", "title", "file_name", "filename", "url"];
 const INNER = ["function", "tool_call", "metadata"];
-const WORDS = ["text", "content", "thinking", "think", "code", "summary", "input", "arguments", "args", "output", "result", "url"];
+const WORDS = ["text", "content", "thinking", "think", "reasoning", "code", "summary", "input", "arguments", "args", "output", "result", "url"];
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isNothing = (value) => value === undefined || value === null || value === "" || (typeof value === "object" && !Object.keys(value).length);
@@ -42,10 +42,11 @@ function part(kind, one) {
   const spelt = [one.type, one.content_type].find((type) => typeof type === "string") ?? "";
   const own = KINDS.get(spelt) ?? (kind === "Part" && spelt ? sentence(spelt) : kind);
   const places = [one, ...INNER.map((name) => one[name]).filter(isObject)];
-  const name = first(places, NAMES, (value) => typeof value === "string" && value !== "");
-  const text = first(places, WORDS, (value) => !isNothing(value));
+  const [name] = all(places, NAMES, (value) => typeof value === "string" && value !== "");
+  const found = all(places, WORDS, (value) => !isNothing(value));
   const rest = Object.fromEntries(Object.entries(one).filter(([key]) => !["type", "content_type", "id", ...NAMES].includes(key)));
-  return { title: name ? `${own}: ${name}` : own, text: words(text ?? (Object.keys(rest).length ? rest : "")) };
+  if (!found.length && Object.keys(rest).length) found.push(rest);
+  return { title: name ? `${own}: ${name}` : own, text: found.map(words).join("\n") };
 }
 
 function sentence(type) {
@@ -53,11 +54,8 @@ function sentence(type) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function first(places, names, fits) {
-  for (const place of places) {
-    for (const name of names) if (fits(place[name])) return place[name];
-  }
-  return undefined;
+function all(places, names, fits) {
+  return places.flatMap((place) => names.map((name) => place[name]).filter(fits));
 }
 
 function words(value) {
