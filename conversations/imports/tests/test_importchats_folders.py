@@ -108,6 +108,21 @@ def test_shards_of_an_export_are_all_read(tmp_path):
     assert sorted(one.message for one in Message.objects.all()) == ["in shard 0", "in shard 1", "in shard 2"]
 
 
+def test_files_of_one_name_in_two_folders_are_two_conversations(tmp_path):
+    for folder, mes in (("Mila", "hello"), ("Ada", "good day")):
+        (tmp_path / folder).mkdir()
+        chat = {"name": folder, "is_user": False, "send_date": "2026-01-03T10:00:00Z", "mes": mes}
+        (tmp_path / folder / "chat.jsonl").write_text(json.dumps(chat))
+        (tmp_path / folder / "talk.jsonl").write_text(json.dumps({"role": "user", "content": mes}))
+
+    bring(tmp_path)
+
+    assert sorted(Conversation.objects.values_list("session_id", flat=True)) == [
+        "Ada/chat", "Ada/talk", "Mila/chat", "Mila/talk",
+    ]  # fmt: skip
+    assert "Nothing new: no revision was made." in bring(tmp_path)
+
+
 def test_a_folder_without_chats_is_refused(tmp_path):
     (tmp_path / "MyActivity.html").write_text("<html>")
 
