@@ -154,10 +154,11 @@ class _Text:
         self.stream, self.bounded = stream, bounded
         self.decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self.text, self.at, self.is_start, self.is_end = "", 0, True, False
+        self.fault = ""  # what ends the reading behind `text`, if it is not the end of the file
         self.line, self.column, self.placed = 1, 1, 0  # of the character of `text` that was placed last
 
     def more(self, size: int = CHUNK) -> None:
-        """Read on. Raises EndOfReading where it is not UTF-8."""
+        """Read on, up to where it is not UTF-8. Raises EndOfReading where it is something else from the beginning."""
         spend_work()
         raw = self.stream.read(size)
         self.is_end = not raw
@@ -167,12 +168,12 @@ class _Text:
         try:
             new = self.decoder.decode(raw, final=self.is_end)
         except UnicodeDecodeError as error:
-            raise EndOfReading(
-                f"not UTF-8, after line {self.place(len(self.text))[0]}: byte 0x{error.object[error.start]:02x};"
-                " save the file as UTF-8"
-            ) from None
+            new, self.is_end = error.object[: error.start].decode("utf-8-sig"), True
+            self.fault = f"not UTF-8: byte 0x{error.object[error.start]:02x}; save the file as UTF-8"
         self.place(self.at)
         self.text, self.at, self.placed = self.text[self.at :] + new, 0, self.placed - self.at
+        if self.fault:
+            self.fault = f"{self.tell(self.fault, len(self.text))}; what follows is not read"
 
     def place(self, position: int) -> tuple[int, int]:
         """The line and column of a position in `text` that does not lie before the place where the reading is."""
@@ -195,7 +196,7 @@ class _Text:
     def values(self) -> Iterator[_Raw | tuple[str, ...] | str]:
         """The texts of all values, the names of members around them, and what is wrong. Raises EndOfReading."""
         if not self.peek():
-            raise EndOfReading("the file is empty")
+            raise EndOfReading(self.fault or "the file is empty")
         is_first = True
         while mark := self.peek():
             if mark == "[":
@@ -216,6 +217,8 @@ class _Text:
                 except BrokenStream as error:
                     yield self.pass_over(error)
             is_first = False
+        if self.fault:
+            raise EndOfReading(self.fault)
 
     def items(self) -> Iterator[_Raw | str]:
         """The texts of an array's items; its opening bracket is passed."""
@@ -223,7 +226,7 @@ class _Text:
         while (mark := self.peek()) != "]":
             try:
                 if not mark:
-                    raise EndOfReading(self.tell("the file ends in the middle: it was cut off"))
+                    raise EndOfReading(self.fault or self.tell("the file ends in the middle: it was cut off"))
                 if not is_first:
                     if mark != ",":
                         near = self.text[self.at : self.at + 20]
@@ -294,6 +297,8 @@ class _Text:
                 value, end = self.decode()
             except json.JSONDecodeError as error:
                 is_near = error.msg.startswith("Unterminated string") or error.pos >= len(self.text) - NEAR_END
+                if self.fault and is_near:
+                    raise EndOfReading(self.fault) from None
                 if not is_near or self.is_end or self.has_values_below():
                     raise BrokenStream(self.explain(error)) from None
             except (RecursionError, ValueError):

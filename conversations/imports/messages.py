@@ -34,6 +34,7 @@ SHOWN_PLACES = 3  # of what was left out
 UNTIMED = "messages without a readable time have that of the message before"
 ZONELESS = "times without a zone are taken as local, in NOLA_TIME_ZONE"
 BESIDE_TEXT = "parts that are no text, such as calls of tools, are kept beside it"
+COUNTED = ("parts", "tool_calls", "pastes", "quotes")  # members that hold them
 ATTACHED = "attachments: their names are kept, the files are not"
 HIDDEN_ONES = "hidden ones, such as thoughts, are kept, folded, and out of a prompt"
 FILES = "files inside messages, as base64: that they were there is kept, their bytes are not"
@@ -295,7 +296,7 @@ def _note_all(told: Sequence[SourceMessage], reading: ChatReading) -> None:
         elif is_naive(one.time_text):
             found[ZONELESS] += 1
         if one.metadata:
-            found[BESIDE_TEXT] += len(read_list(one.metadata.get("parts")))
+            found[BESIDE_TEXT] += sum(len(read_list(one.metadata.get(name))) for name in COUNTED)
             found[ATTACHED] += len(read_list(one.metadata.get("attachments")))
             found[HIDDEN_ONES] += bool(one.metadata.get("hidden"))
             if "role" in one.metadata:

@@ -77,7 +77,7 @@ class _MemberReading:
 
     def __post_init__(self) -> None:
         self.file = SourceFile(self.path, self.label, (), 0)
-        self.stem = PurePath(self.member.name or self.label).stem
+        self.stem = PurePath(self.member.name or PurePath(self.label).name).with_suffix("").as_posix()
 
     def read(self) -> Iterator[Found]:
         counted = _Counted(self.member.stream)

@@ -12,6 +12,7 @@ from state.jsondoc.text import JSONValue, dump_json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNITS = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1000))  # of a number above it, how many are a second
+WRAPPED = {"$date", "$numberLong", "_seconds"}
 FORMATS = (  # SillyTavern, and compact stamps
     "%Y-%m-%d@%Hh%Mm%Ss", "%Y-%m-%d@%Hh%Mm%Ss%fms", "%B %d, %Y %I:%M%p", "%b %d, %Y %I:%M%p", "%b %d, %Y, %I:%M:%S %p",
     "%B %d, %Y %H:%M", "%Y%m%d%H%M%S",
@@ -24,6 +25,8 @@ _DATE = re.compile(r"(?:\w{3}, )?\d{1,2} \w{3} \d{4} ")
 
 def parse_time(value: JSONValue) -> tuple[datetime | None, str]:
     """A time and its text as it came. Without a zone it is local time, in NOLA_TIME_ZONE; None if unreadable."""
+    while isinstance(value, dict) and (inner := value.keys() & WRAPPED):  # as databases write them
+        value = value[min(inner)]
     if value is None or value == "":
         return None, ""
     text = value if isinstance(value, str) else dump_json(value)

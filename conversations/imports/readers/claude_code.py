@@ -121,4 +121,4 @@ def _message(number: int, one: dict[str, Any], parent: str | None, first: dict[s
     return make_message(ref, role, found, one.get("timestamp"), parent, more, hidden)
 
 
-READER = Reader("Claude Code", _claims, _read, gathers=True)
+READER = Reader("Claude Code", _claims, _read, gathers=True, is_service=True)

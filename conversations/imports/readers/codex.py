@@ -118,6 +118,6 @@ def _read_prompt(value: dict[str, Any], reading: ChatReading) -> Read:
 
 
 READERS = (
-    Reader("Codex", _claims, _read, gathers=True, goes_on=is_item),
+    Reader("Codex", _claims, _read, gathers=True, is_service=True, goes_on=is_item),
     Reader("prompts of Codex", _is_prompt, _read_prompt),
 )

@@ -10,6 +10,7 @@ from conversations.imports.messages import (
     Reader,
     SourceMessage,
     make_message,
+    make_ref,
     name_session,
     present,
     read_list,
@@ -28,8 +29,10 @@ def _claims(value: dict[str, Any]) -> bool:
 
 def _read(lines: list[tuple[int, dict[str, Any]]], reading: ChatReading) -> Read:
     about = next((one for _, one in lines if "mes" not in one), {})
-    chat = Chat(name_session(reading.stem, reading), reading.file, source="SillyTavern", channel="sillytavern")
-    chat.title = show_text(about.get("character_name"))
+    who = show_text(about.get("character_name"))
+    name = reading.stem if who.casefold() in reading.stem.casefold() else f"{who} - {reading.stem}"
+    chat = Chat(name_session(name, reading), reading.file, source="SillyTavern", channel="sillytavern")
+    chat.title = who
     chat.started, chat.started_text = parse_time(about.get("create_date"))
     chat.metadata = present(user_name=about.get("user_name"), chat_metadata=about.get("chat_metadata"))
     rows: list[SourceMessage] = []
@@ -56,11 +59,11 @@ def _versions(number: int, one: dict[str, Any], parent: str) -> list[SourceMessa
         if not is_shown and isinstance(text, str):
             info = read_object(about[place]) if place < len(about) else {}
             told = {**one, "extra": info.get("extra") or {}, "send_date": info.get("send_date") or one.get("send_date")}
-            rows.append(_message(f"{number}-{place}", told, text, parent))
-    return [*rows, _message(str(number), one, one.get("mes"), parent)]
+            rows.append(_message((number, place), told, text, parent))
+    return [*rows, _message((number,), one, one.get("mes"), parent)]
 
 
-def _message(ref: str, one: dict[str, Any], text: Any, parent: str) -> SourceMessage:
+def _message(place: tuple[int | str, ...], one: dict[str, Any], text: Any, parent: str) -> SourceMessage:
     extra = read_object(one.get("extra"))
     found = Content([text] if isinstance(text, str) and text else [])
     if extra.get("reasoning"):
@@ -74,6 +77,7 @@ def _message(ref: str, one: dict[str, Any], text: Any, parent: str) -> SourceMes
     hidden = "hidden" if one.get("is_system") is True else ""
     role = "user" if one.get("is_user") is True else "assistant"
     more = present(name=one.get("name"), extra=kept, title=one.get("title"))
+    ref = make_ref(*place, one.get("name"), one.get("send_date"))
     return make_message(ref, role, found, one.get("send_date"), parent, more, hidden)
 
 

@@ -1,5 +1,7 @@
 """Which reader takes what; what nobody takes is refused by name, and nothing that has words is called empty."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from conversations.imports.formats import find_reader
 from conversations.imports.tests.reading import chatgpt, claude, claude_message, node, read_value, text
 from conversations.imports.tests.test_readers import EMPTY_MIDDLE
+from conversations.parts import read_whole
 from state.report import Category
 
 
@@ -68,17 +71,50 @@ def has_words(value):
     )
 
 
+def list_words(value):
+    """All the texts in a value, but those that say of which type it is."""
+    if isinstance(value, dict):
+        return [word for name, one in value.items() if name != "type" for word in list_words(one)]
+    return [word for one in value for word in list_words(one)] if isinstance(value, list) else [
+        value.replace("\0", "␀")
+    ] if isinstance(value, str) else []  # fmt: skip
+
+
+def in_each_shape(content):
+    """A content in a message of each program that has contents as lists."""
+    said = {"role": "user", "content": content}
+    yield {"messages": [said]}
+    yield claude(claude_message("a", content=content))
+    yield chatgpt(node("a", None, content={"content_type": "multimodal_text", "parts": content}))
+    yield {"conversationId": "l", "exportAt": "x", "messages": [{"messageId": "1", "text": "", "content": content}]}
+    yield {"chat": {"models": [], "history": {"currentId": "a", "messages": {"a": {"id": "a", **said}}}}}
+    yield {"uuid": "u", "sessionId": "s", "parentUuid": None, "type": "user", "message": said}
+    yield {"agents": [{"name": "a", "block_ids": [], "messages": [said]}], "blocks": [], "tools": []}
+    yield {"object": "response", "output": [{"type": "message", **said}]}
+    yield {"object": "list", "data": [{"object": "thread.message", "thread_id": "t", **said}]}
+    yield {"timestamp": "2026-01-01", "type": "response_item", "payload": {"type": "message", **said}}
+
+
 @given(CONTENTS)
 def test_a_content_that_is_not_empty_is_never_called_so(tmp_path_factory, content):
     if not has_words(content):
         return
     folder = tmp_path_factory.mktemp("law")
-    for value in ({"messages": [{"role": "user", "content": content}]}, claude(claude_message("a", content=content)),
-                  chatgpt(node("a", None, content={"content_type": "multimodal_text", "parts": content}))):  # fmt: skip
-        found = read_value(folder, value)
+    for value in in_each_shape(content):
+        found = read_value(folder, [value])
         assert len(found.chat.messages) == 1
         [one] = found.chat.messages.values()
         assert one.message.strip() or one.metadata.get("parts") or one.metadata.get("citations")
+        whole = read_whole(one.message, one.metadata)
+        assert [word for word in list_words(content) if word not in whole] == []
+
+
+@given(st.dictionaries(st.sampled_from(["score", "liked", "by", "tags", "x"]), VALUES))
+def test_other_members_stay_as_they_are(tmp_path_factory, members):
+    said = {"role": "user", "content": "hi", **members}
+    for value in (said, {"messages": [said]}):
+        found = read_value(tmp_path_factory.mktemp("law"), value, name="talk.jsonl")
+        assert json.dumps(found.metadata(0)) == json.dumps(members)
 
 
 SAMPLES = [

@@ -98,6 +98,31 @@ def test_what_is_no_talk_is_left_out_by_name_or_put_elsewhere_as_one_wishes(expo
     assert list(keys()) == ["old.claude.memories"]
 
 
+def test_shards_of_an_export_are_all_read(tmp_path):
+    for number in range(3):
+        talk = chatgpt(node("a", None, content=f"in shard {number}"), conversation_id=f"c{number}")
+        (tmp_path / f"conversations-{number:03}.json").write_text(json.dumps([talk]))
+
+    bring(tmp_path)
+
+    assert sorted(one.message for one in Message.objects.all()) == ["in shard 0", "in shard 1", "in shard 2"]
+
+
+def test_files_of_one_name_in_two_folders_are_two_conversations(tmp_path):
+    for folder, mes in (("Mila", "hello"), ("Ada", "good day")):
+        (tmp_path / folder).mkdir()
+        chat = {"name": folder, "is_user": False, "send_date": "2026-01-03T10:00:00Z", "mes": mes}
+        (tmp_path / folder / "chat.jsonl").write_text(json.dumps(chat))
+        (tmp_path / folder / "talk.jsonl").write_text(json.dumps({"role": "user", "content": mes}))
+
+    bring(tmp_path)
+
+    assert sorted(Conversation.objects.values_list("session_id", flat=True)) == [
+        "Ada/chat", "Ada/talk", "Mila/chat", "Mila/talk",
+    ]  # fmt: skip
+    assert "Nothing new: no revision was made." in bring(tmp_path)
+
+
 def test_a_folder_without_chats_is_refused(tmp_path):
     (tmp_path / "MyActivity.html").write_text("<html>")
 

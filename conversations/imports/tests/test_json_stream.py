@@ -142,3 +142,12 @@ def test_a_large_file_needs_little_memory(tmp_path):
 
     assert count == 300
     assert peak < 10_000_000
+
+
+@pytest.mark.parametrize("before", ['{"a":1}\n', '[{"a":1},', '{"conversations":[{"a":1},', '{"a":1}\n{"b":"é'])
+def test_what_stands_before_a_byte_that_is_no_utf8_is_read(before):
+    items = list(read_items(io.BytesIO(before.encode() + b'{"c":"caf\xe9"}]')))
+
+    assert [one.value for one in items if not one.problem] == [{"a": 1}]
+    assert "not UTF-8: byte 0xe9; save the file as UTF-8; what follows is not read" in items[-1].problem
+    assert items[-1].problem.startswith("line ")

@@ -180,10 +180,10 @@ def test_silly_tavern_keeps_swipes_as_branches_and_hidden_lines(tmp_path):
         {"name": "Jan", "is_user": True, "send_date": 1767456400000, "mes": "Evening!"},
         {"name": "Mila", "is_user": False, "is_system": True, "send_date": "2026-1-3 @16h 07m 00s 12ms",
          "mes": "(psst)"},
-        name="mila.jsonl",
+        name="m.jsonl",
     )  # fmt: skip
 
-    assert found.chat.session_id == "mila"
+    assert found.chat.session_id == "Mila - m"
     assert sorted(said for _, said in found.said) == ["(psst)", "A", "B", "C", "Evening!"]
     assert found.parents()["Evening!"] == "B"
     assert found.leaf == "(psst)"
