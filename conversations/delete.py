@@ -117,10 +117,10 @@ def _erase(row: Conversation) -> int:
     Conversation.objects.filter(pk=row.pk).update(current_leaf=None)
     row.messages.update(parent=None)
     count = 0
-    while rows := list(row.messages.values_list("pk", "message")[:AT_ONCE]):
+    while rows := list(row.messages.values_list("pk", "message", "metadata")[:AT_ONCE]):
         index.remove(rows)
         with connection.cursor() as cursor:
-            cursor.executemany("DELETE FROM conversation_history WHERE id = %s", [(pk,) for pk, _ in rows])
+            cursor.executemany("DELETE FROM conversation_history WHERE id = %s", [(pk,) for pk, *_ in rows])
         count += len(rows)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM conversation WHERE id = %s", [row.pk])

@@ -1,6 +1,8 @@
 """Conversations out of Nola: JSON and JSON lines, which import back to the same, and Markdown to read."""
 
+import html
 import math
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ from conversations import read
 from conversations.api import schemas
 from conversations.models import ORDER, Conversation, Message
 from conversations.order import find_place, is_behind
+from conversations.parts import HIDDEN, list_parts
 from state.jsondoc.text import dump_json
 
 AT_ONCE = 500  # rows read in one go
@@ -136,9 +139,35 @@ def render_markdown(rows: QuerySet[Conversation]) -> Iterator[str]:
             if time.date() != day:
                 day = time.date()
                 yield f"\n## {time:%A, %-d %B %Y}\n"
-            status = "" if message.status == "ok" else f" · {message.status}"
-            yield f"\n**{message.speaker}** · {time:%H:%M}{status}\n\n{message.message.rstrip()}\n"
+            yield from _render_message(message, f"{time:%H:%M}")
         between = "\n---\n\n"
+
+
+def _render_message(message: Message, time: str) -> Iterator[str]:
+    """Who said what, and below it, folded, what else there is."""
+    status = "" if message.status == "ok" else f" · {message.status}"
+    text = message.message.rstrip()
+    if hidden := message.metadata.get(HIDDEN):
+        yield f"\n{_fold(f'{message.speaker} · {time}{status} · {_escape(str(hidden))}', text)}"
+    else:
+        yield f"\n**{message.speaker}** · {time}{status}\n" + (f"\n{text}\n" if text else "")
+    for part in list_parts(message.metadata):
+        yield f"\n{_fold(_escape(part.title), _fence(part.text))}"
+
+
+def _fold(summary: str, text: str) -> str:
+    """A text that is shown when its summary is clicked, where Markdown is shown as HTML."""
+    return f"<details><summary>{summary}</summary>\n\n{text.rstrip()}\n\n</details>\n"
+
+
+def _fence(text: str) -> str:
+    """A text word for word."""
+    longest = max((len(marks) for marks in re.findall("`{3,}", text)), default=2)
+    return f"{'`' * (longest + 1)}\n{text.rstrip()}\n{'`' * (longest + 1)}"
+
+
+def _escape(text: str) -> str:
+    return html.escape(" ".join(text.split()), quote=False)
 
 
 def _about(row: Conversation) -> str:

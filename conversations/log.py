@@ -189,7 +189,7 @@ def _add(parts: Sequence[WritePart], recorder: Recorder) -> list[Message]:
     rows = _new_messages(with_messages, recorder)
     made = [row for some in rows for row in some]
     _insert(made)
-    index.add((row.pk, row.message) for row in made)
+    index.add((row.pk, row.message, row.metadata) for row in made)
     for part, some in zip(with_messages, rows, strict=True):
         _link(part, some)
         _record_messages(part.of.row, some, recorder)
@@ -310,6 +310,8 @@ def _update(parts: Sequence[WritePart], recorder: Recorder) -> None:
             fields |= {"earlier_id": earlier[message.pk]} if message.pk in earlier else {}
         before: dict[str, JSONValue] = {str(message.pk): dump_fields(message, fields) for message, fields in updates}
         for message, fields in updates:
+            if "metadata" in fields:
+                index.replace(message.pk, message.message, message.metadata, fields["metadata"])
             for name, value in {**fields, "revision": recorder.seq}.items():
                 setattr(message, name, value)
         names = {name for _, fields in updates for name in fields}

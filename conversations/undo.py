@@ -11,6 +11,7 @@ from typing import Any
 from conversations import log
 from conversations.models import Conversation, Message
 from conversations.order import find_answers, settle_messages
+from conversations.search import index
 from conversations.versions import exchange_texts
 from state import registry, store
 from state.jsondoc.text import NOTHING
@@ -196,8 +197,11 @@ def _write(planned: Sequence[TalkUndo], recorder: Recorder) -> None:
         for pk, traits in one.new.items():
             fields = {name: _value(name, value) for name, value in traits.items() if name != THERE}
             if fields:
+                row = one.rows[pk]
                 if "earlier_id" in fields:
-                    exchange_texts(pk, log.dump_field(one.rows[pk], "earlier_id"), fields["earlier_id"])
+                    exchange_texts(pk, log.dump_field(row, "earlier_id"), fields["earlier_id"])
+                if isinstance(row, Message) and "metadata" in fields:
+                    index.replace(pk, row.message, row.metadata, fields["metadata"])
                 rows.filter(pk=pk).update(**fields, revision=recorder.seq)
                 for name, value in fields.items():
                     setattr(one.rows[pk], name, value)

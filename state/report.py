@@ -107,6 +107,12 @@ def _listed(findings: list[Finding], most: int) -> Iterator[str]:
     for one in findings:
         alike.setdefault(one.text, []).append(one)
     for text, group in alike.items():
-        yield from (make_printable(f"  {one.file}: {text}") for one in group[:most])
+        yield from (make_printable(f"  {one.file}: {text}{_number(text, one.count)}") for one in group[:most])
         if len(group) > most:
-            yield make_printable(f"  ... and {len(group) - most} more: {text}")
+            rest = sum(one.count for one in group[most:])
+            yield make_printable(f"  ... and {len(group) - most} more: {text}{_number(text, rest)}")
+
+
+def _number(text: str, count: int) -> str:
+    """How many it stands for, unless the text says it or it is but one."""
+    return f" ({count:,})" if count > 1 and not text[:1].isdigit() else ""

@@ -20,6 +20,7 @@ from state.api.idempotency import idempotent
 from state.api.parameters import (
     AT,
     CURSOR,
+    Flag,
     FromQuery,
     Level,
     Limit,
@@ -65,6 +66,7 @@ class ContextIn(Schema):
     hits: int | None = Field(default=None, ge=1, le=MOST_HITS, description="How many finds of either: 5")
     format: Literal["json", "markdown"] | None = None
     at: str | int | None = Field(default=None, description="As it was at this revision or time")
+    hidden: bool = Field(default=False, description="Also messages that are hidden, and what was thought")
 
 
 class ContextQuery(Parameters):
@@ -86,6 +88,7 @@ class ContextQuery(Parameters):
         None, description="Of the text; as Accept asks, if left out"
     )
     at: str | None = Field(None, description=AT)
+    hidden: Flag = Field(False, description="Also messages that are hidden, and what was thought")
 
 
 # Assembling
@@ -154,6 +157,7 @@ def parse_request(request: HttpRequest, body: ContextIn) -> ContextRequest:
         q=q,
         hits=body.hits or HITS,
         at=None if body.at is None else str(body.at),
+        hidden=body.hidden,
     )
 
 

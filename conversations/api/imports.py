@@ -8,13 +8,13 @@ from ninja import Router
 from pydantic import Field
 
 from conversations.api.conversations import answer, change_conversation, delete_conversation, read_conversation
-from conversations.imports.chats import FileImport, import_file
+from conversations.imports.chats import STATE, FileImport, import_file
+from conversations.imports.summary import summarize
 from state.api.parameters import Flag, FromQuery, Parameters
 from state.api.routes import add_read_route, bind_path, describe_body
-from state.jsondoc.text import JSONValue
-from state.report import Category, Report, Unit
+from state.report import make_printable
 
-MOST_TOLD = 500  # findings in an answer
+MOST_TOLD = 500  # findings, and conversations, in an answer
 
 router = Router(tags=["conversations"])
 
@@ -28,12 +28,13 @@ class ImportQuery(Parameters):
     dry_run: Flag = Field(False, description="Report what would happen, and change nothing")
     replace: Flag = Field(False, description="The file wins over what was changed or deleted in Nola")
     all_or_nothing: Flag = Field(False, description="Write nothing if anything is wrong")
-    name: str = Field("", description="What the file is called in the report")
+    name: str = Field("", description="The file's name: in the report, and of a conversation that has no id")
+    state: str = Field(STATE, description="How the keys begin that get what is no talk; empty leaves that out")
 
 
 @router.post("/import", summary="Import chats", openapi_extra=FILES)
 def import_conversations(request: HttpRequest, query: FromQuery[ImportQuery]) -> HttpResponse:
-    """Bring over an export of ChatGPT, Claude or Nola, or JSON lines of messages: the file, plain or zipped, as it is.
+    """Bring over chats of a service or program, or JSON lines of messages: the file, plain or zipped, as it is.
 
     What is there already is not added twice. `dry_run=true` reports what would happen; `all_or_nothing=true` writes
     nothing if anything is wrong; `replace=true` lets the file win over what was changed or deleted in Nola.
@@ -42,32 +43,10 @@ def import_conversations(request: HttpRequest, query: FromQuery[ImportQuery]) ->
         file.write(request.body)
         file.flush()
         actor: str = request.auth  # type: ignore[attr-defined]
-        name = (query.name or "upload")[:200]
-        wanted = FileImport(
-            actor, Path(file.name), query.replace, query.dry_run, query.all_or_nothing, bounded=True, name=name
-        )
-        return answer(show_report(import_file(wanted)))
-
-
-def show_report(report: Report) -> dict[str, JSONValue]:
-    """A report as JSON: counts by what became of it and of what, and what is to be told, at most MOST_TOLD lines."""
-    counts: dict[str, JSONValue] = {}
-    for category in Category:
-        found: dict[str, JSONValue] = {unit.value: n for unit in Unit if (n := report.count(category, unit))}
-        if found:
-            counts[category.value] = found
-    told = [one for one in report.findings if one.text and one.category not in (Category.ADDED, Category.DUPLICATE)]
-    findings: list[JSONValue] = [
-        {"category": one.category.value, "where": one.file, "what": one.text, "count": one.count}
-        for one in told[:MOST_TOLD]
-    ]
-    return {
-        "batch": report.batch if report.revisions else None,
-        "revisions": report.revisions,
-        "counts": counts,
-        "findings": findings,
-        "more_findings": max(0, len(told) - MOST_TOLD),
-    }
+        name = make_printable(query.name or "upload")[:200]
+        wanted = FileImport(actor, Path(file.name), query.replace, query.dry_run, query.all_or_nothing, bounded=True,
+                            name=name, state=query.state)  # fmt: skip
+        return answer(summarize(import_file(wanted), MOST_TOLD))
 
 
 # `import` is an ordinary session id as well: only POST means the call

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from conversations.context.messages import list_sessions, read_last_messages, search_past
 from conversations.models import Message
+from conversations.parts import THINKING, list_parts
 from conversations.search.state_leaves import StateLeaf, search_leaves
 from conversations.search.tokenize import SearchTerm, parse_terms
 from state.address import Address
@@ -21,6 +22,7 @@ from state.history import past
 from state.jsondoc.markdown import render_heading, render_item
 from state.jsondoc.text import JSONValue, dump_json
 
+PART = 200  # characters of what stands beside a message
 MOST_TOLD = 200  # sections that a report names as left out
 
 
@@ -38,6 +40,7 @@ class ContextRequest:
     q: str | None = None
     hits: int = 0
     at: str | None = None
+    hidden: bool = False  # with messages that are hidden, and thoughts
 
 
 class Context(NamedTuple):
@@ -171,9 +174,9 @@ def _left_out(address: Address, section: Section, stop: str | None, left: str) -
 
 
 def _said(asked: ContextRequest, session_id: str, now: Moment, room: int) -> _ContextPart:
-    rows = read_last_messages(session_id, asked.messages, now.revision)
+    rows = read_last_messages(session_id, asked.messages, now.revision, with_hidden=asked.hidden)
     opening = render_heading(f"Conversation {session_id}") if asked.form == "markdown" else ',"messages":['
-    entries = [_message(asked.form, row) for row in rows]
+    entries = [_message(asked.form, row, parts=_parts(row, asked.hidden)) for row in rows]
     text, count = _fitted(asked.form, opening, entries, room, turned=True)
     report: dict[str, JSONValue] = {"conversation": session_id, "asked": asked.messages, "shown": count}
     report |= {
@@ -187,7 +190,7 @@ def _said(asked: ContextRequest, session_id: str, now: Moment, room: int) -> _Co
 def _found(asked: ContextRequest, terms: Sequence[SearchTerm], now: Moment, room: int) -> _ContextPart:
     documents = {one.name.key: one.text for one in past.texts_at(now.revision) if one.name.key != WEIGHTS}
     some, _ = search_leaves(terms, asked.hits, asked.level, documents)
-    hits = search_past(terms, asked.hits, now.revision)
+    hits = search_past(terms, asked.hits, now.revision, with_hidden=asked.hidden)
     opening = render_heading(f"Found for {asked.q}") if asked.form == "markdown" else ',"found":['
     entries = [_leaf(asked.form, leaf) for leaf in some]
     entries += [_message(asked.form, hit.message, hit.snippet.text, with_session=True) for hit in hits]
@@ -216,14 +219,29 @@ def _fitted(
     return (opening + (body.removesuffix(",") if form == "json" else body) + closing if count else ""), count
 
 
-def _message(form: SectionForm, row: Message, text: str | None = None, with_session: bool = False) -> str:
+def _parts(row: Message, with_thoughts: bool) -> list[str]:
+    """What stands beside a message, each cut short."""
+    found = [part for part in list_parts(row.metadata) if with_thoughts or part.kind != THINKING]
+    return [f"[{part.title}: {_shorten(part.text)}]" if part.text else f"[{part.title}]" for part in found]
+
+
+def _shorten(text: str) -> str:
+    line = " ".join(text[: 2 * PART].split())
+    return f"{line[:PART]}…" if len(line) > PART or len(text) > 2 * PART else line
+
+
+def _message(
+    form: SectionForm, row: Message, text: str | None = None, with_session: bool = False, parts: Sequence[str] = ()
+) -> str:
     text = row.message if text is None else text
     session = row.conversation.session_id
     if form == "markdown":
         who = f"{session}, {row.speaker}" if with_session else row.speaker
-        return render_item(f"{who}, {row.timestamp:%Y-%m-%d %H:%M}: {text}") + "\n"
+        said = "\n".join([text, *parts] if text else parts)
+        return render_item(f"{who}, {row.timestamp:%Y-%m-%d %H:%M}: {said}") + "\n"
     told: dict[str, Any] = {"conversation": session} if with_session else {}
     told |= {"speaker": row.speaker, "at": f"{row.timestamp:%Y-%m-%dT%H:%M:%SZ}", "message": text}
+    told |= {"parts": list(parts)} if parts else {}
     return dump_json(told) + ","
 
 

@@ -4,7 +4,8 @@ Messages are as they were at the revision, to the last status: what was done sin
 back, in memory only. What was purged since is gone from the past too.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from conversations import read
 from conversations.log import DeletedTalk, UnknownTalk
 from conversations.models import Conversation, Message
 from conversations.order import BACKWARDS, find_answers, find_places
+from conversations.parts import HIDDEN, read_whole
 from conversations.search.index import TABLE
 from conversations.search.messages import MessageHit
 from conversations.search.tokenize import SearchTerm, cut_snippet, find_spans, format_match
@@ -79,8 +81,9 @@ def read_past_talk(revision: int, session_id: str | None = None) -> PastTalk:
 # The last messages
 
 
-def read_last_messages(session_id: str, count: int, revision: int) -> list[Message]:
-    """The last messages of the branch that was in use at a revision, the newest first; no errors among them.
+def read_last_messages(session_id: str, count: int, revision: int, *, with_hidden: bool = False) -> list[Message]:
+    """The last messages of the branch that was in use at a revision, the newest first; no errors among them, and no
+    hidden ones, unless they are asked for.
 
     Raises UnknownTalk, and DeletedTalk if the conversation was deleted by then.
     """
@@ -96,12 +99,27 @@ def read_last_messages(session_id: str, count: int, revision: int) -> list[Messa
         raise UnknownTalk(f"there was no conversation {session_id!r} at revision {revision}")
     leaf = then.leaves.get(session_id, row.current_leaf_id)
     has_moved = _has_moved(then)
-    told = [*_untouched(row, revision, None if leaf or has_moved else count), *_touched(row, revision, then)]
+    hidden = set() if with_hidden else _find_hidden(row, then)
+    most = None if leaf or has_moved else count + len(hidden)
+    told = [*_untouched(row, revision, most), *_touched(row, revision, then)]
     told = sorted(_place_anew(told) if has_moved else told, reverse=True)
     before = read.link_messages((one.pk, one.parent) for one in reversed(told)) if leaf else {}
     kept = read.walk_branch(before, leaf) if leaf else None
-    ids = [one.pk for one in told if one.status != "error" and (kept is None or one.pk in kept)][:count]
+    shown = (one for one in told if one.status != "error" and one.pk not in hidden)
+    ids = [one.pk for one in shown if kept is None or one.pk in kept][:count]
     return _in_order(ids, then)
+
+
+def _find_hidden(row: Conversation, then: PastTalk) -> set[int]:
+    """The messages of a conversation that were hidden."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, metadata FROM conversation_history WHERE conversation_id = %s AND metadata LIKE %s",
+            [row.pk, f'%"{HIDDEN}"%'],
+        )
+        found = {pk: json.loads(metadata) for pk, metadata in cursor.fetchall()}
+    found |= {pk: fields["metadata"] for pk, fields in then.fields.items() if "metadata" in fields}
+    return {pk for pk, metadata in found.items() if metadata.get(HIDDEN)}
 
 
 def _untouched(row: Conversation, revision: int, count: int | None) -> Iterable[_PastMessage]:
@@ -139,24 +157,28 @@ def _place_anew(told: Sequence[_PastMessage]) -> list[_PastMessage]:
 
 def _in_order(ids: Sequence[int], then: PastTalk) -> list[Message]:
     rows = Message.objects.select_related("conversation").in_bulk(ids)
-    for pk, row in rows.items():
-        if "timestamp" in then.fields.get(pk, {}):
-            row.timestamp = datetime.fromisoformat(then.fields[pk]["timestamp"])
-        _put_back_text(row, then)
+    _set_back(rows, then)
     return [rows[pk] for pk in ids]
 
 
-def _put_back_text(row: Message, then: PastTalk) -> None:
-    """The text as it was, before a newer export completed it."""
-    if "earlier_id" in then.fields.get(row.pk, {}):
-        row.message = read_text(row, then.fields[row.pk]["earlier_id"])
+def _set_back(rows: Mapping[int, Message], then: PastTalk) -> None:
+    """Give messages the times and metadata that they had, and the texts from before a newer export completed them."""
+    for pk, row in rows.items():
+        fields = then.fields.get(pk, {})
+        if "timestamp" in fields:
+            row.timestamp = datetime.fromisoformat(fields["timestamp"])
+        if "earlier_id" in fields:
+            row.message = read_text(row, fields["earlier_id"])
+        row.metadata = fields.get("metadata", row.metadata)
 
 
 # Those that have some words
 
 
-def search_past(asked: Sequence[SearchTerm], limit: int, revision: int) -> list[MessageHit]:
-    """Messages that were there at a revision and have all the terms, the best first.
+def search_past(
+    asked: Sequence[SearchTerm], limit: int, revision: int, *, with_hidden: bool = False
+) -> list[MessageHit]:
+    """Messages that were there at a revision and have all the terms, the best first; hidden ones only if asked for.
 
     Best is who says the words most often in the shortest text, and of equals the newest. It is judged by the messages
     alone, and not, as in a search, by how rare the words are by now: later messages do not change the order.
@@ -166,10 +188,14 @@ def search_past(asked: Sequence[SearchTerm], limit: int, revision: int) -> list[
         cursor.execute(MATCHING, [format_match(asked)])
         found = [row[0] for row in cursor.fetchall() if _was_there(row, then)][:RANKED]
     rows = Message.objects.select_related("conversation").in_bulk(found)
-    for row in rows.values():
-        _put_back_text(row, then)
-    best = sorted(rows.values(), key=lambda row: (-_score(row.message, asked), -row.pk))[:limit]
-    return [MessageHit(row, cut_snippet(row.message, asked)) for row in best]
+    _set_back(rows, then)
+    words = {
+        pk: read_whole(row.message, row.metadata)
+        for pk, row in rows.items()
+        if with_hidden or not row.metadata.get(HIDDEN)
+    }
+    best = sorted(words, key=lambda pk: (-_score(words[pk], asked), -pk))[:limit]
+    return [MessageHit(rows[pk], cut_snippet(words[pk], asked)) for pk in best]
 
 
 def _was_there(row: tuple[int, int, str, int], then: PastTalk) -> bool:

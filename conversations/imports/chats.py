@@ -1,29 +1,27 @@
 """An export of chats into Nola: read piece by piece, in revisions small enough that others write in between."""
 
-import os
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from conversations import drafts
-from conversations.imports.archives import ArchiveMember, UnreadableArchive, open_members
-from conversations.imports.formats import read_chat
-from conversations.imports.json_stream import read_items
-from conversations.imports.legacy_chat_files import Chat, NotAChat
+from conversations.imports.legacy_chat_files import Chat
 from conversations.imports.legacy_chats import import_batch
-from conversations.imports.legacy_state import ImportRun
-from conversations.imports.messages import ChatReading
+from conversations.imports.legacy_state import ImportRun, import_documents
+from conversations.imports.legacy_state_files import StateDocument
+from conversations.imports.messages import ImportedState, Reader, report_notes
+from conversations.imports.reading import Found, Notes, read_file
 from state import store
 from state.checkpoints.files import create_automatic
-from state.files.sources import SourceFile
 from state.jsondoc.budget import TooCostly
+from state.jsondoc.text import make_document
 from state.report import Category, Report, Unit, make_printable
 
-SERVICES = ("ChatGPT", "Claude", "Nola")
+STATE = "imported"  # how the keys begin that hold what a file has besides talk
 BAR = 24  # characters
+SHOWN_KEYS = 5  # of those that get what is no talk
 CUT_SHORT = (
     "the import took too long for one request and was ended; what is counted as added is in Nola. Send the file again"
     " to go on, in smaller parts if that does not help, or import it on the machine: manage.py importchats"
@@ -32,7 +30,9 @@ CUT_SHORT = (
 
 @dataclass(slots=True)
 class FileImport:
-    """One import of a file: who runs it and how. With `all_or_nothing`, nothing is written if anything is wrong."""
+    """One import of a file or folder: who runs it and how. With `all_or_nothing`, nothing is written if anything is
+    wrong. `state` begins the names of the keys for what is no talk; "" leaves that out.
+    """
 
     actor: str
     path: Path
@@ -43,16 +43,54 @@ class FileImport:
     report: Report = field(default_factory=Report)
     name: str = ""  # of the file, if it is not that of the path
     bounded: bool = False  # as a request is: no conversation or message may hold more values than a document
+    state: str = STATE
 
     @property
     def label(self) -> str:
-        return self.name or make_printable(self.path.name)
+        return self.name or make_printable(self.path.resolve().name)
 
-    def make_run(self, source: str) -> ImportRun:
-        """The import as one of the conversations of a source: exports of a service are versions of one another."""
-        is_service = source in SERVICES
-        folder = Path(source) if is_service else self.path.resolve().parent
-        return ImportRun(self.actor, folder, self.report, self.replace, self.dry_run, self.progress, is_service)
+    def make_run(self, reader: Reader) -> ImportRun:
+        """The import as one of what a reader has found: exports of a service are versions of one another."""
+        here = self.path.resolve()
+        folder = Path(reader.name) if reader.is_service else here if here.is_dir() else here.parent
+        return ImportRun(self.actor, folder, self.report, self.replace, self.dry_run, self.progress, reader.is_service)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Conversations of one reader that go into one revision, with what is to be said of them."""
+
+    reader: Reader
+    chats: dict[str, Chat] = field(default_factory=dict)
+    notes: list[tuple[str, Notes]] = field(default_factory=list)  # by place
+    rows: int = 0
+
+    def add(self, found: Found, chat: Chat, size: int) -> None:
+        """Pieces of one conversation that come one after another are one."""
+        chat.place = found.place
+        there = self.chats.setdefault(chat.session_id, chat)
+        if there is not chat:
+            there.messages |= chat.messages
+            there.leaf = there.leaf or chat.leaf
+            there.title = there.title or chat.title
+            there.started = min((one.started for one in (there, chat) if one.started), default=None)
+            there.updated = max((one.updated for one in (there, chat) if one.updated), default=None)
+        if found.notes:
+            self.add_notes(there.place, found.notes)
+        self.rows += size
+
+    def add_notes(self, place: str, notes: Notes) -> None:
+        """Notes of pieces of one conversation are counted together."""
+        if not self.notes or self.notes[-1][0] != place:
+            self.notes.append((place, notes))
+            return
+        there = self.notes[-1][1]
+        for key, one in notes.items():
+            if key in there:
+                there[key].count += one.count
+                there[key].places += one.places[: max(0, 4 - len(there[key].places))]
+            else:
+                there[key] = one
 
 
 def import_file(job: FileImport) -> Report:
@@ -75,7 +113,7 @@ def _import_file(job: FileImport) -> Report:
     report.batch = uuid.uuid4().hex
     if job.all_or_nothing and not job.dry_run:
         first = Report()
-        for _ in _read_chats(job, first, "checking"):
+        for _ in _read(job, first, "checking"):
             pass
         if first.count(Category.FAILED):
             report.findings += first.select(Category.FAILED)
@@ -83,89 +121,70 @@ def _import_file(job: FileImport) -> Report:
             return report
     if not job.dry_run and store.head():
         create_automatic("before import")
-    batch: dict[str, Chat] = {}
-    rows, last = 0, ""
+    batch: _Batch | None = None
     sizes: Counter[str] = Counter()
-    for source, chat in _read_chats(job, report, "importing"):
+    documents: dict[Reader, dict[str, StateDocument]] = {}
+    for found in _read(job, report, "importing"):
+        if isinstance(found.what, ImportedState):
+            _collect(found, found.what, documents.setdefault(found.reader, {}), job)
+            continue
+        chat = found.what
         size = 1 + sum(map(drafts.count_rows, chat.messages.values()))
-        if batch and (source != last or rows + size > drafts.MOST_ROWS):
-            _import(batch, job.make_run(last))
-            batch, rows = {}, 0
-        if chat.session_id not in batch:
-            report.add(Category.READ, Unit.CONVERSATIONS, chat.file.name)
-            sizes[source] += 1
-        report.add(Category.READ, Unit.MESSAGES, chat.file.name, "", len(chat.messages))
-        _join_pieces(batch, chat)
-        rows, last = rows + size, source
-    _import(batch, job.make_run(last))
+        if batch and (found.reader is not batch.reader or batch.rows + size > drafts.MOST_ROWS):
+            _import(batch, job)
+            batch = None
+        batch = batch or _Batch(found.reader)
+        sizes[found.reader.name] += chat.session_id not in batch.chats
+        batch.add(found, chat, size)
+    if batch:
+        _import(batch, job)
+    for reader, some in documents.items():
+        _import_state(reader, some, job)
     for name, count in sizes.items():
         report.add(Category.NOTED, Unit.CONVERSATIONS, job.label, f"{count:,} of {name}", count)
     return report
 
 
-def _import(batch: dict[str, Chat], run: ImportRun) -> None:
-    if batch:
-        import_batch({name: [chat] for name, chat in batch.items()}, batch.keys(), run)
+def _read(job: FileImport, report: Report, verb: str) -> Iterator[Found]:
+    def show(part: float, number: int) -> None:
+        bar = ("#" * int(BAR * part)).ljust(BAR, "·")
+        job.progress(f"{verb} [{bar}] {part:4.0%}, {number:,} read")
+
+    return read_file(job.path, job.label, report, show, bounded=job.bounded)
 
 
-def _join_pieces(batch: dict[str, Chat], chat: Chat) -> None:
-    """Pieces of one conversation that come one after another are one."""
-    there = batch.setdefault(chat.session_id, chat)
-    if there is not chat:
-        there.messages |= chat.messages
-        there.leaf = there.leaf or chat.leaf
-        there.started = min((one.started for one in (there, chat) if one.started), default=None)
+def _import(batch: _Batch, job: FileImport) -> None:
+    for chat in batch.chats.values():
+        job.report.add(Category.READ, Unit.CONVERSATIONS, chat.where, chat.session_id)
+        job.report.add(Category.READ, Unit.MESSAGES, chat.where, "", len(chat.messages))
+    for place, notes in batch.notes:
+        report_notes(notes, place, job.report)
+    import_batch({name: [chat] for name, chat in batch.chats.items()}, batch.chats.keys(), job.make_run(batch.reader))
 
 
-def _read_chats(job: FileImport, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
-    """The conversations of the file with the names of their sources. What is no conversation is reported."""
-    try:
-        with job.path.open("rb") as file:
-            total = os.fstat(file.fileno()).st_size
-            for member in open_members(file, total):
-                report.add(Category.READ, Unit.FILES, _label(job, member))
-                yield from _read_member(job, member, report, verb)
-    except UnreadableArchive as error:
-        report.add(Category.FAILED, Unit.FILES, job.label, str(error))
-    except OSError as error:
-        report.add(Category.FAILED, Unit.FILES, job.label, f"cannot be opened: {error.strerror or error}")
+def _collect(found: Found, what: ImportedState, documents: dict[str, StateDocument], job: FileImport) -> None:
+    """Keep a document for its key; of two that differ under one name both."""
+    if found.notes:
+        report_notes(found.notes, found.place, job.report)
+    document = make_document(what.value)
+    key, number = f"{job.state}.{what.name}", 1
+    while key in documents and documents[key].document.text != document.text:
+        number += 1
+        key = f"{job.state}.{what.name}~{number}"
+    documents[key] = StateDocument(key, document, found.file)
 
 
-def _label(job: FileImport, member: ArchiveMember) -> str:
-    return f"{job.label}/{make_printable(member.name)}" if member.name else job.label
-
-
-def _read_member(job: FileImport, member: ArchiveMember, report: Report, verb: str) -> Iterator[tuple[str, Chat]]:
-    counted = _Counted(member.stream)
-    label = _label(job, member)
-    file = SourceFile(job.path, label, (), 0)
-    for item in read_items(counted, bounded=job.bounded):  # type: ignore[arg-type]
-        job.progress(_bar(verb, counted.done, member.size, item.number))
-        if item.problem:
-            report.add(Category.FAILED, Unit.CONVERSATIONS, f"{label}:{item.number}", item.problem)
-            continue
-        if item.halves:
-            text = "halves of surrogate pairs, which are no characters, are written as �"
-            report.add(Category.NOTED, Unit.MESSAGES, f"{label}:{item.number}", text, item.halves)
-        try:
-            yield read_chat(item.value, ChatReading(file, item.number, report))
-        except NotAChat as error:
-            report.add(Category.FAILED, Unit.CONVERSATIONS, f"{label}:{item.number}", str(error))
-
-
-class _Counted:
-    """A stream that counts what was read of it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream, self.done = stream, 0
-
-    def read(self, size: int = -1) -> bytes:
-        found = self.stream.read(size)
-        self.done += len(found)
-        return found
-
-
-def _bar(verb: str, done: int, total: int, number: int) -> str:
-    part = min(1.0, done / total) if total else 1.0
-    bar = ("#" * int(BAR * part)).ljust(BAR, "·")
-    return f"{verb} [{bar}] {part:4.0%}, {number:,} read"
+def _import_state(reader: Reader, documents: dict[str, StateDocument], job: FileImport) -> None:
+    """What is no talk into the state, or the names of it into the report."""
+    for one in documents.values():
+        job.report.add(Category.READ, Unit.KEYS, one.file.name)
+    if job.state:
+        names = ", ".join(sorted(documents)[:SHOWN_KEYS]) + (", ..." if len(documents) > SHOWN_KEYS else "")
+        text = f"what is no talk goes into the state: {names}"
+        job.report.add(Category.NOTED, Unit.KEYS, job.label, text, len(documents))
+        import_documents(documents, job.make_run(reader))
+        return
+    for one in documents.values():
+        name = one.key.removeprefix(".")
+        text = f"{name}, which is no talk but state; --state NAME brings it, into the key NAME.{name}"
+        job.report.add(Category.SKIPPED, Unit.KEYS, one.file.name, text)

@@ -1,7 +1,7 @@
-"""Values of a large JSON file, one at a time: of an array, of JSON lines, or of an object with `conversations`.
+"""Values of a large JSON file, one at a time: of arrays, JSON lines, objects with `conversations`, one after another.
 
-Memory is bounded by the largest value, not by the file. What cannot be read is told with its place, and where a file
-has lines, those after it are read all the same.
+Memory is bounded by the largest value, not by the file. All of a file is read or told with its place: what follows a
+value is the next one, and after one that cannot be read it goes on at the next line that begins one.
 """
 
 import codecs
@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from state.jsondoc.budget import spend_work
 from state.jsondoc.encoding import explain_encoding
@@ -17,7 +17,9 @@ from state.jsondoc.text import (
     MAX_NODES,
     JSONValue,
     NotAcceptable,
+    NotPlain,
     count_nodes,
+    decode_at,
     dump_json,
     explain_nodes,
     has_many_nodes,
@@ -27,69 +29,104 @@ from state.jsondoc.text import (
 CHUNK = 1 << 20
 MOST = 256 << 20  # characters of one value
 NEAR_END = 12  # an error so near to the end of what was read may be gone with more of it
+AROUND = 40  # characters behind an error that are looked at
 HALF = re.compile("[\ud800-\udfff]")
 WRAPPER = re.compile(r'\{(?:\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[-\d.]+|true|false|null)\s*,)*\s*"conversations"\s*:\s*\[')
+OF_WRAPPER = {"nola", "version", "exported", "conversations"}  # members of an export of Nola
+OTHERS = {  # how other files begin
+    b"<": "a web page, not JSON; ask the service for its export as JSON",
+    b"\x1f\x8b": "packed with gzip; unpack it first",
+    b"7z\xbc\xaf": "packed with 7-Zip; unpack it first, and import the folder",
+    b"rar!": "packed with RAR; unpack it first, and import the folder",
+    b"%pdf": "a PDF, not JSON; ask the service for its export as JSON",
+    b"sqlite format 3": "a SQLite database, not JSON; let the program that wrote it export the chats",
+}
+_LINE = re.compile(r"\n(?=[{\[])")
+_SPACE = re.compile(r"[ \t\r\n]*")
 _PLAIN = json.JSONDecoder()
+_FIRST = "neither a JSON array or object, nor JSON lines, nor a zip file"
+_LATER = "no JSON object or array"
 
 
 @dataclass(frozen=True, slots=True)
 class StreamItem:
-    """A value and its number, from 1; or what is wrong there. `halves`: lone surrogates that were replaced by �."""
+    """A value and its number, from 1; or what is wrong there. `halves`: lone surrogates that were replaced by �.
+
+    `left_out` names members of the object around the values; there is no value then.
+    """
 
     number: int
     value: JSONValue = None
     problem: str = ""
     halves: int = 0
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """The text of a value and the place where it begins; the value itself, if it is acceptable as it stands."""
+
+    text: str
+    line: int
+    column: int
+    value: JSONValue = None
+    is_plain: bool = False
 
 
 class BrokenStream(ValueError):
+    """The text goes wrong here."""
+
+
+class EndOfReading(BrokenStream):
     """The text goes wrong here, and what follows cannot be read."""
 
 
 def read_items(stream: BinaryIO, *, bounded: bool = False) -> Iterator[StreamItem]:
-    """The values of a file, in order. The last one has a problem if the file breaks off or goes wrong.
+    """The values of a file, in order, and the problems between them: nothing is passed over in silence.
 
     `bounded`: one of more values inside than a document may have is a problem. Raises TooCostly.
     """
     text = _Text(stream, bounded)
     number = 0
     try:
-        mark = text.peek()
-        wrapper = WRAPPER.match(text.head()) if mark == "{" else None
-        if mark == "[" or wrapper:
-            text.skip(wrapper.end() if wrapper else 1)
-            values = text.array()
-        elif mark == "{" and text.has_lines():
-            values = text.lines()
-        elif mark == "{":
-            values = iter([text.value()])
-        else:
-            raise BrokenStream(
-                "neither a JSON array or object, nor JSON lines, nor a zip file" if mark else "the file is empty"
-            )
-        for raw in values:
+        for found in text.values():
             number += 1
             spend_work()
-            problem = text.has_too_much(raw)
-            yield StreamItem(number, problem=problem) if problem else parse_item(number, raw)
-    except BrokenStream as error:
+            if isinstance(found, _Raw):
+                problem = text.has_too_much(found.text)
+                yield StreamItem(number, problem=problem) if problem else parse_item(number, found)
+            elif isinstance(found, tuple):
+                number -= 1
+                yield StreamItem(number, left_out=found)
+            else:
+                yield StreamItem(number, problem=found)
+    except EndOfReading as error:
         yield StreamItem(number + 1, problem=str(error))
 
 
-def parse_item(number: int, raw: str) -> StreamItem:
+def parse_item(number: int, raw: _Raw) -> StreamItem:
     """One value, parsed strictly, except that half surrogate pairs, as some exports have them, are replaced."""
+    if raw.is_plain:
+        return StreamItem(number, raw.value)
     try:
-        return StreamItem(number, parse_json(raw).value)
+        return StreamItem(number, parse_json(raw.text).value)
     except NotAcceptable as error:
         if "surrogate" not in error.reason:
-            return StreamItem(number, problem=str(error))
+            return StreamItem(number, problem=_placed(error, raw))
     try:
-        cleaned, count = _whole(json.loads(raw))
+        cleaned, count = _whole(json.loads(raw.text))
         return StreamItem(number, parse_json(dump_json(cleaned)).value, halves=count)
     except RecursionError:
         return StreamItem(number, problem="nested too deeply")
     except ValueError as error:
         return StreamItem(number, problem=str(error))
+
+
+def _placed(error: NotAcceptable, raw: _Raw) -> str:
+    """What is wrong with a value, with the place in the file."""
+    line = raw.line + error.line - 1
+    column = error.column + (raw.column - 1 if error.line == 1 else 0)
+    return str(NotAcceptable(error.reason, line, column, error.pointer))
 
 
 def _whole(value: JSONValue) -> tuple[JSONValue, int]:
@@ -104,6 +141,12 @@ def _whole(value: JSONValue) -> tuple[JSONValue, int]:
     return value, 0
 
 
+def _recognize(raw: bytes) -> str:
+    """What a file is that holds no JSON, by how it begins, and what to try."""
+    start = raw[:64].lstrip().lower()
+    return next((text for head, text in OTHERS.items() if start.startswith(head)), "")
+
+
 class _Text:
     """The text of a file, as much of it as is needed."""
 
@@ -111,105 +154,223 @@ class _Text:
         self.stream, self.bounded = stream, bounded
         self.decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self.text, self.at, self.is_start, self.is_end = "", 0, True, False
+        self.fault = ""  # what ends the reading behind `text`, if it is not the end of the file
+        self.line, self.column, self.placed = 1, 1, 0  # of the character of `text` that was placed last
 
     def more(self, size: int = CHUNK) -> None:
-        """Read on. Raises BrokenStream where it is not UTF-8."""
+        """Read on, up to where it is not UTF-8. Raises EndOfReading where it is something else from the beginning."""
         spend_work()
         raw = self.stream.read(size)
         self.is_end = not raw
-        if self.is_start and (other := explain_encoding(raw)):
-            raise BrokenStream(f"it is {other}")
+        if self.is_start and (other := explain_encoding(raw) or _recognize(raw)):
+            raise EndOfReading(f"it is {other}")
         self.is_start = False
         try:
-            self.text = self.text[self.at :] + self.decoder.decode(raw, final=self.is_end)
+            new = self.decoder.decode(raw, final=self.is_end)
         except UnicodeDecodeError as error:
-            raise BrokenStream(f"not UTF-8: byte 0x{error.object[error.start]:02x}; save the file as UTF-8") from None
-        self.at = 0
+            new, self.is_end = error.object[: error.start].decode("utf-8-sig"), True
+            self.fault = f"not UTF-8: byte 0x{error.object[error.start]:02x}; save the file as UTF-8"
+        self.place(self.at)
+        self.text, self.at, self.placed = self.text[self.at :] + new, 0, self.placed - self.at
+        if self.fault:
+            self.fault = f"{self.tell(self.fault, len(self.text))}; what follows is not read"
+
+    def place(self, position: int) -> tuple[int, int]:
+        """The line and column of a position in `text` that does not lie before the place where the reading is."""
+        start = self.placed
+        lines = self.text.count("\n", start, position)
+        column = position - self.text.rfind("\n", start, position) if lines else self.column + position - start
+        if position <= self.at:
+            self.line, self.column, self.placed = self.line + lines, column, position
+            return self.line, self.column
+        return self.line + lines, column
 
     def peek(self) -> str:
         """The next character that is not white space; "" at the end."""
         while True:
-            while self.at < len(self.text):
-                if self.text[self.at] not in " \t\r\n":
-                    return self.text[self.at]
-                self.at += 1
-            if self.is_end:
-                return ""
+            self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]  # it always matches
+            if self.at < len(self.text) or self.is_end:
+                return self.text[self.at : self.at + 1]
             self.more()
 
-    def skip(self, count: int) -> None:
-        self.at += count
+    def values(self) -> Iterator[_Raw | tuple[str, ...] | str]:
+        """The texts of all values, the names of members around them, and what is wrong. Raises EndOfReading."""
+        if not self.peek():
+            raise EndOfReading(self.fault or "the file is empty")
+        is_first = True
+        while mark := self.peek():
+            if mark == "[":
+                self.at += 1
+                yield from self.items()
+            elif mark == "{" and (wrapper := self.find_wrapper()):
+                yield from self.wrapped(wrapper)
+            else:
+                try:
+                    if mark == "," and not is_first:
+                        self.at += 1
+                        mark = self.peek()
+                    if mark not in ("{", "["):
+                        near = self.text[self.at : self.at + 20]
+                        raise BrokenStream(self.tell(f"{_FIRST if is_first else _LATER}: {near!r}"))
+                    if mark == "{":
+                        yield self.value()
+                except BrokenStream as error:
+                    yield self.pass_over(error)
+            is_first = False
+        if self.fault:
+            raise EndOfReading(self.fault)
 
-    def head(self) -> str:
-        return self.text[self.at : self.at + 65536]
-
-    def has_lines(self) -> bool:
-        """Whether the first line is a JSON value of its own. Of a file of one line, that is all of it."""
-        while "\n" not in self.text[self.at :] and not self.is_end and len(self.text) < MOST:
-            self.more(max(CHUNK, len(self.text)))
-        line = self.text[self.at :].partition("\n")[0]
-        if self.has_too_much(line):
-            return bool(self.text[self.at + len(line) :].strip())
-        try:
-            json.loads(line)
-        except RecursionError:
-            return self.text[self.at + len(line) :].lstrip().startswith("{")
-        except ValueError:
-            rest = self.text[self.at + len(line) :].lstrip()
-            return rest.startswith("{") and line.rstrip().endswith("}")  # a broken first line among lines
-        return True
-
-    def lines(self) -> Iterator[str]:
-        while not self.is_end or self.at < len(self.text):
-            end = self.text.find("\n", self.at)
-            if end < 0 and not self.is_end:
-                self._check_size()
-                self.more(max(CHUNK, len(self.text) - self.at))
-                continue
-            end = len(self.text) if end < 0 else end
-            line = self.text[self.at : end].strip()
-            self.at = end + 1
-            if line:
-                yield line
-
-    def array(self) -> Iterator[str]:
-        """The texts of an array's items; its opening bracket is passed. Raises BrokenStream."""
+    def items(self) -> Iterator[_Raw | str]:
+        """The texts of an array's items; its opening bracket is passed."""
         is_first = True
         while (mark := self.peek()) != "]":
-            if not mark:
-                raise BrokenStream("the file ends in the middle: it was cut off")
-            if not is_first:
-                if mark != ",":
-                    raise BrokenStream(
-                        f"a comma is missing between two items, before {self.text[self.at : self.at + 20]!r}"
-                    )
-                self.skip(1)
-                self.peek()
-            is_first = False
-            yield self.value()
+            try:
+                if not mark:
+                    raise EndOfReading(self.fault or self.tell("the file ends in the middle: it was cut off"))
+                if not is_first:
+                    if mark != ",":
+                        near = self.text[self.at : self.at + 20]
+                        raise BrokenStream(self.tell(f"a comma is missing between two items, before {near!r}"))
+                    comma = self.tell("a comma after the last item; delete it")
+                    self.at += 1
+                    if self.peek() == "]":
+                        yield comma
+                        break
+                is_first = False
+                yield self.value()
+            except EndOfReading:
+                raise
+            except BrokenStream as error:
+                yield self.pass_over(error)
+                is_first = True
+                if self.is_end and self.at >= len(self.text):
+                    return
+        self.at += 1
 
-    def value(self) -> str:
+    def wrapped(self, wrapper: re.Match[str]) -> Iterator[_Raw | tuple[str, ...] | str]:
+        """The texts of the items in an object that holds conversations, and the names of what else is in it."""
+        names = list(json.loads(wrapper[0] + "]}"))
+        self.at += wrapper.end() - wrapper.start()
+        yield from self.items()
+        try:
+            while (mark := self.peek()) == ",":
+                self.at += 1
+                if self.peek() != '"':
+                    raise BrokenStream(self.tell("a comma after the last member; delete it"))
+                names.append(json.loads(self.value().text))
+                if self.peek() != ":":
+                    raise BrokenStream(self.tell("a colon is missing after the name"))
+                self.at += 1
+                self.peek()
+                self.value()
+            if mark != "}":
+                raise BrokenStream(
+                    self.tell("a comma or the closing brace is missing")
+                    if mark
+                    else self.tell("the file ends in the middle: it was cut off")
+                )
+            self.at += 1
+        except BrokenStream as error:
+            yield self.pass_over(error)
+        if left := tuple(name for name in names if name not in OF_WRAPPER):
+            yield left
+
+    def find_wrapper(self) -> re.Match[str] | None:
+        """The beginning of an object that holds conversations; of one that is itself a list of messages, nothing."""
+        while len(self.text) - self.at < 65536 and not self.is_end:
+            self.more()
+        found = WRAPPER.match(self.text, self.at, self.at + 65536)
+        if found is None:
+            return None
+        try:
+            start = _SPACE.match(self.text, found.end()).end()  # type: ignore[union-attr]
+            first, _ = _PLAIN.raw_decode(self.text, start)
+        except (ValueError, RecursionError):
+            return found
+        is_message = isinstance(first, dict) and bool({"from", "role", "value", "content"} & first.keys())
+        return None if is_message else found
+
+    def value(self) -> _Raw:
         """The text of the next value. Raises BrokenStream."""
         while True:
             try:
-                _, end = _PLAIN.raw_decode(self.text, self.at)
+                value, end = self.decode()
             except json.JSONDecodeError as error:
-                is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(self.text) - NEAR_END
-                if not is_cut:
-                    near = self.text[max(self.at, error.pos - 10) : error.pos + 20]
-                    raise BrokenStream(f"not JSON near {near!r}") from None
-                if self.is_end:
-                    raise BrokenStream("the file ends in the middle: it was cut off") from None
+                is_near = error.msg.startswith("Unterminated string") or error.pos >= len(self.text) - NEAR_END
+                if self.fault and is_near:
+                    raise EndOfReading(self.fault) from None
+                if not is_near or self.is_end or self.has_values_below():
+                    raise BrokenStream(self.explain(error)) from None
             except (RecursionError, ValueError):
-                raise BrokenStream("nested too deeply, or a number with too many digits") from None
+                raise BrokenStream(self.tell("nested too deeply, or a number with too many digits")) from None
             else:
-                raw = self.text[self.at : end]
+                is_plain = value is not _PLAIN
+                raw = _Raw(self.text[self.at : end], *self.place(self.at), value if is_plain else None, is_plain)
                 self.at = end
                 return raw
             self._check_size()
             if problem := self.has_too_much(self.text[self.at :]):
-                raise BrokenStream(problem)
+                raise EndOfReading(problem)
             self.more(max(CHUNK, len(self.text) - self.at))
+
+    def decode(self) -> tuple[Any, int]:
+        """The value that begins here, _PLAIN if it is to be looked at again, and where it ends. Raises ValueError."""
+        try:
+            return decode_at(self.text, self.at)
+        except NotPlain:
+            return _PLAIN, _PLAIN.raw_decode(self.text, self.at)[1]
+
+    def has_values_below(self) -> bool:
+        """Whether on lines below two values follow each other with no comma, as they do in no other value."""
+        if not (line := _LINE.search(self.text, self.at)):
+            return False
+        try:
+            _, end = _PLAIN.raw_decode(self.text, line.end())
+        except (ValueError, RecursionError):
+            return False
+        after = _SPACE.match(self.text, end).end()  # type: ignore[union-attr]
+        return self.text[after : after + 1] in ("{", "[")
+
+    def explain(self, error: json.JSONDecodeError) -> str:
+        """What is wrong with the value that begins here, and where."""
+        rest = self.text[error.pos : error.pos + AROUND].strip()
+        is_open = error.msg.startswith(("Unterminated string", "Invalid \\")) and '"' not in rest[1:]
+        is_word = bool(rest) and any(word.startswith(rest) for word in ("true", "false", "null", "-"))
+        is_cut = error.pos >= len(self.text) - NEAR_END and (not rest or is_open or is_word)
+        if self.is_end and (is_cut or error.msg.startswith("Unterminated string")):
+            return self.tell("the file ends in the middle: it was cut off, in what begins here")
+        before = self.text[self.at : error.pos].rstrip()[-1:]
+        if "railing comma" in error.msg or (before == "," and rest[:1] in ("]", "}")):
+            what = "item" if rest[:1] == "]" else "member"
+            return self.tell(f"a comma after the last {what}; delete it", error.pos)
+        raw = _Raw(self.text[self.at : error.pos + AROUND], *self.place(self.at))
+        try:
+            parse_json(raw.text)
+        except NotAcceptable as reason:
+            near = self.text[max(self.at, error.pos - 10) : error.pos + 20]
+            return f"{_placed(reason, raw)}, near {near!r}"
+        return self.tell(error.msg, error.pos)
+
+    def tell(self, reason: str, position: int | None = None) -> str:
+        """A reason with the place in the file."""
+        line, column = self.place(self.at if position is None else position)
+        return f"line {line}, column {column}: {reason}"
+
+    def pass_over(self, error: BrokenStream) -> str:
+        """Go on at the next line that begins a value, and say what is not read. Raises EndOfReading."""
+        first = self.place(self.at)[0]
+        while not (line := _LINE.search(self.text, self.at)):
+            if self.is_end:
+                last, _ = self.place(len(self.text.rstrip()))
+                self.at = len(self.text)
+                lines = f"; lines {first} to {last} are not read" if last > first else "; what follows is not read"
+                is_cut = "ends in the middle" in str(error)
+                return f"{error}{'' if is_cut and last == first else lines}"
+            self.at = max(self.at, len(self.text) - 1)
+            self.more()
+        self.at = line.end()
+        last = self.place(self.at)[0] - 1
+        return f"{error}; lines {first} to {last} are not read" if last > first else str(error)
 
     def has_too_much(self, text: str) -> str:
         """What is wrong with a value, or the beginning of one, that holds too many others; "" for nothing."""
@@ -219,4 +380,4 @@ class _Text:
 
     def _check_size(self) -> None:
         if len(self.text) - self.at > MOST:
-            raise BrokenStream(f"one value is larger than {MOST >> 20} MB")
+            raise EndOfReading(self.tell(f"one value is larger than {MOST >> 20} MB; what follows is not read"))

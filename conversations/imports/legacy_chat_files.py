@@ -9,14 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
-
-from django.conf import settings
 
 from conversations.drafts import NewMessage
 from conversations.imports.local_paths import make_relative
+from conversations.imports.times import parse_time
 from state.files.sources import SourceFile, explain_error
 from state.jsondoc.budget import spend_work
 from state.jsondoc.text import JSONValue, NotAcceptable, dump_json, parse_json
@@ -74,6 +72,11 @@ class Chat:
     source: str | None = None  # where it comes from, if not from the file
     leaf: str = ""  # of branches, the name of the message that ends the current one
     updated: datetime | None = None  # when its source says that it was last changed
+    place: str = ""  # in the file, as a report names it
+
+    @property
+    def where(self) -> str:
+        return self.place or self.file.name
 
 
 def may_hold_talk(file: SourceFile) -> bool:
@@ -97,11 +100,13 @@ def is_chat(file: SourceFile, value: JSONValue) -> bool:
     return False
 
 
-def read_turns(file: SourceFile, value: dict[str, Any], report: Report, known: AbstractSet[str] = frozenset()) -> Chat:
-    """The conversation of a JSON file; `known` are the files there are. Raises NotAChat."""
+def read_turns(
+    file: SourceFile, value: dict[str, Any], report: Report, known: AbstractSet[str] = frozenset(), default: str = ""
+) -> Chat:
+    """The conversation of a JSON file; `known` are the files there are. `default` names it. Raises NotAChat."""
     rest = make_relative(value, known)
     turns = rest.pop("turns")
-    chat = Chat(parse_session_id(rest.pop("session_id", None), make_printable(file.stem)), file)
+    chat = Chat(parse_session_id(rest.pop("session_id", None), default or make_printable(file.stem)), file)
     chat.title = _taken(rest, "name", str, "")
     chat.channel = _taken(rest, "channel", str, "")
     chat.archived = _taken(rest, "archived", bool, None)
@@ -138,25 +143,6 @@ def read_lines(file: SourceFile, raw: bytes, report: Report, known: AbstractSet[
     for chat in sessions.chats.values():
         settle_utterances(chat, report)
     return list(sessions.chats.values())
-
-
-def parse_time(value: JSONValue) -> tuple[datetime | None, str]:
-    """A time and its text as it came. Without a zone it is local time, in NOLA_TIME_ZONE; None if unreadable."""
-    text = value if isinstance(value, str) else "" if value is None else dump_json(value)
-    try:
-        time = _instant(value, text)
-    except (ValueError, OverflowError, OSError):
-        return None, text
-    # At the very ends of the calendar a time has no equivalent in zones behind or ahead of UTC.
-    return (time if 2 <= time.year <= 9998 else None), text
-
-
-def _instant(value: JSONValue, text: str) -> datetime:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
-    time = datetime.fromisoformat(text.strip())
-    aware = time if time.tzinfo else time.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
-    return aware.astimezone(UTC)
 
 
 def identify_message(speaker: str, time_text: str, text: str, number: int) -> str:

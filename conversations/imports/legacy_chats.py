@@ -13,16 +13,8 @@ from typing import Any
 
 from conversations import drafts, log
 from conversations.drafts import ConversationWrite, NewConversation, NewMessage, WritePart
-from conversations.imports.legacy_chat_files import (
-    IMPORTED,
-    Chat,
-    NotAChat,
-    is_chat,
-    may_hold_talk,
-    must_hold_chats,
-    read_lines,
-    read_turns,
-)
+from conversations.imports.legacy_chat_files import IMPORTED, Chat
+from conversations.imports.legacy_folder import read_folder
 from conversations.imports.legacy_state import ImportRun, import_documents
 from conversations.imports.legacy_state_files import collect_documents
 from conversations.imports.match import (
@@ -40,8 +32,6 @@ from conversations.models import Message
 from state import store
 from state.checkpoints.files import create_automatic
 from state.errors import Unavailable
-from state.files.sources import SourceFile, Unreadable, find_files, load_file, read_bytes
-from state.jsondoc.text import Document
 from state.report import Category, Report, Unit
 from state.write_lock import write_transaction
 
@@ -80,44 +70,6 @@ def import_folder(
     import_documents(collect_documents(documents, report), run)
     import_chats(chats, run)
     return report
-
-
-def read_folder(path: Path, run: ImportRun) -> tuple[dict[SourceFile, Document | None], list[Chat]]:
-    """The state files with their documents, None for one that failed, and the chats. Raises NoFolder."""
-    documents: dict[SourceFile, Document | None] = {}
-    chats: list[Chat] = []
-    report = run.report
-    files = find_files(path, report)
-    names = {file.name for file in files}
-    for number, file in enumerate(files, 1):
-        run.progress(f"reading file {number} of {len(files)}")
-        if file.suffix == ".txt" and not may_hold_talk(file):
-            report.add(Category.SKIPPED, Unit.FILES, file.name, "a text file outside of Stimuli and Feeds")
-            continue
-        try:
-            chats += _read(file, documents, report, names)
-        except (Unreadable, NotAChat) as error:
-            report.add(Category.FAILED, Unit.FILES, file.name, str(error))
-        else:
-            report.add(Category.READ, Unit.FILES, file.name)
-    return documents, chats
-
-
-def _read(
-    file: SourceFile, documents: dict[SourceFile, Document | None], report: Report, names: AbstractSet[str]
-) -> list[Chat]:
-    """The chats in a file; a state file goes to `documents`."""
-    if file.suffix == ".txt":
-        return read_lines(file, read_bytes(file), report, names)
-    if not must_hold_chats(file):
-        documents[file] = None
-    document = load_file(file)
-    if is_chat(file, document.value) and isinstance(document.value, dict):
-        documents.pop(file, None)
-        return [read_turns(file, document.value, report, names)]
-    documents[file] = document
-    report.add(Category.READ, Unit.KEYS, file.name)
-    return []
 
 
 def import_chats(chats: Sequence[Chat], run: ImportRun) -> None:
@@ -197,12 +149,12 @@ def plan_chat(
         note_updated(chat)
     if joined.collides_with:
         text = f"another conversation {chat.session_id} than in {joined.collides_with}; kept apart as {name}"
-        report.add(Category.CONFLICTING, Unit.CONVERSATIONS, chat.file.name, text, 0)
+        report.add(Category.CONFLICTING, Unit.CONVERSATIONS, chat.where, text, 0)
     if joined.here:
         return _plan_more(chat, joined.here, strangers, run, report)
-    report.add(Category.ADDED, Unit.CONVERSATIONS, chat.file.name, name)
+    report.add(Category.ADDED, Unit.CONVERSATIONS, chat.where, name)
     if chat.messages:
-        report.add(Category.ADDED, Unit.MESSAGES, chat.file.name, "", len(chat.messages))
+        report.add(Category.ADDED, Unit.MESSAGES, chat.where, "", len(chat.messages))
     return ConversationWrite(_new(chat, name), messages=_in_order(chat.messages.values()), leaf=chat.leaf)
 
 
@@ -247,7 +199,7 @@ def _plan_more(
     chat: Chat, here: StoredChat, strangers: AbstractSet[int], run: ImportRun, report: Report
 ) -> ConversationWrite | None:
     """What an existing conversation gets: messages and fields that it lacks, and fields that nobody else has set."""
-    name, file = here.row.session_id, chat.file.name
+    name, file = here.row.session_id, chat.where
     is_deleted = here.row.deleted_revision is not None
     if is_deleted and not run.replace:
         text = f"{name} was deleted in Nola, and stays so; --replace brings it back"

@@ -9,8 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError, connection
 
 from conversations.imports.legacy_chats import ImportBusy
+from conversations.imports.summary import is_whole, summarize
 from state.checkpoints.verify import DamagedCheckpoint
 from state.files.atomic import CannotWrite, NoRoom
+from state.jsondoc.text import format_json
 from state.report import Category, Report, make_printable
 
 BUSY = "the database is busy: others are writing to it. Try again; the import goes on from where it stopped."
@@ -19,6 +21,8 @@ START = "start Nola once (make run), and import then"
 
 class ImportCommand(BaseCommand):
     """A command that imports what its last argument names."""
+
+    tells_loss = False  # at the end, if anything was left out
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="report what would happen, and write nothing")
@@ -34,6 +38,7 @@ class ImportCommand(BaseCommand):
         dry_run: bool,
         verbosity: int,
         all_or_nothing: bool = False,
+        json: bool = False,
         **_: Any,
     ) -> None:
         """Import with progress, print the report, and end as it went."""
@@ -49,7 +54,9 @@ class ImportCommand(BaseCommand):
             problem = f"{error}; before an import a checkpoint is taken."
         finally:
             end()
-        if verbosity:
+        if json:
+            self.stdout.write(format_json(summarize(report)))
+        elif verbosity:
             self._print(report, str(what), dry_run=dry_run, everything=verbosity > 1)
         _conclude(report, problem, dry_run, all_or_nothing)
 
@@ -58,6 +65,8 @@ class ImportCommand(BaseCommand):
         self.stdout.write(f"Import of {make_printable(what)}{dry}\n\n")
         for line in report.lines(everything=everything):
             self.stdout.write(line)
+        if self.tells_loss and not is_whole(report):
+            self.stdout.write("\nNot all of the file is in Nola as it stands there: see what is listed above.")
         self.stdout.write("\n" + _outcome(report, dry_run))
 
     def _progress(self) -> tuple[Callable[[str], None], Callable[[], None]]:

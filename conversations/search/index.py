@@ -1,15 +1,17 @@
-"""The full-text index of messages: which words are in which message. SQLite FTS5, holding no text of its own.
+"""The full-text index of messages: which words are in which message, or its parts. SQLite FTS5, holding no text itself.
 
 Every message is in it from the transaction that writes it until it is purged; whether it was deleted is asked when
 searching, so that deleting and undoing need not touch the index. Rows are numbered as their messages.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from conversations.parts import read_whole
 from conversations.search.tokenize import split_words
 from state.write_lock import write_transaction
 
@@ -22,14 +24,24 @@ AT_ONCE = 1000
 MERGED = 500  # pages
 
 
-def add(messages: Iterable[tuple[int, str]]) -> None:
-    """Index messages, by id and text, in the transaction that writes them."""
+Words = Iterable[tuple[int, str, Any]]  # of messages: their ids, texts and metadata
+
+
+def add(messages: Words) -> None:
+    """Index messages in the transaction that writes them."""
     _run(connection, f"INSERT INTO {TABLE} (rowid, text) VALUES (%s, %s)", messages)
 
 
-def remove(messages: Iterable[tuple[int, str]]) -> None:
-    """Take messages out of the index; it must be told the very texts that it was given."""
+def remove(messages: Words) -> None:
+    """Take messages out of the index; it must be told the very words that it was given."""
     _run(connection, f"INSERT INTO {TABLE} ({TABLE}, rowid, text) VALUES ('delete', %s, %s)", messages)
+
+
+def replace(pk: int, text: str, before: Any, after: Any) -> None:
+    """Index a message anew whose metadata changes, if its words do."""
+    if read_whole("", before) != read_whole("", after):
+        remove([(pk, text, before)])
+        add([(pk, text, after)])
 
 
 def squeeze() -> None:
@@ -56,16 +68,16 @@ def ensure(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
             cursor.execute(f"INSERT INTO {TABLE} ({TABLE}) VALUES ('delete-all')")
         while True:
             cursor.execute(
-                f"SELECT id, message FROM conversation_history WHERE id > (SELECT coalesce(max(rowid), 0) FROM {TABLE})"
-                f" ORDER BY id LIMIT {AT_ONCE}"
+                "SELECT id, message, metadata FROM conversation_history"
+                f" WHERE id > (SELECT coalesce(max(rowid), 0) FROM {TABLE}) ORDER BY id LIMIT {AT_ONCE}"
             )
-            rows = cursor.fetchall()
+            rows = [(pk, text, json.loads(metadata)) for pk, text, metadata in cursor.fetchall()]
             if not rows:
                 return
             _run(database, f"INSERT INTO {TABLE} (rowid, text) VALUES (%s, %s)", rows)
 
 
-def _run(database: BaseDatabaseWrapper, statement: str, messages: Iterable[tuple[int, str]]) -> None:
+def _run(database: BaseDatabaseWrapper, statement: str, messages: Words) -> None:
     if database.vendor == "sqlite":
         with database.cursor() as cursor:
-            cursor.executemany(statement, [(pk, split_words(text)) for pk, text in messages])
+            cursor.executemany(statement, [(pk, split_words(read_whole(*said))) for pk, *said in messages])

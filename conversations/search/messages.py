@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from conversations.models import Message
+from conversations.parts import read_whole
 from conversations.search.index import TABLE
 from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, format_match
 
@@ -101,4 +102,8 @@ def _ids(query: str, values: Sequence[Any]) -> list[int]:
 
 def _hits(ids: Sequence[int], asked: Sequence[SearchTerm]) -> list[MessageHit]:
     rows = Message.objects.select_related("conversation").in_bulk(ids)
-    return [MessageHit(rows[pk], cut_snippet(rows[pk].message, asked)) for pk in ids if pk in rows]
+    return [
+        MessageHit(rows[pk], cut_snippet(read_whole(rows[pk].message, rows[pk].metadata), asked))
+        for pk in ids
+        if pk in rows
+    ]

@@ -147,3 +147,19 @@ def test_an_unknown_format_is_said(agent):
     response = agent.get("/api/conversations?format=pdf")
 
     assert (response.status_code, response.json()["detail"]) == (422, "format is one of json, jsonl, markdown")
+
+
+def test_markdown_folds_what_is_hidden_and_what_stands_beside_a_message(agent):
+    paste = {"name": "a.md", "text": "```\nx\n```"}
+    parts = [{"type": "tool_use", "name": "<b>lookup", "input": {"word": "heron"}}]
+    for body in (
+        {"speaker": "user", "message": "look", "metadata": {"pastes": [paste], "parts": parts}},
+        {"speaker": "assistant", "message": "hm", "metadata": {"hidden": "thinking"}},
+    ):
+        agent.post("/api/conversations/t/messages", body, content_type=JSON)
+
+    text, _ = download(agent, "markdown", "/api/conversations/t")
+
+    assert "<details><summary>Paste: a.md</summary>\n\n````\n```\nx\n```\n````\n\n</details>" in text
+    assert '<details><summary>Tool call: &lt;b&gt;lookup</summary>\n\n```\n{"word":"heron"}\n```' in text
+    assert " · thinking</summary>\n\nhm\n\n</details>" in text

@@ -36,7 +36,8 @@ def read_limit() -> int:
 
 
 def refuse_size() -> RefusedBody:
-    return RefusedBody(413, f"The body is larger than {read_limit():,} bytes, the limit that NOLA_MAX_BODY_MB sets")
+    limit = f"The body is larger than {read_limit():,} bytes, the limit that NOLA_MAX_BODY_MB sets"
+    return RefusedBody(413, f"{limit}; manage.py importchats takes files of chats of any size")
 
 
 class BodyRoom:

@@ -54,6 +54,10 @@ class Document(NamedTuple):
     text: str
 
 
+class NotPlain(ValueError):
+    """A value that may not be acceptable: `parse_json` tells."""
+
+
 class _Refused(ValueError):
     """Raised inside the decoder, which does not know the place; `_refuse` finds it."""
 
@@ -82,6 +86,27 @@ def parse_json(raw: bytes | str, max_depth: int = MAX_DEPTH) -> Document:
     except UnicodeEncodeError:
         _refuse(text, max_depth)
     return Document(value, stored)
+
+
+def decode_at(text: str, start: int) -> tuple[JSONValue, int]:
+    """The value that begins at a place in a longer text, and where it ends. Raises JSONDecodeError where it goes wrong,
+    and NotPlain where `parse_json` is to say what is not acceptable in it.
+    """
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError):
+        raise NotPlain from None
+    is_deep = text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH and measure_depth(value) > MAX_DEPTH
+    if is_deep:
+        raise NotPlain
+    if text.find("\\ud", start, end) >= 0 or text.find("\\uD", start, end) >= 0:  # perhaps half of a surrogate pair
+        try:
+            dump_json(value).encode()
+        except UnicodeEncodeError:
+            raise NotPlain from None
+    return value, end
 
 
 def make_document(value: JSONValue) -> Document:

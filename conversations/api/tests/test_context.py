@@ -461,7 +461,7 @@ def test_a_context_takes_a_fixed_number_of_queries(told, django_assert_num_queri
     put(told, "K3/level_1", "c")
     with django_assert_num_queries(3):
         told.get("/api/context")
-    with django_assert_num_queries(6):  # the conversation, what was done to it since, its last messages
+    with django_assert_num_queries(7):  # the conversation, what was done to it since, what is hidden, its last messages
         told.get("/api/context?conversation=trip")
 
 
@@ -638,3 +638,38 @@ def test_a_receipt_that_cannot_be_is_a_problem(told, method, address, status, de
 
     assert response.status_code == status
     assert detail in response.json()["detail"]
+
+
+def test_hidden_messages_come_only_if_asked_for_and_parts_are_cut_short(agent):
+    call = {"type": "tool_use", "name": "lookup", "input": {"word": "heron " * 100}}
+    paste = {"name": "a.txt", "text": "beans"}
+    for body in (
+        {"speaker": "user", "message": "look for a heron", "metadata": {"pastes": [paste]}},
+        {"speaker": "assistant", "message": "a heron, I think", "metadata": {"hidden": "thinking"}},
+        {"speaker": "assistant", "message": "", "metadata": {"parts": [{"type": "thinking", "thinking": "hm"}, call]}},
+    ):
+        assert agent.post("/api/conversations/t/messages", body, content_type="application/json").status_code == 201
+
+    def ask(query):
+        return agent.get(f"/api/context?key=none&format=markdown&conversation=t&q=heron{query}").content.decode()
+
+    plain, whole = ask(""), ask("&hidden=true")
+
+    assert "look for a heron\n  [Paste: a.txt: beans]" in plain
+    assert "[Tool call: lookup: " in plain
+    assert max(map(len, plain.splitlines())) < 300
+    assert "I think" not in plain
+    assert "[Thinking: hm]" not in plain
+    assert whole.count("a heron, I think") == 2
+    assert "[Thinking: hm]" in whole
+
+
+def test_what_was_hidden_then_is_hidden_there(agent):
+    path = "/api/conversations/t/messages"
+    one = agent.post(path, {"speaker": "user", "message": "psst"}, content_type="application/json")
+    pk, revision = one.json()["messages"][0]["id"], one["Nola-Revision"]
+    agent.patch(f"{path}/{pk}", {"metadata": {"hidden": "hidden"}}, content_type="application/json")
+
+    now, then = (agent.get(f"/api/context?conversation=t{at}").json()["text"] for at in ("", f"&at={revision}"))
+
+    assert ("psst" in now, "psst" in then) == (False, True)

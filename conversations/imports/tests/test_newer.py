@@ -3,7 +3,6 @@
 import itertools
 import json
 from operator import itemgetter
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -12,9 +11,13 @@ from hypothesis import strategies as st
 
 from conversations import audit, checkpoint, delete, log, read
 from conversations.context.messages import read_last_messages
+from conversations.export import split_conversation
 from conversations.imports.chats import FileImport, import_file
 from conversations.imports.tests.test_importchats import claude
+from conversations.imports.tests.test_shared_chats import SHARED
 from conversations.models import Conversation, Message
+from conversations.parts import list_parts
+from conversations.search import index
 from conversations.search.messages import search_messages
 from conversations.search.tokenize import parse_terms
 from state import store, undo
@@ -23,7 +26,6 @@ from state.revisions import Author, Source
 
 pytestmark = pytest.mark.django_db
 ADA = Author("user:ada", Source.API)
-SHARED = Path("/work/shared/chats")
 NOON = 1_760_000_000
 law = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -238,13 +240,92 @@ def test_a_branch_that_somebody_has_chosen_stays(tmp_path, agent):
     assert Conversation.objects.get().current_leaf_id == first
 
 
-def test_a_newer_title_of_claude_is_taken_and_an_older_one_is_not(tmp_path):
-    newer = claude() | {"name": "Stew", "updated_at": "2025-03-02T10:01:00Z"}
-    bring(tmp_path, claude())
-    bring(tmp_path, newer)
-    bring(tmp_path, claude())
+def deepseek(title, updated):
+    told = {"inserted_at": "2025-03-02T10:00:00Z", "fragments": [{"type": "REQUEST", "content": "Soup?"}]}
+    return {"id": "c", "title": title, "updated_at": f"2025-03-0{updated}T10:00:00+08:00",
+            "mapping": {"m": {"id": "m", "parent": None, "message": told}}}  # fmt: skip
+
+
+def open_webui(title, updated):
+    told = {"id": "m", "parentId": None, "childrenIds": [], "role": "user", "content": "Soup?", "timestamp": NOON}
+    return {"id": "c", "title": title, "updated_at": NOON + updated,
+            "chat": {"title": title, "history": {"messages": {"m": told}, "currentId": "m"}}}  # fmt: skip
+
+
+def librechat(title, updated):
+    told = {"messageId": "m", "text": "Soup?", "isCreatedByUser": True, "createdAt": "2025-03-02T10:00:00Z"}
+    return {"conversationId": "c", "endpoint": "e", "title": title, "updatedAt": f"2025-03-0{updated}T10:00:00Z",
+            "messages": [told]}  # fmt: skip
+
+
+VERSIONS = {
+    "ChatGPT": lambda title, updated: chatgpt([("a1", None, 0, "Soup?")], title, updated),
+    "Claude": lambda title, updated: claude() | {"name": title, "updated_at": f"2025-03-0{updated}T10:01:00Z"},
+    "DeepSeek": deepseek,
+    "open-webui": open_webui,
+    "LibreChat": librechat,
+}
+
+
+@pytest.mark.parametrize("make", VERSIONS.values(), ids=VERSIONS)
+def test_a_newer_title_is_taken_and_an_older_one_is_not_whatever_its_source_calls_the_time(tmp_path, make):
+    bring(tmp_path, make("A soup", 2))
+    bring(tmp_path, make("Stew", 3))
+    report = bring(tmp_path, make("Not a soup", 1))
 
     assert Conversation.objects.get().title == "Stew"
+    assert report.select(Category.CONFLICTING) == []
+
+
+def thinking(told, thought, updated):
+    """An answer of Claude with a thought beside it."""
+    blocks = [{"type": "thinking", "thinking": thought}, {"type": "text", "text": told}]
+    one = {"uuid": "m", "sender": "assistant", "created_at": "2025-03-02T10:00:00Z", "content": blocks}
+    return {"uuid": "c", "updated_at": f"2025-03-0{updated}T10:01:00Z", "chat_messages": [one]}
+
+
+def test_what_stands_beside_a_completed_answer_is_completed_found_and_undone_with_it(tmp_path):
+    bring(tmp_path, thinking("half", "leeks", 2))
+    before = everything()
+    bring(tmp_path, thinking("half an answer", "onions and salt", 3))
+    after, counts = everything(), []
+
+    for _ in range(3):
+        counts.append([len(found(words)) for words in ("half leeks", "answer onions", "leeks onions")])
+        there = everything()
+        store.commit(undo.plan([store.head()]), ADA)
+        assert there == (after if len(counts) % 2 else before)
+    with connection.cursor() as cursor:  # every word that was told is the one that is forgotten
+        delete.purge_conversation("c", "c", ADA)
+        cursor.execute(f"SELECT count(*) FROM {index.TABLE} WHERE {index.TABLE} MATCH 'half OR leeks OR onions'")
+        assert cursor.fetchone() == (0,)
+
+    assert counts == [[0, 1, 0], [1, 0, 0], [0, 1, 0]]
+
+
+def test_a_context_of_the_past_has_the_text_and_what_stood_beside_it_as_they_were(tmp_path):
+    bring(tmp_path, thinking("half", "leeks", 2))
+    then = store.head()
+    bring(tmp_path, thinking("half an answer", "onions and salt", 3))
+
+    [one] = read_last_messages("c", 9, then)
+    [now] = read_last_messages("c", 9, store.head())
+
+    assert (one.message, [part.text for part in list_parts(one.metadata)]) == ("half", ["leeks"])
+    assert (now.message, [part.text for part in list_parts(now.metadata)]) == ("half an answer", ["onions and salt"])
+
+
+def test_the_last_message_stands_for_a_leaf_that_an_export_does_not_have(tmp_path):
+    bring(tmp_path, chatgpt([("a1", None, 3, "one"), ("m1", "a1", 0, "two"), ("m2", "a1", 1, "so")], "Trip", 1))
+    row = Conversation.objects.get()
+    [exported] = split_conversation(row)
+    delete.purge_conversation("c", "c", ADA)
+
+    bring(tmp_path, exported | {"current_leaf": 99})
+
+    assert [one.message for one in read.read_page(Conversation.objects.get(), "oldest", 9, branch=True).messages] == [
+        "one", "so",
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared samples are not here")

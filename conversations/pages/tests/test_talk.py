@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from conversations.parts import list_parts
 from tests.server import Server
 
 SCROLL = "document.querySelector('.nola-talk-scroll')"
@@ -228,3 +229,60 @@ def test_pages_fit_a_phone(page, server, path):
     open_talk(page, "narrow")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_parts_and_hidden_messages_are_folded_until_they_are_opened_or_found(page, server):
+    call = {"type": "tool_use", "name": "lookup", "input": {"word": "heron"}}
+    metadata = {"parts": [call], "pastes": [{"name": "<i>a.txt", "text": "beans"}], "thinking": "hm"}
+    say(server, "folded", "look", metadata=metadata)
+    say(server, "folded", "psst", metadata={"hidden": "thinking"})
+    open_talk(page, "folded")
+
+    folds = page.locator(".nola-fold > summary")
+    assert folds.all_inner_texts() == ["Paste: <i>a.txt", "Thinking", "Tool call: lookup", "Hidden: thinking"]
+    assert shown(page) == ["look"]
+    assert page.locator(".nola-part").count() == 0
+    folds.first.click()
+    page.wait_for_selector(".nola-part:has-text('beans')")
+    page.fill(".nola-talk-find input", "heron")
+    page.wait_for_selector(".nola-part:has-text('heron')")
+    folds.last.click()
+    page.wait_for_function("document.querySelectorAll('.nola-text').length === 2")
+    assert shown(page) == ["look", "psst"]
+
+
+def test_the_page_reads_parts_as_the_server_does(page, server):
+    metadata = {
+        "extracted": {"a.txt": "beans"},
+        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "[1]"}}],
+        "parts": [
+            {"type": "tool_result", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]},
+            {"type": "image", "source": {"media_type": "image/png"}},
+            {"content_type": "super_widget", "title": "W", "text": ""},
+            {"type": "web_search_call", "action": {"query": "herons"}},
+            "plain",
+            0,
+        ],
+        "quotes": [{"url": "https://tea.example", "title": "Tea"}],
+    }
+    say(server, "parts", "look", metadata=metadata)
+    open_talk(page, "parts")
+
+    for fold in page.locator(".nola-fold > summary").all():
+        fold.click()
+    texts = page.locator(".nola-part")
+    page.wait_for_function(
+        "document.querySelectorAll('.nola-part').length === document.querySelectorAll('.nola-fold').length"
+    )
+
+    expected = list(list_parts(metadata))
+    assert page.locator(".nola-fold > summary").all_text_contents() == [one.title for one in expected]
+    assert [loosely(text) for text in texts.all_text_contents()] == [loosely(one.text) for one in expected]
+
+
+def loosely(text: str) -> object:
+    """A text, or the value that it is as JSON, however that is indented."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -284,7 +284,7 @@ def test_only_the_beginning_of_a_huge_message_is_indexed(agent):
 
 def test_messages_from_before_the_index_are_added_to_it(agent):
     say("an old message", "another old one")
-    removed = [(one.pk, one.message) for one in Message.objects.all()]
+    removed = [(one.pk, one.message, one.metadata) for one in Message.objects.all()]
     index.remove(removed)
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE {index.TABLE}")
@@ -317,3 +317,25 @@ def test_a_search_costs_a_fixed_number_of_queries(agent, django_assert_max_num_q
 
     with django_assert_max_num_queries(8):
         ask(agent, "word", limit=100)
+
+
+def test_what_stands_beside_a_message_is_found_and_followed_when_it_changes(agent):
+    call = {"type": "tool_use", "name": "lookup", "input": {"word": "heron"}}
+    paste = {"name": "birds.txt", "text": "bitterns in the reeds"}
+    message = NewMessage("user", "look", NOON, metadata={"parts": [call], "pastes": [paste]})
+    log.create(NewConversation("s"), ADA, [message])
+    pk = Message.objects.get().pk
+    words = ["heron", "lookup", "bitterns", "birds"]
+    assert [len(found(agent, word)) for word in words] == [1, 1, 1, 1]
+    assert "bitterns" in found(agent, "look bitterns")[0]
+
+    path = f"/api/conversations/s/messages/{pk}"
+    revision = agent.patch(path, {"metadata": {"pastes": None}}, content_type=JSON)
+    assert [len(found(agent, word)) for word in words] == [1, 1, 0, 0]
+    agent.post("/api/undo", {"revision": int(revision["Nola-Revision"])}, content_type=JSON)
+    assert [len(found(agent, word)) for word in words] == [1, 1, 1, 1]
+
+    delete.purge_conversation("s", "s", ADA)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {index.TABLE} ({index.TABLE}) VALUES ('integrity-check')")
+    assert [found(agent, word) for word in words] == [[], [], [], []]

@@ -1,7 +1,12 @@
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from state.jsondoc import text as jsontext
-from state.jsondoc.text import NotAcceptable, json_type, measure_depth, parse_json
+from state.jsondoc.tests.strategies import values
+from state.jsondoc.text import NotAcceptable, NotPlain, decode_at, json_type, measure_depth, parse_json
 
 
 @pytest.mark.parametrize(
@@ -96,3 +101,24 @@ def test_depth_counts_containers(text, levels):
 )
 def test_kind_is_read_off_the_first_character(text, kind):
     assert json_type(text) == kind
+
+
+@given(values, st.booleans(), st.sampled_from(["", "[", '{"a": ', "x"]), st.sampled_from(["", ",", "]", " y"]))
+def test_a_value_inside_a_text_is_the_same_as_alone(value, is_ascii, before, after):
+    text = json.dumps(value, ensure_ascii=is_ascii)
+    if isinstance(value, int | float) and after == "":
+        after = ","
+
+    found, end = decode_at(before + text + after, len(before))
+
+    assert (json.dumps(found), end) == (json.dumps(parse_json(text).value), len(before) + len(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", '{"a":1,"a":2}', '"\\ud83d"', '"\\\\ud83d\\udc00"', "[" * 101 + "]" * 101, "[" * 100_000, "1e400"]
+)
+def test_what_is_not_acceptable_inside_a_text_is_left_to_be_told(text):
+    with pytest.raises(NotPlain):
+        decode_at(text, 0)
+    with pytest.raises(NotAcceptable):
+        parse_json(text)

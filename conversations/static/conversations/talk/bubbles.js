@@ -3,6 +3,7 @@
 
 import { h } from "../../nola/lib/dom.js";
 import { markdown } from "./markdown.js";
+import { listParts } from "./parts.js";
 
 const CHUNK = 50;
 const LONG = 20000; // characters shown of a message at first
@@ -110,7 +111,7 @@ export class Bubbles {
     box.type = "checkbox";
     box.setAttribute("aria-label", "Select this message");
     const bubble = h("article.nola-bubble");
-    bubble.append(this.head(message), this.text(message));
+    bubble.append(this.head(message), this.body(message));
     const foot = this.foot(message);
     if (foot) bubble.append(foot);
     line.append(box, bubble);
@@ -131,9 +132,18 @@ export class Bubbles {
     return head;
   }
 
-  text(message) {
+  /** The text, folded if the message is hidden, and below it what else the message holds, folded. */
+  body(message) {
+    const body = h("div.nola-body");
+    const hidden = message.metadata?.hidden;
+    if (hidden) body.append(fold(typeof hidden === "string" ? `Hidden: ${hidden}` : "Hidden", () => this.text(message.message)));
+    else if (message.message || !message.metadata) body.append(this.text(message.message));
+    for (const part of listParts(message.metadata)) body.append(fold(part.title, () => h("pre.nola-part", {}, part.text)));
+    return body;
+  }
+
+  text(whole) {
     const text = h("div.nola-text");
-    const whole = message.message;
     text.append(markdown(whole.length > LONG ? whole.slice(0, LONG) : whole));
     if (whole.length > LONG) {
       const more = h("button.ui-button.ui-small", {}, `Show all ${whole.length.toLocaleString()} characters`);
@@ -164,4 +174,15 @@ export class Bubbles {
     }
     return foot;
   }
+}
+
+/** A part that is drawn when it is opened. */
+function fold(title, draw) {
+  const box = h("details.nola-fold", {}, h("summary", {}, title));
+  box.unfold = () => {
+    box.open = true;
+    if (box.childElementCount === 1) box.append(draw());
+  };
+  box.addEventListener("toggle", () => box.open && box.unfold());
+  return box;
 }

@@ -80,10 +80,16 @@ function words(hit) {
   return [...new Set(hit.matches.map(([from, to]) => characters.slice(from, to).join("")))];
 }
 
+/** Marks the words; where the text does not have them, what is folded is opened, for they are in there. */
 function highlight(node, found) {
+  const body = node.querySelector(".nola-body");
+  const text = body.querySelector(":scope > .nola-text")?.textContent ?? "";
+  if (!found.every((word) => text.includes(word))) {
+    for (const box of body.querySelectorAll(".nola-fold")) box.unfold();
+  }
   if (!globalThis.Highlight) return;
   const ranges = [];
-  const walker = document.createTreeWalker(node.querySelector(".nola-text"), NodeFilter.SHOW_TEXT);
+  const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
   for (let text = walker.nextNode(); text && ranges.length < 500; text = walker.nextNode()) {
     for (const word of found) {
       for (let at = text.data.indexOf(word); at >= 0 && word; at = text.data.indexOf(word, at + word.length)) {
