@@ -50,7 +50,17 @@ def read_kept(key: str) -> Kept | None:
     if kept is None:
         return None
     row = fetch_row(WHICH, key)
-    return kept._replace(head=row[2]) if row and kept.name == row[:2] else None
+    if row is None or kept.name != row[:2]:
+        forget(key, kept)
+        return None
+    return kept._replace(head=row[2])
+
+
+def forget(key: str, kept: Kept) -> None:
+    """Let go of a text that is not the newest any more, unless that has been kept meanwhile."""
+    with _lock:
+        if _kept.get(key) is kept:
+            del _kept[key]
 
 
 def keep(key: str, name: TextName, text: str) -> None:
