@@ -1,16 +1,19 @@
 """What is stored now: entries of keys, and the clock they belong to in one statement. The past is in `history`."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from state import texts
-from state.database.sql import fetch_row, for_update, run_statement, to_column
+from state.database.sql import fetch_row, fetch_rows, for_update, run_statement, to_column
+from state.jsondoc.text import count_bytes, dump_json
 from state.models import StateEntry
 
 AT_ONCE = 500  # keys in one statement
@@ -31,6 +34,53 @@ class StateNow(NamedTuple):
     epoch: str
     revision: int
     entries: dict[str, Stored]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much is stored: how many keys, and how long they are as members of one object, with a comma behind each."""
+
+    keys: int = 0
+    bytes: int = 0
+    characters: int = 0
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(self.keys + other.keys, self.bytes + other.bytes, self.characters + other.characters)
+
+    def __sub__(self, other: "Totals") -> "Totals":
+        return Totals(self.keys - other.keys, self.bytes - other.bytes, self.characters - other.characters)
+
+    def __str__(self) -> str:
+        return f"{self.keys} keys, {self.bytes} bytes and {self.characters} characters"
+
+
+def measure_entry(key: str, text: str | None) -> Totals:
+    """What an entry is in the totals; None is no entry."""
+    if text is None:
+        return Totals()
+    label = dump_json(key)
+    return Totals(1, count_bytes(label) + count_bytes(text) + 2, len(label) + len(text) + 2)  # a colon, a comma
+
+
+def count_entries(connection: BaseDatabaseWrapper) -> Totals:
+    """The totals of a database, counted anew."""
+    rows = fetch_rows(connection, "SELECT key_name, value_json FROM state_storage")
+    return sum((measure_entry(*row) for row in rows), Totals())
+
+
+def read_totals(connection: BaseDatabaseWrapper) -> Totals:
+    """The totals of a database, as every write has kept them."""
+    return sum(
+        (Totals(*row) for row in fetch_rows(connection, "SELECT keys, bytes, characters FROM state_meta")), Totals()
+    )
+
+
+def recount_totals(connection: BaseDatabaseWrapper) -> None:
+    """Keep the totals as they are counted, for rows that came in another way than by a write."""
+    found = count_entries(connection)
+    with connection.cursor() as cursor:
+        statement = "UPDATE state_meta SET keys = %s, bytes = %s, characters = %s"
+        cursor.execute(statement, [found.keys, found.bytes, found.characters])
 
 
 def head() -> int:

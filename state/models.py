@@ -153,6 +153,10 @@ class StoreMeta(models.Model):
     last_seq = models.BigIntegerField(default=0)
     last_at = models.DateTimeField(default=timezone.now)
     last_chain = models.CharField(max_length=64, default="")
+    # Totals of what is stored now, see state/entries.py: a page of the keys tells them without a look at all keys.
+    keys = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    characters = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "state_meta"

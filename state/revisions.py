@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from state import chain
 from state.database.sql import fetch_row, for_update, from_column, run_statement, to_column
+from state.entries import Totals, measure_entry
 from state.fields import JSONText
 from state.jsondoc.diff import Op
 from state.jsondoc.text import JSONValue, dump_json
@@ -71,6 +72,7 @@ class Recorder:
     def __init__(self, author: Author) -> None:
         self.author = author
         self.changes: list[Change] = []
+        self.growth = Totals()  # of what is stored
         self.is_event = False  # something happened that the history must have, though no change goes with it
 
     @cached_property
@@ -110,8 +112,12 @@ class Recorder:
         self.changes.append(change)
         return change
 
+    def count_entry(self, key: str, before: str | None, after: str | None) -> None:
+        """Keep the totals: what the text of a key was and is, None for no key."""
+        self.growth += measure_entry(key, after) - measure_entry(key, before)
+
     def close(self) -> None:
-        """Write the revision row, its changes and the clock."""
+        """Write the revision row, its changes, the clock and the totals."""
         if not self.changes and not self.is_event:
             return
         info = dict(self.author.info)
@@ -131,9 +137,11 @@ class Recorder:
             row.seq, at, row.actor, row.source, row.reason, dump_json(info), row.chain,
         )  # fmt: skip
         self._insert_changes()
+        grown = self.growth
         run_statement(
-            "UPDATE state_meta SET last_seq = %s, last_at = %s, last_chain = %s WHERE id = %s",
-            row.seq, at, row.chain, self._clock.id,
+            "UPDATE state_meta SET last_seq = %s, last_at = %s, last_chain = %s,"
+            " keys = keys + %s, bytes = bytes + %s, characters = characters + %s WHERE id = %s",
+            row.seq, at, row.chain, grown.keys, grown.bytes, grown.characters, self._clock.id,
         )  # fmt: skip
 
     def _insert_changes(self) -> None:

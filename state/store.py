@@ -302,6 +302,7 @@ def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:
     for edit in changed:
         spend_work()
         write_entry(edit.key, edit.text, recorder.at, recorder.seq, is_new=edit.was is None)
+        recorder.count_entry(edit.key, edit.was and edit.was.text, edit.text)
         result = chain.hash_text(edit.text) if edit.text is not None else ""
         change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)
         if edit.text is not None:

@@ -26,7 +26,9 @@ OFFERED = (  # what of `state` the apps above it may use
     "jsondoc address store registry revisions history checkpoints context undo models fields errors conditions"
     " files report locks write_lock clock chain database edits api admin"
 )
-OFFERED_TO_SITE = OFFERED + " texts backups guards pages progress transactions"  # it serves and safeguards it all
+OFFERED_TO_SITE = (
+    OFFERED + " entries texts backups guards pages progress transactions"
+)  # it serves and safeguards it all
 
 
 def name_of(path: Path) -> str:

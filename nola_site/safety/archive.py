@@ -30,6 +30,7 @@ from state.checkpoints.files import write_draft
 from state.checkpoints.serializers import parse_rows
 from state.clock import Clock
 from state.database.sql import read_at_once
+from state.entries import recount_totals
 from state.files.atomic import check_room, draft_file, place_file, write_atomically
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import dump_json
@@ -188,6 +189,7 @@ def _fill(archive: zipfile.ZipFile, now: Clock, progress: OnProgress) -> None:
             progress(f"{name}: {count:,} rows")
     last = datetime.fromisoformat(now.at)
     StoreMeta.objects.using(ALIAS).create(store_id=now.store, last_seq=now.seq, last_at=last, last_chain=now.chain)
+    recount_totals(connections[ALIAS])
 
 
 def _rows(

@@ -24,11 +24,13 @@ from state.checkpoints.verify import find_problem
 from state.clock import Clock
 from state.context import receipts
 from state.database.sql import fetch_rows, read_at_once
+from state.entries import recount_totals
 from state.files.atomic import PARTIAL
 from state.history import audit
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import NotAcceptable, parse_json
 from state.models import Snapshot
+from state.write_lock import write_transaction
 
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 LEAST_FREE = 100 * 1024 * 1024  # bytes
@@ -181,6 +183,15 @@ def _history(progress: OnProgress) -> Iterator[DoctorFinding]:
         yield _replayed(flaw)
     if not flaws:
         yield DoctorFinding("replay", OK, "the history, replayed, gives what is stored")
+    for flaw in audit.find_total_flaws(connection, progress):
+        do = "manage.py doctor --fix counts anew what is stored; read the findings above"
+        yield DoctorFinding("totals", WARNING, flaw, do, _recount)
+
+
+def _recount() -> str:
+    with write_transaction():
+        recount_totals(connection)
+    return "counted anew"
 
 
 def _replayed(flaw: str) -> DoctorFinding:

@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from state import chain, clock
 from state.database.sql import fetch_rows
+from state.entries import count_entries, read_totals
 from state.jsondoc.patch import PatchFailed, replay_ops
 from state.jsondoc.text import NOTHING, Nothing, dump_json
 from state.models import Revision
@@ -30,7 +31,7 @@ def show_nothing(text: str) -> None:
 
 def find_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """What does not fit, one sentence each, each part of the check naming the first rows it finds."""
-    for check in (find_reference_flaws, find_chain_flaws, find_state_flaws, *MORE_CHECKS):
+    for check in (find_reference_flaws, find_chain_flaws, find_state_flaws, find_total_flaws, *MORE_CHECKS):
         yield from check(connection, progress)
 
 
@@ -134,6 +135,17 @@ FORWARDS = (
     "SELECT c.key, c.revision, c.forward, c.result_hash, r.at FROM state_change c"
     " JOIN state_revision r ON r.seq = c.revision WHERE c.kind = 'state' ORDER BY c.key, c.revision, c.id"
 )
+
+
+def find_total_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
+    """Whether the totals that every write keeps are those of what is stored."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM state_meta")
+        if "keys" not in [column[0] for column in cursor.description]:  # earlier releases kept none
+            return
+    kept, counted = read_totals(connection), count_entries(connection)
+    if kept != counted:
+        yield f"state_meta counts {kept}; stored are {counted}"
 
 
 def _key_flaws(

@@ -41,6 +41,7 @@ def add(count: int) -> None:
     from django.db import connection
 
     from state import chain
+    from state.entries import recount_totals
     from state.history.replay import keep_snapshot
     from state.jsondoc.text import dump_json
     from state.models import Revision, StateEntry, StoreMeta
@@ -77,6 +78,7 @@ def add(count: int) -> None:
         entry.save()
         meta.last_seq, meta.last_at, meta.last_chain = seq, at, link
         meta.save()
+        recount_totals(connection)
         text = json.dumps(value)
         keep_snapshot(KEY, len(text), 100 * count)
 

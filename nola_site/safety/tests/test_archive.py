@@ -21,7 +21,8 @@ def contents(data):
     """Every row of the memory."""
     with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as database:
         rows = {table: database.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in TABLES}
-        rows["clock"] = database.execute("SELECT store_id, last_seq, last_at, last_chain FROM state_meta").fetchall()
+        clock = "store_id, last_seq, last_at, last_chain, keys, bytes, characters"
+        rows["clock"] = database.execute(f"SELECT {clock} FROM state_meta").fetchall()
     return rows
 
 

@@ -104,6 +104,7 @@ def test_nothing_is_wrong_with_a_healthy_store(data):
         ("UPDATE state_storage SET key_name = 'Gone' WHERE key_name = 'Log'", "'Gone' is stored, and was removed in"),
         ("UPDATE state_storage SET key_name = 'New' WHERE key_name = 'Log'", "'New' is stored, and the history knows"),
         ("UPDATE state_snapshot SET document = x'00'", "the snapshot of the key 'Log'"),
+        ("UPDATE state_meta SET keys = 7", "state_meta counts 7 keys"),
         ("UPDATE conversation_history SET message = 'goodbye' WHERE id = 1", "added to 'talk' are not as they were"),
         ("UPDATE conversation_history SET speaker = 'user' WHERE id = 2", "added to 'talk' are not as they were"),
         ("DELETE FROM conversation_history WHERE id = 2", "added to 'talk' are not as they were"),
@@ -139,6 +140,14 @@ def test_wrong_snapshots_are_dropped_by_fix_and_the_past_reads_right(data):
     assert findings(data)[0] == 0
     with running(data) as server:
         assert server.request("GET", "/api/state/Log?at=100")[1] == b'{"n":98}'
+
+
+def test_wrong_totals_are_counted_anew_by_fix(data):
+    tamper(data, "UPDATE state_meta SET keys = 7, characters = 0")
+
+    findings(data, "--fix")
+
+    assert findings(data)[0] == 0
 
 
 def test_damaged_files_strays_and_open_secrets_are_found(data):

@@ -78,6 +78,13 @@ def test_the_state_is_the_one_that_was_left(upgraded):
     assert hashlib.sha256(body).hexdigest() == HASHES[headers["nola-revision"]]
 
 
+def test_what_was_left_is_counted(upgraded, database):
+    state = upgraded.request("GET", "/api/state")[1].decode()
+
+    [totals] = database.execute("SELECT keys, 1 + bytes, 1 + characters FROM state_meta")
+    assert totals == (len(json.loads(state)), len(state.encode()), len(state))
+
+
 @pytest.mark.parametrize("statement", ["DELETE FROM state_revision", "UPDATE state_change SET key = 'x'"])
 def test_the_history_is_guarded_again(database, statement):
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
