@@ -36,6 +36,16 @@ class StateNow(NamedTuple):
     entries: dict[str, Stored]
 
 
+KEYS = """
+    SELECT m.last_seq, m.keys, m.bytes, m.characters,
+        EXISTS (SELECT 1 FROM state_storage WHERE key_name = %s),
+        EXISTS (SELECT 1 FROM state_storage WHERE key_name > %s ORDER BY key_name LIMIT 1 OFFSET %s),
+        s.key_name, s.value_json
+    FROM state_meta m LEFT JOIN state_storage s ON s.key_name > %s
+    WHERE m.id = 1 ORDER BY s.key_name LIMIT %s
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """How much is stored: how many keys, and how long they are as members of one object, with a comma behind each."""
@@ -52,6 +62,19 @@ class Totals:
 
     def __str__(self) -> str:
         return f"{self.keys} keys, {self.bytes} bytes and {self.characters} characters"
+
+
+class KeysPage(NamedTuple):
+    """Some keys in byte order with their texts, and of the same moment the revision and the totals.
+
+    `is_there`: the key after which it begins is. `has_more`: keys follow.
+    """
+
+    revision: int
+    totals: Totals
+    found: list[tuple[str, str]]
+    is_there: bool
+    has_more: bool
 
 
 def measure_entry(key: str, text: str | None) -> Totals:
@@ -102,6 +125,23 @@ def read_state(keys: Sequence[str] | None = None, *, texts: bool = True) -> Stat
         rows = cursor.fetchall()
     store, epoch, revision = rows[0][:3] if rows else ("", "", 0)
     return StateNow(store, epoch, revision, {row[3]: Stored(*row[4:]) for row in rows if row[3] is not None})
+
+
+def read_keys(after: str | None, limit: int) -> KeysPage:
+    """Keys in byte order with their documents, so many at most, from the first one or from behind one on.
+
+    In one statement, whose cost does not grow with the number of keys. Without a limit it would read one key, so then
+    it begins behind no key at all.
+    """
+    begin = after or ""
+    with connection.cursor() as cursor:
+        cursor.execute(KEYS, [after, begin, limit, begin if limit else None, limit or 1])
+        rows = cursor.fetchall()
+    if not rows:  # a new store
+        return KeysPage(0, Totals(), [], is_there=False, has_more=False)
+    revision, keys, size, characters, is_there, has_more = rows[0][:6]
+    found = [(key, text) for *_, key, text in rows if key is not None]
+    return KeysPage(revision, Totals(keys, size, characters), found, is_there=bool(is_there), has_more=bool(has_more))
 
 
 def read_entry(key: str) -> Stored | None:

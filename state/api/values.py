@@ -14,7 +14,16 @@ from state.api.answers import answer_reading, answer_view, answer_written, read_
 from state.api.idempotency import idempotent
 from state.api.parameters import POINTER, FromQuery, Number, OnePointer, Parameters, WasQuery
 from state.api.routes import add_read_route, add_refusal, answers, bind_path, describe_body
-from state.api.views import JSON, ViewQuery, parse_view, read_several, read_view, render_view, wrap_envelope
+from state.api.views import (
+    JSON,
+    ViewQuery,
+    parse_view,
+    read_key_page,
+    read_several,
+    read_view,
+    render_view,
+    wrap_envelope,
+)
 from state.api.writes import (
     add_members,
     answer_changed,
@@ -92,6 +101,8 @@ def read_state(request: HttpRequest, address: str, query: FromQuery[ViewQuery]) 
     if len(wanted) > 1:
         return answer_view(request, read_several(wanted, view), JSON)
     [place] = wanted.values()
+    if place is None and (page := view.key_page):
+        return answer_view(request, read_key_page(page), MEDIA_TYPE)
     reading = read_view(place, view)
     if not view:
         return answer_reading(reading, read_conditions(request).check_read(*reading))

@@ -9,12 +9,21 @@ from state import store
 from state.address import Address, NotFound, read_node_text
 from state.api.addresses import BadAddress, UnknownParameter
 from state.api.parameters import AT, POINTER, Level, Parameters, Stimuli, one_of
-from state.entries import read_state
+from state.entries import read_keys, read_state
 from state.files.envelopes import wrap_state
 from state.history import past, replay
 from state.jsondoc.levels import BadLevel, check_way, parse_stimuli, show_at_level
 from state.jsondoc.levels_text import show_state_at_level, show_text_at_level
-from state.jsondoc.pages import MAX_LIMIT, MEDIA_TYPE, TreePage, parse_tree_page, render_tree
+from state.jsondoc.pages import (
+    MAX_LIMIT,
+    MEDIA_TYPE,
+    ObjectPart,
+    TreePage,
+    no_member,
+    parse_tree_page,
+    render_part,
+    render_tree,
+)
 from state.jsondoc.pointer import Missing, Tokens, format_pointer, get_node, parse_pointer
 from state.jsondoc.text import MAX_DEPTH, NOTHING, JSONValue, dump_json
 from state.store import Reading
@@ -55,6 +64,11 @@ class ViewOptions(NamedTuple):
 
     def __bool__(self) -> bool:
         return any(part is not None for part in self)
+
+    @property
+    def key_page(self) -> TreePage | None:
+        """Which page of the keys is asked for, where that is all that is, and of what is stored now."""
+        return self.page if self.at is None and self.level is None and not self.node else None
 
 
 STORED = ViewOptions(None, None, None)
@@ -139,6 +153,18 @@ def render_view(text: str, view: ViewOptions) -> tuple[str, str]:
     if view.page is not None:
         return render_tree(text.encode(), view.page), MEDIA_TYPE
     return text, JSON
+
+
+def read_key_page(page: TreePage) -> Reading:
+    """The tree view of the whole state, for which no more is read than the keys of the page. Raises BadPage."""
+    read = read_keys(page.after, page.limit if page.is_open else 0)
+    if page.after is not None and not read.is_there:
+        raise no_member(page.after)
+    totals = read.totals
+    ends = 1 if totals.keys else 2  # the brackets, and no comma behind the last one
+    members = [(key, text.encode()) for key, text in read.found]
+    part = ObjectPart(totals.keys, totals.bytes + ends, totals.characters + ends, members, read.has_more)
+    return Reading(render_part(part, page), read.revision)
 
 
 def wrap_envelope(reading: Reading, keys: Collection[str] | None, view: ViewOptions) -> Reading:

@@ -68,6 +68,16 @@ class TreePage(NamedTuple):
         return self.depth > 0 or self.open is not None
 
 
+class ObjectPart(NamedTuple):
+    """An object of which only a page is at hand: what all of it measures, the members, and whether more follow."""
+
+    size: int
+    bytes: int
+    characters: int
+    members: Sequence[tuple[str, PageText]]
+    has_more: bool
+
+
 class _Room:
     """How many more nodes may be opened into this answer."""
 
@@ -103,6 +113,13 @@ def render_tree(data: bytes, page: TreePage = TreePage()) -> str:  # noqa: B008 
     return b"".join(_node(data, page, _Room(MAX_NODES))).decode()
 
 
+def render_part(part: ObjectPart, page: TreePage) -> str:
+    """The tree view of an object of which only that page is at hand."""
+    head = _head("object", part.bytes, part.characters)
+    members = _members(part.size, part.members, part.has_more, page, _Room(MAX_NODES))
+    return b"".join([*head, *members, b"}"]).decode()
+
+
 def _number(name: str, text: str, low: int, high: int) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     if not low <= number <= high:
@@ -112,9 +129,7 @@ def _number(name: str, text: str, low: int, high: int) -> int:
 
 def _node(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
     kind = _TYPES.get(bytes(memoryview(raw)[:1]), "number")
-    yield b'{"type":"%s","bytes":%d' % (kind.encode(), len(raw))
-    if (characters := len(str(raw, "utf-8"))) != len(raw):
-        yield b',"characters":%d' % characters
+    yield from _head(kind, len(raw), len(str(raw, "utf-8")))
     if kind == "object":
         yield from _object(raw, page, room)
     elif kind == "array":
@@ -125,6 +140,12 @@ def _node(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
         yield b',"%s":' % kind.encode()
         yield from _scalar(kind, raw)
     yield b"}"
+
+
+def _head(kind: str, size: int, characters: int) -> Iterable[bytes]:
+    yield b'{"type":"%s","bytes":%d' % (kind.encode(), size)
+    if characters != size:
+        yield b',"characters":%d' % characters
 
 
 def _scalar(kind: str, raw: PageText) -> Iterable[bytes]:
@@ -138,18 +159,24 @@ def _scalar(kind: str, raw: PageText) -> Iterable[bytes]:
 
 def _object(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
     members = RAW_OBJECT.decode(raw)
-    yield b',"size":%d' % len(members)
     names = list(members)
     start = 0 if page.after is None else _start_name(members, names, page.after)
-    shown = names[start : start + page.limit]
+    shown = [(name, members[name]) for name in names[start : start + page.limit]]
+    yield from _members(len(members), shown, start + page.limit < len(names), page, room)
+
+
+def _members(
+    size: int, shown: Sequence[tuple[str, PageText]], has_more: bool, page: TreePage, room: _Room
+) -> Iterable[bytes]:
+    yield b',"size":%d' % size
     if not page.is_open or not room.take(len(shown)):
         return
     yield b',"members":['
-    labels = (b"[%s," % encode_basestring(name).encode() for name in shown)
-    yield from _children(labels, [(name, members[name]) for name in shown], page, room, b"]")
+    labels = (b"[%s," % encode_basestring(name).encode() for name, _ in shown)
+    yield from _children(labels, shown, page, room, b"]")
     yield b"]"
-    if start + page.limit < len(names):
-        yield b',"next":' + encode_basestring(shown[-1]).encode()
+    if has_more:
+        yield b',"next":' + encode_basestring(shown[-1][0]).encode()
 
 
 def _array(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
@@ -168,7 +195,7 @@ def _array(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
 
 
 def _children(
-    labels: Iterable[bytes], values: Sequence[tuple[str, msgspec.Raw]], page: TreePage, room: _Room, close: bytes
+    labels: Iterable[bytes], values: Sequence[tuple[str, PageText]], page: TreePage, room: _Room, close: bytes
 ) -> Iterable[bytes]:
     below, ways = TreePage(max(0, page.depth - 1), page.limit), page.open or Ways()
     for number, (label, (name, value)) in enumerate(zip(labels, values, strict=True)):
@@ -179,8 +206,13 @@ def _children(
 
 def _start_name(members: Mapping[str, msgspec.Raw], names: Sequence[str], after: str) -> int:
     if after not in members:
-        raise BadPage(f"there is no member {_short(after)} to go on after; begin again without `after`")
+        raise no_member(after)
     return names.index(after) + 1
+
+
+def no_member(after: str) -> BadPage:
+    """That there is no such member to go on after."""
+    return BadPage(f"there is no member {_short(after)} to go on after; begin again without `after`")
 
 
 def _start_index(size: int, after: str) -> int:

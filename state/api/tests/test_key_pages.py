@@ -1,0 +1,134 @@
+"""Pages of the list of all keys: as from the whole state, and for the cost of a page."""
+
+import hashlib
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from state import store
+from state.jsondoc.pages import parse_tree_page, render_tree
+from state.jsondoc.pointer import format_pointer
+from state.jsondoc.tests import strategies
+from state.jsondoc.text import make_document
+from state.models import StateEntry
+from state.revisions import Author, Source
+
+pytestmark = pytest.mark.django_db
+
+ADA = Author("key:ada", Source.API)
+ON_A_DATABASE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+names = strategies.names.filter(lambda name: name and "\0" not in name and name.isprintable())
+TREE = "application/vnd.nola.tree+json"
+
+
+def fill(documents):
+    store.remove_keys(list(StateEntry.objects.values_list("pk", flat=True)), ADA)
+    store.put_keys({key: make_document(value) for key, value in documents.items()}, ADA)
+
+
+@st.composite
+def pages(draw, documents):
+    """The parameters of a page, with keys and nodes that are there and some that are not."""
+    limit, depth = draw(st.none() | st.integers(1, 4)), draw(st.none() | st.integers(0, 3))
+    after = draw(st.none() | st.sampled_from([*documents]) if documents else st.none())
+    tokens = st.lists(st.sampled_from([*documents, "0", "a"]), max_size=3)
+    opened = draw(st.lists(tokens.map(format_pointer), max_size=3, unique=True))
+    given = {"limit": limit, "depth": depth, "after": after}
+    return {name: str(value) for name, value in given.items() if value is not None}, opened
+
+
+@ON_A_DATABASE
+@given(documents=st.dictionaries(names, strategies.values, max_size=9), data=st.data())
+def test_a_page_of_keys_is_that_of_the_whole_state(agent, documents, data):
+    fill(documents)
+    given, opened = data.draw(pages(documents))
+
+    response = agent.get("/api/state", {"view": "tree", **given, "open": opened})
+
+    whole = store.read_all()
+    wanted = render_tree(whole.text.encode(), parse_tree_page(given, opened)).encode()
+    assert (response.status_code, response.content) == (200, wanted)
+    assert response["ETag"] == f'W/"{hashlib.sha256(wanted).hexdigest()[:32]}"'
+    assert (response["Nola-Revision"], response["Content-Type"]) == (str(whole.revision), TREE)
+
+
+@ON_A_DATABASE
+@given(st.dictionaries(names, st.integers(), max_size=9), st.integers(1, 4))
+def test_pages_one_after_the_other_give_every_key_once_in_byte_order(agent, documents, limit):
+    fill(documents)
+
+    found, after = [], {}
+    while after is not None:
+        page = agent.get("/api/state", {"view": "tree", "limit": limit, **after}).json()
+        found += [name for name, _ in page["members"]]
+        after = {"after": page["next"]} if "next" in page else None
+
+    assert found == sorted(documents, key=str.encode)
+
+
+def test_a_new_store_has_an_empty_page(agent):
+    response = agent.get("/api/state?view=tree")
+
+    assert response.content == b'{"type":"object","bytes":2,"size":0,"members":[]}'
+    assert response["Nola-Revision"] == "0"
+
+
+@pytest.mark.parametrize("query", ["after=gone", "after=", "after=gone&depth=0"])
+@pytest.mark.parametrize("documents", [{}, {"A": 1}])
+def test_a_page_after_a_key_that_is_not_there_is_refused(agent, query, documents):
+    fill(documents)
+
+    response = agent.get(f"/api/state?view=tree&{query}")
+
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith("there is no member '")
+
+
+def test_a_page_that_is_known_is_not_sent_again(agent):
+    fill({"A": 1})
+    tag = agent.get("/api/state?view=tree")["ETag"]
+
+    assert agent.get("/api/state?view=tree", headers={"If-None-Match": tag}).status_code == 304
+
+
+@contextmanager
+def counted_steps():
+    """How many steps SQLite takes for what is done inside: rows and indexes read, columns, comparisons."""
+    steps = SimpleNamespace(count=0)
+
+    def step():
+        steps.count += 1
+
+    connection.ensure_connection()
+    connection.connection.set_progress_handler(step, 1)
+    try:
+        yield steps
+    finally:
+        connection.connection.set_progress_handler(None, 1)
+
+
+def cost(agent, query):
+    with counted_steps() as steps:
+        assert agent.get(f"/api/state?view=tree&{query}").status_code == 200
+    return steps.count
+
+
+@pytest.mark.parametrize("query", ["limit=20", "limit=20&after=Key0005&open=/Key0007&depth=2", "depth=0"])
+def test_what_a_page_reads_does_not_grow_with_the_number_of_keys(agent, query):
+    fill({f"Key{number:04}": {"n": number} for number in range(100)})
+    cost(agent, query)
+    few = cost(agent, query)
+    fill({f"Key{number:04}": {"n": number} for number in range(1000)})
+
+    assert cost(agent, query) == few
+
+
+def test_a_page_is_two_queries(agent, django_assert_num_queries):
+    fill({"A": 1, "B": {"x": 1}, "C": 3})
+
+    with django_assert_num_queries(2):  # the key that may read, and the page
+        agent.get("/api/state?view=tree&limit=2&open=/B")
