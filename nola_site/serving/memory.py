@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.db import connection
 
-LARGE = 24 * 1024 * 1024  # bytes that a process may have grown by before it is worth the time
+LARGE = 16 * 1024 * 1024  # bytes that a process may have grown by before it is worth the time
 SHORT = 0.01  # seconds in which no request takes as much: then we do not even look
 STATM = Path("/proc/self/statm")
 HEAPS, BLOCK, TOP = -8, -3, -1  # M_ARENA_MAX, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of mallopt(3)
@@ -20,11 +20,11 @@ _least = 0  # bytes that were resident when it was last handed back
 
 
 def keep_little() -> None:
-    """Have one heap, not one for each thread, and large blocks outside of it. Called before there are threads."""
+    """Have one heap, not one for each thread, and very large blocks outside of it. Called before there are threads."""
     if _set is not None:
         _set(HEAPS, 1)
-        _set(BLOCK, 256 * 1024)
-        _set(TOP, 1024 * 1024)
+        _set(BLOCK, 8 * 1024 * 1024)
+        _set(TOP, 8 * 1024 * 1024)
 
 
 def read_resident() -> int:

@@ -1,8 +1,27 @@
 """The gunicorn worker of `manage.py serve`: its asgi worker, which ends as soon as nothing is being answered."""
 
+import socket
+import time
 from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
+
+TURN = 0.0002  # seconds, as long as another worker takes to wake up
+
+
+class SharedListener(socket.socket):
+    """The socket that all workers listen on. A worker that was given a connection leaves the next one to the others
+    for a moment: asyncio would take all that wait, and the others would have none.
+    """
+
+    given = 0.0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if time.monotonic() < self.given + TURN:
+            raise BlockingIOError  # as if no more were waiting
+        accepted = super().accept()
+        self.given = time.monotonic()
+        return accepted
 
 
 class Worker(ASGIWorker):
@@ -11,6 +30,11 @@ class Worker(ASGIWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.connections = 0
         super().__init__(*args, **kwargs)
+
+    def init_process(self) -> None:
+        for listener in self.sockets:
+            listener.sock = SharedListener(fileno=listener.sock.detach())
+        super().init_process()
 
     @property
     def nr_conns(self) -> int:
