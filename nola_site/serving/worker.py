@@ -6,18 +6,20 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-TURN = 0.0002  # seconds, as long as another worker takes to wake up
+TURN = 0.0002  # seconds for each connection; as long as another worker takes to wake up
+LONGEST_TURN = 0.005
 
 
 class SharedListener(socket.socket):
     """The socket that all workers listen on. A worker that was given a connection leaves the next one to the others
-    for a moment: asyncio would take all that wait, and the others would have none.
+    for a while, the longer the more it has: asyncio would take all that wait, and the others would have none.
     """
 
+    worker: "Worker"
     given = 0.0
 
     def accept(self) -> tuple[socket.socket, Any]:
-        if time.monotonic() < self.given + TURN:
+        if time.monotonic() < self.given + min(TURN * (1 + self.worker.connections), LONGEST_TURN):
             raise BlockingIOError  # as if no more were waiting
         accepted = super().accept()
         self.given = time.monotonic()
@@ -34,6 +36,7 @@ class Worker(ASGIWorker):
     def init_process(self) -> None:
         for listener in self.sockets:
             listener.sock = SharedListener(fileno=listener.sock.detach())
+            listener.sock.worker = self
         super().init_process()
 
     @property

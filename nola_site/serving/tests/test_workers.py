@@ -1,6 +1,8 @@
 """What the processes of a server are made of: one imports the site, and the workers are forked from it."""
 
+import contextlib
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -30,22 +32,24 @@ def test_workers_are_forked_from_the_imported_site_which_has_no_thread_and_no_co
 def test_connections_that_come_at_once_are_shared_by_all_workers(server):
     """Else one worker answers, and the cores of the others are idle."""
     pid = server.process.pid
-    workers = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    before = {pid: count_sockets(pid) for pid in workers}
-    connections = [server.connect() for _ in range(40)]
-    try:
-        for one in connections:
-            one.connect()
-        for one in connections:
-            one.request("GET", "/healthz")
-            one.getresponse().read()
-        taken = [count_sockets(pid) - before[pid] for pid in workers]
-    finally:
-        for one in connections:
-            one.close()
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    while len(workers := [int(child) for child in children.read_text().split()]) < 2:
+        time.sleep(0.01)
+    with contextlib.ExitStack() as opened:
 
-    assert len(taken) == 2
-    assert min(taken) >= 5
+        def open_connections(count: int) -> list[int]:
+            before = {worker: count_sockets(worker) for worker in workers}
+            connections = [opened.enter_context(contextlib.closing(server.connect())) for _ in range(count)]
+            for one in connections:
+                one.connect()
+            for one in connections:
+                one.request("GET", "/healthz")
+                one.getresponse().read()
+            return [count_sockets(worker) - before[worker] for worker in workers]
+
+        while min(open_connections(10)) < 1:  # one of them is not there yet
+            pass
+        assert min(open_connections(40)) >= 5
 
 
 def count_sockets(pid: int) -> int:
