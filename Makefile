@@ -4,10 +4,10 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # a run of the tests compiles everything once, not each time
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick check format bench soak screenshots clean
+.PHONY: help setup run test quick check format bench bench-peers soak screenshots clean
 
 help: ## List these commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
 setup: .venv/.installed ## Install Nola into .venv (run does it by itself)
 
@@ -31,13 +31,17 @@ format: .venv/.installed-dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: .venv/.installed ## Measure the hot paths
+bench: .venv/.installed ## Measure what Nola costs, beside its targets (minutes)
 	@$(BIN)/python -m tests.bench
+
+bench-peers: .venv/.installed .venv-peers/.installed ## Measure it beside its peers too, into docs/benchmarks.md (half an hour)
+	@$(BIN)/python -m tests.bench.peers $(ARGS)
 
 soak: .venv/.installed-dev ## Kill and crowd it a hundred times, search the laws anew (takes minutes)
 	@$(BIN)/python -m tests.soak
 	@$(BIN)/python -m tests.soak.feed
 	@$(BIN)/python -m tests.soak.safety
+	@$(BIN)/python -m tests.soak.memory 10
 	@$(BIN)/python -m pytest tests/soak/costs.py
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process" --hypothesis-profile=search
 
@@ -45,7 +49,7 @@ screenshots: .venv/.installed-dev ## Take the pictures of the docs anew, or some
 	@$(BIN)/python -m tests.screenshots $(ONLY)
 
 clean: ## Remove what was installed; data stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nola needs Python 3.11 or newer; this is " + sys.version)'
@@ -59,4 +63,10 @@ clean: ## Remove what was installed; data stays
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@echo "Installing what tests need into .venv ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+.venv-peers/.installed: tests/bench/peers/requirements.txt
+	@echo "Installing what Nola is measured beside into .venv-peers ..."
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

@@ -52,6 +52,10 @@ Credential = KeyCredential | SessionCredential
 class KeyAuth(HttpBearer):
     """`Authorization: Bearer <key>`. The actor is key:<name>."""
 
+    def __call__(self, request: HttpRequest) -> str | None:
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        return self.authenticate(request, token) if scheme.lower() == "bearer" else None
+
     def authenticate(self, request: HttpRequest, token: str) -> str:
         if not token:
             raise AuthenticationError(message="The Authorization header names no key")
@@ -111,9 +115,14 @@ def _same_origin(request: HttpRequest) -> bool:
     return origin is None or origin in (f"{request.scheme}://{request.get_host()}", settings.NOLA_PUBLIC_URL)
 
 
+def is_stamp_due(key_id: int) -> bool:
+    """Whether a minute has passed since the use of a key was noted."""
+    return time.monotonic() - _stamped.get(key_id, -STAMP_EVERY) >= STAMP_EVERY
+
+
 def _stamp(key_id: int) -> None:
     """Note the use of a key, at most once a minute, and never wait for a writer to do so."""
-    if time.monotonic() - _stamped.get(key_id, -STAMP_EVERY) < STAMP_EVERY:
+    if not is_stamp_due(key_id):
         return
     _stamped[key_id] = time.monotonic()
     old = timezone.now() - timedelta(seconds=STAMP_EVERY)

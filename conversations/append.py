@@ -2,20 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from operator import itemgetter
 
 from django.utils import timezone
 
-from conversations import log
+from conversations import log, read
 from conversations.drafts import ConversationWrite, NewConversation, NewMessage, WritePart
-from conversations.models import Conversation, Message
+from conversations.models import ORDER, Conversation, Message
+from conversations.order import find_place
 from state import store
+from state.database.sql import fetch_row
 from state.errors import InTheWay, Unprocessable
 from state.models import Change
 from state.revisions import Author
 from state.store import Written
-from state.write_lock import write_transaction
+from state.write_lock import write_together, write_transaction
 
 MOST = 1000  # messages at once
+LAST = (
+    "SELECT id, place FROM conversation_history WHERE conversation_id = %s AND deleted_revision IS NULL"
+    f" ORDER BY {', '.join(f'{name} DESC' for name in ORDER)} LIMIT 1"
+)
+NOWHERE = -(2**62)  # a place before all others
+SKEW = 5 * 60 * 1_000_000  # microseconds by which a clock may be behind that of the message before
 
 
 class ClientIdTaken(InTheWay):
@@ -59,16 +69,19 @@ def append_messages(
     A message whose client id is there already is left as it is. `parent` of a message is a ref: the client id of
     another one, or `#` and an id. Raises log.DeletedTalk, ClientIdTaken and UnknownParent; then nothing was added.
     """
-    with write_transaction():
-        writing = _writing(session_id, sent, fields)
-        changes: list[Change] = []
-        if not writing.is_idle:
-            changes = log.write_portion([WritePart(writing, writing.has_own, writing.messages)], author)
-        written = Written(changes[0].revision_id if changes else store.head(), changes)
-        if author.claim:
-            author.claim.keep(written)
-        ids = [writing.refs[one.ref] for one in writing.messages]
-        return Appended(_in_order(writing.row, sent, ids), len(ids), written.revision)
+    return write_together(partial(_append, session_id, sent, author, fields))
+
+
+def _append(session_id: str, sent: Sequence[NewMessage], author: Author, fields: NewConversation) -> Appended:
+    writing = _writing(session_id, sent, fields)
+    changes: list[Change] = []
+    made: list[Message] = []
+    if not writing.is_idle:
+        changes = log.write_portion([WritePart(writing, writing.has_own, writing.messages)], author, made)
+    written = Written(changes[0].revision_id if changes else store.head(), changes)
+    if author.claim:
+        author.claim.keep(written)
+    return Appended(_in_order(writing.row, sent, made), len(made), written.revision)
 
 
 def repeat_append(session_id: str, sent: Sequence[NewMessage], revision: int, changed: bool) -> Appended:
@@ -76,12 +89,14 @@ def repeat_append(session_id: str, sent: Sequence[NewMessage], revision: int, ch
     row = Conversation.objects.filter(session_id=session_id).first()
     changes = Change.objects.filter(revision=revision, kind="message", key=session_id) if changed else ()
     ids = [pk for change in changes if change.redacted_by is None for pk in change.forward.get("add", ())]
-    return Appended(_in_order(row, sent, ids) if row else [], len(ids), revision)
+    found = Message.objects.in_bulk(ids)
+    rows = [found[pk] for pk in ids if pk in found]
+    return Appended(_in_order(row, sent, rows) if row else [], len(ids), revision)
 
 
 def _writing(session_id: str, sent: Sequence[NewMessage], fields: NewConversation) -> ConversationWrite:
-    there = Conversation.objects.filter(session_id=session_id).exists()
-    conversation = log.lock_conversation(session_id) if there else fields
+    row = log.find_row(session_id)
+    conversation = fields if row is None else log.check_there(row, session_id)
     known = _known(conversation, sent) if isinstance(conversation, Conversation) else {}
     messages: list[NewMessage] = []
     first: dict[str, NewMessage] = {}
@@ -95,8 +110,12 @@ def _writing(session_id: str, sent: Sequence[NewMessage], fields: NewConversatio
     writing = ConversationWrite(conversation, messages=messages, refs={name: row.pk for name, row in known.items()})
     if isinstance(conversation, Conversation):
         writing.refs |= _parents(conversation, messages)
-        _follow_leaf(writing, conversation)
-    elif not there and not conversation.started:
+    leaf = read.find_current_leaf(conversation) if isinstance(conversation, Conversation) else None
+    if leaf is None:
+        _follow_last(writing)
+    else:
+        _follow_leaf(writing, leaf)
+    if not isinstance(conversation, Conversation) and not conversation.started:
         writing.conversation = replace(
             conversation, started=min((one.timestamp for one in sent), default=timezone.now())
         )
@@ -123,20 +142,61 @@ def _check_same(there: Message | NewMessage, sent: NewMessage) -> None:
 def _parents(row: Conversation, messages: Sequence[NewMessage]) -> dict[str, int]:
     """The ids of those parents that are in the conversation."""
     names = {one.parent for one in messages if one.parent.startswith("#")}
+    if not names:
+        return {}
     ids = [int(name[1:]) for name in names]
     return {f"#{pk}": pk for pk in row.messages.filter(pk__in=ids, deleted_revision=None).values_list("pk", flat=True)}
 
 
-def _follow_leaf(writing: ConversationWrite, row: Conversation) -> None:
+def _follow_leaf(writing: ConversationWrite, leaf: int) -> None:
     """In a conversation with branches, what is added goes on with the current one."""
-    if row.current_leaf_id is None or not writing.messages:
+    if not writing.messages:
         return
-    writing.refs[last := f"#{row.current_leaf_id}"] = row.current_leaf_id
+    writing.refs[last := f"#{leaf}"] = leaf
     linked = []
     for one in writing.messages:
         linked.append(one if one.parent else replace(one, parent=last))
         last = one.ref
     writing.messages, writing.leaf = linked, last
+
+
+def _follow_last(writing: ConversationWrite) -> None:
+    """What a clock says that is a little behind answers the last message, or the one that was sent just before it.
+
+    One that is older by more than SKEW was said then, and is added late.
+    """
+    last = previous = _find_last(writing)
+    places = _find_places(writing) | {last[0]: last[1]}
+    linked = []
+    for one in writing.messages:
+        own = find_place(one.timestamp)
+        late = [ref for ref, place in (last, previous) if own < place <= own + SKEW]
+        one = replace(one, parent=one.parent or (late[0] if late else ""))
+        linked.append(one)
+        previous = one.ref, find_place(one.timestamp, places.get(one.parent))
+        last = max(last, previous, key=itemgetter(1))
+        places[one.ref] = previous[1]
+    writing.messages = linked
+
+
+def _find_last(writing: ConversationWrite) -> tuple[str, int]:
+    """The last message of a conversation, among the refs, and its place."""
+    is_there = writing.messages and isinstance(writing.conversation, Conversation)
+    found = fetch_row(LAST, writing.row.pk) if is_there else None
+    if found is None:
+        return "", NOWHERE
+    pk, place = found
+    writing.refs[f"#{pk}"] = pk
+    return f"#{pk}", place
+
+
+def _find_places(writing: ConversationWrite) -> dict[str, int]:
+    """The places of those messages that are there and may be answered."""
+    if not any(one.parent for one in writing.messages):
+        return {}
+    rows = Message.objects.filter(pk__in=set(writing.refs.values()), deleted_revision=None)
+    places = dict(rows.values_list("pk", "place"))
+    return {ref: places[pk] for ref, pk in writing.refs.items() if pk in places}
 
 
 def _check_parents(writing: ConversationWrite) -> None:
@@ -148,10 +208,9 @@ def _check_parents(writing: ConversationWrite) -> None:
         known.add(one.ref)
 
 
-def _in_order(row: Conversation, sent: Sequence[NewMessage], ids: Sequence[int]) -> list[Message]:
-    """The rows of what was sent: those with a client id by it, the others by the ids they got."""
-    added = Message.objects.in_bulk(ids)
+def _in_order(row: Conversation, sent: Sequence[NewMessage], added: Sequence[Message]) -> list[Message]:
+    """The rows of what was sent: those with a client id by it, the others in the order in which they were added."""
     named = _known(row, sent)
-    rest = iter([added[pk] for pk in ids if pk in added and added[pk].client_id is None])
+    rest = iter([one for one in added if one.client_id is None])
     found = [named.get(one.client_id) if one.client_id is not None else next(rest, None) for one in sent]
     return [one for one in found if one is not None]

@@ -9,11 +9,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from conversations import log
+from conversations.models import Message
+from conversations.order import find_place
 from state.clock import format_time
+from state.database.sql import fetch_rows
 from state.history.audit import is_same_hash
 from state.jsondoc.text import dump_json
-from state.sql import fetch_rows
 
+ALTERED = {"timestamp", "earlier_id"}
 CHANGES = (
     "SELECT revision, key, forward, result_hash FROM state_change"
     " WHERE kind = '{kind}' AND redacted_by IS NULL ORDER BY revision, id"
@@ -25,20 +28,21 @@ def find_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None])
     if "conversation_history" in connection.introspection.table_names():
         yield from find_message_flaws(connection, progress)
         yield from find_conversation_flaws(connection)
+        yield from find_order_flaws(connection)
 
 
 def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
     """The first portion of messages whose text, speaker or time has not the hash that was written with it."""
     known: set[int] = set()
-    retimed = _retimed(connection)
+    altered = _altered(connection)
     for revision, session, forward, result in fetch_rows(connection, CHANGES.format(kind="message")):
         change = json.loads(forward)
+        known.update(change.get("add", []))
         ids = [] if "set" in change else change.get("add", [])
-        known.update(ids)
         progress(f"checking {len(known):,} messages")
         if (
             ids
-            and not retimed.intersection(ids)
+            and not altered.intersection(ids)
             and not any(is_same_hash(result, one) for one in _hashes(connection, ids))
         ):
             yield f"messages that revision {revision} added to {session!r} are not as they were written"
@@ -49,12 +53,13 @@ def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str]
             return
 
 
-def _retimed(connection: BaseDatabaseWrapper) -> set[int]:
-    """Messages whose time was set later, so that the hash they were added with does not tell of it any more."""
+def _altered(connection: BaseDatabaseWrapper) -> set[int]:
+    """Messages whose time or text was set later, so that the hash they were added with does not tell of it any more."""
     found: set[int] = set()
     for _, _, forward, _ in fetch_rows(connection, CHANGES.format(kind="message")):
-        if '"timestamp":' in forward:
-            found.update(int(pk) for pk, fields in json.loads(forward).get("set", {}).items() if "timestamp" in fields)
+        if '"timestamp":' in forward or '"earlier_id":' in forward:
+            change = json.loads(forward)
+            found.update(int(pk) for pk, fields in change.get("set", {}).items() if fields.keys() & ALTERED)
     return found
 
 
@@ -100,6 +105,26 @@ def find_conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
         found += bool(wrong)
         if found >= 10:
             return
+
+
+def find_order_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
+    """Whether messages stand elsewhere than they should; a file of a release before has no places."""
+    table = Message._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} LIMIT 0")
+        if "place" not in {one[0] for one in cursor.description}:
+            return
+    statement = (
+        "SELECT m.id, m.timestamp, m.parent_id, m.place, p.place, p.deleted_revision"
+        f" FROM {table} m LEFT JOIN {table} p ON p.id = m.parent_id"
+    )
+    count = 0
+    for pk, time, parent, place, above, deleted in fetch_rows(connection, statement):
+        has_parent = parent not in (None, pk) and deleted is None
+        moment = datetime.fromisoformat(format_time(time))
+        count += place != find_place(moment, above if has_parent else None)
+    if count:
+        yield f"{count} messages stand elsewhere than their times and what they answer say"
 
 
 def _same(stored: Any, written: Any) -> bool:

@@ -10,12 +10,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from conversations import log
 from conversations.drafts import STORED, ConversationWrite, NewConversation, NewMessage
 from conversations.models import Conversation, Message
+from conversations.order import find_last
 from state.checkpoints.files import forget_rows
 from state.checkpoints.rows import PARTS, CheckpointPart
 from state.clock import format_time
+from state.database.sql import fetch_rows
 from state.jsondoc.text import dump_json, parse_json
 from state.revisions import Author
-from state.sql import fetch_rows
 
 CONVERSATION, MESSAGE = "conversations.conversation", "conversations.message"
 VIEW = ("conversations.view_conversation",)
@@ -155,7 +156,7 @@ def _writing(fields: Row, messages: Sequence[Row]) -> ConversationWrite:
     new = [_message(one) for one in messages]
     leaf = str(fields["current_leaf"] or "")
     if leaf and new and leaf not in {one.ref for one in new}:  # deleted: the last message is read in its place
-        leaf = max(reversed(new), key=lambda one: one.timestamp).ref
+        leaf = find_last(new)
     row = Conversation.objects.filter(session_id=fields["session_id"]).first()
     if row is None:
         return ConversationWrite(NewConversation(**_values(fields, FIELDS)), messages=new, leaf=leaf)
@@ -186,7 +187,9 @@ def _message(fields: Row) -> NewMessage:
 
 
 def _identity(one: Message | NewMessage) -> tuple[Any, ...]:
-    return one.client_id, one.speaker, one.timestamp.astimezone(UTC), one.message
+    if one.client_id is not None:
+        return (one.client_id,)  # whatever a newer export has made of its text
+    return one.speaker, one.timestamp.astimezone(UTC), one.message
 
 
 def _values(fields: Row, names: Sequence[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.db import connection
 
 from conversations import checkpoint, log, read, traces
 from conversations.models import Conversation, Message
+from conversations.order import find_answers, settle_messages
 from conversations.search import index
 from state import revisions
 from state.checkpoints.files import create_before_deletion
@@ -68,6 +69,7 @@ def delete_messages(session_id: str, ids: Sequence[int], author: Author) -> Writ
         for start in range(0, len(ids), AT_ONCE):
             some = Message.objects.filter(pk__in=ids[start : start + AT_ONCE])
             some.update(deleted_revision=seq, revision=seq)
+        settle_messages(find_answers(ids))
         recorder.record("message", session_id, {"remove": [*ids]}, {"add": [*ids]}, "")
         return _written(recorder, author)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from conversations.models import Conversation, Message
 
+SPEAKERS = ("user", "assistant", "system", "tool")
+STATUSES = ("ok", "pending", "error")
 MOST_ROWS = 1000  # in one revision
 ROW_CHARACTERS = 4096  # a longer text counts as more than one row
 
@@ -51,7 +53,8 @@ class ConversationWrite:
     """What is to be written of one conversation: it itself if it is new, fields to set, messages to add.
 
     `refs` has the ids of messages that are there; `leaf` is the ref of the message that is to be the current leaf.
-    Messages that are restored, or whose fields are set, are left alone if they changed since they were read.
+    Messages that are restored, or whose fields are set, are left alone if they changed since they were read. Among the
+    fields may be a `message` that a newer export has completed, and `parent`, which is a ref.
     """
 
     conversation: Conversation | NewConversation

@@ -1,18 +1,21 @@
 """Conversations out of Nola: JSON and JSON lines, which import back to the same, and Markdown to read."""
 
 import html
+import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from conversations import read
 from conversations.api import schemas
-from conversations.models import Conversation, Message
+from conversations.models import ORDER, Conversation, Message
+from conversations.order import find_place, is_behind
 from conversations.parts import HIDDEN, list_parts
-from conversations.read import TAGS
 from state.jsondoc.text import dump_json
 
 AT_ONCE = 500  # rows read in one go
@@ -44,16 +47,19 @@ def iterate_conversations(rows: QuerySet[Conversation]) -> Iterator[Conversation
 
 def iterate_messages(row: Conversation) -> Iterator[Message]:
     """All messages of a conversation in their order."""
-    rows = row.messages.filter(deleted_revision=None).order_by("timestamp", "id")
+    rows = row.messages.filter(deleted_revision=None).order_by(*ORDER)
     some = list(rows[:AT_ONCE])
     while some:
         yield from some
-        time, pk = some[-1].timestamp, some[-1].pk
-        some = list(rows.filter(Q(timestamp__gt=time) | Q(id__gt=pk), timestamp__gte=time)[:AT_ONCE])
+        last = some[-1]
+        some = list(rows.filter(is_behind(last.place, last.timestamp, last.pk))[:AT_ONCE])
 
 
 def split_conversation(row: Conversation) -> Iterator[dict[str, Any]]:
-    """A conversation as JSON, a long one in several pieces that each say which it is; one with branches is whole."""
+    """A conversation as JSON, a long one in several pieces that each say which it is; one with branches is whole.
+
+    A piece has the parents of its messages, and all that was said at the time of one of them.
+    """
     about = {
         "session_id": row.session_id,
         "title": row.title,
@@ -63,15 +69,15 @@ def split_conversation(row: Conversation) -> Iterator[dict[str, Any]]:
         "started_text": row.started_text,
         "archived": row.archived,
         "metadata": row.metadata,
-        "current_leaf": _leaf(row),
+        "current_leaf": read.find_current_leaf(row),
     }
     orphans = set(row.messages.filter(parent__deleted_revision__isnull=False).values_list("pk", flat=True))
-    is_branched = row.messages.filter(parent__isnull=False).exists()
+    spans = _spans(row)
     some: list[Any] = []
     size, last, is_sent = 0, None, False
     for message in iterate_messages(row):
         is_full = len(some) >= MOST_MESSAGES or size > MOST_CHARACTERS
-        if is_full and message.timestamp != last and not is_branched:
+        if is_full and message.timestamp != last and not _is_within(spans, message.place):
             yield {**about, "messages": some}
             some, size, is_sent = [], 0, True
         found = schemas.show_message(message)
@@ -83,12 +89,24 @@ def split_conversation(row: Conversation) -> Iterator[dict[str, Any]]:
         yield {**about, "messages": some}
 
 
-def _leaf(row: Conversation) -> int | None:
-    """The id of the message that ends the branch in use: of the last message, if that one was deleted."""
-    there = row.messages.filter(deleted_revision=None)
-    if row.current_leaf_id is None or there.filter(pk=row.current_leaf_id).exists():
-        return row.current_leaf_id
-    return there.order_by("-timestamp", "-id").values_list("pk", flat=True).first()
+def _spans(row: Conversation) -> list[tuple[float, float]]:
+    """Behind which place, and up to which, a conversation must not be cut."""
+    if row.current_leaf_id is not None:
+        return [(-math.inf, math.inf)]
+    linked = row.messages.filter(deleted_revision=None, parent__isnull=False, parent__deleted_revision=None)
+    links = linked.exclude(parent=F("id")).order_by().values_list("timestamp", "parent__place", "place")
+    spans: list[tuple[float, float]] = []
+    for begin, end in sorted((min(find_place(time), above), place) for time, above, place in links):
+        if spans and begin < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        else:
+            spans.append((begin, end))
+    return spans
+
+
+def _is_within(spans: list[tuple[float, float]], place: int) -> bool:
+    at = bisect_left(spans, (place,)) - 1
+    return at >= 0 and place <= spans[at][1]
 
 
 def render_json(rows: QuerySet[Conversation]) -> Iterator[str]:
@@ -153,7 +171,7 @@ def _escape(text: str) -> str:
 
 
 def _about(row: Conversation) -> str:
-    tags = row.metadata.get(TAGS)
+    tags = row.metadata.get(read.TAGS)
     facts = {
         "Session": f"`{row.session_id}`",
         "Started": f"{timezone.localtime(row.started):%Y-%m-%d %H:%M %Z}" if row.started else "",

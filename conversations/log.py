@@ -11,8 +11,11 @@ from django.db import connection
 
 from conversations.drafts import STORED, ConversationWrite, NewConversation, NewMessage, WritePart, split_into_portions
 from conversations.models import Conversation, Message
+from conversations.order import EPOCH, find_answers, find_places, settle_messages
 from conversations.search import index
+from conversations.versions import replace_texts
 from state import chain, revisions, store
+from state.database.sql import for_update, to_column
 from state.errors import Gone, InTheWay, NotThere
 from state.jsondoc.budget import spend_work
 from state.jsondoc.text import JSONValue, dump_json
@@ -22,6 +25,10 @@ from state.store import Written
 from state.write_lock import write_transaction
 
 FIELDS = ("title", "channel", "source", "started", "started_text", "archived", "metadata")
+COLUMNS = [field.attname for field in Message._meta.concrete_fields if not field.primary_key]
+VALUES = f"({', '.join(['%s'] * len(COLUMNS))})"
+INSERT = f"INSERT INTO conversation_history ({', '.join(COLUMNS)}) VALUES {{}} RETURNING id"
+AT_ONCE = 100  # rows in one statement
 MESSAGE_FIELDS = ("context_level", "stimuli_type", "status", "metadata", "timestamp")  # that can be set later
 
 
@@ -106,17 +113,22 @@ def write(writings: Iterable[ConversationWrite], author: Author) -> Written:
     return written
 
 
-def write_portion(parts: Sequence[WritePart], author: Author) -> list[Change]:
-    """Write one portion as one revision; the changes it made, none if there was nothing to do."""
+def write_portion(parts: Sequence[WritePart], author: Author, made: list[Message] | None = None) -> list[Change]:
+    """Write one portion as one revision; the changes it made, none if there was nothing to do.
+
+    The rows of new messages are put into `made`.
+    """
     spend_work()
     with revisions.open_revision(author) as recorder:
         _create(parts, recorder)
         _revive(parts, recorder)
         _set(parts, recorder)
-        _add(parts, recorder)
+        added = _add(parts, recorder)
         _restore(parts, recorder)
         _update(parts, recorder)
         _point(parts, recorder)
+    if made is not None:
+        made += added
     return recorder.changes
 
 
@@ -172,20 +184,73 @@ def _set(parts: Sequence[WritePart], recorder: Recorder) -> None:
         Conversation.objects.bulk_update(rows, [*sorted(changed), "revision"])
 
 
-def _add(parts: Sequence[WritePart], recorder: Recorder) -> None:
+def _add(parts: Sequence[WritePart], recorder: Recorder) -> list[Message]:
     with_messages = [part for part in parts if part.messages]
-    rows = [[_new_message(one, part.of.row, recorder) for one in part.messages] for part in with_messages]
+    rows = _new_messages(with_messages, recorder)
     made = [row for some in rows for row in some]
-    Message.objects.bulk_create(made)
+    _insert(made)
     index.add((row.pk, row.message, row.metadata) for row in made)
     for part, some in zip(with_messages, rows, strict=True):
         _link(part, some)
         _record_messages(part.of.row, some, recorder)
+    return made
 
 
-def _new_message(new: NewMessage, conversation: Conversation, recorder: Recorder) -> Message:
-    values = {name: getattr(new, name) for name in STORED}
-    return Message(conversation=conversation, revision=recorder.seq, **values)
+def _insert(rows: Sequence[Message]) -> None:
+    """Insert messages, which get their ids. Plain, since the ORM takes longer for it than for all the rest."""
+    with connection.cursor() as cursor:
+        for start in range(0, len(rows), AT_ONCE):
+            some = rows[start : start + AT_ONCE]
+            values = [_to_column(getattr(row, name)) for row in some for name in COLUMNS]
+            cursor.execute(INSERT.format(", ".join([VALUES] * len(some))), values)
+            for row, (pk,) in zip(some, cursor.fetchall(), strict=True):
+                row.pk = pk
+
+
+def _to_column(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_column(value)
+    return dump_json(value) if isinstance(value, dict | list) else value
+
+
+def _new_messages(parts: Sequence[WritePart], recorder: Recorder) -> list[list[Message]]:
+    """The rows of new messages by part, each with its place."""
+    places = _places(parts)
+    return [
+        [
+            Message(
+                conversation=part.of.row,
+                revision=recorder.seq,
+                place=places[_name(part, number)],
+                **{name: getattr(new, name) for name in STORED},
+            )
+            for number, new in enumerate(part.messages)
+        ]
+        for part in parts
+    ]
+
+
+def _places(parts: Sequence[WritePart]) -> dict[Any, int]:
+    """Where new messages are to stand, which answer each other or messages that are there."""
+    messages: dict[Any, tuple[datetime, Any]] = {}
+    parents: dict[Any, int] = {}
+    for part in parts:
+        for number, new in enumerate(part.messages):
+            parent = (id(part.of), new.parent) if new.parent else None
+            messages[_name(part, number)] = (new.timestamp or EPOCH, parent)  # the database refuses one without a time
+            if parent and new.parent in part.of.refs:
+                parents[parent] = part.of.refs[new.parent]
+    above = dict(
+        Message.objects.filter(pk__in=set(parents.values()), deleted_revision=None).values_list("pk", "place")
+        if parents
+        else ()
+    )
+    return find_places(messages, {name: above[pk] for name, pk in parents.items() if pk in above})
+
+
+def _name(part: WritePart, number: int) -> tuple[int, Any]:
+    """What tells a new message from others: its ref, in its writing."""
+    return id(part.of), part.messages[number].ref or (id(part), number)
 
 
 def _link(part: WritePart, rows: Sequence[Message]) -> None:
@@ -195,7 +260,11 @@ def _link(part: WritePart, rows: Sequence[Message]) -> None:
     """
     refs = part.of.refs
     refs.update((new.ref, row.pk) for new, row in zip(part.messages, rows, strict=True) if new.ref)
-    pairs = [(refs.get(new.parent, row.pk), row.pk) for new, row in zip(part.messages, rows, strict=True) if new.parent]
+    pairs = []
+    for new, row in zip(part.messages, rows, strict=True):
+        if new.parent:
+            row.parent_id = refs.get(new.parent, row.pk)
+            pairs.append((row.parent_id, row.pk))
     if pairs:
         with connection.cursor() as cursor:
             cursor.executemany("UPDATE conversation_history SET parent_id = %s WHERE id = %s", pairs)
@@ -221,25 +290,40 @@ def _restore(parts: Sequence[WritePart], recorder: Recorder) -> None:
         if messages:
             ids = [message.pk for message in messages]
             Message.objects.filter(pk__in=ids).update(deleted_revision=None, revision=recorder.seq)
+            settle_messages(find_answers(ids))
             _record_messages(part.of.row, messages, recorder)
 
 
 def _update(parts: Sequence[WritePart], recorder: Recorder) -> None:
-    """Set fields of messages, never the text."""
+    """Set fields of messages; the text only where a newer export completes it."""
     for part in parts:
         kept = {message.pk for message in _unchanged([message for message, _ in part.updates])}
-        updates = [(message, fields) for message, fields in part.updates if message.pk in kept]
+        updates = [(message, dict(fields)) for message, fields in part.updates if message.pk in kept]
         if not updates:
             continue
+        for _, fields in updates:
+            if "parent" in fields:  # a ref
+                fields["parent_id"] = part.of.refs[fields.pop("parent")]
+        texts = [(message, fields.pop("message")) for message, fields in updates if "message" in fields]
+        earlier = replace_texts(texts, recorder) if texts else {}
+        for message, fields in updates:
+            fields |= {"earlier_id": earlier[message.pk]} if message.pk in earlier else {}
         before: dict[str, JSONValue] = {str(message.pk): dump_fields(message, fields) for message, fields in updates}
         for message, fields in updates:
             if "metadata" in fields:
                 index.replace(message.pk, message.message, message.metadata, fields["metadata"])
             for name, value in {**fields, "revision": recorder.seq}.items():
                 setattr(message, name, value)
-        Message.objects.bulk_update([message for message, _ in updates], [*MESSAGE_FIELDS, "revision"])
+        names = {name for _, fields in updates for name in fields}
+        Message.objects.bulk_update([message for message, _ in updates], [*sorted(names), "revision"])
+        settle_messages(message.pk for message, fields in updates if fields.keys() & {"timestamp", "parent_id"})
         after: dict[str, JSONValue] = {str(message.pk): dump_fields(message, fields) for message, fields in updates}
-        recorder.record("message", part.of.row.session_id, {"set": after}, {"set": before}, hash_value(after))
+        forward: dict[str, JSONValue] = {"set": after}
+        inverse: dict[str, JSONValue] = {"set": before}
+        if earlier:
+            ids: list[JSONValue] = [*earlier.values()]
+            forward, inverse = {"add": ids, **forward}, {"remove": ids, **inverse}
+        recorder.record("message", part.of.row.session_id, forward, inverse, hash_value(after))
 
 
 def _unchanged(messages: Sequence[Message]) -> list[Message]:
@@ -262,7 +346,13 @@ def list_hashed(one: Message) -> list[JSONValue]:
 
 def lock_conversation(session_id: str) -> Conversation:
     """A conversation to be written to. Raises UnknownTalk and DeletedTalk."""
-    return check_there(Conversation.objects.select_for_update().filter(session_id=session_id).first(), session_id)
+    return check_there(find_row(session_id), session_id)
+
+
+def find_row(session_id: str) -> Conversation | None:
+    """The row of a conversation, also of a deleted one, locked for the rest of the transaction."""
+    rows = Conversation.objects.raw(f"SELECT * FROM conversation WHERE session_id = %s{for_update()}", [session_id])
+    return next(iter(rows), None)
 
 
 def check_there(row: Conversation | None, session_id: str) -> Conversation:

@@ -4,6 +4,8 @@ from django.db import models
 
 from state.fields import JSONTextField
 
+ORDER = ("place", "timestamp", "id")  # of the messages of a conversation; see conversations.order
+
 
 class Conversation(models.Model):
     """One session of talk. Its session id is what addresses it everywhere."""
@@ -33,7 +35,7 @@ class Conversation(models.Model):
 
 
 class Message(models.Model):
-    """One utterance. `parent` is set where talk branches; empty means the message before it in time."""
+    """One utterance. `parent` is set where time does not tell it; empty means the message that stands before it."""
 
     id = models.BigAutoField(primary_key=True)
     conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="messages", db_index=False)
@@ -42,7 +44,24 @@ class Message(models.Model):
     speaker = models.TextField(help_text="user, assistant or system")
     timestamp = models.DateTimeField()
     timestamp_text = models.TextField(blank=True, default="", help_text="The time as its source wrote it.")
+    place = models.BigIntegerField(
+        db_default=0,
+        editable=False,
+        serialize=False,
+        help_text="Where it stands: its time, or right behind the message it answers, in microseconds since 1970.",
+    )
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    earlier = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        db_constraint=False,  # checking it would look through the whole table for each message that is erased
+        editable=False,
+        serialize=False,
+        related_name="+",
+        help_text="The deleted message that keeps the text before a newer export completed it.",
+    )
     context_level = models.PositiveSmallIntegerField(null=True)
     stimuli_type = models.TextField(blank=True, default="")
     status = models.CharField(max_length=16, default="ok", help_text="ok, pending or error")
@@ -53,9 +72,9 @@ class Message(models.Model):
 
     class Meta:
         db_table = "conversation_history"
-        ordering = ["timestamp", "id"]
+        ordering = ORDER
         indexes = [
-            models.Index(fields=["conversation", "timestamp", "id"], name="conversation_in_order"),
+            models.Index(fields=["conversation", *ORDER], name="conversation_in_order"),
             models.Index(fields=["timestamp"], name="message_by_time"),
             models.Index(
                 fields=["conversation"], condition=models.Q(deleted_revision__isnull=False), name="conversation_deleted"

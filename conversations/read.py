@@ -12,7 +12,8 @@ from django.db import connection
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from conversations.log import check_there, find_messages
-from conversations.models import Conversation, Message
+from conversations.models import ORDER, Conversation, Message
+from conversations.order import BACKWARDS, find_place, is_before, is_behind
 from state.errors import Malformed
 
 Order = Literal["oldest", "newest"]
@@ -29,6 +30,14 @@ class MessagePage(NamedTuple):
     messages: list[Message]
     older: str | None
     newer: str | None
+
+
+class MessagePlace(NamedTuple):
+    """Where a message stands in its conversation."""
+
+    place: int
+    timestamp: datetime
+    pk: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ def read_list(rows: QuerySet[Conversation], limit: int, cursor: str | None) -> t
     """A page of a list, and the cursor of the next one. Raises BadCursor."""
     rows = rows.order_by("-started", "-id")
     if cursor is not None:
-        time, pk = _position(cursor)
+        time, pk, _ = _position(cursor)
         after = Q(started=time, id__lt=pk) | (Q(started=None) if time else Q())
         rows = rows.filter(after | Q(started__lt=time) if time else after)
     found = list(rows[: limit + 1])
@@ -93,7 +102,7 @@ def _counts(rows: QuerySet[Message]) -> dict[int, int]:
 
 
 def _lasts(ids: Sequence[int]) -> dict[int, datetime | None]:
-    newest = Message.objects.filter(conversation=OuterRef("pk"), deleted_revision=None).order_by("-timestamp", "-id")
+    newest = Message.objects.filter(conversation=OuterRef("pk"), deleted_revision=None).order_by(*BACKWARDS)
     rows = Conversation.objects.filter(pk__in=ids).annotate(last=Subquery(newest.values("timestamp")[:1]))
     return dict(rows.order_by().values_list("pk", "last"))
 
@@ -111,7 +120,7 @@ def read_page(
     position = _place(cursor) if cursor is not None else None
     backwards = order == "newest"
     found = _slice(row, position, limit + 1, backwards, branch)
-    more = _cursor(found[limit - 1].timestamp, found[limit - 1].pk) if len(found) > limit else None
+    more = _cursor_at(found[limit - 1]) if len(found) > limit else None
     found = found[:limit]
     return MessagePage(found, more, None) if backwards else MessagePage(found, None, more)
 
@@ -119,28 +128,23 @@ def read_page(
 def read_around(row: Conversation, pk: int, limit: int, *, branch: bool = False) -> MessagePage:
     """The messages around one, oldest first. Raises UnknownTalk and DeletedTalk."""
     [middle] = find_messages(row, [pk])
-    position = (middle.timestamp, middle.pk)
+    position = MessagePlace(middle.place, middle.timestamp, middle.pk)
     half = max(1, limit // 2)
     before = _slice(row, position, half + 1, True, branch)
     behind = _slice(row, position, limit - half + 1, False, branch)
-    older = _cursor(before[half - 1].timestamp, before[half - 1].pk) if len(before) > half else None
+    older = _cursor_at(before[half - 1]) if len(before) > half else None
     rest = limit - half
     last = behind[rest - 1] if len(behind) > rest and rest else None
-    newer = _cursor(last.timestamp, last.pk) if last else None
+    newer = _cursor_at(last) if last else None
     return MessagePage([*before[:half][::-1], middle, *behind[:rest]], older, newer)
 
 
 def _slice(
-    row: Conversation, position: tuple[datetime, int] | None, count: int, backwards: bool, branch: bool
+    row: Conversation, position: MessagePlace | None, count: int, backwards: bool, branch: bool
 ) -> list[Message]:
-    rows = row.messages.filter(deleted_revision=None)
+    rows = row.messages.filter(deleted_revision=None).order_by(*(BACKWARDS if backwards else ORDER))
     if position:
-        time, pk = position
-        if backwards:
-            rows = rows.filter(Q(timestamp__lt=time) | Q(id__lt=pk), timestamp__lte=time)
-        else:
-            rows = rows.filter(Q(timestamp__gt=time) | Q(id__gt=pk), timestamp__gte=time)
-    rows = rows.order_by(*(["-timestamp", "-id"] if backwards else ["timestamp", "id"]))
+        rows = rows.filter(is_before(*position) if backwards else is_behind(*position))
     if branch and row.current_leaf_id is not None:
         kept = read_branch(row)
         ids = [pk for pk in rows.values_list("pk", flat=True) if pk in kept][:count]
@@ -172,7 +176,7 @@ def walk_branch(before: dict[int, int | None], leaf: int | None) -> set[int]:
 
 
 def _before(row: Conversation) -> dict[int, int | None]:
-    messages = row.messages.filter(deleted_revision=None).order_by("timestamp", "id")
+    messages = row.messages.filter(deleted_revision=None).order_by(*ORDER)
     return link_messages(messages.values_list("pk", "parent_id"))
 
 
@@ -192,6 +196,16 @@ def find_versions(row: Conversation, ids: Sequence[int]) -> dict[int, list[int]]
     return {pk: found for pk in ids if pk in before and len(found := alike[before[pk]]) > 1}
 
 
+def find_current_leaf(row: Conversation) -> int | None:
+    """The message that ends the branch in use, None without branches: the last one of all if that was deleted."""
+    if row.current_leaf_id is None:
+        return None
+    there = row.messages.filter(deleted_revision=None)
+    if there.filter(pk=row.current_leaf_id).exists():
+        return row.current_leaf_id
+    return there.order_by(*BACKWARDS).values_list("pk", flat=True).first()
+
+
 def find_leaf(row: Conversation, pk: int) -> int:
     """The end of the newest branch that goes on from a message."""
     newest: dict[int | None, int] = {parent: kid for kid, parent in _before(row).items()}
@@ -202,25 +216,31 @@ def find_leaf(row: Conversation, pk: int) -> int:
     return pk
 
 
-def _cursor(time: datetime | None, pk: int) -> str:
-    text = json.dumps([time.astimezone(UTC).isoformat() if time else None, pk])
+def _cursor(time: datetime | None, pk: int, *place: int) -> str:
+    text = json.dumps([time.astimezone(UTC).isoformat() if time else None, pk, *place])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _position(cursor: str) -> tuple[datetime | None, int]:
-    """The place a cursor stands for. Raises BadCursor."""
+def _cursor_at(message: Message) -> str:
+    return _cursor(message.timestamp, message.pk, message.place)
+
+
+def _position(cursor: str) -> tuple[datetime | None, int, int | None]:
+    """The time, the id and the place that a cursor stands for. Raises BadCursor."""
     try:
-        time, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        time, pk, *more = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         found = datetime.fromisoformat(time) if time is not None else None
-        if type(pk) is int and 0 < pk < 2**63 and (found is None or found.tzinfo):
-            return found, pk
+        [place] = more or [None]
+        is_good = type(pk) is int and 0 < pk < 2**63 and (place is None or (type(place) is int and abs(place) < 2**63))
+        if is_good and (found is None or found.tzinfo):
+            return found, pk, place
     except (ValueError, TypeError, binascii.Error):
         pass
     raise BadCursor("the cursor is none that a page before has given; leave it out to begin again")
 
 
-def _place(cursor: str) -> tuple[datetime, int]:
-    time, pk = _position(cursor)
+def _place(cursor: str) -> MessagePlace:
+    time, pk, place = _position(cursor)
     if time is None:
         raise BadCursor("the cursor is none that a page of messages has given; leave it out to begin again")
-    return time, pk
+    return MessagePlace(find_place(time) if place is None else place, time, pk)

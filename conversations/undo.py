@@ -10,7 +10,9 @@ from typing import Any
 
 from conversations import log
 from conversations.models import Conversation, Message
+from conversations.order import find_answers, settle_messages
 from conversations.search import index
+from conversations.versions import exchange_texts
 from state import registry, store
 from state.jsondoc.text import NOTHING
 from state.models import Change
@@ -195,12 +197,17 @@ def _write(planned: Sequence[TalkUndo], recorder: Recorder) -> None:
         for pk, traits in one.new.items():
             fields = {name: _value(name, value) for name, value in traits.items() if name != THERE}
             if fields:
+                if "earlier_id" in fields:
+                    exchange_texts(pk, log.dump_field(one.rows[pk], "earlier_id"), fields["earlier_id"])
                 row = one.rows[pk]
                 if isinstance(row, Message) and "metadata" in fields:
                     index.replace(pk, row.message, row.metadata, fields["metadata"])
                 rows.filter(pk=pk).update(**fields, revision=recorder.seq)
                 for name, value in fields.items():
                     setattr(one.rows[pk], name, value)
+        if one.kind == "message":
+            retimed = [pk for pk, traits in one.new.items() if traits.keys() & {"timestamp", "parent_id"}]
+            settle_messages([*retimed, *find_answers([pk for pk, traits in one.new.items() if THERE in traits])])
         recorder.record(one.kind, one.key, forward, inverse, _hash(one, forward))
 
 

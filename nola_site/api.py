@@ -7,6 +7,7 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.docs import ABS_TPL_PATH, Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
@@ -40,8 +41,24 @@ class StrictParser(Parser):
         return parse_bounded(request.body, ENVELOPE + MAX_DEPTH).value
 
 
+class OfflineDocs(Swagger):
+    """The page of the reference, with its scripts from here: ninja would have them from elsewhere, not being an app."""
+
+    template_cdn = str(ABS_TPL_PATH / Swagger.template.removeprefix("ninja/"))
+
+
 class NolaAPI(NinjaAPI):
     """The API as its reference describes it."""
+
+    @property
+    def urls(self) -> Any:
+        """As ninja makes them, but each path once, not once for each method: Django tries one after the other."""
+        patterns, *names = super().urls
+        once = {str(one.pattern): one for one in reversed(patterns)}
+        return (list(reversed(once.values())), *names)
+
+    def create_temporal_response(self, request: HttpRequest) -> Any:
+        """None, where ninja would make a response for views that answer with a value: ours answer with responses."""
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """The name of the function, which stands once: clients made from the API reference call it so."""
@@ -67,6 +84,7 @@ api = NolaAPI(
     " every error is a problem document (RFC 9457).",
     auth=[KeyAuth(), StaffAuth(csrf=False)],
     parser=StrictParser(),
+    docs=OfflineDocs(),
     urls_namespace="api",
 )
 api.add_router("/state", state_router)

@@ -8,9 +8,11 @@ from nola_site.pages import home
 from nola_site.serving import health
 from state.pages import activity, restore, tree, tree_past
 
+admin.autodiscover()
 admin.site.index_title = "Overview"
 
 urlpatterns = [
+    path("api/", api.urls),  # first: they are tried one by one, and agents call it all the time
     path("", RedirectView.as_view(pattern_name="tree")),
     path("admin/state/tree/", admin.site.admin_view(tree.show_tree), name="tree"),
     path("admin/state/tree/find", admin.site.admin_view(tree.find_nodes), name="tree-find"),
@@ -21,7 +23,6 @@ urlpatterns = [
     path("admin/context/", admin.site.admin_view(context.show_page), name="context"),
     path("admin/latest/", admin.site.admin_view(home.show_latest), name="latest"),
     path("admin/", admin.site.urls),
-    path("api/", api.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
 ]

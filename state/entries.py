@@ -9,10 +9,12 @@ from django.db import connection
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
+from state import texts
+from state.database.sql import fetch_row, for_update, run_statement, to_column
 from state.models import StateEntry
-from state.sql import fetch_row, for_update, run_statement, to_column
 
 AT_ONCE = 500  # keys in one statement
+UPDATE = "UPDATE state_storage SET value_json = %s, updated_at = %s, revision = %s WHERE key_name = %s"
 
 
 class Stored(NamedTuple):
@@ -54,6 +56,8 @@ def read_state(keys: Sequence[str] | None = None, *, texts: bool = True) -> Stat
 
 def read_entry(key: str) -> Stored | None:
     """The entry of a key."""
+    if kept := texts.read_kept(key):
+        return Stored(kept.text.data.decode(), kept.name.revision)
     row = fetch_row("SELECT value_json, revision FROM state_storage WHERE key_name = %s", key)
     return Stored(*row) if row else None
 
@@ -91,10 +95,9 @@ def write_entry(key: str, text: str | None, at: datetime, revision: int, *, is_n
             text, to_column(at), revision, to_column(at), key,
         )  # fmt: skip
     else:
-        run_statement(
-            "UPDATE state_storage SET value_json = %s, updated_at = %s, revision = %s WHERE key_name = %s",
-            text, to_column(at), revision, key,
-        )  # fmt: skip
+        run_statement(UPDATE, text, to_column(at), revision, key)
+        if len(text) >= texts.LARGE:
+            run_statement(UPDATE, "", to_column(at), 0, "")  # no such key: SQLite would hold the text till the next one
 
 
 def _portions(keys: Iterable[str]) -> Iterator[list[str]]:

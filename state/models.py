@@ -13,10 +13,10 @@ class StateEntry(models.Model):
     """One key of the state and its JSON document."""
 
     key_name = models.TextField("key", primary_key=True)
-    value_json = JSONTextField("value")
     created_at = models.DateTimeField("created", serialize=False)
     updated_at = models.DateTimeField("last change", serialize=False)
     revision = models.BigIntegerField(serialize=False, help_text="The revision that last changed this key.")
+    value_json = JSONTextField("value")  # last: SQLite goes through all of a large value for what stands behind it
 
     class Meta:
         db_table = "state_storage"

@@ -13,11 +13,11 @@ from django.db import connection
 from django.utils import timezone
 
 from state import chain
+from state.database.sql import fetch_row, for_update, from_column, run_statement, to_column
 from state.fields import JSONText
 from state.jsondoc.diff import Op
 from state.jsondoc.text import JSONValue, dump_json
 from state.models import Change, Revision, StoreMeta
-from state.sql import fetch_row, for_update, from_column, run_statement, to_column
 from state.write_lock import write_transaction
 
 Payload = JSONValue | list[Op]

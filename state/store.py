@@ -9,28 +9,37 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from state import chain, edits, merging, registry
+from state import chain, edits, merging, registry, texts
 from state.address import Address, NotFound, find_node_text, read_node_text
+from state.database.sql import fetch_row
 from state.edits import Edit
 from state.entries import Stored, head, lock_entries, read_entries, read_entry, read_state, write_entry
 from state.errors import InTheWay, Unavailable, Unprocessable
 from state.history import replay
 from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
+from state.jsondoc.index import IndexedText
+from state.jsondoc.pointer import Missing
 from state.jsondoc.text import Document, JSONValue, dump_json
 from state.merging import EditFrom
 from state.models import Revision
 from state.registry import Planned
-from state.revisions import Author, Recorder, open_revision
+from state.revisions import Author, Recorder
+from state.write_lock import write_together
 
 __all__ = ["head"]  # of the store, though it stands below it
 
 Check = Callable[[str | None, int], None]  # sees what is stored at the address and when the key last changed; may raise
 MAX_KEY_BYTES = 512
 ATTEMPTS = 3
-LONGEST_PLAN = 0.5  # seconds for which all other writers may be kept waiting
+READ = (
+    "SELECT s.value_json, m.last_seq, m.epoch, s.revision FROM state_storage s LEFT JOIN state_meta m ON 1 = 1"
+    " WHERE s.key_name = %s"
+)
+QUICK_PLAN = 0.005  # seconds of CPU: less than it takes to come back for another turn
+LONGEST_PLAN = 0.5  # seconds of CPU for which all other writers may be kept waiting
 
 
 class BadKey(Unprocessable):
@@ -88,16 +97,22 @@ def read_all() -> Reading:
 
 def read(address: Address) -> Reading:
     """The value at an address. Raises NotFound."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT value_json, (SELECT last_seq FROM state_meta) FROM state_storage WHERE key_name = %s", [address.key]
-        )
-        row = cursor.fetchone()
+    if kept := texts.read_kept(address.key):
+        return Reading(_read_kept_node(address, kept.text), kept.head)
+    row = fetch_row(READ, address.key)
     if row is None:
         raise NotFound(f"there is no key {address.key!r}")
-    if not address.tokens:
-        return Reading(*row)
-    return Reading(read_node_text(address, row[0]), row[1])
+    text, seq, epoch, revision = row
+    if len(text) >= texts.LARGE:
+        texts.keep(address.key, texts.TextName(epoch, revision), text)
+    return Reading(read_node_text(address, text), seq)
+
+
+def _read_kept_node(address: Address, text: IndexedText) -> str:
+    try:
+        return text.read_node(address.tokens)
+    except Missing as error:
+        raise NotFound(f"nothing is stored at {address.pointer}: {error}") from None
 
 
 # Writing
@@ -215,35 +230,47 @@ def check_key(key: str) -> None:
 def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
     """Write what `plan` computes from what is stored, as one revision, or none where nothing changes.
 
-    The plan is made without the write lock, which is global, and made again if what it read has changed meanwhile.
-    Raises Overtaken.
+    The plan is made without the write lock, which is global. If what it read has changed meanwhile, it is made anew:
+    under the lock, if it was quick. Raises Overtaken.
     """
     for _ in range(ATTEMPTS):
-        started = time.monotonic()
+        started = time.thread_time()
         planned = plan()
-        took = time.monotonic() - started
+        took = time.thread_time() - started
         if not author.claim and not any(one.forward for one in planned):
             return Written(head(), planned)
         for kind, some in registry.group(planned):
             kind.prepare(some)
-        with open_revision(author) as recorder:
-            if all(kind.is_current(some) for kind, some in registry.group(planned)):
-                return _write(planned, recorder)
+        written = write_together(partial(_write_planned, planned, author, plan if took < QUICK_PLAN else None))
+        if written:
+            return written
     if took > LONGEST_PLAN:
         raise Overtaken(
             "others keep changing what this write is about, faster than it can be worked out; nothing was done"
         )
-    with open_revision(author) as recorder:
-        return _write(plan(), recorder)
+    return write_together(lambda: _write(plan(), author))
 
 
-def _write(planned: Sequence[Planned], recorder: Recorder) -> Written:
+def _write_planned(
+    planned: Sequence[Planned], author: Author, plan_anew: Callable[[], Sequence[Planned]] | None
+) -> Written | None:
+    """Write what was planned, or is planned anew; None where it is neither current nor to be planned here."""
+    if not all(kind.is_current(some) for kind, some in registry.group(planned)):
+        if plan_anew is None:
+            return None
+        planned = plan_anew()
+    return _write(planned, author)
+
+
+def _write(planned: Sequence[Planned], author: Author) -> Written:
+    recorder = Recorder(author)
     changed = [one for one in planned if one.forward]
     for kind, some in registry.group(changed):
         kind.write(some, recorder)
     written = Written(recorder.seq if changed else head(), planned)
-    if recorder.author.claim:
-        recorder.author.claim.keep(written)
+    if author.claim:
+        author.claim.keep(written)
+    recorder.close()
     return written
 
 
@@ -278,9 +305,17 @@ def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:
         result = chain.hash_text(edit.text) if edit.text is not None else ""
         change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)
         if edit.text is not None:
-            _remember_later(edit.key, len(edit.text), len(change.forward))
+            _remember_later(edit, recorder.seq, len(change.forward))
 
 
-def _remember_later(key: str, document_bytes: int, patch_bytes: int) -> None:
-    """Let the history keep a snapshot if one is due, once the write is done; if that fails, the write stands."""
-    transaction.on_commit(lambda: replay.keep_snapshot(key, document_bytes, patch_bytes), robust=True)
+def _remember_later(edit: Edit, revision: int, patch_bytes: int) -> None:
+    transaction.on_commit(lambda: _remember(edit, revision, patch_bytes), robust=True)
+
+
+def _remember(edit: Edit, revision: int, patch_bytes: int) -> None:
+    """Once a write is done, keep its text if it is large, and a snapshot if one is due; if that fails, it stands."""
+    text = edit.text or ""
+    if len(text) >= texts.LARGE:
+        epoch = fetch_row("SELECT epoch FROM state_meta")[0]
+        texts.keep(edit.key, texts.TextName(epoch, revision), text)
+    replay.keep_snapshot(edit.key, len(text), patch_bytes)

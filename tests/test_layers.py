@@ -13,7 +13,7 @@ from tests.server import ROOT
 APPS = ("access", "state", "conversations", "nola_site")
 LAYERS = [  # of `state`, the lowest first; what stands in one row may use each other, without a circle
     "jsondoc",
-    "fields models errors address entries report progress conditions locks sql files",
+    "database fields models errors address entries report progress conditions locks files texts",
     "write_lock chain revisions clock guards registry",
     "history",
     "edits merging",
@@ -24,9 +24,9 @@ LAYERS = [  # of `state`, the lowest first; what stands in one row may use each 
 RANK = {name: number for number, row in enumerate(LAYERS) for name in row.split()}
 OFFERED = (  # what of `state` the apps above it may use
     "jsondoc address store registry revisions history checkpoints context undo models fields errors conditions"
-    " files report locks write_lock clock chain sql edits api admin"
+    " files report locks write_lock clock chain database edits api admin"
 )
-OFFERED_TO_SITE = OFFERED + " backups guards pages progress transactions"  # it serves and safeguards it all
+OFFERED_TO_SITE = OFFERED + " texts backups guards pages progress transactions"  # it serves and safeguards it all
 
 
 def name_of(path: Path) -> str:

@@ -19,8 +19,6 @@ from state.jsondoc.budget import spend_work
 from state.jsondoc.text import JSONValue, parse_bounded
 from state.store import check_key
 
-SPEAKERS = ("user", "assistant", "system", "tool")
-STATUSES = ("ok", "pending", "error")
 NO_ZONE = "names no zone; end it with Z or an offset such as +01:00"
 S = TypeVar("S", bound=Schema)
 

@@ -15,10 +15,12 @@ from django.db import connection
 from conversations import read
 from conversations.log import DeletedTalk, UnknownTalk
 from conversations.models import Conversation, Message
+from conversations.order import BACKWARDS, find_answers, find_places
 from conversations.parts import HIDDEN, read_whole
 from conversations.search.index import TABLE
 from conversations.search.messages import MessageHit
 from conversations.search.tokenize import SearchTerm, cut_snippet, find_spans, format_match
+from conversations.versions import read_text
 from state.models import Change
 
 LOOKED_AT = 1000  # the newest messages that have the words
@@ -37,6 +39,7 @@ MATCHING = (
 class _PastMessage(NamedTuple):
     """What there is to know of a message before its text is read."""
 
+    place: int
     timestamp: datetime
     pk: int
     parent: int | None
@@ -96,8 +99,10 @@ def read_last_messages(session_id: str, count: int, revision: int, *, with_hidde
         raise UnknownTalk(f"there was no conversation {session_id!r} at revision {revision}")
     leaf = then.leaves.get(session_id, row.current_leaf_id)
     hidden = set() if with_hidden else _find_hidden(row, then)
-    most = None if leaf else count + len(hidden)
-    told = sorted((*_untouched(row, revision, most), *_touched(row, revision, then)), reverse=True)
+    has_moved = _has_moved(then)
+    most = None if leaf or has_moved else count + len(hidden)
+    told = [*_untouched(row, revision, most), *_touched(row, revision, then)]
+    told = sorted(_place_anew(told) if has_moved else told, reverse=True)
     before = read.link_messages((one.pk, one.parent) for one in reversed(told)) if leaf else {}
     kept = read.walk_branch(before, leaf) if leaf else None
     shown = (one for one in told if one.status != "error" and one.pk not in hidden)
@@ -122,18 +127,32 @@ def _untouched(row: Conversation, revision: int, count: int | None) -> Iterable[
     rows = row.messages.filter(deleted_revision=None, revision__lte=revision)
     if count is not None:
         rows = rows.exclude(status="error")
-    values = rows.order_by("-timestamp", "-id").values_list("timestamp", "pk", "parent_id", "status")
+    values = rows.order_by(*BACKWARDS).values_list("place", "timestamp", "pk", "parent_id", "status")
     return (_PastMessage(*value) for value in (values if count is None else values[:count]))
 
 
 def _touched(row: Conversation, revision: int, then: PastTalk) -> Iterable[_PastMessage]:
     """What something has been done to since and was there, as it was."""
     rows = row.messages.filter(revision__gt=revision) if then.there or then.fields else Message.objects.none()
-    for one in rows.only("timestamp", "parent", "status", "deleted_revision", "revision", "conversation"):
+    for one in rows.only("place", "timestamp", "parent", "status", "deleted_revision", "revision", "conversation"):
         if then.there.get(one.pk, one.deleted_revision is None):
             fields = then.fields.get(one.pk, {})
             time = datetime.fromisoformat(fields["timestamp"]) if "timestamp" in fields else one.timestamp
-            yield _PastMessage(time, one.pk, one.parent_id, fields.get("status", one.status))
+            yield _PastMessage(
+                one.place, time, one.pk, fields.get("parent_id", one.parent_id), fields.get("status", one.status)
+            )
+
+
+def _has_moved(then: PastTalk) -> bool:
+    """Whether messages stood elsewhere: the time of one was set since, or what it answers was deleted or came back."""
+    is_retimed = any(fields.keys() & {"timestamp", "parent_id"} for fields in then.fields.values())
+    return is_retimed or any(then.there.get(pk, True) for pk in find_answers([*then.there]))
+
+
+def _place_anew(told: Sequence[_PastMessage]) -> list[_PastMessage]:
+    """Messages where they stood when these were all."""
+    places = find_places({one.pk: (one.timestamp, one.parent) for one in told})
+    return [one._replace(place=places[one.pk]) for one in told]
 
 
 def _in_order(ids: Sequence[int], then: PastTalk) -> list[Message]:
@@ -143,11 +162,13 @@ def _in_order(ids: Sequence[int], then: PastTalk) -> list[Message]:
 
 
 def _set_back(rows: Mapping[int, Message], then: PastTalk) -> None:
-    """Give messages the times and metadata that they had."""
+    """Give messages the times, the metadata and the texts that they had, before a newer export completed them."""
     for pk, row in rows.items():
         fields = then.fields.get(pk, {})
         if "timestamp" in fields:
             row.timestamp = datetime.fromisoformat(fields["timestamp"])
+        if "earlier_id" in fields:
+            row.message = read_text(row, fields["earlier_id"])
         row.metadata = fields.get("metadata", row.metadata)
 
 

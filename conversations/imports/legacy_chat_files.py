@@ -71,6 +71,7 @@ class Chat:
     messages: dict[str, NewMessage] = field(default_factory=dict)
     source: str | None = None  # where it comes from, if not from the file
     leaf: str = ""  # of branches, the name of the message that ends the current one
+    updated: datetime | None = None  # when its source says that it was last changed
     place: str = ""  # in the file, as a report names it
 
     @property

@@ -15,23 +15,23 @@ from conversations import drafts, log
 from conversations.drafts import ConversationWrite, NewConversation, NewMessage, WritePart
 from conversations.imports.legacy_chat_files import IMPORTED, Chat
 from conversations.imports.legacy_folder import read_folder
-from conversations.imports.legacy_state import OURS, ImportRun, import_documents
+from conversations.imports.legacy_state import ImportRun, import_documents
 from conversations.imports.legacy_state_files import collect_documents
 from conversations.imports.match import (
     BESIDE,
     JoinedChat,
     StoredChat,
     compare_traits,
-    count_moved,
+    find_moved,
     load_stored,
     read_traits,
     traits_to_fields,
 )
-from conversations.models import Conversation, Message
+from conversations.imports.newer import compare_versions, find_links, is_newer, note_updated, pick_fields, pick_leaf
+from conversations.models import Message
 from state import store
 from state.checkpoints.files import create_automatic
 from state.errors import Unavailable
-from state.models import Change, Revision
 from state.report import Category, Report, Unit
 from state.write_lock import write_transaction
 
@@ -145,6 +145,8 @@ def plan_chat(
 ) -> ConversationWrite | None:
     """What to write of a chat, which is reported; None if nothing."""
     chat, name = joined.chat, joined.name
+    if run.is_one_source:
+        note_updated(chat)
     if joined.collides_with:
         text = f"another conversation {chat.session_id} than in {joined.collides_with}; kept apart as {name}"
         report.add(Category.CONFLICTING, Unit.CONVERSATIONS, chat.where, text, 0)
@@ -203,15 +205,19 @@ def _plan_more(
         text = f"{name} was deleted in Nola, and stays so; --replace brings it back"
         report.add(Category.CONFLICTING, Unit.CONVERSATIONS, file, text)
         return None
-    sorting = MessageSorter(here, chat, strangers, run.replace)
+    age = compare_versions(chat, here) if run.is_one_source else None
+    sorting = MessageSorter(here, chat, strangers, run.replace, age)
     sorting.take_all()
     for (category, reason), count in sorting.outcomes.items():
         report.add(category, Unit.MESSAGES, file, f"{count} in {name}: {reason}" if reason else "", count)
-    fields, kept = _fields(chat, here.row, run)
+    fields, kept = pick_fields(chat, here.row, run, age)
     writing = ConversationWrite(here.row, fields, _in_order(sorting.new), sorting.restored, sorting.updates, is_deleted)
-    if sorting.new:
-        writing.refs, writing.leaf = {name: one.pk for name, one in here.messages.items()}, chat.leaf
-    if moved := count_moved(chat, here):
+    writing.refs = {name: one.pk for name, one in here.messages.items()}
+    if age is not None:
+        writing.leaf = pick_leaf(chat, here, run, age)
+    elif sorting.new:
+        writing.leaf = chat.leaf
+    if moved := len(sorting.moved - sorting.linked):
         text = f"{moved} in {name} answer another message than in Nola, where the links stay as they are"
         report.add(Category.CONFLICTING, Unit.MESSAGES, file, text, 0)
     for number, text in enumerate(kept):
@@ -232,14 +238,26 @@ class MessageSorter:
     chat: Chat
     strangers: AbstractSet[int]
     replace: bool
+    age: int | None = (
+        None  # of files that are versions of one: above 0 if this is newer than what is here, below if older
+    )
     new: list[NewMessage] = field(default_factory=list)
     restored: list[Message] = field(default_factory=list)
     updates: list[tuple[Message, dict[str, Any]]] = field(default_factory=list)
+    linked: set[str] = field(default_factory=set)
     outcomes: Counter[tuple[Category, str]] = field(default_factory=Counter)
 
     @cached_property
     def taken(self) -> set[str | None]:
         return {one.client_id for one in self.here.messages.values()}
+
+    @cached_property
+    def moved(self) -> set[str]:
+        return find_moved(self.chat, self.here)
+
+    @cached_property
+    def links(self) -> dict[str, str]:
+        return {} if self.age is None else find_links(self.chat, self.here, self.moved, self.age)
 
     def take_all(self) -> None:
         unmatched = self._unmatched()
@@ -250,10 +268,10 @@ class MessageSorter:
                 self._add(new, (Category.CONFLICTING, REWRITTEN) if is_rewritten else (Category.ADDED, ""))
             elif old.deleted_revision is not None:
                 self._deleted(old)
-            elif old.message != new.message:
+            elif old.message != new.message and (self.replace or not self._is_ours(old)):
                 self._edited(name, new)
             else:
-                self._compare(old, new)
+                self._compare(name, old, new)
 
     def _unmatched(self) -> set[tuple[str, str]]:
         """Who said something when in Nola that the file does not have."""
@@ -278,13 +296,21 @@ class MessageSorter:
         else:
             self.outcomes[EDITED] += 1
 
-    def _compare(self, old: Message, new: NewMessage) -> None:
-        """The same words: what the file says of them besides fills what is empty in Nola."""
+    def _is_ours(self, old: Message) -> bool:
+        """Whether a newer version of the file may complete a message: nobody but imports has touched it."""
+        return self.age is not None and old.revision not in self.strangers
+
+    def _compare(self, name: str, old: Message, new: NewMessage) -> None:
+        """What the file says of a message besides its words fills what is empty in Nola; a newer one completes it."""
         gaps, differing = compare_traits(read_traits(old), read_traits(new))
         if self.replace:
             gaps, differing = gaps | differing | self._time(old, new), {}
         elif old.revision in self.strangers:
             gaps, differing = {}, gaps | differing
+        elif self.age is not None:
+            mine = read_traits(old)
+            gaps |= {one: value for one, value in differing.items() if is_newer(mine[one], value, self.age)}
+            gaps, differing = gaps | self._text(name, old, new), {}
         if gaps:
             self.updates.append((old, traits_to_fields(gaps, old.metadata)))
         if differing:
@@ -294,48 +320,15 @@ class MessageSorter:
             text = f"{', '.join(gaps)} from the file" if gaps else "in Nola already"
             self.outcomes[(Category.UPDATED if gaps else Category.DUPLICATE, text)] += 1
 
+    def _text(self, name: str, old: Message, new: NewMessage) -> dict[str, Any]:
+        """The text, if it has grown, and which message it answers."""
+        found = {"message": new.message} if is_newer(old.message, new.message, 0) else {}
+        if name in self.links:
+            self.linked.add(name)
+            found["parent"] = self.links[name]
+        return found
+
     def _time(self, old: Message, new: NewMessage) -> dict[str, Any]:
         """The time, if the same text of it now says another: by another NOLA_TIME_ZONE."""
         differs = new.timestamp_text == old.timestamp_text != "" and new.timestamp != old.timestamp
         return {"timestamp": new.timestamp} if differs else {}
-
-
-def _fields(chat: Chat, row: Conversation, run: ImportRun) -> tuple[dict[str, Any], list[str]]:
-    """The fields to set, and what is kept instead, because somebody or another file has set them."""
-    gaps, differing = compare_traits(read_traits(row), read_traits(chat))
-    setters = _setters(row.session_id) if gaps or differing else {}
-    taken: dict[str, Any] = {}
-    kept: dict[str, list[str]] = {}
-    for name, value in (gaps | differing).items():
-        by = setters.get(name)
-        holder = run.holder(by, row.session_id, chat.file.name)
-        if holder and not (name in gaps and by and by.source in OURS):
-            kept.setdefault(holder, []).append(f"{name} of {row.session_id}")
-        else:
-            taken[name] = value
-    fields = traits_to_fields(taken, row.metadata)
-    is_new_time = run.replace and chat.started_text == row.started_text != "" and chat.started != row.started
-    if "started_text" in taken or is_new_time:
-        fields["started"] = chat.started
-    return fields, [f"{', '.join(names)}: kept as set by {one}; --replace overrides" for one, names in kept.items()]
-
-
-def _setters(session_id: str) -> dict[str, Revision]:
-    """The revision that last set each trait. What a conversation was made without, none has set."""
-    seqs: dict[str, int] = {}
-    changes = Change.objects.filter(kind="conversation", key=session_id).order_by("id")
-    for forward, inverse, seq in changes.values_list("forward", "inverse", "revision_id"):
-        if isinstance(forward, dict) and isinstance(inverse, dict):  # else it is redacted
-            added = {name: value for name, value in forward.get("add", {}).items() if value}
-            seqs.update(dict.fromkeys(_changed({**added, **forward.get("set", {})}, inverse.get("set", {})), seq))
-    revisions = Revision.objects.in_bulk(list(set(seqs.values())))
-    return {name: revisions[seq] for name, seq in seqs.items()}
-
-
-def _changed(after: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
-    """The traits that a change of these fields has set."""
-    yield from after.keys() - {"metadata"}
-    new, old = after.get("metadata", {}), before.get("metadata", {})
-    yield from (
-        f"metadata.{name}" for name in new | old if name not in old or not log.is_same(new.get(name), old[name])
-    )

@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 from conversations import log
 from conversations.drafts import NewMessage
 from conversations.imports.legacy_chat_files import IMPORTED, Chat, identify_message
 from conversations.imports.legacy_state import find_strangers
-from conversations.models import Conversation, Message
+from conversations.models import ORDER, Conversation, Message
 from conversations.read import link_messages
 from state.report import Category, Report, Unit
 
@@ -308,15 +309,20 @@ def compare_traits(mine: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[d
     return gaps, differing
 
 
-def count_moved(chat: Chat, here: StoredChat) -> int:
-    """How many messages that are in Nola answer another one there than the file says, if it says any."""
-    rows = sorted((one.timestamp, one.pk, one.parent_id) for one in here.messages.values() if not one.deleted_revision)
-    before = link_messages((pk, parent) for _, pk, parent in rows)
-    moved = 0
+def _read_links(here: StoredChat) -> dict[int, int | None]:
+    kept = [one for one in here.messages.values() if not one.deleted_revision]
+    return link_messages((one.pk, one.parent_id) for one in sorted(kept, key=attrgetter(*ORDER)))
+
+
+def find_moved(chat: Chat, here: StoredChat) -> set[str]:
+    """The messages that are in Nola and answer another one there than the file says, if it says any."""
+    before = _read_links(here)
+    moved = set()
     for name, new in chat.messages.items():
         old = here.find(name) if new.parent else None
         if old and old.pk in before:
             parent = here.find(new.parent)
             is_first = new.parent == name
-            moved += before[old.pk] is not None if is_first else parent is None or before[old.pk] != parent.pk
+            if before[old.pk] is not None if is_first else parent is None or before[old.pk] != parent.pk:
+                moved.add(name)
     return moved

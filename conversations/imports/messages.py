@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from conversations.api.schemas import SPEAKERS
-from conversations.drafts import NewMessage
+from conversations.drafts import SPEAKERS, NewMessage
 from conversations.imports.blocks import Content, show_text
 from conversations.imports.legacy_chat_files import IMPORTED, Chat, parse_session_id, replace_nul
 from conversations.imports.times import is_naive, parse_time
@@ -130,6 +129,7 @@ def start_chat(
     chat = Chat(name_session(given or default, reading), reading.file, source=source)
     chat.channel = "import" if source == reading.file.name else source.lower()
     chat.started, chat.started_text = parse_time(value.get(started))
+    chat.updated, _ = parse_time(value.get("update_time") or value.get("updated_at"))
     return chat
 
 

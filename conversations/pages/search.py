@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from conversations.api import schemas
 from conversations.api.search import parse_filters, parse_skip
+from conversations.drafts import SPEAKERS
 from conversations.models import Conversation, Message
 from conversations.read import BadCursor
 from conversations.search.messages import RANKED, MessageHits, search_messages
@@ -44,7 +45,7 @@ def _find(request: HttpRequest) -> dict[str, Any]:
     """What the page of the search shows: the hits, or what is wrong with the question."""
     question = request.GET.get("q", "").strip()
     asked = {name: request.GET.get(name, "") for name in ("speaker", "channel", "since", "until", "order")}
-    context: dict[str, Any] = {"q": question, "asked": asked, "speakers": schemas.SPEAKERS, "channels": _channels()}
+    context: dict[str, Any] = {"q": question, "asked": asked, "speakers": SPEAKERS, "channels": _channels()}
     if not question:
         return context
     try:

@@ -11,6 +11,7 @@ from conversations import delete, drafts, export, log
 from conversations.drafts import ConversationWrite, NewConversation, NewMessage
 from conversations.imports.chats import FileImport, import_file
 from conversations.models import Conversation, Message
+from conversations.order import find_places
 from conversations.read import read_page
 from state.report import Category
 from state.revisions import Author, Source
@@ -54,10 +55,16 @@ def make_talk(talk):
     ids = list(Message.objects.order_by("id").values_list("pk", flat=True))
     if deleted:
         delete.delete_messages("s", [ids[n] for n in sorted(deleted)], ADA)
-    kept = sorted((n for n in range(len(messages)) if n not in deleted), key=lambda n: (messages[n][0], n))
+    kept = in_order({n: messages[n][:2] for n in range(len(messages)) if n not in deleted})
     place = {n: at for at, n in enumerate(kept)}
     links = [None if messages[n][1] is None else place.get(messages[n][1], place[n]) for n in kept]
     return [(messages[n][2], link) for n, link in zip(kept, links, strict=True)]
+
+
+def in_order(messages):
+    """Numbers in the order in which messages stand: by time, but none before the one it answers."""
+    places = find_places({n: (NOON + timedelta(seconds=time), parent) for n, (time, parent) in messages.items()})
+    return sorted(messages, key=lambda n: (places[n], messages[n][0], n))
 
 
 def export_talk(form):

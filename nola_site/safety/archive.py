@@ -21,6 +21,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, connections, models, transaction
 
 from conversations.models import Conversation, Message
+from conversations.order import settle_all
 from conversations.search import index
 from nola_site.safety import recovery
 from state import clock
@@ -28,11 +29,11 @@ from state.backups.files import database_path, verify_database
 from state.checkpoints.files import write_draft
 from state.checkpoints.serializers import parse_rows
 from state.clock import Clock
+from state.database.sql import read_at_once
 from state.files.atomic import check_room, draft_file, place_file, write_atomically
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import dump_json
 from state.models import Change, Receipt, Revision, StateEntry, StoreMeta
-from state.sql import read_at_once
 
 FORMAT = 2
 READ = {1: {"receipts.jsonl"}, FORMAT: set()}  # formats that can be read, and what each of them lacks
@@ -170,6 +171,7 @@ def _new_database(path: Path) -> Iterator[None]:
         with transaction.atomic(using=ALIAS):
             yield
             index.ensure(ALIAS)  # which words are in which message is not archived
+            settle_all(Message.objects.using(ALIAS))  # archives of releases before say nothing of places
     finally:
         connections[ALIAS].close()
         del connections[ALIAS], connections.settings[ALIAS]

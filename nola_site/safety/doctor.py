@@ -23,12 +23,12 @@ from state.checkpoints.files import find_newest_sound, read_checkpoints
 from state.checkpoints.verify import find_problem
 from state.clock import Clock
 from state.context import receipts
+from state.database.sql import fetch_rows, read_at_once
 from state.files.atomic import PARTIAL
 from state.history import audit
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import NotAcceptable, parse_json
 from state.models import Snapshot
-from state.sql import fetch_rows, read_at_once
 
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 LEAST_FREE = 100 * 1024 * 1024  # bytes

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import io
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -74,6 +75,7 @@ class Bridge:
 
     def _run(self, environ: dict[str, Any], loop: asyncio.AbstractEventLoop, send: Send) -> Answer | None:
         started: list[Answer] = []
+        began = time.monotonic()
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
             pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -94,7 +96,7 @@ class Bridge:
         finally:
             getattr(response, "close", lambda: None)()
             del environ, response  # with the body
-            memory.hand_back()
+            memory.hand_back(time.monotonic() - began)
 
 
 def _up_to(pieces: Iterator[bytes], size: int) -> bytes:

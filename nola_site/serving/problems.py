@@ -2,25 +2,15 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpResponse
 
 from state.errors import Refusal, StorageFull, Unavailable
-from state.jsondoc.budget import limit_work
 
 MEDIA_TYPE = "application/problem+json"
-DETAILS = {
-    400: "The request cannot be read. If you reach this server under another name, list it in NOLA_ALLOWED_HOSTS.",
-    404: "Nothing is here; /api/docs lists all calls",
-    405: "This address does not take that method",
-    413: "The body is larger than NOLA_MAX_BODY_MB allows",
-    500: "Something went wrong on our side; the server's log has the details. Nothing was changed.",
-}
 
 
 def answer_problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> HttpResponse:
@@ -49,31 +39,3 @@ def explain_unwritable(error: OperationalError) -> Refusal | None:
     if code == sqlite3.SQLITE_READONLY:
         return Unavailable("The database is read-only here; nothing was changed", 60)
     return None
-
-
-class ProblemMiddleware:
-    """Turns any other error answer under /api into a problem document; stands first, so that it sees them all."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """A page that cannot be written to right now: plain words, and the form is still there behind Back."""
-        answer = explain_unwritable(error) if isinstance(error, OperationalError) else None
-        if answer is None:
-            return None
-        text = f"{answer.detail}. Go back: what you typed is still in the form.\n"
-        return HttpResponse(
-            text, status=answer.status, content_type="text/plain; charset=utf-8", headers=answer.headers
-        )
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith("/api/"):
-            return self.get_response(request)
-        with limit_work():
-            response = self.get_response(request)
-        if response.status_code < 400 or response.headers.get("Content-Type") == MEDIA_TYPE:
-            return response
-        kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
-        detail = DETAILS.get(response.status_code, HTTPStatus(response.status_code).description)
-        return answer_problem(response.status_code, detail, kept)

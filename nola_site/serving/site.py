@@ -1,4 +1,4 @@
-"""One port for everything: request bodies, streams, waiting and `/healthz` natively, Django behind them in a pool."""
+"""One port for everything: bodies, streams, waiting, plain reads, `/healthz` natively; Django behind them in a pool."""
 
 import asyncio
 from functools import partial
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 
 from access.auth import Credential
-from nola_site.serving import bodies, bridge, hub, limits, stream_slots
+from nola_site.serving import bodies, bridge, hub, limits, plain_reads, stream_slots
 from nola_site.serving.bridge import Answer, Receive, Scope, Send
 from nola_site.serving.sse import Streams
 from state.api.changes import LIVE
@@ -40,6 +40,7 @@ class Site:
     def __init__(self) -> None:
         self.pool = bridge.Bridge(WSGIHandler(), settings.NOLA_THREADS)
         self.limits = limits.PoolLimits(settings.NOLA_THREADS)
+        self.reads = plain_reads.PlainReads()
         self.halted = ""
         self.busy = 0  # requests that are being answered
         self.streams: Streams | None = None
@@ -88,6 +89,8 @@ class Site:
             return await self.refuse(503, self.halted, send, retry=60)
         if scope["path"] == "/healthz":
             return await self.pool.send(HEALTHY, send)
+        if plain := self.reads.answer(scope):
+            return await self.pool.send(plain, send)
         try:
             async with bodies.receive_body(scope, receive) as body, self.limits.enter(scope):
                 handoff = Handoff()

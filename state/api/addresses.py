@@ -52,12 +52,17 @@ def read_address(request: HttpRequest, pointers: Sequence[str] = (), prefix: str
 def read_addresses(request: HttpRequest, pointers: Sequence[str], prefix: str = PREFIX) -> dict[str, Address | None]:
     """The addresses a request names, by the pointers that say so; "" for the one of the path alone. Raises likewise."""
     raw = (request.META.get("RAW_URI") or quote(request.path_info, safe="/~%")).partition("?")[0]
-    if raw != prefix and not raw.startswith(prefix + "/"):
-        raise BadAddress(f"write the beginning of the path as it is, {prefix}, without escapes")
-    tokens = tuple(_token(segment) for segment in raw.removeprefix(prefix).split("/")[1:])
+    tokens = parse_path(raw, prefix)
     if len(pointers) > MOST_POINTERS:
         raise BadAddress(f"{len(pointers)} pointers are too many; {MOST_POINTERS} are read at once")
     return {pointer: _address(tokens + parse_pointer(pointer)) for pointer in pointers or [""]}
+
+
+def parse_path(raw: str, prefix: str = PREFIX) -> Tokens:
+    """The tokens that a path names, as it was sent and without its query. Raises BadAddress and EmptySegment."""
+    if raw != prefix and not raw.startswith(prefix + "/"):
+        raise BadAddress(f"write the beginning of the path as it is, {prefix}, without escapes")
+    return tuple(_token(segment) for segment in raw.removeprefix(prefix).split("/")[1:])
 
 
 def _address(tokens: Tokens) -> Address | None:

@@ -57,8 +57,8 @@ def answer_written(
 
 def read_conditions(request: HttpRequest) -> Conditions:
     """What the headers ask of what is there. Raises BadCondition."""
-    headers = request.headers
-    return Conditions(conditions.parse(headers.get("If-Match")), conditions.parse(headers.get("If-None-Match")))
+    sent = request.META
+    return Conditions(conditions.parse(sent.get("HTTP_IF_MATCH")), conditions.parse(sent.get("HTTP_IF_NONE_MATCH")))
 
 
 def link_next(response: HttpResponse, request: HttpRequest, parameters: list[tuple[str, Any]]) -> None:

@@ -23,10 +23,10 @@ from django.utils import timezone
 
 from state import clock
 from state.clock import Clock
+from state.database.sql import fetch_rows, read_at_once
 from state.files.atomic import draft_file, place_file
 from state.history import audit
 from state.history.audit import OnProgress, show_nothing
-from state.sql import fetch_rows, read_at_once
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 OURS = {"state_meta", "state_revision", "state_change", "state_storage", "django_migrations"}

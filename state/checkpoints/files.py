@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,16 @@ from state.checkpoints.rows import PARTS, entry_rows, read_store_clock
 from state.checkpoints.serializers import ENVELOPE, check_rows, open_fixture
 from state.checkpoints.verify import DamagedCheckpoint, find_problem, verify_checkpoint
 from state.clock import format_time
+from state.database.sql import read_at_once
 from state.edits import Edit
 from state.errors import Unprocessable
 from state.files.atomic import Taken, draft_file, place_draft_file, place_new_file
 from state.files.sources import explain_error
 from state.jsondoc.text import MAX_DEPTH, NotAcceptable, dump_json, parse_json
-from state.sql import read_at_once
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 KEPT_NEWEST = 48  # automatic ones that stay, whatever their age
+VERDICTS = 1000  # files of which it is kept whether they are sound
 OPENING = 4096  # bytes in which the header is looked for before the whole file is read
 
 
@@ -96,13 +97,13 @@ class Checkpoint:
     def problem(self) -> str:
         """Why it cannot be restored from; "" if it can."""
         stat = self.path.stat()
-        known = (str(self.path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        if known not in _verdicts:
-            _verdicts[known] = find_problem(self.path)
-        return _verdicts[known]
+        return _judge(self.path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
-_verdicts: dict[tuple[str, int, int, int], str] = {}  # of files that have not changed since, for this process
+@lru_cache(VERDICTS)
+def _judge(path: Path, *unchanged: int) -> str:
+    """The problem of a file, found once for as long as these numbers of it stay the same."""
+    return find_problem(path)
 
 
 # Finding

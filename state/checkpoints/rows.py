@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from state.database.sql import fetch_rows
 from state.jsondoc.text import dump_json
 from state.revisions import Author
-from state.sql import fetch_rows
 
 
 @dataclass(frozen=True, slots=True)

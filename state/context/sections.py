@@ -22,7 +22,7 @@ from state.jsondoc.text import dump_json
 SectionForm = Literal["markdown", "json"]
 LEVELS = (1, 2, 3)
 KEPT_TEXT = 32_768  # characters of a rendering that are kept; of longer ones only how many they are
-MOST_KEPT = 32 * 1024 * 1024  # characters in all
+MOST_KEPT = 8 * 1024 * 1024  # characters in all
 ENTRY = 1000  # characters that an entry is counted for beside its texts
 
 

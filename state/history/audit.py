@@ -11,10 +11,10 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from state import chain, clock
+from state.database.sql import fetch_rows
 from state.jsondoc.patch import PatchFailed, replay_ops
 from state.jsondoc.text import NOTHING, Nothing, dump_json
 from state.models import Revision
-from state.sql import fetch_rows
 
 REDACTED = "[redacted]"
 

@@ -30,6 +30,11 @@ def limit_work(seconds: float | None = None) -> Iterator[None]:
         _until.reset(before)
 
 
+def measure_left() -> float:
+    """The seconds that are left to this thread, for another one that goes on with the work."""
+    return _until.get() - time.thread_time()
+
+
 def spend_work(place: str = "") -> None:
     """One more step, which `place` names. Raises TooCostly when the limit is used up."""
     until = _until.get()

@@ -4,7 +4,7 @@ Documents here are bytes: compact UTF-8 as `dump_json` writes it. The offsets re
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
@@ -20,6 +20,8 @@ RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # ASCII that is written as it is
 LARGE = 4096  # bytes from where one member of an object is looked for without listing them all
+LONGEST = 255  # characters of a name for which what finds it is kept
+KEPT = 512  # names
 
 
 class BadPointer(Malformed):
@@ -103,12 +105,11 @@ def _child(level: bytes | msgspec.Raw, token: str) -> bytes | msgspec.Raw:
 
 
 def _is_large_object(level: memoryview, token: str) -> bool:
-    return (
-        len(level) > LARGE and level[0] == ord("{") and '"' not in token and "\\" not in token and token.isprintable()
-    )
+    plain = len(token) <= LONGEST and '"' not in token and "\\" not in token and token.isprintable()
+    return plain and len(level) > LARGE and level[0] == ord("{")
 
 
-@lru_cache(512)
+@lru_cache(KEPT)
 def _member(name: str) -> Any:
     """A decoder that skips all members of an object but one."""
     fields = [("value", msgspec.Raw, msgspec.Raw())]
@@ -120,7 +121,7 @@ def find_nearest(data: bytes, tokens: Sequence[str]) -> tuple[int, int, int]:
     start, end = 0, len(data)
     for known, token in enumerate(tokens):
         try:
-            start, end = _value(data, start, end, token)
+            start, end = find_child(data, start, end, token)
         except (Missing, Blocked):
             return known, start, end
     return len(tokens), start, end
@@ -216,14 +217,17 @@ def _span(data: bytes, tokens: Sequence[str]) -> tuple[int, int]:
     start, end = 0, len(data)
     for token in tokens:
         try:
-            start, end = _value(data, start, end, token)
+            start, end = find_child(data, start, end, token)
         except Blocked as error:
             raise Missing(str(error)) from None
     return start, end
 
 
-def _value(data: bytes, start: int, end: int, token: str) -> tuple[int, int]:
-    """The byte offsets of the value of a member or item. Raises as `_find` does."""
+def find_child(data: bytes, start: int, end: int, token: str) -> tuple[int, int]:
+    """The byte offsets of the value of a member or item of the container in data[start:end].
+
+    Raises Missing, or Blocked where it is none.
+    """
     level = memoryview(data)[start:end]
     if _is_large_object(level, token):
         value = _member(token).decode(level).value
@@ -269,4 +273,11 @@ def _label_bytes(names: list[str]) -> int:
     joined = "".join(names)
     if _PLAIN.fullmatch(joined):
         return len(joined) + 3 * len(names)
-    return sum(len(encode_basestring(name).encode()) + 1 for name in names)
+    return sum(measure_labels(names))
+
+
+def measure_labels(names: Collection[str]) -> list[int]:
+    """How many bytes each of the names takes with its quotes and colon."""
+    if _PLAIN.fullmatch("".join(names)):
+        return [len(name) + 3 for name in names]
+    return [len(encode_basestring(name).encode()) + 1 for name in names]

@@ -162,6 +162,7 @@ def test_undo_that_would_take_too_long_is_refused_with_the_way_out(agent, monkey
 
 def test_what_is_overtaken_again_and_again_does_not_hold_up_the_others(agent, monkeypatch):
     store.put(Address("Task"), make_document({"n": 0}), ADA)
+    monkeypatch.setattr(store, "QUICK_PLAN", -1)
     monkeypatch.setattr(store, "LONGEST_PLAN", -1)
     monkeypatch.setitem(
         registry._KINDS, "state", registry.Kind(lambda planned: False, store.write_edits, undo.undo_key)

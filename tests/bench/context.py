@@ -1,6 +1,6 @@
 """What a level of a profile and the context of a prompt cost, on a small memory and on one of 5 MB.
 
-`python -m tests.bench_context` runs it alone. Cold is the first time after a start, before anything is kept in memory.
+`python -m tests.bench.context` runs it alone. Cold is the first time after a start, before anything is kept in memory.
 """
 
 import http.client

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from conversations.api.schemas import SPEAKERS, STATUSES
-from conversations.drafts import NewMessage
+from conversations.drafts import SPEAKERS, STATUSES, NewMessage
 from conversations.imports.legacy_chat_files import IMPORTED, Chat, NotAChat, identify_message, read_turns, replace_nul
 from conversations.imports.messages import (
     LOST,

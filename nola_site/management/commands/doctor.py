@@ -17,7 +17,6 @@ class Command(BaseCommand):
     help = (
         "Look for damage, and for what may become one; each finding says what to do. Exit code 1: something is wrong."
     )
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the findings as JSON")

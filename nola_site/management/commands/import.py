@@ -13,7 +13,6 @@ from state.progress import Progress
 
 class Command(BaseCommand):
     help = "Make a new memory from a zip file that export wrote: an equal one, with its history."
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="a file that export wrote")

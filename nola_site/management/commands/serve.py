@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import os
 import resource
 import socket
@@ -11,9 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 from gunicorn.app.base import BaseApplication
 
-from nola_site.safety import first_run
+from nola_site.safety import first_run, schedule
 from nola_site.safety.first_run import Welcome
 from nola_site.safety.recovery import CannotStart
+from nola_site.serving import memory
 from state import clock
 from state.backups.files import UnsupportedDatabase, database_path
 from state.files.atomic import CannotWrite, NoRoom
@@ -26,10 +28,10 @@ PATIENCE = 5.0  # seconds for the workers of a killed server to notice and go
 
 class Command(BaseCommand):
     help = "Prepare everything on the first run, then serve the admin and the API on one port."
-    requires_system_checks = []
 
     def handle(self, **options: Any) -> None:
         os.umask(0o077)  # what is written here is nobody else's
+        memory.keep_little()
         try:
             first_run.make_directories()
             allow_many_connections()
@@ -60,6 +62,8 @@ class Server(BaseApplication):
             "bind": f"fd://{self.listener.fileno()}",
             "worker_class": "nola_site.serving.worker.Worker",
             "workers": settings.NOLA_WORKERS,
+            "preload_app": True,
+            "post_worker_init": start_schedule,
             "timeout": 60,
             "graceful_timeout": 2,
             "keepalive": 75,
@@ -71,11 +75,16 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
+        """The site, imported once for all workers: forked, they share it. No thread and no connection before that."""
+        from nola_site import urls  # noqa: F401 - the API and the admin
         from nola_site.asgi import application
-        from nola_site.safety import schedule
 
-        schedule.start(os.getppid())
+        gc.freeze()  # a look for garbage would write to it, and so copy it
         return application
+
+
+def start_schedule(worker: Any) -> None:
+    schedule.start(worker.ppid)
 
 
 def identify_database() -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
 """Taking everything away, and making an equal store from it elsewhere."""
 
+import hashlib
 import json
 import random
 import shutil
@@ -94,6 +95,23 @@ def test_an_archive_from_before_receipts_can_still_be_read(source, archive, tmp_
 
     assert result.returncode == 0, result.stderr
     assert contents(tmp_path / "there") == {**contents(source), "state_receipt": []}
+
+
+def test_messages_of_an_archive_from_before_places_get_theirs(source, archive, tmp_path):
+    with zipfile.ZipFile(archive) as new, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
+        about = json.loads(new.read("nola.json"))
+        rows = [json.loads(line) for line in new.read("messages.jsonl").splitlines()]
+        text = "".join(json.dumps({k: v for k, v in row.items() if k != "place"}) + "\n" for row in rows)
+        about["sha256"]["messages.jsonl"] = hashlib.sha256(text.encode()).hexdigest()
+        for name in set(new.namelist()) - {"messages.jsonl", "nola.json"}:
+            old.writestr(name, new.read(name))
+        old.writestr("messages.jsonl", text)
+        old.writestr("nola.json", json.dumps(about))
+
+    result = manage(tmp_path / "there", "import", str(tmp_path / "old.zip"))
+
+    assert (result.returncode, bool(rows)) == (0, True), result.stderr
+    assert contents(tmp_path / "there") == contents(source)
 
 
 def test_an_import_never_meets_a_memory_that_is_there(archive, tmp_path):

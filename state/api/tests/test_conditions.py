@@ -95,15 +95,13 @@ def test_a_condition_that_cannot_be_read_is_refused(task):
 def test_the_condition_is_judged_on_what_is_there_when_it_is_written(task, monkeypatch):
     from state import store
 
-    seen, real, raced = etag(task, "Task/a"), store.lock_entries, []
+    seen, real = etag(task, "Task/a"), store.write_together
 
-    def race(keys):
-        if not raced:
-            raced.append(True)
-            StateEntry.objects.filter(pk="Task").update(value_json={"a": "theirs", "b": 2}, revision=99)
-        return real(keys)
+    def race(work):
+        StateEntry.objects.filter(pk="Task").update(value_json={"a": "theirs", "b": 2}, revision=99)
+        return real(work)
 
-    monkeypatch.setattr(store, "lock_entries", race)
+    monkeypatch.setattr(store, "write_together", race)
     response = task.put("/api/state/Task/a", '"mine"', content_type=JSON, headers={"If-Match": seen})
 
     assert response.status_code == 412

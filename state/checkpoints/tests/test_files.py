@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from state import store
 from state.address import Address
+from state.checkpoints import files
 from state.checkpoints.files import (
     Checkpoint,
     create_automatic,
@@ -246,3 +247,12 @@ def test_a_checkpoint_is_of_one_moment_whatever_its_size_and_costs_few_queries(d
         made = save_checkpoint("many")
 
     assert len(read_fixture(made.path).documents) == 1200
+
+
+def test_a_verdict_is_kept_while_a_file_stays_the_same_and_for_so_many_files(mine):
+    files._judge.cache_clear()
+
+    assert [Checkpoint(mine.path).problem for _ in range(3)] == ["", "", ""]
+    assert files._judge.cache_info()[:3] == (2, 1, files.VERDICTS)
+    reformatted(mine.path, edit)
+    assert Checkpoint(mine.path).problem

@@ -72,15 +72,15 @@ def test_a_key_that_did_not_change_is_read_once(keeping, django_assert_num_queri
 
 @pytest.mark.django_db
 def test_no_more_is_kept_than_there_is_room_for(keeping, monkeypatch):
-    monkeypatch.setattr(past, "ROOM", 1000)
+    monkeypatch.setattr(past, "ROOM", 3000)
     for number in range(10):
         put("Task", [number, "x" * 300])
 
     for revision in range(1, 11):
         past.text_at("Task", revision)
 
-    assert past.cache.size <= 1000
-    assert past.cache.size == sum(len(text or "") for text in past.cache.texts.values())
+    assert past.cache.size <= 3000
+    assert past.cache.size == sum(map(past.weigh, past.cache.texts.values()))
 
 
 @pytest.mark.django_db

@@ -3,9 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.jsondoc.pointer import (
+    KEPT,
     BadPointer,
     Blocked,
     Missing,
+    _member,
     format_pointer,
     get_node,
     parse_index,
@@ -120,3 +122,16 @@ def test_a_value_cannot_be_put_past_the_end_or_below_a_scalar(document, tokens):
 def test_what_is_not_there_is_missing(document, tokens):
     with pytest.raises(Missing):
         get_node(document.encode(), tokens)
+
+
+def test_what_finds_a_member_is_kept_for_so_many_names_and_for_no_long_one():
+    names = [f"{'long' * 1000}{number}" for number in range(5)] + [f"n{number}" for number in range(2 * KEPT)]
+    data = text(dict.fromkeys(names, 1))
+
+    kept = []
+    for name in names:
+        assert get_node(data, (name,)) == b"1"
+        kept.append(_member.cache_info().currsize)
+
+    assert kept[4] == kept[0]
+    assert max(kept) == _member.cache_info().maxsize == KEPT

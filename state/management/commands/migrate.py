@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
@@ -10,6 +10,10 @@ KEPT = {"state", "conversations", "access"}
 
 class Command(migrate.Command):
     help = "Bring the database up to date. Going back is refused where it would erase memory or history."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(skip_checks=True)  # as all commands of manage.py
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]

@@ -17,7 +17,6 @@ from state.progress import Progress
 
 class Command(BaseCommand):
     help = "Put a backup back, with the server stopped or running. What is there now is backed up or set aside before."
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", help="a backup's name in backups/, or the path of one")

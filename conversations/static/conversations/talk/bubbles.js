@@ -1,4 +1,4 @@
-// The messages on the page: kept in order, whatever order they come in, and drawn as bubbles with day separators.
+// The messages on the page, in the order in which pages have them, drawn as bubbles with day separators.
 // They lie in lists of at most CHUNK, so that the browser lays out only those lists that can be seen.
 
 import { h } from "../../nola/lib/dom.js";
@@ -13,7 +13,7 @@ export class Bubbles {
   constructor(list, zone, onVersion) {
     this.list = list;
     this.onVersion = onVersion;
-    this.rows = []; // { message, node }, by time and id
+    this.rows = []; // { message, node }, in order
     this.known = new Map();
     this.day = new Intl.DateTimeFormat(undefined, { timeZone: zone, weekday: "long", day: "numeric", month: "long", year: "numeric" });
     this.time = new Intl.DateTimeFormat(undefined, { timeZone: zone, hour: "2-digit", minute: "2-digit" });
@@ -26,18 +26,26 @@ export class Bubbles {
     this.list.replaceChildren();
   }
 
-  /** Adds those that are not there yet, and says how many they were. */
-  add(messages) {
-    const fresh = messages.filter((one) => !this.known.has(one.id)).sort(before);
-    for (const message of fresh) {
-      const row = { message, node: this.draw(message) };
-      const at = this.place(message);
-      this.put(row.node, this.rows[at - 1]?.node, this.rows[at]?.node);
-      this.rows.splice(at, 0, row);
-      this.known.set(message.id, row);
+  /** Adds those of a page, oldest first, that are not there yet, and says how many they were. If none of the page is
+      there, they come before the row with the id `next`, or at the end. */
+  add(messages, next) {
+    let at = this.place(messages.find((one) => this.known.has(one.id))?.id ?? next);
+    const from = at;
+    let count = 0;
+    for (const message of messages) {
+      if (this.known.has(message.id)) {
+        if (this.rows[at]?.message.id !== message.id) at = this.place(message.id);
+      } else {
+        const row = { message, node: this.draw(message) };
+        this.put(row.node, this.rows[at - 1]?.node, this.rows[at]?.node);
+        this.rows.splice(at, 0, row);
+        this.known.set(message.id, row);
+        count += 1;
+      }
+      at += 1;
     }
-    if (fresh.length) this.join(this.place(fresh[0]) - 1, this.place(fresh.at(-1)) + 1);
-    return fresh.length;
+    if (count) this.join(from - 1, at + 1);
+    return count;
   }
 
   /** Puts a row between two others, into the list of the one before if there is room. */
@@ -50,16 +58,10 @@ export class Bubbles {
     else this.list.prepend(chunk);
   }
 
-  place(message) {
-    let low = 0;
-    let high = this.rows.length;
-    if (high && before(this.rows[high - 1].message, message) < 0) return high;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (before(this.rows[middle].message, message) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** Where the row of a message is; the end if it is not there. */
+  place(id) {
+    const row = this.known.get(id);
+    return row ? this.rows.indexOf(row) : this.rows.length;
   }
 
   remove(ids) {
@@ -183,9 +185,4 @@ function fold(title, draw) {
   };
   box.addEventListener("toggle", () => box.open && box.unfold());
   return box;
-}
-
-function before(one, other) {
-  const times = new Date(one.timestamp) - new Date(other.timestamp);
-  return times || (one.timestamp < other.timestamp ? -1 : one.timestamp > other.timestamp ? 1 : one.id - other.id);
 }

@@ -41,7 +41,13 @@ function edges() {
   part("talk-end").textContent = newer ? "…" : "";
 }
 
-const messages = async (query) => (await call("GET", `${api}/messages?${new URLSearchParams({ branch: "current", limit: PAGE, ...query })}`)).found;
+/** A page, oldest message first. */
+async function messages(query) {
+  const page = (await call("GET", `${api}/messages?${new URLSearchParams({ branch: "current", limit: PAGE, ...query })}`)).found;
+  return query.order === "newest" ? turned(page) : page;
+}
+
+const turned = (page) => ({ ...page, messages: page.messages.toReversed() });
 
 async function more() {
   if (isLoading || isGone) return;
@@ -51,7 +57,7 @@ async function more() {
   isLoading = true;
   try {
     const page = await messages(toTop ? { order: "newest", cursor: older } : { order: "oldest", cursor: newer });
-    keepingPlace(() => bubbles.add(page.messages), Boolean(toTop));
+    keepingPlace(() => bubbles.add(page.messages, toTop ? bubbles.rows[0]?.message.id : undefined), Boolean(toTop));
     if (toTop) older = page.older;
     else newer = page.newer;
     edges();
@@ -126,8 +132,9 @@ async function arrive() {
   let page = await messages({ order: "newest" });
   let count = bubbles.add(page.messages);
   for (let turn = 0; count && count % PAGE === 0 && page.older && turn < 20; turn++) {
+    const next = page.messages[0].id;
     page = await messages({ order: "newest", cursor: page.older });
-    const some = bubbles.add(page.messages);
+    const some = bubbles.add(page.messages, next);
     if (!some) break;
     count += some;
   }
@@ -144,7 +151,7 @@ async function anew() {
   if (newer) return;
   const page = await messages({ order: "newest" });
   const now = new Map(page.messages.map((one) => [one.id, one]));
-  const shown = bubbles.rows.slice(page.older ? bubbles.place(page.messages.at(-1)) : 0).map((row) => row.message);
+  const shown = bubbles.rows.slice(page.older ? bubbles.place(page.messages[0].id) : 0).map((row) => row.message);
   bubbles.remove(shown.filter((one) => !now.has(one.id)).map((one) => one.id));
   for (const one of shown) if (now.has(one.id) && now.get(one.id).revision !== one.revision) bubbles.replace(now.get(one.id));
 }
@@ -263,7 +270,6 @@ function gone(text, revision) {
 
 /** Deletes messages, with a way back; whether it could. */
 async function remove(ids) {
-  const rows = ids.map((id) => bubbles.known.get(id).message);
   let revision = 0;
   try {
     for (let at = 0; at < ids.length; at += AT_ONCE) {
@@ -277,8 +283,8 @@ async function remove(ids) {
     return false;
   }
   toast(`${ids.length.toLocaleString()} message${ids.length === 1 ? "" : "s"} deleted.`, ids.length <= AT_ONCE ? revision : 0, () => {
-    bubbles.add(rows);
     quietly(renew)();
+    quietly(jump)(ids[0]);
   });
   return true;
 }
@@ -329,7 +335,7 @@ function begin() {
 }
 
 head();
-show(data.page);
+show(data.target ? data.page : turned(data.page));
 // The theme hides the page until it is ready, and what is hidden cannot be scrolled.
 const shown = new ResizeObserver(() => {
   if (!scroll.clientHeight) return;

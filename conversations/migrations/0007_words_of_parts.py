@@ -13,7 +13,7 @@ def empty(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conversations', '0004_folded_words'),
+        ('conversations', '0006_earlier'),
     ]
 
     operations = [

@@ -1,0 +1,116 @@
+"""Plain reads: a value that is asked for by key and path alone, answered at once on the event loop, without Django.
+
+An agent reads its memory before each answer, and half of such a call would be Django. What is not plain (a query, a
+refusal, a large document, a session) is left to the usual way, which answers a plain read the same to the byte.
+"""
+
+import sqlite3
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from access import auth
+from access.models import hash_key
+from nola_site.serving.bridge import Answer, Scope
+from nola_site.serving.calls import list_headers
+from state import conditions, store, texts
+from state.address import Address, read_node_text
+from state.api.addresses import PREFIX, parse_path
+from state.conditions import Conditions, NotModified
+from state.errors import Refusal
+from state.jsondoc.pointer import Tokens
+from state.store import Reading
+
+LARGE = texts.LARGE  # characters of a document that a thread of the pool had better look through
+MOST_LARGE = 1000  # keys with one that are remembered
+LEFT = {b"content-length", b"transfer-encoding", b"x-forwarded-host", b"expect"}  # headers of what is not plain
+
+
+class PlainReads:
+    """A connection of its own to the database, for reading; used by the thread of the event loop alone."""
+
+    def __init__(self) -> None:
+        self.database: sqlite3.Connection | None = None
+        self.large: set[str] = set()
+        always = [(name.lower().encode(), value.encode()) for name, value in list_headers()]
+        self.read = [(b"content-type", b"application/json"), *always]
+        self.unchanged = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", b"0"), *always]
+
+    def answer(self, scope: Scope) -> Answer | None:
+        """The answer to a request, None for one that goes the usual way."""
+        if scope["method"] not in ("GET", "HEAD") or not scope["path"].startswith(PREFIX + "/"):
+            return None
+        sent = dict(scope["headers"])
+        if len(sent) != len(scope["headers"]) or not LEFT.isdisjoint(sent):
+            return None
+        try:
+            return self._answer(scope, sent)
+        except (Refusal, sqlite3.Error, UnicodeError):
+            return None
+
+    def _answer(self, scope: Scope, sent: dict[bytes, bytes]) -> Answer | None:
+        is_ours = is_known_host(sent.get(b"host", b""))
+        key, *tokens = parse_path(scope["raw_path"].decode("latin-1").partition("?")[0])
+        if not is_ours or not self._may_read(sent.get(b"authorization", b"")):
+            return None
+        found = self._read_large(key, tuple(tokens)) if key in self.large else self._read(key, tuple(tokens))
+        at = scope["query_string"]
+        if found is None or (at and at != b"at=%d" % found.revision):
+            return None
+        text, revision = found
+        asked = Conditions(_parse(sent.get(b"if-match")), _parse(sent.get(b"if-none-match")))
+        number = (b"nola-revision", b"%d" % revision)
+        try:
+            tag = asked.check_read(text, revision, is_weak=bool(at))
+        except NotModified as same:
+            return Answer(304, [*self.unchanged, number, (b"etag", same.etag.encode())], b"")
+        body = text.encode()
+        told = [number, (b"etag", tag.encode()), (b"content-length", b"%d" % len(body))]
+        return Answer(200, [*self.read, *told], body)
+
+    def _read(self, key: str, tokens: Tokens) -> Reading | None:
+        row = self._execute(store.READ, key)
+        if row is None:
+            return None
+        text, revision = row[:2]
+        if len(text) > LARGE:
+            self.large = {key} | (self.large if len(self.large) < MOST_LARGE else set())
+            return None
+        return Reading(read_node_text(Address(key, tokens), text), revision)
+
+    def _read_large(self, key: str, tokens: Tokens) -> Reading | None:
+        """A small part of a large document whose text is kept and was looked through by others."""
+        kept = texts.find(key)
+        row = self._execute(texts.WHICH, key) if kept and kept.text.places and tokens else None
+        if kept is None or row is None or kept.name != row[:2]:
+            return None
+        text = kept.text.read_node(tokens)
+        return Reading(text, row[2]) if len(text) <= LARGE else None
+
+    def _may_read(self, authorization: bytes) -> bool:
+        """Whether a key is sent that may read, and whose use need not be noted now. It is looked up on every call."""
+        scheme, _, token = authorization.decode("latin-1").partition(" ")
+        row = self._execute(auth.FIND_KEY, hash_key(token)) if scheme.lower() == "bearer" and token else None
+        return row is not None and "read" in row[2].split() and not auth.is_stamp_due(row[0])
+
+    def _execute(self, statement: str, parameter: str) -> Any:
+        if self.database is None:
+            name = Path(settings.DATABASES["default"]["NAME"]).as_posix()
+            uri = f"file:{quote(name)}?mode=ro"
+            self.database = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
+        return self.database.execute(statement.replace("%s", "?"), (parameter,)).fetchone()
+
+
+@lru_cache(64)
+def is_known_host(host: bytes) -> bool:
+    """Whether a Host header names this server, as Django judges it."""
+    domain, _ = split_domain_port(host.decode("latin-1"))
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+def _parse(header: bytes | None) -> str | list[str] | None:
+    return conditions.parse(None if header is None else header.decode("latin-1"))

@@ -1,0 +1,1 @@
+"""The database engines Nola runs on: what they have of their own stands here."""

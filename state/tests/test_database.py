@@ -1,0 +1,64 @@
+"""The cursor that all statements go through is Django's in all but its cost."""
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.transaction import TransactionManagementError
+
+from state.database.sqlite.base import Cursor
+
+pytestmark = pytest.mark.django_db
+
+
+def test_it_is_used_and_queries_are_counted_all_the_same(django_assert_num_queries):
+    with connection.cursor() as cursor:
+        assert isinstance(cursor, Cursor)
+        with pytest.raises(Exception, match="closed"):
+            cursor.close()
+            cursor.fetchone()
+    with django_assert_num_queries(2), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.execute("SELECT 2")
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters", "row"),
+    [
+        ("SELECT %s, %s", ["a", 2], ("a", 2)),
+        ("SELECT %(one)s, %(two)s, %(one)s", {"one": 1, "two": "%s"}, (1, "%s", 1)),
+        ("SELECT %s LIKE '%%b%%', '%%s'", ["abc"], (1, "%s")),
+        ("SELECT 'a' LIKE 'a%', '%s'", None, (1, "%s")),
+        ("SELECT %s", (None,), (None,)),
+    ],
+)
+def test_parameters_are_marked_as_django_does(statement, parameters, row):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        assert cursor.fetchone() == row
+        assert cursor.fetchone() is None
+        assert cursor.fetchmany() == cursor.fetchall() == list(cursor) == []
+
+
+def test_errors_are_djangos_also_those_of_a_later_row():
+    with connection.cursor() as cursor:
+        with pytest.raises(OperationalError):
+            cursor.execute("SELECT nothing")
+        cursor.execute(
+            "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3)"
+            " SELECT CASE WHEN i < 3 THEN i ELSE json('{') END FROM n"
+        )
+        assert cursor.fetchone() == (1,)
+        with pytest.raises(OperationalError):
+            cursor.fetchone()
+        cursor.execute("CREATE TEMP TABLE once (n INTEGER PRIMARY KEY)")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            cursor.executemany("INSERT INTO once VALUES (%s)", [[1], [2], [1]])
+        cursor.execute("SELECT count(*) FROM once")
+        assert cursor.fetchone() == (0,)
+
+
+def test_nothing_runs_in_a_broken_transaction():
+    with transaction.atomic(), connection.cursor() as cursor:
+        connection.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            cursor.execute("SELECT 1")
+        connection.set_rollback(False)
