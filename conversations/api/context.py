@@ -110,9 +110,8 @@ def read_context(request: HttpRequest, query: FromQuery[ContextQuery]) -> HttpRe
 
 def _of_query(query: ContextQuery) -> ContextIn:
     """What query parameters ask for. Raises UnknownParameter and BadLevel."""
-    rest = query.model_dump(exclude={"key", "pointer", "level", "stimuli"})
-    level = cast(Any, parse_level(query.texts))
-    return ContextIn(keys=query.key, pointers=query.pointer, level=level, **rest)
+    asked = dict(query) | {"keys": query.key, "pointers": query.pointer, "level": parse_level(query.texts)}
+    return ContextIn.model_construct(**asked | {"stimuli": None})  # the query has been checked already
 
 
 def _shown(report: dict[str, Any], media_type: str) -> str:
@@ -185,7 +184,7 @@ def _level(body: ContextIn) -> int:
 
 
 def _accepts(request: HttpRequest, media_type: str) -> bool:
-    return media_type in request.headers.get("Accept", "")
+    return media_type in request.META.get("HTTP_ACCEPT", "")
 
 
 def _media_type(request: HttpRequest, given: str | None, form: str) -> str:

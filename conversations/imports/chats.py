@@ -72,9 +72,8 @@ class _Batch:
         if there is not chat:
             there.messages |= chat.messages
             there.leaf = there.leaf or chat.leaf
-            there.title = there.title or chat.title
+            there.title, there.updated = there.title or chat.title, there.updated or chat.updated
             there.started = min((one.started for one in (there, chat) if one.started), default=None)
-            there.updated = max((one.updated for one in (there, chat) if one.updated), default=None)
         if found.notes:
             self.add_notes(there.place, found.notes)
         self.rows += size

@@ -11,22 +11,27 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import CharField, Subquery
-from django.db.models.functions import Cast
 
 from state.address import Address, NotFound, read_node_text
+from state.database.sql import fetch_row
 from state.entries import read_state
 from state.history import replay
 from state.jsondoc.diff import Op
 from state.jsondoc.levels_text import show_text_at_level
 from state.jsondoc.patch import apply_steps
 from state.jsondoc.text import Nothing, dump_json
-from state.models import Change, StoreMeta
+from state.models import Change
 
 ROOM = 16 * 1024 * 1024  # characters that are kept, in all
 ENTRY = 500  # characters that an entry is counted for beside its text
 NEAR = 32  # changes that are gone through, at most, from a text that is at hand
 FEW_OPS = 64  # operations that are spliced, at most
+
+
+LAST = (
+    "SELECT (SELECT epoch FROM state_meta), revision FROM state_change"
+    " WHERE kind = 'state' AND key = %s AND revision <= %s ORDER BY revision DESC LIMIT 1"
+)
 
 
 class TextName(NamedTuple):
@@ -116,12 +121,10 @@ def texts_at(revision: int, keys: Sequence[str] | None = None) -> list[KeyText]:
 
 def text_at(key: str, revision: int) -> KeyText | None:
     """The text of a key as it was at a revision, None where there was none."""
-    changes = Change.objects.filter(kind="state", key=key, revision_id__lte=revision).order_by("-revision_id")
-    epoch = Cast(Subquery(StoreMeta.objects.values("epoch")[:1]), CharField())
-    last = changes.values_list(epoch, "key", "revision_id").first()
+    last = fetch_row(LAST, key, revision)
     if last is None:
         return None
-    name = TextName(*last)
+    name = TextName(last[0], key, last[1])
     text = cache.get(name, lambda: _beside(name) or _replayed(name))
     return None if text is None else KeyText(name, text)
 

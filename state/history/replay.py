@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from state.address import Address, NotFound, find_node_text
+from state.database.sql import fetch_row
 from state.entries import head
 from state.errors import Gone, Unprocessable
 from state.history import blame
@@ -33,6 +34,8 @@ REPLAYED_AT_ONCE = 500  # changes parsed in one go
 SNAPSHOT_CHANGES = 500  # changes of a key between two snapshots; a replay from the nearest takes half of them at most
 SNAPSHOT_BYTES = 65536  # bytes of patches that are worth a snapshot, if they are more than twice the document too
 ZLIB_LEVEL = 6
+DIGITS = 18  # of the largest revision that a database can have
+KNOWN = "SELECT last_seq, EXISTS (SELECT 1 FROM state_revision WHERE seq = %s) FROM state_meta"
 WEIGH_EVERY = 32  # changes of a key between two looks at how many bytes its patches have
 
 
@@ -50,11 +53,13 @@ def revision_at(text: str) -> int:
     0 stands for the time before the first. Raises UnknownMoment and GoneRevision.
     """
     if text.isascii() and text.isdigit():
-        if len(text) > 19 or int(text) > head():
-            raise UnknownMoment(f"revision {text[:20]} does not exist; the newest is {head()}")
-        if int(text) and not Revision.objects.filter(seq=int(text)).exists():
+        number = int(text) if len(text) <= DIGITS else 0
+        newest, is_there = fetch_row(KNOWN, number) or (0, False)
+        if len(text) > DIGITS or number > newest:
+            raise UnknownMoment(f"revision {text[:20]} does not exist; the newest is {newest}")
+        if number and not is_there:
             raise GoneRevision(f"revision {text} is gone: it was made after the backup that has been put back since")
-        return int(text)
+        return number
     time = _time(text)
     return Revision.objects.filter(at__lte=time).aggregate(seq=Max("seq"))["seq"] or 0
 

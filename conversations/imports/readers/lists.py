@@ -38,7 +38,7 @@ def _has(value: dict[str, Any], names: tuple[str, ...]) -> bool:
 
 def _claims(value: dict[str, Any]) -> bool:
     talk = value.get("messages")
-    if not isinstance(talk, list):
+    if not isinstance(talk, list) or value.keys() >= {"guild", "channel"}:  # Discord's, where people talk
         return False
     return any(map(is_message, talk)) if talk else _has(value, (*SESSION, "title", "id", "model"))
 

@@ -339,3 +339,21 @@ def test_the_sample_that_grew_ends_equal_in_either_order(tmp_path):
     assert everything() == grown
     assert "four, in full" in texts()
     assert [one.select(Category.CONFLICTING) for one in reports] == [[]] * 4
+
+
+def test_the_words_beside_a_completed_text_are_still_found(tmp_path):
+    def talk(text):
+        value = chatgpt([("q", None, 0, "look"), ("z", "q", 1, text)])
+        value["mapping"]["z"]["message"]["content"]["parts"].append({"content_type": "image", "prompt": "a heron"})
+        return value
+
+    for text in ("half", "half an answer, now whole"):
+        path = tmp_path / "conversations.json"
+        path.write_text(json.dumps([talk(text)]))
+        import_file(FileImport("cli:ada", path))
+
+    found = [one.message.message for one in search_messages(parse_terms("heron"), {}, 5).hits]
+    assert found == ["half an answer, now whole"]
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO conversation_words (conversation_words) VALUES ('integrity-check')")
+    assert [one.message.message for one in search_messages(parse_terms("whole heron"), {}, 5).hits] == found

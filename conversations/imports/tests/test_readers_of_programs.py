@@ -233,3 +233,16 @@ def test_an_answer_of_anthropic_on_a_line_keeps_its_members(tmp_path):
 
     assert found.sources == ["lines of messages"]
     assert found.metadata(0) == {"type": "message", "usage": {"input_tokens": 0}, "id": "m"}
+
+
+def test_lines_of_batches_are_a_conversation_each(tmp_path):
+    asked = {"custom_id": "a", "method": "POST", "body": {"messages": [{"role": "user", "content": "2+2?"}]}}
+    answered = {"choices": [{"message": {"role": "assistant", "content": "4"}}]}
+    openai = {"custom_id": "b", "response": {"status_code": 200, "body": answered}, "error": None}
+    anthropic = {"custom_id": "c", "result": {"message": {"role": "assistant", "content": [text("4")]}}}
+    failed = {"custom_id": "d", "response": None, "error": {"code": "x"}}
+
+    found = read_value(tmp_path, asked, openai, anthropic, failed, name="batch.jsonl")
+
+    assert [[one.message for one in chat.messages.values()] for chat in found.chats] == [["2+2?"], ["4"], ["4"], []]
+    assert found.told(Category.SKIPPED) == ["no message in a line of a batch"]
