@@ -10,6 +10,7 @@ from conversations.imports.messages import (
     SourceMessage,
     make_message,
     make_ref,
+    name_results,
     read_list,
     read_object,
     settle,
@@ -69,6 +70,8 @@ def _read_line(value: dict[str, Any], reading: ChatReading) -> Read:
     row.place = f"{reading.number}"
     if row.is_empty:
         return [settle(chat, [row], reading)]
+    if row.metadata:
+        name_results([row], reading)
     settle_messages(chat, [row], reading)
     return [chat]
 
