@@ -147,10 +147,12 @@ def _render_message(message: Message, time: str) -> Iterator[str]:
     """Who said what, and below it, folded, what else there is."""
     status = "" if message.status == "ok" else f" · {message.status}"
     text = message.message.rstrip()
+    name = message.metadata.get("name")  # of a tool, or of a character
+    who = f"{message.speaker} ({_escape(name)})" if isinstance(name, str) and name else message.speaker
     if hidden := message.metadata.get(HIDDEN):
-        yield f"\n{_fold(f'{message.speaker} · {time}{status} · {_escape(str(hidden))}', text)}"
+        yield f"\n{_fold(f'{who} · {time}{status} · {_escape(str(hidden))}', text)}"
     else:
-        yield f"\n**{message.speaker}** · {time}{status}\n" + (f"\n{text}\n" if text else "")
+        yield f"\n**{who}** · {time}{status}\n" + (f"\n{text}\n" if text else "")
     for part in list_parts(message.metadata):
         yield f"\n{_fold(_escape(part.title), _fence(part.text))}"
 

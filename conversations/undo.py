@@ -197,9 +197,9 @@ def _write(planned: Sequence[TalkUndo], recorder: Recorder) -> None:
         for pk, traits in one.new.items():
             fields = {name: _value(name, value) for name, value in traits.items() if name != THERE}
             if fields:
-                row = one.rows[pk]
                 if "earlier_id" in fields:
-                    exchange_texts(pk, log.dump_field(row, "earlier_id"), fields["earlier_id"])
+                    exchange_texts(pk, log.dump_field(one.rows[pk], "earlier_id"), fields["earlier_id"])
+                row = one.rows[pk]
                 if isinstance(row, Message) and "metadata" in fields:
                     index.replace(pk, row.message, row.metadata, fields["metadata"])
                 rows.filter(pk=pk).update(**fields, revision=recorder.seq)

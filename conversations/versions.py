@@ -4,7 +4,6 @@ So the history holds ids here too, and never a text: taking a completion back ex
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from conversations.models import Message
 from conversations.order import find_place
@@ -23,7 +22,7 @@ def replace_texts(texts: Sequence[tuple[Message, str]], recorder: Recorder) -> d
         kept.append(Message(**copied, place=place, revision=seq, deleted_revision=seq))
     Message.objects.bulk_create(kept)
     index.add((one.pk, one.message, one.metadata) for one in kept)
-    _write({one.pk: (one.message, text, one.metadata) for one, text in texts})
+    _write({one.pk: (one.message, text) for one, text in texts})
     for one, text in texts:
         one.message = text
     return {one.pk: row.pk for (one, _), row in zip(texts, kept, strict=True)}
@@ -34,10 +33,8 @@ def exchange_texts(pk: int, now: int | None, then: int | None) -> None:
     behind it.
     """
     other = max(now or 0, then or 0)
-    found = Message.objects.filter(pk__in=[pk, other]).values_list("pk", "message", "metadata")
-    rows = {one: said for one, *said in found}
-    [text, metadata], [other_text, other_metadata] = rows[pk], rows[other]
-    _write({pk: (text, other_text, metadata), other: (other_text, text, other_metadata)})
+    texts = dict(Message.objects.filter(pk__in=[pk, other]).values_list("pk", "message"))
+    _write({pk: (texts[pk], texts[other]), other: (texts[other], texts[pk])})
 
 
 def read_text(message: Message, then: int | None) -> str:
@@ -50,9 +47,10 @@ def read_text(message: Message, then: int | None) -> str:
     return message.message
 
 
-def _write(texts: Mapping[int, tuple[str, str, Any]]) -> None:
-    """Set texts, each given as it is and as it is to be, with the metadata beside it, which stay."""
-    index.remove((pk, before, metadata) for pk, (before, _, metadata) in texts.items())
-    for pk, (_, after, _) in texts.items():
+def _write(texts: Mapping[int, tuple[str, str]]) -> None:
+    """Set texts, each given as it is and as it is to be."""
+    metadata = dict(Message.objects.filter(pk__in=texts).values_list("pk", "metadata"))
+    index.remove((pk, before, metadata[pk]) for pk, (before, _) in texts.items())
+    for pk, (_, after) in texts.items():
         Message.objects.filter(pk=pk).update(message=after)
-    index.add((pk, after, metadata) for pk, (_, after, metadata) in texts.items())
+    index.add((pk, after, metadata[pk]) for pk, (_, after) in texts.items())

@@ -98,8 +98,8 @@ def read_last_messages(session_id: str, count: int, revision: int, *, with_hidde
             )
         raise UnknownTalk(f"there was no conversation {session_id!r} at revision {revision}")
     leaf = then.leaves.get(session_id, row.current_leaf_id)
-    has_moved = _has_moved(then)
     hidden = set() if with_hidden else _find_hidden(row, then)
+    has_moved = _has_moved(then)
     most = None if leaf or has_moved else count + len(hidden)
     told = [*_untouched(row, revision, most), *_touched(row, revision, then)]
     told = sorted(_place_anew(told) if has_moved else told, reverse=True)
@@ -162,7 +162,7 @@ def _in_order(ids: Sequence[int], then: PastTalk) -> list[Message]:
 
 
 def _set_back(rows: Mapping[int, Message], then: PastTalk) -> None:
-    """Give messages the times and metadata that they had, and the texts from before a newer export completed them."""
+    """Give messages the times, the metadata and the texts that they had, before a newer export completed them."""
     for pk, row in rows.items():
         fields = then.fields.get(pk, {})
         if "timestamp" in fields:

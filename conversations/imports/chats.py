@@ -65,6 +65,16 @@ class _Batch:
     notes: list[tuple[str, Notes]] = field(default_factory=list)  # by place
     rows: int = 0
 
+    def has_version(self, chat: Chat) -> bool:
+        """Whether what is here of a conversation is no piece before this one but another version of it: with the same
+        messages, and changed at another time, or other words in one of them.
+        """
+        there = self.chats.get(chat.session_id)
+        both = there.messages.keys() & chat.messages.keys() if there else ()
+        return there is not None and any(
+            there.updated != chat.updated or there.messages[name] != chat.messages[name] for name in both
+        )
+
     def add(self, found: Found, chat: Chat, size: int) -> None:
         """Pieces of one conversation that come one after another are one."""
         chat.place = found.place
@@ -72,9 +82,8 @@ class _Batch:
         if there is not chat:
             there.messages |= chat.messages
             there.leaf = there.leaf or chat.leaf
-            there.title = there.title or chat.title
+            there.title, there.updated = there.title or chat.title, there.updated or chat.updated
             there.started = min((one.started for one in (there, chat) if one.started), default=None)
-            there.updated = max((one.updated for one in (there, chat) if one.updated), default=None)
         if found.notes:
             self.add_notes(there.place, found.notes)
         self.rows += size
@@ -130,7 +139,8 @@ def _import_file(job: FileImport) -> Report:
             continue
         chat = found.what
         size = 1 + sum(map(drafts.count_rows, chat.messages.values()))
-        if batch and (found.reader is not batch.reader or batch.rows + size > drafts.MOST_ROWS):
+        is_full = batch and (found.reader is not batch.reader or batch.rows + size > drafts.MOST_ROWS)
+        if batch and (is_full or batch.has_version(chat)):
             _import(batch, job)
             batch = None
         batch = batch or _Batch(found.reader)

@@ -54,7 +54,7 @@ MARKS = frozenset({  # all but a line of a message has one of these members
     "turns", "choices", "output", "object", "thread", "thread_id", "data", "custom_id", "ts", "conversations",
     "conversation", "dialogue",
 })  # fmt: skip
-WRAPPERS = ("conversations", "chats", "data", "items", "messages")  # members that may hold what is to be read
+WRAPPERS = ("conversations", "chats", "data", "items")  # members that may hold what is to be read
 
 IS_BESIDE = "import conversations.json"
 KNOWN: tuple[tuple[str, frozenset[str], str], ...] = (  # what files of others look like that Nola does not read

@@ -30,6 +30,7 @@ SPOKEN = {
 UPDATED = ("update_time", "updated_at", "updatedAt", "updateTime")  # when a conversation was last changed
 LISTS = {"attachments", "parts", "citations"}  # members that a content and what stands beside it may both have
 LOST = "\0"  # stands for a parent that a file names and does not have
+MOST_CALLS = 10_000  # that are remembered of a file
 SHOWN_PLACES = 3  # of what was left out
 UNTIMED = "messages without a readable time have that of the message before"
 ZONELESS = "times without a zone are taken as local, in NOLA_TIME_ZONE"
@@ -57,6 +58,7 @@ class ChatReading:
     number: int | str
     stem: str  # of the name of the file, which names what has no name of its own
     notes: dict[tuple[Category, Unit, str], Note] = field(default_factory=dict)
+    calls: dict[str, str] = field(default_factory=dict)  # which tool was called under which id, in all of the file
 
     @property
     def place(self) -> str:
@@ -207,7 +209,7 @@ def settle(chat: Chat, rows: Iterable[SourceMessage], reading: ChatReading, leaf
     one of them answers what is before it. `leaf` is the id of the message that ends the branch in use.
     """
     told = _name_all(rows, chat, reading)
-    _name_results(told.values())
+    name_results(told.values(), reading)
     kept = {ref: one for ref, one in told.items() if not one.is_empty}
     if empty := [ref for ref, one in told.items() if one.is_empty and not one.is_node]:
         reading.leave_out(EMPTY, [told[ref].place or ref for ref in empty])
@@ -222,9 +224,11 @@ def settle(chat: Chat, rows: Iterable[SourceMessage], reading: ChatReading, leaf
     return chat
 
 
-def _name_results(rows: Iterable[SourceMessage]) -> None:
-    """Say which tool gave a result, where the message that called it is there."""
-    names: dict[str, str] = {}
+def name_results(rows: Iterable[SourceMessage], reading: ChatReading) -> None:
+    """Say which tool gave a result, where the message that called it is there, or came before in the file."""
+    names = reading.calls
+    if len(names) > MOST_CALLS:
+        names.clear()
     for one in rows:
         for member in ("tool_calls", "parts"):
             for call in read_list(one.metadata.get(member)) if member in one.metadata else ():

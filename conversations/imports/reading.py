@@ -74,6 +74,7 @@ class _MemberReading:
     gathered: dict[Reader, list[tuple[int | str, Any]]] = field(default_factory=dict)
     unknown: list[tuple[str, str]] = field(default_factory=list)  # places and what is there
     has_found: bool = False
+    calls: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.file = SourceFile(self.path, self.label, (), 0)
@@ -123,7 +124,7 @@ class _MemberReading:
             self.unknown.append((f"{self.label}:{number}", explain_unknown(value)))
 
     def read_by(self, reader: Reader, value: Any, number: int | str, notes: Notes) -> Iterator[Found]:
-        reading = ChatReading(self.file, number, self.stem, notes)
+        reading = ChatReading(self.file, number, self.stem, notes, self.calls)
         try:
             found = reader.read(value, reading)
         except NotAChat as error:

@@ -155,6 +155,7 @@ def test_markdown_folds_what_is_hidden_and_what_stands_beside_a_message(agent):
     for body in (
         {"speaker": "user", "message": "look", "metadata": {"pastes": [paste], "parts": parts}},
         {"speaker": "assistant", "message": "hm", "metadata": {"hidden": "thinking"}},
+        {"speaker": "tool", "message": "a bird", "metadata": {"name": "lookup"}},
     ):
         agent.post("/api/conversations/t/messages", body, content_type=JSON)
 
@@ -162,4 +163,5 @@ def test_markdown_folds_what_is_hidden_and_what_stands_beside_a_message(agent):
 
     assert "<details><summary>Paste: a.md</summary>\n\n````\n```\nx\n```\n````\n\n</details>" in text
     assert '<details><summary>Tool call: &lt;b&gt;lookup</summary>\n\n```\n{"word":"heron"}\n```' in text
+    assert "**tool (lookup)** · " in text
     assert " · thinking</summary>\n\nhm\n\n</details>" in text

@@ -10,6 +10,7 @@ from conversations.imports.messages import (
     SourceMessage,
     make_message,
     make_ref,
+    name_results,
     read_list,
     read_object,
     settle,
@@ -38,7 +39,7 @@ def _has(value: dict[str, Any], names: tuple[str, ...]) -> bool:
 
 def _claims(value: dict[str, Any]) -> bool:
     talk = value.get("messages")
-    if not isinstance(talk, list):
+    if not isinstance(talk, list) or value.keys() >= {"guild", "channel"}:  # Discord's, where people talk
         return False
     return any(map(is_message, talk)) if talk else _has(value, (*SESSION, "title", "id", "model"))
 
@@ -69,6 +70,8 @@ def _read_line(value: dict[str, Any], reading: ChatReading) -> Read:
     row.place = f"{reading.number}"
     if row.is_empty:
         return [settle(chat, [row], reading)]
+    if row.metadata:
+        name_results([row], reading)
     settle_messages(chat, [row], reading)
     return [chat]
 

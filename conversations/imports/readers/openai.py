@@ -186,15 +186,16 @@ def _read_thread_lines(lines: list[tuple[int, dict[str, Any]]], reading: ChatRea
 
 
 def _is_batch(value: dict[str, Any]) -> bool:
-    return "custom_id" in value and ("body" in value or "response" in value)
+    return "custom_id" in value and bool({"body", "response", "result"} & value.keys())
 
 
 def _read_batch(value: dict[str, Any], reading: ChatReading) -> Read:
     body = read_object(value.get("body") or read_object(value.get("response")).get("body"))
     chat = start_chat(value, reading, ("custom_id",), "", reading.file.name)
     chat.metadata = pick(value, "custom_id", "error") | pick(body, "model", "usage")
-    choices = [read_object(one).get("message") for one in read_list(body.get("choices"))]
-    rows = list(_asked([*read_list(body.get("messages")), *choices], chat.session_id))
+    answers = [read_object(one).get("message") for one in read_list(body.get("choices"))]
+    answers.append(read_object(value.get("result")).get("message"))  # as Anthropic has it
+    rows = list(_asked([*read_list(body.get("messages")), *answers], chat.session_id))
     for number, one in enumerate(read_list(body.get("output"))):
         if is_item(one):
             rows.append(read_item(one, show_text(one.get("id")) or make_ref(chat.session_id, number)))

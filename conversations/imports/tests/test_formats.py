@@ -26,6 +26,7 @@ def test_arrays_in_an_array_and_talk_without_a_wrapper(tmp_path):
 
 
 UNKNOWN = {
+    "an export of Discord": {"guild": {}, "channel": {}, "messages": [{"author": {"name": "Ada"}, "content": "hi"}]},
     "an export of Telegram": {"name": "x", "messages": [{"id": 1, "text_entities": []}]},
     "a `mapping` as ChatGPT's": {"mapping": {"a": {"message": {"who": 1}}}, "id": 1},
     "an object with `a`, `b`": {"a": 1, "b": 2},

@@ -165,6 +165,29 @@ def test_a_newer_export_completes_an_answer_and_a_title(tmp_path):
     assert report.select(Category.UPDATED)[0].text == "1 in c: message from the file"
 
 
+@pytest.mark.parametrize("account", list(itertools.permutations([HALF, WHOLE, BRANCHED])))
+def test_exports_put_together_in_one_file_end_as_they_do_one_after_another(tmp_path, account):
+    for one in account:
+        bring(tmp_path, one)
+    ends = everything()
+    delete.purge_conversation("c", "c", ADA)
+
+    report = bring(tmp_path, *account)
+
+    assert everything() == ends
+    assert (texts(), Conversation.objects.get().title) == (["one", "half an answer", "other", "so"], "Newest")
+    assert report.select(Category.CONFLICTING) == []
+
+
+def test_lines_that_each_say_when_they_were_changed_go_into_one_revision(tmp_path):
+    lines = [
+        {"session_id": "c", "role": "user", "content": str(number), "created_at": NOON, "updated_at": NOON + number}
+        for number in range(9)
+    ]
+
+    assert bring(tmp_path, *lines).revisions == 1
+
+
 def test_an_older_export_changes_nothing(tmp_path):
     bring(tmp_path, WHOLE)
     head = store.head()
@@ -339,3 +362,21 @@ def test_the_sample_that_grew_ends_equal_in_either_order(tmp_path):
     assert everything() == grown
     assert "four, in full" in texts()
     assert [one.select(Category.CONFLICTING) for one in reports] == [[]] * 4
+
+
+def test_the_words_beside_a_completed_text_are_still_found(tmp_path):
+    def talk(text):
+        value = chatgpt([("q", None, 0, "look"), ("z", "q", 1, text)])
+        value["mapping"]["z"]["message"]["content"]["parts"].append({"content_type": "image", "prompt": "a heron"})
+        return value
+
+    for text in ("half", "half an answer, now whole"):
+        path = tmp_path / "conversations.json"
+        path.write_text(json.dumps([talk(text)]))
+        import_file(FileImport("cli:ada", path))
+
+    found = [one.message.message for one in search_messages(parse_terms("heron"), {}, 5).hits]
+    assert found == ["half an answer, now whole"]
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO conversation_words (conversation_words) VALUES ('integrity-check')")
+    assert [one.message.message for one in search_messages(parse_terms("whole heron"), {}, 5).hits] == found

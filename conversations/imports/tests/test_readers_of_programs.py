@@ -233,3 +233,34 @@ def test_an_answer_of_anthropic_on_a_line_keeps_its_members(tmp_path):
 
     assert found.sources == ["lines of messages"]
     assert found.metadata(0) == {"type": "message", "usage": {"input_tokens": 0}, "id": "m"}
+
+
+def test_lines_of_batches_are_a_conversation_each(tmp_path):
+    asked = {"custom_id": "a", "method": "POST", "body": {"messages": [{"role": "user", "content": "2+2?"}]}}
+    answered = {"choices": [{"message": {"role": "assistant", "content": "4"}}]}
+    openai = {"custom_id": "b", "response": {"status_code": 200, "body": answered}, "error": None}
+    anthropic = {"custom_id": "c", "result": {"message": {"role": "assistant", "content": [text("4")]}}}
+    failed = {"custom_id": "d", "response": None, "error": {"code": "x"}}
+
+    found = read_value(tmp_path, asked, openai, anthropic, failed, name="batch.jsonl")
+
+    assert [[one.message for one in chat.messages.values()] for chat in found.chats] == [["2+2?"], ["4"], ["4"], []]
+    assert found.told(Category.SKIPPED) == ["no message in a line of a batch"]
+
+
+def test_a_result_on_a_line_of_its_own_names_its_tool(tmp_path):
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    use = {"type": "tool_use", "id": "t1", "name": "lookup", "input": {}}
+
+    found = read_value(
+        tmp_path,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "12 C"},
+        {"role": "assistant", "content": [use]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "a bird"}]},
+        name="talk.jsonl",
+    )
+
+    told = [one.metadata for chat in found.chats for one in chat.messages.values()]
+    assert told[1] == {"tool_call_id": "c1", "name": "weather"}
+    assert told[3] == {"tool_call_id": "t1", "name": "lookup"}

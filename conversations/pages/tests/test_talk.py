@@ -235,12 +235,13 @@ def test_parts_and_hidden_messages_are_folded_until_they_are_opened_or_found(pag
     call = {"type": "tool_use", "name": "lookup", "input": {"word": "heron"}}
     metadata = {"parts": [call], "pastes": [{"name": "<i>a.txt", "text": "beans"}], "thinking": "hm"}
     say(server, "folded", "look", metadata=metadata)
-    say(server, "folded", "psst", metadata={"hidden": "thinking"})
+    say(server, "folded", "psst", metadata={"hidden": "thinking", "name": "Mila"})
     open_talk(page, "folded")
 
     folds = page.locator(".nola-fold > summary")
     assert folds.all_inner_texts() == ["Paste: <i>a.txt", "Thinking", "Tool call: lookup", "Hidden: thinking"]
     assert shown(page) == ["look"]
+    assert page.locator(".nola-speaker").all_text_contents() == ["user", "user (Mila)"]
     assert page.locator(".nola-part").count() == 0
     folds.first.click()
     page.wait_for_selector(".nola-part:has-text('beans')")

@@ -122,7 +122,9 @@ export class Bubbles {
   head(message) {
     const head = h("p.nola-meta");
     const isNamed = message.user_id && message.user_id !== "user" && message.speaker === "user";
-    head.append(h("span.nola-speaker", {}, isNamed ? message.user_id : message.metadata?.role ?? message.speaker));
+    const speaker = isNamed ? message.user_id : message.metadata?.role ?? message.speaker;
+    const name = message.metadata?.name; // of a tool, or of a character
+    head.append(h("span.nola-speaker", {}, typeof name === "string" && name ? `${speaker} (${name})` : speaker));
     const moment = new Date(message.timestamp);
     const time = h("time", {}, this.time.format(moment));
     time.dateTime = message.timestamp;
