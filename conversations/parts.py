@@ -14,6 +14,7 @@ MEMBERS = (
     "pastes", "extracted", "thinking", "reasoning", "reasoning_content", "tool_calls", "function_call", "parts",
     "quotes", "citations", "attachments",
 )  # fmt: skip
+_MEMBERS = frozenset(MEMBERS)
 HIDDEN = "hidden"  # the member that says that a message is folded, and why
 THINKING = "Thinking"  # a kind
 KINDS = {
@@ -88,8 +89,10 @@ def _words_of(block: Mapping[str, Any]) -> str:
 
 def read_whole(message: str, metadata: Mapping[str, Any]) -> str:
     """All words of a message, also of its parts: what the search looks through."""
-    members = [metadata[name] for name in MEMBERS if name in metadata] if metadata else []
-    return "\n".join([message, *_list_texts(members)]) if members else message
+    if _MEMBERS.isdisjoint(metadata):
+        return message
+    members = [metadata[name] for name in MEMBERS if name in metadata]
+    return "\n".join([message, *_list_texts(members)])
 
 
 def _list_texts(value: Any) -> Iterator[str]:

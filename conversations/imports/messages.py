@@ -36,6 +36,7 @@ UNTIMED = "messages without a readable time have that of the message before"
 ZONELESS = "times without a zone are taken as local, in NOLA_TIME_ZONE"
 BESIDE_TEXT = "parts that are no text, such as calls of tools, are kept beside it"
 COUNTED = ("parts", "tool_calls", "pastes", "quotes")  # members that hold them
+NOTED = {*COUNTED, "attachments", "hidden", "role"}
 ATTACHED = "attachments: their names are kept, the files are not"
 HIDDEN_ONES = "hidden ones, such as thoughts, are kept, folded, and out of a prompt"
 FILES = "files inside messages, as base64: that they were there is kept, their bytes are not"
@@ -292,27 +293,23 @@ def settle_messages(chat: Chat, told: list[SourceMessage], reading: ChatReading,
 
 def _note_all(told: Sequence[SourceMessage], reading: ChatReading) -> None:
     """Say what of the messages came otherwise than it is in the file."""
-    found: Counter[str] = Counter()
-    roles: Counter[str] = Counter()
-    for one in told:
-        if one.time is None:
-            found[UNTIMED] += 1
-        elif is_naive(one.time_text):
-            found[ZONELESS] += 1
-        if one.metadata:
-            found[BESIDE_TEXT] += sum(len(read_list(one.metadata.get(name))) for name in COUNTED)
-            found[ATTACHED] += len(read_list(one.metadata.get("attachments")))
-            found[HIDDEN_ONES] += bool(one.metadata.get("hidden"))
-            if "role" in one.metadata:
-                roles[show_text(one.metadata["role"])] += 1
-        if one.files:
-            reading.leave_out(FILES, [one.place or one.ref], one.files)
-    for text, count in found.items():
+    untimed = sum(one.time is None for one in told)
+    zoneless = sum(one.time is not None and is_naive(one.time_text) for one in told)
+    found = [(UNTIMED, untimed), (ZONELESS, zoneless)]
+    if noted := [one for one in told if not NOTED.isdisjoint(one.metadata)]:
+        members = {name: [one.metadata[name] for one in noted if name in one.metadata] for name in NOTED}
+        parts = sum(len(read_list(value)) for name in COUNTED for value in members[name])
+        names = sum(len(read_list(value)) for value in members["attachments"])
+        found += [(BESIDE_TEXT, parts), (ATTACHED, names), (HIDDEN_ONES, sum(map(bool, members["hidden"])))]
+        if roles := Counter(map(show_text, members["role"])):
+            text = f"of roles Nola does not know ({', '.join(roles)}) are kept as system"
+            found.append((text, roles.total()))
+    for text, count in found:
         if count:
             reading.note(Unit.MESSAGES, text, count)
-    if roles:
-        text = f"of roles Nola does not know ({', '.join(roles)}) are kept as system"
-        reading.note(Unit.MESSAGES, text, roles.total())
+    for one in told:
+        if one.files:
+            reading.leave_out(FILES, [one.place or one.ref], one.files)
 
 
 def find_kept(ref: str, answered: Mapping[str, str], kept: Mapping[str, SourceMessage]) -> str:
