@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, Page
@@ -66,6 +67,23 @@ def owner(db: None) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+@pytest.fixture
+def count_steps(db: None) -> Callable[[Callable[[], Any]], int]:
+    """How many steps SQLite takes for what a function does: each row, each column of it, each place in an index."""
+
+    def count(function: Callable[[], Any]) -> int:
+        steps = itertools.count()
+        connection.ensure_connection()
+        connection.connection.set_progress_handler(lambda: next(steps) and 0, 1)
+        try:
+            function()
+        finally:
+            connection.connection.set_progress_handler(None, 1)
+        return next(steps)
+
+    return count
 
 
 # Real servers and browsers

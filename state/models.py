@@ -69,6 +69,11 @@ class Change(models.Model):
         indexes = [
             models.Index(fields=["revision"], name="state_change_revision"),
             models.Index(fields=["kind", "key", "revision"], name="state_change_of_key"),
+            models.Index(
+                fields=["kind", "-revision", "key"],
+                condition=models.Q(result_hash=""),  # it removed the key, or what it did is redacted
+                name="state_change_removal",
+            ),
         ]
 
     def __str__(self) -> str:

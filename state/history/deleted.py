@@ -49,19 +49,14 @@ class DeletedPage(NamedTuple):
     rest: Mark | None
 
 
-# Keys: the index leads from one to the next, however often each was written
+# Keys: an index has what removed one, and of each key the last such change counts, if it is not there
 
 KEYS = """
-    WITH RECURSIVE known(key) AS (
-        SELECT min(key) FROM state_change WHERE kind = 'state'
-        UNION ALL
-        SELECT (SELECT min(key) FROM state_change WHERE kind = 'state' AND key > known.key)
-            FROM known WHERE known.key IS NOT NULL
-    ), gone(key, last) AS (
-        SELECT key, (SELECT max(revision) FROM state_change WHERE kind = 'state' AND key = known.key)
-            FROM known WHERE key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM state_storage WHERE key_name = known.key)
-    )
-    SELECT key, last FROM gone WHERE last < %(before)s ORDER BY last DESC, key LIMIT %(limit)s OFFSET %(skip)s
+    SELECT c.key, c.revision FROM state_change c
+    WHERE c.kind = 'state' AND c.result_hash = '' AND c.revision < %(before)s
+        AND NOT EXISTS (SELECT 1 FROM state_storage WHERE key_name = c.key)
+        AND NOT EXISTS (SELECT 1 FROM state_change WHERE kind = 'state' AND key = c.key AND revision > c.revision)
+    ORDER BY c.revision DESC, c.key LIMIT %(limit)s OFFSET %(skip)s
 """
 
 

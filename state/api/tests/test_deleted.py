@@ -1,7 +1,14 @@
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from state import store
 from state.history import deleted
+from state.jsondoc.text import make_document
+from state.models import Change
+from state.revisions import Author, Source
 
+ADA = Author("key:ada", Source.API)
 JSON = "application/json"
 PATCH = "application/json-patch+json"
 
@@ -170,6 +177,29 @@ def test_a_cursor_of_somebody_elses_is_refused(agent, cursor):
     response = agent.get(f"/api/deleted/n?cursor={cursor}")
 
     assert response.status_code == (200 if cursor == "WzEsMl0" else 422)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from([None, 1, 2])), max_size=12), st.integers(1, 4))
+def test_what_is_gone_is_what_the_log_says(agent, writes, limit):
+    for name, value in writes:
+        agent.delete(f"/api/state/{name}") if value is None else put(agent, f"/{name}", str(value))
+
+    lasts = {change.key: change for change in Change.objects.order_by("revision_id")}
+    removed = [change for change in lasts.values() if change.forward == [{"op": "remove", "path": ""}]]
+    wanted = [f"/{one.key}" for one in sorted(removed, key=lambda one: (-one.revision_id, one.key))]
+    assert [pointer for page in pages(agent, f"/api/deleted?limit={limit}") for pointer in page] == wanted
+
+
+def test_the_cost_of_deleted_keys_does_not_grow_with_the_keys_that_are_there(agent, count_steps):
+    for name in "abc":
+        put(agent, f"/{name}", "1")
+        agent.delete(f"/api/state/{name}")
+    put(agent, "/k", "1")  # so that no index ends behind what is gone
+    few = count_steps(lambda: deleted.find_keys(2))
+    store.put_keys({f"k{number}": make_document(number) for number in range(200)}, ADA)
+
+    assert count_steps(lambda: deleted.find_keys(2)) == few > 0
 
 
 def test_the_cost_of_deleted_keys_does_not_grow_with_their_history(agent, django_assert_num_queries):
