@@ -119,7 +119,7 @@ def read_state(keys: Sequence[str] | None = None, *, texts: bool = True) -> Stat
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT m.store_id, m.epoch, m.last_seq, s.key_name, {text}, s.revision"
-            f" FROM state_meta m LEFT JOIN state_storage s ON {which} ORDER BY s.key_name",
+            f" FROM state_meta m LEFT JOIN state_storage s ON {which} WHERE m.id = 1 ORDER BY s.key_name",  # no sorting
             keys or [],
         )
         rows = cursor.fetchall()

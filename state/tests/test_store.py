@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from state import chain, edits, revisions, store
@@ -239,6 +240,19 @@ def test_a_failure_while_writing_leaves_nothing(monkeypatch):
 
     assert store.read(Address("Task")).text == "1"
     assert Revision.objects.count() == 1
+
+
+def test_the_whole_state_is_read_in_the_order_of_its_index():
+    put("/Task", 1)
+
+    with CaptureQueriesContext(connection) as queries:
+        store.read_all()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {queries[0]['sql']}")
+        steps = [step for *_, step in cursor.fetchall()]
+
+    assert any("USING INDEX" in step for step in steps)
+    assert not any("ORDER BY" in step for step in steps)  # no copy of all texts to be sorted
 
 
 def test_a_write_costs_a_fixed_number_of_queries(django_assert_num_queries):
