@@ -29,6 +29,11 @@ class Conversation(models.Model):
     class Meta:
         db_table = "conversation"
         ordering = ["-started", "-id"]
+        indexes = [
+            models.Index(
+                fields=["-started", "-id"], condition=models.Q(deleted_revision=None), name="conversation_listed"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title or self.session_id

@@ -79,13 +79,21 @@ def _tagged(tag: str) -> list[int]:
 def read_list(rows: QuerySet[Conversation], limit: int, cursor: str | None) -> tuple[list[Conversation], str | None]:
     """A page of a list, and the cursor of the next one. Raises BadCursor."""
     rows = rows.order_by("-started", "-id")
-    if cursor is not None:
+    if cursor is None:
+        found = list(rows[: limit + 1])
+    else:
         time, pk, _ = _position(cursor)
-        after = Q(started=time, id__lt=pk) | (Q(started=None) if time else Q())
-        rows = rows.filter(after | Q(started__lt=time) if time else after)
-    found = list(rows[: limit + 1])
+        found = _rows_after(rows, time, pk, limit + 1)
     more = found[limit - 1] if len(found) > limit else None
     return found[:limit], _cursor(more.started, more.pk) if more else None
+
+
+def _rows_after(rows: QuerySet[Conversation], time: datetime | None, pk: int, count: int) -> list[Conversation]:
+    """So many of the rows behind a place in the list, at whose end stand those without a time."""
+    if time is None:
+        return list(rows.filter(started=None, id__lt=pk)[:count])
+    found = list(rows.filter(~Q(started=time, id__gte=pk), started__lte=time)[:count])
+    return found + list(rows.filter(started=None)[: count - len(found)])
 
 
 def read_numbers(rows: Sequence[Conversation]) -> dict[int, MessageNumbers]:
