@@ -23,6 +23,8 @@ KINDS = {
     "tool_result": "Tool result", "mcp_tool_result": "Tool result", "function_call_output": "Tool result",
     "custom_tool_call_output": "Tool result", "thinking": THINKING, "redacted_thinking": THINKING,
     "reasoning": THINKING, "reasoning_content": THINKING, "think": THINKING, "thoughts": THINKING,
+    "image_asset_pointer": "Image", "image_url": "Image", "input_image": "Image", "audio_asset_pointer": "Voice clip",
+    "input_audio": "Voice clip", "real_time_user_audio_video_asset_pointer": "Voice clip",
 }  # fmt: skip
 OF_MEMBER = {
     "pastes": "Paste", "extracted": "Paste", "thinking": THINKING, "reasoning": THINKING,

@@ -4,6 +4,8 @@ const KINDS = new Map([
   ...["tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "function_call", "custom_tool_call", "function"].map((type) => [type, "Tool call"]),
   ...["tool_result", "mcp_tool_result", "function_call_output", "custom_tool_call_output"].map((type) => [type, "Tool result"]),
   ...["thinking", "redacted_thinking", "reasoning", "reasoning_content", "think", "thoughts"].map((type) => [type, "Thinking"]),
+  ...["image_asset_pointer", "image_url", "input_image"].map((type) => [type, "Image"]),
+  ...["audio_asset_pointer", "input_audio", "real_time_user_audio_video_asset_pointer"].map((type) => [type, "Voice clip"]),
 ]);
 const MEMBERS = new Map([
   ["pastes", "Paste"],
