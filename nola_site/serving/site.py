@@ -4,8 +4,11 @@ import asyncio
 from functools import partial
 from typing import Any
 
+from django import db
 from django.conf import settings
+from django.core.cache import close_caches
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
 
 from access.auth import Credential
 from nola_site.serving import bodies, bridge, hub, limits, plain_reads, stream_slots
@@ -14,6 +17,12 @@ from nola_site.serving.sse import Streams
 from state.api.changes import LIVE
 from state.history.events import FeedFilter
 from state.history.feed import Cursor, Follow
+
+# What Django does around each request, and nobody needs here: connections are looked after when one is done, and that
+# is enough; queries are logged where somebody asks for it; there are no caches.
+request_started.disconnect(db.reset_queries)
+request_started.disconnect(db.close_old_connections)
+request_finished.disconnect(close_caches)
 
 HEALTHY = Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"16")], b'{"status": "ok"}')
 COME_BACK = 5  # seconds
