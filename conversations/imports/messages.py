@@ -7,9 +7,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
+from conversations.append import SKEW
 from conversations.drafts import SPEAKERS, NewMessage
 from conversations.imports.blocks import Content, show_text
 from conversations.imports.legacy_chat_files import IMPORTED, Chat, parse_session_id, replace_nul
@@ -20,6 +22,8 @@ from state.jsondoc.budget import spend_work
 from state.jsondoc.text import JSONValue, dump_json
 from state.report import Category, Report, Unit
 
+MOMENT = timedelta(microseconds=1)
+LATE = SKEW * MOMENT
 SPOKEN = {
     "human": "user", "prompter": "user", "user_message": "user",
     "ai": "assistant", "bot": "assistant", "model": "assistant", "nola": "assistant", "gpt": "assistant",
@@ -274,8 +278,13 @@ def _name_all(rows: Iterable[SourceMessage], chat: Chat, reading: ChatReading) -
 
 
 def settle_messages(chat: Chat, told: list[SourceMessage], reading: ChatReading, *, keep_parents: bool = False) -> None:
-    """Give each message a time: its own, else that of the one it answers, or comes after."""
+    """Give each message a time: its own, else that of the one it answers, or comes after.
+
+    In a list without links, a clock that is a little behind that of the message before answers it, as by the API.
+    """
     times: dict[str, datetime] = {}
+    is_list = not keep_parents and not _is_newest_first(told)
+    reached, before = None, ""  # what the message before it stands at, and its name
     first = chat.started or next((one.time for one in told if one.time), reading.file.changed)
     last = first
     for one in told:
@@ -283,12 +292,24 @@ def settle_messages(chat: Chat, told: list[SourceMessage], reading: ChatReading,
         times[one.ref] = last
         name = IMPORTED + one.ref
         parent = IMPORTED + (one.parent or one.ref) if keep_parents else ""  # its own: it begins the talk
+        if is_list and reached and last < reached <= last + LATE:
+            parent = before
+        reached, before = max(last, reached + MOMENT) if parent and reached else last, name
         chat.messages[name] = NewMessage(
             one.speaker, one.text, last, one.time_text, client_id=name, metadata=one.metadata, ref=name, parent=parent
         )
     if chat.started is None and chat.messages:
         chat.started = min(one.timestamp for one in chat.messages.values())
     _note_all(told, reading)
+
+
+def _is_newest_first(told: Sequence[SourceMessage]) -> bool:
+    """Whether a list goes back in time; two messages, the user's first, do not."""
+    times = [one.time for one in told if one.time]
+    back = sum(after < before for before, after in pairwise(times))
+    if not times or times[-1] >= times[0] or (len(times) == 2 and told[0].speaker == "user"):
+        return False
+    return 2 * back > len(times) - 1
 
 
 def _note_all(told: Sequence[SourceMessage], reading: ChatReading) -> None:

@@ -389,3 +389,35 @@ def test_a_conversation_may_be_called_import(agent):
 
     assert agent.get("/api/conversations/import").json()["session_id"] == "import"
     assert agent.delete("/api/conversations/import").status_code == 204
+
+
+def said_at(*seconds, speakers=("human", "assistant")):
+    """A chat of Claude whose messages name no parent, said at these seconds, and numbered as they stand in the file."""
+    messages = [
+        {"uuid": f"m{number}", "text": str(number), "sender": speakers[number % 2], "content": [], "attachments": [],
+         "created_at": f"2026-01-01T00:{second // 60:02}:{second % 60:02}Z", "files": []}
+        for number, second in enumerate(seconds)
+    ]  # fmt: skip
+    return {"uuid": "u-9", "name": "", "created_at": "2026-01-01T00:00:00Z", "chat_messages": messages}
+
+
+@pytest.mark.parametrize(
+    ("chat", "order"),
+    [
+        (said_at(1, 0), "01"),  # an answer stamped before its question
+        (said_at(1, 3, 2, 4, 4), "01234"),
+        (said_at(10, 9, 20, 19, 18), "01234"),
+        (said_at(1, 2, 0, 2), "0123"),
+        (said_at(9, 6, 3, 1), "3210"),  # a list that has the newest first
+        (said_at(9, 6, speakers=("assistant", "human")), "10"),
+        (said_at(1000, 2000, 1001, 2500), "0213"),  # more than a clock is behind
+    ],
+)
+def test_a_list_without_links_stands_in_its_order_where_a_clock_is_a_little_behind(tmp_path, chat, order):
+    path = tmp_path / "conversations.json"
+    path.write_text(json.dumps([chat]))
+    for _ in range(2):
+        call_command("importchats", str(path), stdout=io.StringIO())
+
+    row = Conversation.objects.get()
+    assert "".join(one.message for one in read.read_page(row, "oldest", 10).messages) == order
