@@ -3,13 +3,13 @@
 import os
 import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, BinaryIO, cast
 
+from state.files.zips import ZIP_FAULTS
 from state.report import Category, Report, Unit, make_printable
 
 FIRST = re.compile(r"(?:^|/)conversations(?:[-_]\d+)?\.jsonl?$", re.IGNORECASE)
@@ -46,7 +46,7 @@ class ArchiveStream:
         """Bytes of the member. Raises UnreadableArchive."""
         try:
             return self.stream.read(size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        except ZIP_FAULTS as error:
             raise UnreadableArchive(f"the zip is damaged at {self.name}: {error}") from None
 
 
@@ -80,7 +80,7 @@ def _is_hidden(path: PurePath) -> bool:
 def _open_zip(file: BinaryIO, size: int, label: str, report: Report) -> Iterator[ArchiveMember]:
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except ZIP_FAULTS as error:
         raise UnreadableArchive(f"the zip cannot be read, download it again: {error}") from None
     infos = {
         one.filename: one for one in archive.infolist() if not one.is_dir() and not _is_hidden(PurePath(one.filename))
@@ -96,7 +96,7 @@ def _open_zip(file: BinaryIO, size: int, label: str, report: Report) -> Iterator
     for info in wanted:
         try:
             stream = archive.open(info)
-        except (RuntimeError, NotImplementedError, zipfile.BadZipFile, OSError) as error:
+        except ZIP_FAULTS as error:
             raise UnreadableArchive(f"{info.filename} in the zip cannot be opened: {error}") from None
         with stream:
             yield ArchiveMember(info.filename, info.file_size, cast(BinaryIO, ArchiveStream(stream, info.filename)))

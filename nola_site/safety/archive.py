@@ -8,10 +8,9 @@ import io
 import json
 import tempfile
 import zipfile
-import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -32,6 +31,7 @@ from state.clock import Clock
 from state.database.sql import read_at_once
 from state.entries import recount_totals
 from state.files.atomic import check_room, draft_file, place_file, write_atomically
+from state.files.zips import ZIP_FAULTS
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import dump_json
 from state.models import Change, Receipt, Revision, StateEntry, StoreMeta
@@ -121,8 +121,7 @@ def read_archive(path: Path, progress: OnProgress = show_nothing) -> Clock:
     database = database_path()
     if not recovery.is_empty(database):
         raise NotEmpty(f"{database} holds a memory already. Set NOLA_DATA_DIR to a directory that is empty or new")
-    with _opened(path) as archive, draft_file(database.parent, "import.sqlite3") as draft:
-        now = _check(archive, progress)
+    with _checked(path, progress) as (archive, now), draft_file(database.parent, "import.sqlite3") as draft:
         try:
             with _new_database(draft):
                 _fill(archive, now, progress)
@@ -137,21 +136,26 @@ def read_archive(path: Path, progress: OnProgress = show_nothing) -> Clock:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-        raise BadArchive(f"{path.name} is not a zip file, or a damaged one: {error}") from None
-    except FileNotFoundError:
-        raise BadArchive(f"there is no file {path}") from None
+def _checked(path: Path, progress: OnProgress) -> Iterator[tuple[zipfile.ZipFile, Clock]]:
+    """An archive that proved to be as it was written, and the moment it holds. Raises BadArchive."""
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            now = _check(archive, progress)
+        except BadArchive:
+            raise
+        except FileNotFoundError:
+            raise BadArchive(f"there is no file {path}") from None
+        except ZIP_FAULTS as error:
+            raise BadArchive(f"{path.name} is not a zip file, or a damaged one: {error}") from None
+        yield archive, now
 
 
 def _check(archive: zipfile.ZipFile, progress: OnProgress) -> Clock:
     """What an archive says it holds, once all of it has proved to be as it was written. Raises BadArchive."""
     try:
         about = json.loads(archive.read(ABOUT))
-        hashes, version = about["sha256"], about["format"]
+        hashes, version = dict(about["sha256"]), int(about["format"])
         now = Clock(about["store"], "", about["seq"], about["chain"], about["at"])
     except (KeyError, ValueError, TypeError):
         raise BadArchive(f"it is not an export of Nola: its {ABOUT} is missing or unreadable") from None

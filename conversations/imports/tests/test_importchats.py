@@ -1,6 +1,7 @@
 import io
 import json
 import zipfile
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -341,6 +342,19 @@ def test_a_damaged_zip_keeps_what_came_before_the_damage(tmp_path):
     path.write_bytes(raw.replace(b"The new one.", b"The NEW one.", 1))
 
     assert "the zip is damaged at conversations.json" in failing(path)
+
+
+def test_a_zip_whose_directory_is_damaged_is_told_anywhere(tmp_path):
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("conversations.json", json.dumps([chatgpt("c-1")]))
+    raw = path.read_bytes()
+    start = raw.index(b"PK\x01\x02")
+    for place in range(start + 4, start + 46, 2):
+        path.write_bytes(raw[:place] + b"\x63" + raw[place + 1 :])
+        report = io.StringIO()
+        with suppress(CommandError):
+            call_command("importchats", str(path), dry_run=True, stdout=report, stderr=report)
 
 
 def test_halves_of_characters_and_nul_are_replaced_and_noted(tmp_path):

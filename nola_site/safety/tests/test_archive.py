@@ -145,11 +145,19 @@ def replaced(archive, name, change):
             opened.writestr(member, data)
 
 
+def with_method(archive, number):
+    """The archive whose first file says that it was packed by another method."""
+    raw = archive.read_bytes()
+    place = raw.index(b"PK\x01\x02") + 10
+    archive.write_bytes(raw[:place] + bytes([number, 0]) + raw[place + 2 :])
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a zip file, or a damaged one"),
         (lambda path: path.write_bytes(b""), "not a zip file, or a damaged one"),
+        (lambda path: with_method(path, 99), "That compression method is not supported"),
         (lambda path: path.unlink(), "there is no file"),
         (lambda path: replaced(path, "messages.jsonl", lambda text: text[:-20]), "messages.jsonl in it is missing, or"),
         (lambda path: replaced(path, "nola.json", lambda text: b"{}"), "it is not an export of Nola"),
