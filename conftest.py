@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, Page
 
 from access.models import ApiKey, hash_key
+from access.rights import ALL
 from tests.browser import chromium, sign_in
 from tests.server import Server, running
 
@@ -47,7 +48,7 @@ def own_directories(settings: Any, folders: Iterator[Path]) -> None:
 
 @pytest.fixture
 def make_key(db: None) -> Callable[..., ApiKey]:
-    def make(key: str, name: str = "default", scopes: tuple[str, ...] = ("read", "write")) -> ApiKey:
+    def make(key: str, name: str = "default", scopes: tuple[str, ...] = ALL) -> ApiKey:
         return ApiKey.objects.create(name=name, prefix=key[:9], sha256=hash_key(key), scopes=" ".join(scopes))
 
     return make

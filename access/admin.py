@@ -13,7 +13,8 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from access.models import SCOPES, ApiKey, hash_key, new_key
+from access.models import ApiKey, hash_key, new_key
+from access.rights import ALL, SCOPES, show_scopes
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -30,7 +31,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):
 
 class ApiKeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
-        choices=list(SCOPES.items()), widget=UnfoldAdminCheckboxSelectMultipleWidget, label="May"
+        choices=[(word, word) for word in SCOPES], widget=UnfoldAdminCheckboxSelectMultipleWidget, label="May"
     )
 
     class Meta:
@@ -39,7 +40,7 @@ class ApiKeyForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["scopes"] = self.instance.scopes.split() if self.instance.pk else list(SCOPES)
+        self.initial["scopes"] = self.instance.scopes.split() if self.instance.pk else list(ALL)
 
     def clean_scopes(self) -> str:
         return " ".join(self.cleaned_data["scopes"])
@@ -70,7 +71,7 @@ class ApiKeyAdmin(ModelAdmin):
 
     @admin.display(description="May")
     def may(self, key: ApiKey) -> str:
-        return ", ".join(str(SCOPES.get(scope, scope)) for scope in key.scopes.split())
+        return show_scopes(key.scopes)
 
     @admin.action(description="Revoke the selected keys")
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

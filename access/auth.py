@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, cast
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, connection
 from django.http import HttpRequest
@@ -19,16 +18,17 @@ from ninja.utils import check_csrf
 
 from access import rates
 from access.models import ApiKey, hash_key
+from access.rights import Grant, Needs, Right, grant_key, grant_person
 
 READING = ("GET", "HEAD", "OPTIONS")
-VIEW = ("state.view_stateentry",)
-CHANGE = ("state.view_stateentry", "state.add_stateentry", "state.change_stateentry", "state.delete_stateentry")
-NEEDED = {"GET": VIEW, "HEAD": VIEW, "PUT": CHANGE, "PATCH": CHANGE, "DELETE": CHANGE, "POST": CHANGE}
 STAMP_EVERY = 60.0  # seconds between two notes of a key's last use
 
-FIND_KEY = f"SELECT id, name, scopes FROM {ApiKey._meta.db_table} WHERE sha256 = %s AND revoked_at IS NULL"
+HOLDS = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %s)"
+COLUMNS = f"SELECT id, name, scopes, places, user_id FROM {ApiKey._meta.db_table} WHERE {HOLDS}"
+FIND_KEY = f"{COLUMNS} AND sha256 = %s"
+FIND_REPLACED = f"{COLUMNS} AND previous_sha256 = %s AND previous_until > %s"  # what a rotation has replaced
 
-HOLDS_KEY = f"SELECT scopes FROM {ApiKey._meta.db_table} WHERE id = %s AND sha256 = %s AND revoked_at IS NULL"
+Execute = Callable[[str, list[str]], tuple[Any, ...] | None]  # a statement and its parameters to its first row
 
 _stamped: dict[int, float] = {}
 
@@ -49,8 +49,36 @@ class SessionCredential(NamedTuple):
 Credential = KeyCredential | SessionCredential
 
 
+class KeyRow(NamedTuple):
+    """An API key that opens the door, as it is now."""
+
+    id: int
+    name: str
+    grant: Grant
+
+
+def find_key(execute: Execute, sha256: str) -> KeyRow | None:
+    """The key of a hash, None for one that opens nothing: unknown, revoked, expired, or replaced for more than a day.
+
+    Asked on every call, hence not through the ORM, which takes as long as the rest.
+    """
+    now = f"{datetime.now(UTC).replace(tzinfo=None)}"  # as the column has it
+    row = execute(FIND_KEY, [now, sha256]) or execute(FIND_REPLACED, [now, sha256, now])
+    return None if row is None else KeyRow(row[0], row[1], grant_key(*row[1:]))
+
+
+def _execute(statement: str, parameters: list[str]) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cast("tuple[Any, ...] | None", cursor.fetchone())
+
+
 class KeyAuth(HttpBearer):
-    """`Authorization: Bearer <key>`. The actor is key:<name>."""
+    """`Authorization: Bearer <key>`. The actor is key:<name>, what it may do is `request.grant`."""
+
+    def __init__(self, needs: Needs) -> None:
+        super().__init__()
+        self.needs = needs
 
     def __call__(self, request: HttpRequest) -> str | None:
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -59,21 +87,17 @@ class KeyAuth(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> str:
         if not token:
             raise AuthenticationError(message="The Authorization header names no key")
-        with connection.cursor() as cursor:  # on every call, hence not through the ORM, which takes as long as the rest
-            sha256 = hash_key(token)
-            cursor.execute(FIND_KEY, [sha256])
-            row = cursor.fetchone()
-        if row is None:
-            raise AuthenticationError(message="This API key is unknown or revoked")
-        key_id, name, scopes = row
-        needed = "read" if request.method in READING else "write"
-        if needed not in scopes.split():
-            raise HttpError(403, f"The API key {name!r} may not {needed}")
-        if needed == "write":
-            rates.check(f"key:{name}")
-        _stamp(key_id)
-        request.credential = KeyCredential(key_id, sha256)  # type: ignore[attr-defined]
-        return f"key:{name}"
+        sha256 = hash_key(token)
+        key = find_key(_execute, sha256)
+        if key is None:
+            raise AuthenticationError(message="This API key is unknown, revoked or expired")
+        self.needs.check(key.grant)
+        if request.method not in READING:
+            rates.check(f"key:{key.name}")
+        _stamp(key.id)
+        request.credential = KeyCredential(key.id, sha256)  # type: ignore[attr-defined]
+        request.grant = key.grant  # type: ignore[attr-defined]
+        return f"key:{key.name}"
 
 
 class StaffAuth(APIKeyCookie):
@@ -81,31 +105,38 @@ class StaffAuth(APIKeyCookie):
 
     param_name = settings.SESSION_COOKIE_NAME
 
+    def __init__(self, needs: Needs) -> None:
+        super().__init__(csrf=False)
+        self.needs = needs
+
     def authenticate(self, request: HttpRequest, key: str | None) -> str | None:
         if not key or not request.user.is_staff:
             return None
-        if not request.user.has_perms(NEEDED[request.method or ""]):
-            raise HttpError(403, "Your account may not do this; ask an admin for the permissions on keys")
+        grant = grant_person(request.user)
+        self.needs.check(grant)
         if not _same_origin(request):
             raise HttpError(403, "With a browser session the API answers only to its own pages; use an API key")
         request.body  # noqa: B018 - the CSRF check may read a form, after which the body is gone
         if check_csrf(request):
             raise HttpError(403, "The CSRF token is missing or wrong; send the cookie nola_csrf as X-CSRFToken")
         request.credential = SessionCredential(key)  # type: ignore[attr-defined]
+        request.grant = grant  # type: ignore[attr-defined]
         return f"user:{request.user.get_username()}"
 
 
-def may_read(credential: Credential) -> bool:
-    """Whether a credential that came in earlier still opens the door: for what stays open after its request."""
+def may_follow(credential: Credential) -> bool:
+    """Whether a credential that came in earlier still opens the feed."""
+    return Right.READ_HISTORY in grant_now(credential).rights
+
+
+def grant_now(credential: Credential) -> Grant:
+    """What a credential that came in earlier grants by now: for what stays open after its request."""
     if isinstance(credential, KeyCredential):
-        with connection.cursor() as cursor:
-            cursor.execute(HOLDS_KEY, credential)
-            row = cursor.fetchone()
-        return row is not None and "read" in row[0].split()
+        key = find_key(_execute, credential.sha256)
+        return key.grant if key else Grant("This API key", "API keys", frozenset())
     request = HttpRequest()
     request.session = SessionStore(credential.key)
-    user = get_user(request)
-    return isinstance(user, User) and user.is_staff and user.has_perms(VIEW)
+    return grant_person(get_user(request))
 
 
 def _same_origin(request: HttpRequest) -> bool:

@@ -5,8 +5,6 @@ import secrets
 
 from django.db import models
 
-SCOPES = {"read": "read", "write": "change"}
-
 
 class ApiKey(models.Model):
     """A named key. It is revoked, not deleted: history names it for good, so the name is never free again."""
@@ -17,6 +15,11 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=12, help_text="How the key begins, to tell keys apart.")
     sha256 = models.CharField(max_length=64, unique=True)
     scopes = models.CharField("may", max_length=200, help_text="Words with spaces between, as in RFC 6749 §3.3.")
+    places = models.TextField("only below", default="[]", help_text="JSON pointers, in a JSON array; none: everywhere.")
+    user_id = models.TextField("only conversations of", default="", blank=True)
+    expires_at = models.DateTimeField("expires", null=True, blank=True)
+    previous_sha256 = models.CharField(max_length=64, default="", editable=False, db_index=True)
+    previous_until = models.DateTimeField(null=True, editable=False, help_text="How long the key before it holds.")
     created_at = models.DateTimeField("created", auto_now_add=True)
     last_used_at = models.DateTimeField("last used", null=True, blank=True)
     revoked_at = models.DateTimeField("revoked", null=True, blank=True)
@@ -24,6 +27,7 @@ class ApiKey(models.Model):
     class Meta:
         ordering = ["name"]
         verbose_name = "API key"
+        permissions = [("administer", "Can administer: who comes in, and what is forgotten")]
 
     def __str__(self) -> str:
         return self.name

@@ -5,12 +5,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from access.auth import CHANGE
+from access.rights import Right, may
 from conversations import delete, export, log, read
 from conversations.api.conversations import stream_export
 from conversations.models import Conversation, Message
@@ -69,19 +69,14 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     # What is done with those that are selected
 
-    # The pages write through the API, which asks for the permissions on keys as well.
+    def has_write_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Right.WRITE_CONVERSATIONS)
 
-    def has_edit_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perms(("conversations.change_conversation", *CHANGE))
-
-    def has_remove_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perms(("conversations.delete_conversation", *CHANGE))
-
-    @admin.action(description="Archive", permissions=["edit"])
+    @admin.action(description="Archive", permissions=["write"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> None:
         log.change_all(_names(queryset), {"archived": True}, author_of(request))
 
-    @admin.action(description="Take out of the archive", permissions=["edit"])
+    @admin.action(description="Take out of the archive", permissions=["write"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> None:
         log.change_all(_names(queryset), {"archived": False}, author_of(request))
 
@@ -93,7 +88,7 @@ class ConversationAdmin(ReadOnlyAdmin):
     def export_markdown(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponseBase:
         return stream_export(export.FORMATS["markdown"], queryset.order_by(), "conversations")
 
-    @admin.action(description="Delete (can be undone)", permissions=["remove"])
+    @admin.action(description="Delete (can be undone)", permissions=["write"])
     def delete_with_undo(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> None:
         names = _names(queryset)
         written = delete.delete_conversations(names, author_of(request))
@@ -105,10 +100,13 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     def undo_view(self, request: HttpRequest, revision: int) -> HttpResponse:
         """Take back a revision, from the button that a deletion leaves."""
-        if request.method != "POST" or not self.has_remove_permission(request):
-            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
         try:
-            store.commit(undo.plan(undo.find_revision(revision)), _undoing(request, revision))
+            revisions = undo.find_revision(revision)
+            if not all(may(request.user, right) for right in undo.find_rights(revisions)):
+                raise PermissionDenied
+            store.commit(undo.plan(revisions), _undoing(request, revision))
             messages.success(request, "It is back.")
         except (undo.CannotUndo, registry.ConflictError) as error:
             messages.error(request, str(error))
@@ -141,8 +139,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         if row is None or not self.has_view_permission(request, row):
             return super().change_view(request, object_id, form_url, extra_context)
         context = {**self.admin_site.each_context(request), "opts": self.opts}
-        may_edit, may_delete = self.has_edit_permission(request), self.has_remove_permission(request)
-        return show_talk(request, row, context, may_edit=may_edit, may_delete=may_delete)
+        return show_talk(request, row, context, may_write=self.has_write_permission(request))
 
 
 def _undoing(request: HttpRequest, revision: int) -> Author:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from access.rights import Right
 from conversations import log
 from conversations.drafts import STORED, ConversationWrite, NewConversation, NewMessage
 from conversations.models import Conversation, Message
@@ -19,8 +20,6 @@ from state.jsondoc.text import dump_json, parse_json
 from state.revisions import Author
 
 CONVERSATION, MESSAGE = "conversations.conversation", "conversations.message"
-VIEW = ("conversations.view_conversation",)
-CHANGE = ("conversations.view_conversation", "conversations.change_conversation")  # as to archive or to rename one
 FIELDS = ("session_id", *log.FIELDS)
 MESSAGE_FIELDS = STORED
 LINKS = {
@@ -37,7 +36,8 @@ Row = Mapping[str, Any]
 def register_rows() -> None:
     """Let checkpoints have conversations."""
     models = frozenset({CONVERSATION, MESSAGE})
-    PARTS["conversations"] = CheckpointPart(models, dump_rows, check_rows, restore_rows, view=VIEW, change=CHANGE)
+    rights = Right.READ_CONVERSATIONS, Right.WRITE_CONVERSATIONS
+    PARTS["conversations"] = CheckpointPart(models, dump_rows, check_rows, restore_rows, *rights)
 
 
 # Out

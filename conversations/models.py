@@ -29,6 +29,7 @@ class Conversation(models.Model):
     class Meta:
         db_table = "conversation"
         ordering = ["-started", "-id"]
+        permissions = [("purge_conversation", "Can purge conversations for good")]
         indexes = [
             models.Index(
                 fields=["-started", "-id"], condition=models.Q(deleted_revision=None), name="conversation_listed"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from access.rights import Right
 from conversations import log
 from conversations.models import Conversation, Message
 from conversations.order import find_answers, settle_messages
@@ -47,8 +48,9 @@ class TalkUndo:
 
 def register_kinds() -> None:
     """Make the kinds of this app known to the history."""
-    for kind in ("conversation", "message"):
-        registry.register(kind, registry.Kind(_is_current, _write, _undo))
+    kind = registry.Kind(_is_current, _write, _undo, Right.READ_CONVERSATIONS, Right.WRITE_CONVERSATIONS)
+    for name in ("conversation", "message"):
+        registry.register(name, kind)
 
 
 def _is_current(planned: Sequence[TalkUndo]) -> bool:

@@ -12,12 +12,13 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
 
-from access.auth import KeyAuth, StaffAuth
 from access.rates import TooManyWrites
+from access.rights import NotAllowed
 from conversations.api.context import router as context_router
 from conversations.api.conversations import router as conversations_router
 from conversations.api.imports import router as import_router
 from conversations.api.search import router as search_router
+from nola_site.doors import declare
 from nola_site.reference import describe_responses
 from nola_site.serving.problems import answer_problem, answer_refusal, explain_unwritable
 from state.api.changes import router as changes_router
@@ -82,23 +83,29 @@ api = NolaAPI(
     version="1",
     description="The state and conversation memory of an AI agent. Raw JSON values in and out;"
     " every error is a problem document (RFC 9457).",
-    auth=[KeyAuth(), StaffAuth(csrf=False)],
     parser=StrictParser(),
     docs=OfflineDocs(),
     urls_namespace="api",
 )
-api.add_router("/state", state_router)
-api.add_router("/transactions", transactions_router)
-api.add_router("/undo", undo_router)
-api.add_router("/checkpoints", checkpoints_router)
-api.add_router("/conversations", import_router)  # before the others, which would take `import` for a session id
-api.add_router("/conversations", conversations_router)
-api.add_router("/context", context_router)
-api.add_router("/search", search_router)
-api.add_router("", history_router)
-api.add_router("", deleted_router)
-api.add_router("", query_router)
-api.add_router("", changes_router)
+api.add_router("/state", declare(state_router))
+api.add_router("/transactions", declare(transactions_router))
+api.add_router("/undo", declare(undo_router))
+api.add_router("/checkpoints", declare(checkpoints_router))
+api.add_router(
+    "/conversations", declare(import_router)
+)  # before the others, which would take `import` for a session id
+api.add_router("/conversations", declare(conversations_router))
+api.add_router("/context", declare(context_router))
+api.add_router("/search", declare(search_router))
+api.add_router("", declare(history_router))
+api.add_router("", declare(deleted_router))
+api.add_router("", declare(query_router))
+api.add_router("", declare(changes_router))
+
+
+@api.exception_handler(NotAllowed)
+def not_allowed(request: HttpRequest, error: NotAllowed) -> HttpResponse:
+    return answer_problem(403, str(error))
 
 
 @api.exception_handler(Refusal)

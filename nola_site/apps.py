@@ -24,7 +24,7 @@ class AdminConfig(SimpleAdminConfig):
     """The admin. Its pages are imported with the URLs, or to be checked: a command that needs neither is quick."""
 
     default = False
-    default_site = "unfold.sites.UnfoldAdminSite"
+    default_site = "nola_site.doors.NolaAdminSite"
 
     def ready(self) -> None:
         checks.register(check_dependencies, checks.Tags.admin)

@@ -3,6 +3,8 @@
 import os
 import re
 import secrets
+from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -250,6 +252,17 @@ LOGGING = {
     "loggers": {"nola": {"level": "INFO"}, "django.request": {"level": "ERROR"}},
 }
 
+
+def opens(page: str) -> Callable[[Any], bool]:
+    """Whether a page is for somebody, else the sidebar leaves it out."""
+    return lambda request: import_module("nola_site.doors").opens(page, request.user)
+
+
+def holds(permission: str) -> Callable[[Any], bool]:
+    """The same for a page for which Django asks."""
+    return lambda request: request.user.has_perm(permission)
+
+
 UNFOLD = {
     "ENVIRONMENT": "nola_site.safety.recovery.show_badge",
     "DASHBOARD_CALLBACK": "nola_site.pages.home.show_dashboard",
@@ -271,21 +284,71 @@ UNFOLD = {
             {
                 "title": "Memory",
                 "items": [
-                    {"title": "Tree", "icon": "account_tree", "link": "/admin/state/tree/"},
-                    {"title": "Activity", "icon": "timeline", "link": "/admin/activity/"},
-                    {"title": "Keys", "icon": "data_object", "link": "/admin/state/stateentry/"},
-                    {"title": "History", "icon": "history", "link": "/admin/state/revision/"},
-                    {"title": "Checkpoints", "icon": "bookmark", "link": "/admin/checkpoints/"},
-                    {"title": "Context", "icon": "psychology", "link": "/admin/context/"},
-                    {"title": "Conversations", "icon": "forum", "link": "/admin/conversations/conversation/"},
-                    {"title": "Search", "icon": "search", "link": "/admin/conversations/message/"},
+                    {
+                        "title": "Tree",
+                        "icon": "account_tree",
+                        "link": "/admin/state/tree/",
+                        "permission": opens("tree"),
+                    },
+                    {
+                        "title": "Activity",
+                        "icon": "timeline",
+                        "link": "/admin/activity/",
+                        "permission": opens("activity"),
+                    },
+                    {
+                        "title": "Keys",
+                        "icon": "data_object",
+                        "link": "/admin/state/stateentry/",
+                        "permission": opens("admin:state_stateentry_changelist"),
+                    },
+                    {
+                        "title": "History",
+                        "icon": "history",
+                        "link": "/admin/state/revision/",
+                        "permission": opens("admin:state_revision_changelist"),
+                    },
+                    {
+                        "title": "Checkpoints",
+                        "icon": "bookmark",
+                        "link": "/admin/checkpoints/",
+                        "permission": opens("checkpoints:index"),
+                    },
+                    {
+                        "title": "Context",
+                        "icon": "psychology",
+                        "link": "/admin/context/",
+                        "permission": opens("context"),
+                    },
+                    {
+                        "title": "Conversations",
+                        "icon": "forum",
+                        "link": "/admin/conversations/conversation/",
+                        "permission": opens("admin:conversations_conversation_changelist"),
+                    },
+                    {
+                        "title": "Search",
+                        "icon": "search",
+                        "link": "/admin/conversations/message/",
+                        "permission": opens("admin:conversations_message_changelist"),
+                    },
                 ],
             },
             {
                 "title": "Access",
                 "items": [
-                    {"title": "API keys", "icon": "key", "link": "/admin/access/apikey/"},
-                    {"title": "People", "icon": "person", "link": "/admin/auth/user/"},
+                    {
+                        "title": "API keys",
+                        "icon": "key",
+                        "link": "/admin/access/apikey/",
+                        "permission": holds("access.view_apikey"),
+                    },
+                    {
+                        "title": "People",
+                        "icon": "person",
+                        "link": "/admin/auth/user/",
+                        "permission": holds("auth.view_user"),
+                    },
                     {"title": "API reference", "icon": "api", "link": "/api/docs"},
                 ],
             },

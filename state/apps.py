@@ -7,11 +7,12 @@ class StateConfig(AppConfig):
     verbose_name = "Memory"
 
     def ready(self) -> None:
+        from access.rights import Right
         from state import registry, store, undo
         from state.checkpoints.files import keep_before_bulk_delete
         from state.guards import ensure_guards
 
-        registry.register(
-            "state", registry.Kind(store.are_current, store.write_edits, undo.undo_key, keep_before_bulk_delete)
-        )
+        rights = Right.READ_STATE, Right.WRITE_STATE
+        kind = registry.Kind(store.are_current, store.write_edits, undo.undo_key, *rights, keep_before_bulk_delete)
+        registry.register("state", kind)
         post_migrate.connect(ensure_guards, sender=self)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
+from access.rights import Right
 from state.errors import InTheWay
 from state.jsondoc.pointer import escape_token
 from state.jsondoc.text import Nothing
@@ -90,6 +91,8 @@ class Kind:
     is_current: Callable[[Sequence[Any]], bool]  # asked under the lock: nothing that was planned from has moved
     write: Callable[[Sequence[Any], Recorder], None]
     undo: Callable[[UndoRequest], tuple[Planned, list[Conflict]]]
+    reads: Right  # what one needs to see them
+    writes: Right  # ... to make them
     prepare: Callable[[Sequence[Any]], None] = keep_nothing  # without the lock, before it is written
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from django.db.models import QuerySet
 
+from access.rights import Right
 from state import edits, merging, registry
 from state.edits import Edit
 from state.entries import read_entry
@@ -70,6 +71,12 @@ def _chosen(rows: QuerySet[Revision], missing: str) -> list[int]:
     if len(found) > MOST:
         raise CannotUndo(f"more than {MOST:,} revisions are too many at once; choose a shorter time")
     return found
+
+
+def find_rights(revisions: Sequence[int]) -> set[Right]:
+    """What one needs to take these back, by the kinds of memory they changed."""
+    kinds = Change.objects.filter(revision__in=revisions).order_by().values_list("kind", flat=True).distinct()
+    return {registry.get(kind).writes for kind in kinds}
 
 
 def plan(revisions: Sequence[int], prefer: Prefer = None) -> Callable[[], list[Planned]]:

@@ -62,7 +62,10 @@ def test_a_key_that_may_only_read_cannot_write(make_key, seeded):
 
     assert reader.get("/api/state/Identity/name").json() == "Nola"
     response = reader.put("/api/state/Identity/name", '"Eve"', content_type=JSON)
-    assert (response.status_code, response.json()["detail"]) == (403, "The API key 'reader' may not write")
+    assert response.status_code == 403
+    assert response.json()["detail"] == (
+        "The API key 'reader' may not write the state; an owner can let it, under API keys"
+    )
     assert Revision.objects.count() == 1
 
 

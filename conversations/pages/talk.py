@@ -16,9 +16,7 @@ from state import store
 FIRST = 100  # messages that come with the page
 
 
-def show_talk(
-    request: HttpRequest, row: Conversation, context: dict[str, Any], *, may_edit: bool, may_delete: bool
-) -> HttpResponse:
+def show_talk(request: HttpRequest, row: Conversation, context: dict[str, Any], *, may_write: bool) -> HttpResponse:
     """A conversation, at the message that is asked for or at its end."""
     wanted = request.GET.get("message", "")
     page = _read_page(row, int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None)
@@ -29,8 +27,7 @@ def show_talk(
         "target": int(wanted) if page.messages and wanted in {str(one.pk) for one in page.messages} else None,
         "question": request.GET.get("q", "")[:MOST_CHARACTERS],
         "zone": timezone.get_default_timezone_name(),
-        "may_edit": may_edit,
-        "may_delete": may_delete,
+        "may_write": may_write,
     }
     address = f"/api/conversations/{format_segment(row.session_id)}"
     more = {"title": str(row), "row": row, "data": data, "api": address, "is_fullwidth": "1"}

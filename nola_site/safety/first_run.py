@@ -13,7 +13,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError, connections
 
-from access.models import SCOPES, ApiKey, hash_key, new_key
+from access.models import ApiKey, hash_key, new_key
+from access.rights import ALL
 from nola_site.safety import recovery
 from nola_site.safety.recovery import CannotStart
 from state.files.atomic import CannotWrite, NoRoom
@@ -110,7 +111,7 @@ def ensure_api_key() -> str:
     if given and keys.exclude(name="default").filter(sha256=hash_key(given)).exists():
         raise CannotStart("the setting NOLA_API_KEY is the key of another name already; choose a new one.")
     key = keep_secret("api-key", given, new_key())
-    fields = {"sha256": hash_key(key), "prefix": key[:9], "scopes": " ".join(SCOPES), "revoked_at": None}
+    fields = {"sha256": hash_key(key), "prefix": key[:9], "scopes": " ".join(ALL), "revoked_at": None}
     ApiKey.objects.update_or_create(name="default", defaults=fields)
     if given and given != _kept_key():
         (settings.NOLA_DB_DIR / "api-key").unlink(missing_ok=True)  # it opens nothing any more

@@ -122,7 +122,7 @@ class Hub:
         if not credentials or now - self._checked < due:
             return
         self._checked = now
-        ended = {credential for credential in credentials if not auth.may_read(credential)}
+        ended = {credential for credential in credentials if not auth.may_follow(credential)}
         if ended:
             self.on_ended(ended)
 

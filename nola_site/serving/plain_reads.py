@@ -15,6 +15,7 @@ from django.http.request import split_domain_port, validate_host
 
 from access import auth
 from access.models import hash_key
+from access.rights import Right
 from nola_site.serving.bridge import Answer, Scope
 from nola_site.serving.calls import list_headers
 from state import conditions, store, texts
@@ -73,7 +74,7 @@ class PlainReads:
         return Answer(200, [*self.read, *told], body)
 
     def _read(self, key: str, tokens: Tokens) -> Reading | None:
-        row = self._execute(store.READ, key)
+        row = self._execute(store.READ, [key])
         if row is None:
             return None
         text, revision = row[:2]
@@ -85,24 +86,26 @@ class PlainReads:
     def _read_large(self, key: str, tokens: Tokens) -> Reading | None:
         """A small part of a large document whose text is kept and was looked through by others."""
         kept = texts.find(key)
-        row = self._execute(texts.WHICH, key) if kept and kept.text.places and tokens else None
+        row = self._execute(texts.WHICH, [key]) if kept and kept.text.places and tokens else None
         if kept is None or row is None or kept.name != row[:2]:
             return None
         text = kept.text.read_node(tokens)
         return Reading(text, row[2]) if len(text) <= LARGE else None
 
     def _may_read(self, authorization: bytes) -> bool:
-        """Whether a key is sent that may read, and whose use need not be noted now. It is looked up on every call."""
+        """Whether a key is sent that may read all, and whose use need not be noted now. It is looked up every time."""
         scheme, _, token = authorization.decode("latin-1").partition(" ")
-        row = self._execute(auth.FIND_KEY, hash_key(token)) if scheme.lower() == "bearer" and token else None
-        return row is not None and "read" in row[2].split() and not auth.is_stamp_due(row[0])
+        key = auth.find_key(self._execute, hash_key(token)) if scheme.lower() == "bearer" and token else None
+        if key is None or key.grant.is_limited or Right.READ_STATE not in key.grant.rights:
+            return False
+        return not auth.is_stamp_due(key.id)
 
-    def _execute(self, statement: str, parameter: str) -> Any:
+    def _execute(self, statement: str, parameters: list[str]) -> Any:
         if self.database is None:
             name = Path(settings.DATABASES["default"]["NAME"]).as_posix()
             uri = f"file:{quote(name)}?mode=ro"
             self.database = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
-        return self.database.execute(statement.replace("%s", "?"), (parameter,)).fetchone()
+        return self.database.execute(statement.replace("%s", "?"), parameters).fetchone()
 
 
 @lru_cache(64)

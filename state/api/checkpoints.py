@@ -22,6 +22,7 @@ from state.checkpoints.files import (
     save_checkpoint,
 )
 from state.checkpoints.restore import compare_documents, diff_since, read_fixture
+from state.checkpoints.rows import PARTS
 from state.checkpoints.verify import find_problem
 
 router = Router(tags=["checkpoints"])
@@ -60,7 +61,8 @@ def create_checkpoint(request: HttpRequest, query: FromQuery[NoParameters], body
     """Write the state as it is now to a file, and verify it by loading it into a scratch database."""
     for key in dict.fromkeys(body.keys or []):
         store.read(Address(key))
-    contents = ("state", "conversations") if body.conversations else ("state",)
+    contents = ("state", *PARTS) if body.conversations else ("state",)
+    request.grant.require(*(part.reads for name, part in PARTS.items() if name in contents))  # type: ignore[attr-defined]
     made = save_checkpoint(body.name, why=body.why, keys=body.keys, contents=contents)
     response = answer_json(describe_checkpoint(made, ""))
     response.status_code = 201
@@ -73,6 +75,8 @@ def create_checkpoint(request: HttpRequest, query: FromQuery[NoParameters], body
 def read_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> FileResponse:
     """The file, a Django fixture with a header in front."""
     found = _named(name)
+    held = found.header.contents if found.header else PARTS
+    request.grant.require(*(part.reads for name, part in PARTS.items() if name in held))  # type: ignore[attr-defined]
     return FileResponse(found.path.open("rb"), as_attachment=True, filename=found.path.name)
 
 

@@ -38,6 +38,7 @@ class Undo(Schema):
 def undo_revisions(request: HttpRequest, query: FromQuery[WasQuery], body: Undo) -> HttpResponse:
     """Take back what revisions did, as a new revision; later unrelated changes stay. Undo of an undo is a redo."""
     revisions = chosen(body)
+    request.grant.require(*undo.find_rights(revisions))  # type: ignore[attr-defined]
     author = request_author(request, Source.UNDO, undoes=revisions)
     return commit_or_preview(undo.plan(revisions, body.prefer), author, body.dry_run, with_was=query.was)
 

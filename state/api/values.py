@@ -44,6 +44,7 @@ from state.checkpoints.restore import (
     restore_keys,
     restore_parts,
 )
+from state.checkpoints.rows import PARTS
 from state.errors import Refusal
 from state.history import past
 from state.jsondoc.pages import MEDIA_TYPE
@@ -169,6 +170,7 @@ def restore_state(request: HttpRequest, query: FromQuery[WasQuery], body: Restor
     author = request_author(request, Source.RESTORE, checkpoint=_name(wanted))
     if not contents.parts or wanted.keys is not None or wanted.pointer is not None:
         return commit_or_preview(plan, author, wanted.dry_run, restore_keys, with_was=query.was)
+    request.grant.require(*(PARTS[part].writes for part in contents.parts))  # type: ignore[attr-defined]
     if wanted.dry_run:
         response, counts, batch = preview_plan(plan, query.was), restore_parts(contents, None), uuid.uuid4().hex
     else:

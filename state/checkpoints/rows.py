@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from access.rights import Right
 from state.database.sql import fetch_rows
 from state.jsondoc.text import dump_json
 from state.revisions import Author
@@ -16,15 +17,15 @@ class CheckpointPart:
     """What an app can add to a checkpoint: its rows, whether rows are good (else ValueError), and bringing them back.
 
     `rows` takes names to keep to, None for all. `restore` takes an author, or None to only count; it returns how many
-    of what are brought back. `view` and `change` are the permissions that staff need to see or to bring back its rows.
+    of what are brought back. `reads` and `writes` are the rights that it takes to see or to bring back its rows.
     """
 
     models: frozenset[str]
     rows: Callable[[BaseDatabaseWrapper, Sequence[str] | None], Iterator[str]]
     check: Callable[[Sequence[Any]], None]
     restore: Callable[[Sequence[Any], Author | None], dict[str, int]]
-    view: Sequence[str]
-    change: Sequence[str]
+    reads: Right
+    writes: Right
 
 
 PARTS: dict[str, CheckpointPart] = {}  # by the name that a header's contents have

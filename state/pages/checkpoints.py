@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from access.rights import Right, may
 from state import clock, edits, registry, store, undo
 from state.checkpoints.files import (
     BadCheckpointName,
@@ -31,7 +32,7 @@ from state.checkpoints.files import (
 )
 from state.checkpoints.header import ALL, EDITED
 from state.checkpoints.restore import BadCheckpoint
-from state.checkpoints.rows import PARTS, CheckpointPart
+from state.checkpoints.rows import PARTS
 from state.checkpoints.upload import keep_upload, suggest_name
 from state.checkpoints.verify import DamagedCheckpoint, EditedCheckpoint, find_problem
 from state.files.atomic import CannotWrite, NoRoom
@@ -54,21 +55,18 @@ REFUSALS = (
     store.Overtaken,
     undo.CannotUndo,
 )
-CHANGE = ("state.view_stateentry", "state.add_stateentry", "state.change_stateentry", "state.delete_stateentry")
 MOST_AUTOMATIC = 8  # automatic ones that are shown before a person asks for the older ones
 AUTOMATIC = "Kept automatically"
 View = Callable[..., HttpResponseBase]
 
 
 def guard_view(view: View, *, changes: bool = False, asks: bool = False) -> View:
-    """The view for those who may see keys, or change them, by POST; a refusal is said on the page of checkpoints.
+    """The view, where a refusal is said on the page of checkpoints. What `changes` something is asked for by POST.
 
     `asks`: a GET is answered too, with the question whether to do it.
     """
 
     def checked(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.has_perms(CHANGE if changes else CHANGE[:1]):
-            raise PermissionDenied
         if changes and not asks and request.method != "POST":
             return HttpResponseRedirect(reverse("checkpoints:index"))
         try:
@@ -99,8 +97,8 @@ def list_checkpoints(request: HttpRequest) -> HttpResponse:
         "title": "Checkpoints",
         "groups": groups,
         "limit": settings.NOLA_MAX_BODY_MB,
-        "may_change": request.user.has_perms(CHANGE),
-        "parts": [name for name, part in PARTS.items() if request.user.has_perms(part.view)],
+        "may_change": may(request.user, Right.WRITE_STATE),
+        "parts": [name for name, part in PARTS.items() if may(request.user, part.reads)],
         "today": f"{timezone.localtime():%Y-%m-%d}",
     }
     return render_page(request, "state/checkpoints.html", context)
@@ -155,7 +153,7 @@ def judge_checkpoint(request: HttpRequest, name: str) -> JsonResponse:
 def create_checkpoint(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.getlist("part")
     for name in wanted:
-        _check_part(request, name, lambda part: part.view)
+        _check_part(request, name)
     name = request.POST.get("name", "").strip() or _dated()
     why = request.POST.get("why", "").strip()[:200] or "by hand"
     made = save_checkpoint(name, why=why, contents=("state", *wanted))
@@ -163,9 +161,9 @@ def create_checkpoint(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("checkpoints:index"))
 
 
-def _check_part(request: HttpRequest, name: str, needed: Callable[[CheckpointPart], Any]) -> None:
+def _check_part(request: HttpRequest, name: str) -> None:
     """Raises PermissionDenied for what is no part of the memory, or none for this person."""
-    if name not in PARTS or not request.user.has_perms(needed(PARTS[name])):
+    if name not in PARTS or not may(request.user, PARTS[name].reads):
         raise PermissionDenied
 
 
@@ -212,7 +210,7 @@ def download_checkpoint(request: HttpRequest, name: str) -> FileResponse:
     found = find_checkpoint(name)
     for part in found.header.contents if found.header else ():
         if part != "state":
-            _check_part(request, part, lambda one: one.view)
+            _check_part(request, part)
     return FileResponse(found.path.open("rb"), as_attachment=True, filename=found.path.name)
 
 

@@ -12,6 +12,7 @@ from django.middleware.csrf import get_token
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from access.rights import Right, may
 from state import store, undo
 from state.admin import author_of
 from state.checkpoints.files import find_checkpoint
@@ -75,7 +76,7 @@ def show_preview(request: HttpRequest, name: str) -> HttpResponse:
     choice = _choice(contents, request.GET)
     would = [[one.key, _kind(one.forward), len(one.forward)] for one in plan_restore(contents, choice)()]
     [row] = rows_of([found], {found.path: ""})
-    parts = [part for part in contents.parts if request.user.has_perms(PARTS[part].view)]
+    parts = [part for part in contents.parts if may(request.user, PARTS[part].reads)]
     context = {
         "title": f"Checkpoint {name}",
         "checkpoint": row,
@@ -87,8 +88,8 @@ def show_preview(request: HttpRequest, name: str) -> HttpResponse:
         "would": [one for one in would if one[2]],
         "parts": parts if choice.pointer is None else [],
         "head": head,
-        "may_change": request.user.has_perms(checkpoints.CHANGE),
-        "may_bring_back": all(request.user.has_perms(PARTS[part].change) for part in parts),
+        "may_change": may(request.user, Right.WRITE_STATE),
+        "may_bring_back": all(may(request.user, PARTS[part].writes) for part in parts),
     }
     return render_page(request, "state/checkpoint.html", context)
 
@@ -153,7 +154,7 @@ def _has(value: Any, tokens: Sequence[str]) -> bool:
 def count_missing(request: HttpRequest, name: str) -> JsonResponse:
     """How many conversations and messages are missing, and would come back."""
     contents = read_fixture(find_checkpoint(name).path)
-    if not all(request.user.has_perms(PARTS[part].view) for part in contents.parts):
+    if not all(may(request.user, PARTS[part].reads) for part in contents.parts):
         raise PermissionDenied
     return JsonResponse(restore_parts(contents, None))
 
@@ -233,7 +234,7 @@ def _restored(request: HttpRequest, name: str, written: store.Written) -> None:
 
 def _restore_with_parts(request: HttpRequest, contents: FixtureContents, plan: Plan, author: Author) -> None:
     name = str(author.info["checkpoint"])
-    if not all(request.user.has_perms(PARTS[part].change) for part in contents.parts):
+    if not all(may(request.user, PARTS[part].writes) for part in contents.parts):
         raise PermissionDenied
     made = restore_all(contents, plan, author)
     counts = {"key": len(made.written.changed), **{what[:-1]: count for what, count in made.brought_back.items()}}
@@ -264,14 +265,14 @@ def _joined(parts: Sequence[str]) -> str:
 def take_back(request: HttpRequest) -> HttpResponse:
     """Undo a restore, from the button that it leaves."""
     batch, revision = request.POST.get("batch", ""), request.POST.get("revision", "")
-    if batch and not all(request.user.has_perms(part.change) for part in PARTS.values()):
-        raise PermissionDenied
     if batch:
         revisions = undo.find_batch(batch)
     elif revision.isascii() and revision.isdigit() and len(revision) < 19:
         revisions = undo.find_revision(int(revision))
     else:
         raise BadRequest("undo names a revision or a batch")
+    if not all(may(request.user, right) for right in undo.find_rights(revisions)):
+        raise PermissionDenied
     author = Author(author_of(request).actor, Source.UNDO, info={"undoes": revisions})
     written = store.commit(undo.plan(revisions), author)
     if written.changed:

@@ -9,7 +9,11 @@ def test_the_page_is_for_those_who_may_see_keys_and_their_history(client, db):
     client.force_login(user)
     assert client.get(URL).status_code == 403
 
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_stateentry", "view_revision"]))
+    user.user_permissions.set(
+        Permission.objects.filter(
+            codename__in=["view_stateentry", "view_revision", "view_conversation", "view_message"]
+        )
+    )
 
     page = client.get(URL).content.decode()
     assert 'data-actor="user:bob"' in page

@@ -165,7 +165,7 @@ async function heard(revision) {
       for (const id of Object.keys(patch.set ?? {}).map(Number)) if (bubbles.known.has(id)) await refresh(id);
     } else if (change.kind === "conversation") {
       if (patch.purge !== undefined) gone("This conversation was erased for good.");
-      else if (patch.remove) isGone || gone("Conversation deleted.", data.may_delete && revision.revision);
+      else if (patch.remove) isGone || gone("Conversation deleted.", data.may_write && revision.revision);
       else await renew();
     }
   }
@@ -291,15 +291,15 @@ async function remove(ids) {
 
 const finder = new Find(root, conversation.session_id, jump, toast);
 const selection = new Selection(root, remove);
-part("talk-title").onclick = () => data.may_edit && rename();
+part("talk-title").onclick = () => data.may_write && rename();
 part("archive").onclick = () => quietly(change)({ archived: !conversation.archived });
 part("delete").onclick = quietly(async () => {
   const { revision } = await call("DELETE", api);
   gone("Conversation deleted.", revision);
 });
 part("talk-new").onclick = quietly(latest);
-part("archive").hidden = !data.may_edit;
-for (const name of ["select", "delete"]) part(name).hidden = !data.may_delete;
+part("archive").hidden = !data.may_write;
+for (const name of ["select", "delete"]) part(name).hidden = !data.may_write;
 new ResizeObserver(() => {
   if (sticks) scroll.scrollTop = scroll.scrollHeight;
 }).observe(part("talk-list"));
@@ -315,7 +315,7 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape" && selection.isOn) selection.turn(false);
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "/") finder.field.focus();
-  else if (event.key === "e" && data.may_edit) rename();
+  else if (event.key === "e" && data.may_write) rename();
   else if (event.key === "Home") quietly(first)();
   else if (event.key === "End") quietly(latest)();
   else return;

@@ -1,0 +1,162 @@
+"""Every door there is, and what it needs: calls of the API by the name of their view, pages by that of their URL.
+
+A call or a page that does not stand here does not open: the start, or the page, fails.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from ninja import Router
+from unfold.sites import UnfoldAdminSite
+
+from access.auth import KeyAuth, StaffAuth
+from access.rights import Needs, Right, grant_person, needs
+
+READS = (Right.READ_STATE, Right.READ_CONVERSATIONS)
+
+CALLS: dict[str, Needs] = {
+    # The state
+    "read_state": needs(Right.READ_STATE),
+    "query_state": needs(Right.READ_STATE),
+    "put_state": needs(Right.WRITE_STATE),
+    "patch_state": needs(Right.WRITE_STATE),
+    "delete_state": needs(Right.WRITE_STATE),
+    "run_transaction": needs(Right.WRITE_STATE),
+    # What was
+    "read_journal": needs(*READS, Right.READ_HISTORY),
+    "read_changes": needs(*READS, Right.READ_HISTORY),
+    "read_history": needs(Right.READ_STATE, Right.READ_HISTORY),
+    "read_diff": needs(Right.READ_STATE, Right.READ_HISTORY),
+    "read_blame": needs(Right.READ_STATE, Right.READ_HISTORY),
+    "read_deleted": needs(Right.READ_STATE, Right.READ_HISTORY),
+    "undo_revisions": needs(Right.READ_HISTORY),  # and, once it is known what is undone, the right to write that
+    # Checkpoints; those with conversations in them need the right to these too
+    "list_checkpoints": needs(Right.READ_STATE),
+    "read_checkpoint": needs(Right.READ_STATE),
+    "verify_checkpoint": needs(Right.READ_STATE),
+    "diff_checkpoint": needs(Right.READ_STATE),
+    "create_checkpoint": needs(Right.WRITE_STATE),
+    "delete_checkpoint": needs(Right.WRITE_STATE),
+    "restore_state": needs(Right.WRITE_STATE),
+    # Conversations
+    "list_conversations": needs(Right.READ_CONVERSATIONS),
+    "read_conversation": needs(Right.READ_CONVERSATIONS),
+    "read_messages": needs(Right.READ_CONVERSATIONS),
+    "read_message": needs(Right.READ_CONVERSATIONS),
+    "create_conversation": needs(Right.WRITE_CONVERSATIONS),
+    "change_conversation": needs(Right.WRITE_CONVERSATIONS),
+    "delete_conversation": needs(Right.WRITE_CONVERSATIONS),
+    "append_messages": needs(Right.WRITE_CONVERSATIONS),
+    "change_message": needs(Right.WRITE_CONVERSATIONS),
+    "delete_message": needs(Right.WRITE_CONVERSATIONS),
+    "delete_messages": needs(Right.WRITE_CONVERSATIONS),
+    "import_conversations": needs(Right.WRITE_CONVERSATIONS),
+    "purge_conversation": needs(Right.WRITE_CONVERSATIONS, Right.PURGE),
+    # Both
+    "search_all": needs(*READS),
+    "read_context": needs(*READS),
+    "keep_context": needs(*READS, Right.WRITE_CONVERSATIONS),
+    "list_receipts": needs(*READS),
+    "read_receipt": needs(*READS),
+    "remove_receipts": needs(*READS, Right.PURGE),
+}
+
+STAFF = needs()  # a page shows as much as the rights of who looks at it let it
+MODEL = needs()  # Django asks for the permission on what the page is about
+SEES, CHANGES = needs(Right.READ_STATE), needs(Right.READ_STATE, Right.WRITE_STATE)
+TALKS = needs(Right.READ_CONVERSATIONS)
+
+PAGES: dict[str, Needs] = {
+    "admin:index": STAFF,
+    "admin:app_list": STAFF,
+    "admin:search": STAFF,
+    "admin:logout": STAFF,
+    "admin:password_change": STAFF,
+    "admin:password_change_done": STAFF,
+    "admin:jsi18n": STAFF,
+    "admin:autocomplete": MODEL,
+    "admin:view_on_site": MODEL,
+    "latest": STAFF,
+    # The state
+    "tree": SEES,
+    "tree-find": SEES,
+    "tree-moments": needs(Right.READ_STATE, Right.READ_HISTORY),
+    "tree-sizes": needs(Right.READ_STATE, Right.READ_HISTORY),
+    "admin:state_stateentry_changelist": SEES,
+    "admin:state_stateentry_add": CHANGES,
+    "admin:state_stateentry_change": SEES,
+    "admin:state_stateentry_delete": CHANGES,
+    "admin:state_stateentry_history": needs(Right.READ_STATE, Right.READ_HISTORY),
+    "activity": needs(*READS, Right.READ_HISTORY),
+    **dict.fromkeys(
+        (f"admin:state_revision_{page}" for page in ("changelist", "add", "change", "delete", "history")),
+        needs(*READS, Right.READ_HISTORY),
+    ),
+    # Checkpoints
+    **dict.fromkeys(
+        (f"checkpoints:{page}" for page in ("index", "one", "changes", "missing", "verdict", "file")), SEES
+    ),
+    **dict.fromkeys(
+        (f"checkpoints:{page}" for page in ("create", "upload", "verify", "delete", "accept", "restore")), CHANGES
+    ),
+    "checkpoints:undo": CHANGES,
+    # Conversations
+    **dict.fromkeys(
+        (
+            f"admin:conversations_conversation_{page}"
+            for page in ("changelist", "add", "change", "delete", "history", "of")
+        ),
+        TALKS,
+    ),
+    "admin:conversations_conversation_undo": needs(Right.WRITE_CONVERSATIONS),
+    "admin:conversations_message_changelist": needs(*READS),
+    **dict.fromkeys((f"admin:conversations_message_{page}" for page in ("add", "change", "delete", "history")), TALKS),
+    "context": needs(*READS),
+    # Access
+    **dict.fromkeys(
+        (
+            f"admin:{model}_{page}"
+            for model in ("auth_user", "access_apikey")
+            for page in ("changelist", "add", "change", "delete", "history")
+        ),
+        MODEL,
+    ),
+    "admin:auth_user_password_change": MODEL,
+}
+
+
+def declare(router: Router) -> Router:
+    """A router whose calls open to those who have what CALLS says. Raises ImproperlyConfigured."""
+    for path in router.path_operations.values():
+        for operation in path.operations:
+            name = operation.view_func.__name__.removesuffix("_at_root")
+            if name not in CALLS:
+                raise ImproperlyConfigured(f"nola_site.doors does not say what the call {name} needs")
+            operation.auth_param = [KeyAuth(CALLS[name]), StaffAuth(CALLS[name])]
+            operation.auth_callbacks = operation.auth_param
+    return router
+
+
+class NolaAdminSite(UnfoldAdminSite):
+    """The admin, whose pages open to those who have what PAGES says."""
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            found = request.resolver_match
+            if found is None or found.url_name is None:  # an address that leads nowhere, or on to another
+                return view(request, *args, **kwargs)
+            if found.view_name not in PAGES:
+                raise ImproperlyConfigured(f"nola_site.doors does not say what the page {found.view_name} needs")
+            PAGES[found.view_name].check(grant_person(request.user))
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(guarded, cacheable)
+
+
+def opens(page: str, user: Any) -> bool:
+    """Whether a page opens to somebody, for the sidebar."""
+    return PAGES[page].suffices(grant_person(user))
