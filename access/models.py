@@ -33,6 +33,23 @@ class ApiKey(models.Model):
         return self.name
 
 
+class SecurityEvent(models.Model):
+    """Something that happened at the door; see access.security."""
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    event = models.CharField(max_length=40)
+    actor = models.TextField()
+    detail = models.TextField(default="", blank=True)
+    address = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "security_log"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.event}: {self.actor}"
+
+
 def new_key() -> str:
     return "nola_" + secrets.token_urlsafe(32)
 
