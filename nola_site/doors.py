@@ -125,6 +125,7 @@ PAGES: dict[str, Needs] = {
         MODEL,
     ),
     "admin:auth_user_password_change": MODEL,
+    "admin:access_apikey_rotate": MODEL,
 }
 
 

@@ -61,6 +61,7 @@ CALLS = [  # (methods, address, what it needs); the first that fits
 PAGES = [
     ("/admin/(conversations|state/revision)/(.*/)?(add|delete)/", {"nobody has it"}),  # nothing is done there
     ("/admin/access/apikey/.*delete/", {"nobody has it"}),
+    ("/admin/access/apikey/.*rotate/", set()),  # shows nothing, and does nothing but by POST
     ("/admin/(state/tree/(moments|sizes)|state/stateentry/.*/history/)", SEE | PAST),
     (
         "/admin/(state/stateentry/(add/|.*/delete/)|checkpoints/.*(create|upload|verify|delete|accept|restore|undo)/)",

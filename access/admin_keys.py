@@ -1,0 +1,214 @@
+"""API keys in the admin. A key is shown once, in the answer to the form that made it, and kept nowhere."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from access.keys import (
+    BadKeySettings,
+    KeySettings,
+    change_key,
+    check_name,
+    create_key,
+    describe_state,
+    find_missing,
+    parse_place,
+    parse_time,
+    revoke_keys,
+    rotate_key,
+)
+from access.models import ApiKey
+from access.rights import Grant, grant_person
+
+MAY = {
+    "read": "read all",
+    "write": "write all: whatever can be undone",
+    "suggest": "suggest changes of the state, which wait for a person",
+    "admin": "purge: what cannot be undone",
+    "read:state": "read the state and its history",
+    "read:conversations": "read conversations and their history",
+    "write:state": "write the state",
+    "write:conversations": "write conversations",
+}
+ENDS = {"never": "never", "24h": "after a day", "30d": "after 30 days", "90d": "after 90 days", "365d": "after a year"}
+AS_IT_IS = "as it is"
+
+
+class ApiKeyForm(forms.ModelForm):
+    """What a key may do. `grant` is what whoever fills it in may do: nobody gives more."""
+
+    grant: Grant
+    scopes = forms.MultipleChoiceField(
+        choices=list(MAY.items()),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        label="May",
+        initial=["read", "write"],
+    )
+    places = forms.CharField(
+        required=False,
+        strip=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "placeholder": "Persona\nTasks/open"}),
+        label="Only in the state",
+        help_text="Keys, or paths in them, a line each. Empty: everywhere. The rest is not there for this key.",
+    )
+    user_id = forms.CharField(
+        required=False,
+        strip=False,
+        widget=UnfoldAdminTextInputWidget,
+        label="Only conversations of",
+        help_text="A user id. Empty: of everybody.",
+    )
+    ends = forms.ChoiceField(choices=list(ENDS.items()), widget=UnfoldAdminSelectWidget, label="Ends", required=False)
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "scopes", "user_id"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance.pk:
+            return
+        self.initial["scopes"] = self.instance.scopes.split()
+        self.initial["places"] = "\n".join(json.loads(self.instance.places))
+        at = self.instance.expires_at
+        until = f"{timezone.localtime(at):%Y-%m-%d %H:%M}" if at else "never"
+        self.fields["ends"].choices = [  # type: ignore[attr-defined]  # it is a ChoiceField
+            (AS_IT_IS, f"{AS_IT_IS}: {until}"),
+            *ENDS.items(),
+        ]
+
+    def clean_name(self) -> str:
+        try:
+            return check_name(self.cleaned_data["name"])
+        except BadKeySettings as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def clean_places(self) -> list[str]:
+        try:
+            return [parse_place(line) for line in self.cleaned_data["places"].splitlines() if line.strip()]
+        except BadKeySettings as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and (missing := find_missing(self.settings, self.grant)):
+            raise forms.ValidationError(
+                f"A key gives no more than you have, and your account may not {', nor '.join(missing)}."
+            )
+        return cleaned
+
+    @property
+    def settings(self) -> KeySettings:
+        """What the form says."""
+        said = self.cleaned_data
+        ends = said.get("ends") or AS_IT_IS
+        until = self.instance.expires_at if ends == AS_IT_IS else parse_time(ends)
+        return KeySettings(said["scopes"], said["places"], said["user_id"], until)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):
+    form = ApiKeyForm
+    list_display = ["name", "state", "may", "limits", "created_at", "last_used_at", "expires_at"]
+    readonly_fields = ["prefix", "state", "created_at", "last_used_at", "revoked_at"]
+    actions = ["revoke"]
+    change_form_template = "access/change_key.html"
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return ["name", "scopes", "places", "user_id", "ends", *(self.readonly_fields if obj else [])]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return ["name", *self.readonly_fields] if obj else self.readonly_fields
+
+    def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"grant": grant_person(request.user)})
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if change:
+            change_key(obj, form.settings, _actor(request))
+        else:
+            request.new_key = create_key(obj.name, form.settings, _actor(request))  # type: ignore[attr-defined]
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """There is nothing that belongs to a key."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """The security log has it."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """The security log has it."""
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        return self._show(request, obj.name, request.new_key)  # type: ignore[attr-defined]
+
+    def _show(self, request: HttpRequest, name: str, key: str, *, is_rotated: bool = False) -> HttpResponse:
+        address = settings.NOLA_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+        context = {"title": name, "key": key, "address": address, "is_rotated": is_rotated}
+        response = TemplateResponse(request, "access/key.html", {**self.admin_site.each_context(request), **context})
+        return response
+
+    def rotate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Another secret for a key, shown once."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row = self.get_object(request, str(pk))
+        if row is None or not self.has_change_permission(request, row):
+            raise PermissionDenied
+        here = HttpResponseRedirect(reverse("admin:access_apikey_change", args=[pk]))
+        missing = find_missing(KeySettings(row.scopes.split()), grant_person(request.user))
+        if missing:
+            messages.error(request, f"This key may {', and '.join(missing)}, which your account may not.")
+            return here
+        try:
+            return self._show(request, row.name, rotate_key(row, _actor(request)), is_rotated=True)
+        except BadKeySettings as error:
+            messages.error(request, f"Nothing was changed: {error}.")
+            return here
+
+    def get_urls(self) -> list[URLPattern]:
+        rotate = self.admin_site.admin_view(self.rotate_view)
+        return [path("<int:pk>/rotate/", rotate, name="access_apikey_rotate"), *super().get_urls()]
+
+    # What the list says
+
+    @admin.display(description="May")
+    def may(self, key: ApiKey) -> str:
+        return ", ".join(key.scopes.split()) or "nothing"
+
+    @admin.display(description="Limited to")
+    def limits(self, key: ApiKey) -> str:
+        places = [place[1:] for place in json.loads(key.places)]
+        return ", ".join([*places, *([f"conversations of {key.user_id}"] if key.user_id else [])]) or "–"
+
+    @admin.display(description="State")
+    def state(self, key: ApiKey) -> str:
+        return describe_state(key, timezone.now())
+
+    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        count = len(revoke_keys(queryset, _actor(request)))
+        self.message_user(request, f"{count} revoked. Calls with them are refused from now on.")
+
+
+def _actor(request: HttpRequest) -> str:
+    return f"user:{request.user.get_username()}"
