@@ -54,7 +54,12 @@ class Bridge:
     async def ask(self, environ: dict[str, Any], send: Send) -> Answer | None:
         """The application's answer; None if it was large and has been sent already."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, self._run, environ, loop, send)
+        answered: asyncio.Future[Answer | None] = loop.create_future()
+        job = self.threads.submit(self._work, environ, loop, send, answered)
+        try:
+            return await answered
+        finally:
+            job.cancel()  # if nobody waits for it any more and it has not begun
 
     async def send(self, answer: Answer, send: Send) -> None:
         """Send an answer, a large one in pieces; refuse it while slow clients hold too much already."""
@@ -73,9 +78,22 @@ class Bridge:
         finally:
             self.outgoing -= size
 
+    def _work(
+        self,
+        environ: dict[str, Any],
+        loop: asyncio.AbstractEventLoop,
+        send: Send,
+        answered: "asyncio.Future[Answer | None]",
+    ) -> None:
+        began = time.monotonic()
+        try:
+            loop.call_soon_threadsafe(_settle, answered, self._run(environ, loop, send))
+        except BaseException as error:
+            loop.call_soon_threadsafe(_settle, answered, None, error)
+        memory.hand_back(time.monotonic() - began)  # nobody waits for this
+
     def _run(self, environ: dict[str, Any], loop: asyncio.AbstractEventLoop, send: Send) -> Answer | None:
         started: list[Answer] = []
-        began = time.monotonic()
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
             pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -95,8 +113,19 @@ class Bridge:
             return None
         finally:
             getattr(response, "close", lambda: None)()
-            del environ, response  # with the body
-            memory.hand_back(time.monotonic() - began)
+            del response
+            environ.clear()  # with the body, which others still name
+
+
+def _settle(
+    answered: "asyncio.Future[Answer | None]", answer: Answer | None, error: BaseException | None = None
+) -> None:
+    if answered.done():  # nobody waits
+        return
+    if error is None:
+        answered.set_result(answer)
+    else:
+        answered.set_exception(error)
 
 
 def _up_to(pieces: Iterator[bytes], size: int) -> bytes:
