@@ -13,7 +13,7 @@ from django.db import transaction
 
 from state import chain, edits, merging, registry, texts
 from state.address import Address, NotFound, find_node_text, read_node_text
-from state.database.sql import fetch_row
+from state.database.sql import cast_to_bytes, fetch_row
 from state.edits import Edit
 from state.entries import Stored, head, lock_entries, read_entries, read_entry, read_state, write_entry
 from state.errors import InTheWay, Unavailable, Unprocessable
@@ -34,8 +34,9 @@ __all__ = ["head"]  # of the store, though it stands below it
 Check = Callable[[str | None, int], None]  # sees what is stored at the address and when the key last changed; may raise
 MAX_KEY_BYTES = 512
 ATTEMPTS = 3
+COLUMN = "s.value_json"
 READ = (
-    "SELECT s.value_json, m.last_seq, m.epoch, s.revision FROM state_storage s LEFT JOIN state_meta m ON 1 = 1"
+    f"SELECT {COLUMN}, m.last_seq, m.epoch, s.revision FROM state_storage s LEFT JOIN state_meta m ON 1 = 1"
     " WHERE s.key_name = %s"
 )
 QUICK_PLAN = 0.005  # seconds of CPU: less than it takes to come back for another turn
@@ -97,15 +98,25 @@ def read_all() -> Reading:
 
 def read(address: Address) -> Reading:
     """The value at an address. Raises NotFound."""
-    if kept := texts.read_kept(address.key):
-        return Reading(_read_kept_node(address, kept.text), kept.head)
+    if texts.find(address.key):
+        kept = texts.read_kept(address.key)
+        return Reading(_read_kept_node(address, kept.text), kept.head) if kept else _read_large(address)
     row = fetch_row(READ, address.key)
     if row is None:
         raise NotFound(f"there is no key {address.key!r}")
     text, seq, epoch, revision = row
     if len(text) >= texts.LARGE:
-        texts.keep(address.key, texts.TextName(epoch, revision), text)
+        texts.keep(address.key, texts.TextName(epoch, revision), text.encode())
     return Reading(read_node_text(address, text), seq)
+
+
+def _read_large(address: Address) -> Reading:
+    """Read what was large when it was last looked at, without decoding all of it for a node."""
+    row = fetch_row(READ.replace(COLUMN, cast_to_bytes(COLUMN)), address.key)
+    if row is None:
+        raise NotFound(f"there is no key {address.key!r}")
+    data, seq, epoch, revision = row
+    return Reading(_read_kept_node(address, texts.keep(address.key, texts.TextName(epoch, revision), data)), seq)
 
 
 def _read_kept_node(address: Address, text: IndexedText) -> str:
@@ -318,5 +329,5 @@ def _remember(edit: Edit, revision: int, patch_bytes: int) -> None:
     text = edit.text or ""
     if len(text) >= texts.LARGE:
         epoch = fetch_row("SELECT epoch FROM state_meta")[0]
-        texts.keep(edit.key, texts.TextName(epoch, revision), text)
+        texts.keep(edit.key, texts.TextName(epoch, revision), text.encode())
     replay.keep_snapshot(edit.key, len(text), patch_bytes)

@@ -63,14 +63,15 @@ def forget(key: str, kept: Kept) -> None:
             del _kept[key]
 
 
-def keep(key: str, name: TextName, text: str) -> None:
-    """Keep a text that was committed, and let go of what was used longest ago."""
-    if len(text) > ROOM or connection.in_atomic_block:
-        return
+def keep(key: str, name: TextName, data: bytes) -> IndexedText:
+    """A text that was committed, which is kept if it is large; what was used longest ago makes room for it."""
+    if not LARGE <= len(data) <= ROOM or connection.in_atomic_block:
+        return IndexedText(data)
     with _lock:
         kept = _kept.get(key)
         if kept is None or kept.name != name:
-            _kept[key] = Kept(name, IndexedText(text.encode()))
+            kept = _kept[key] = Kept(name, IndexedText(data))
         _kept.move_to_end(key)
         while len(_kept) > 1 and sum(one.text.size for one in _kept.values()) > ROOM:
             _kept.popitem(last=False)
+    return kept.text

@@ -53,6 +53,11 @@ def for_update() -> str:
     return "" if live.vendor == "sqlite" else " FOR UPDATE"
 
 
+def cast_to_bytes(column: str) -> str:
+    """A text of the live database as its bytes in UTF-8."""
+    return f"CAST({column} AS BLOB)" if live.vendor == "sqlite" else f"convert_to({column}, 'UTF8')"
+
+
 def to_column(at: datetime) -> Any:
     """A time as the live database keeps it."""
     return live.ops.adapt_datetimefield_value(at)
