@@ -5,6 +5,7 @@ refusal, a large document, a session) is left to the usual way, which answers a 
 """
 
 import sqlite3
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from django.http.request import split_domain_port, validate_host
 
 from access import auth
 from access.models import hash_key
-from access.rights import Right
+from access.rights import Grant, Right
 from nola_site.serving.bridge import Answer, Scope
 from nola_site.serving.calls import list_headers
 from state import conditions, store, texts
@@ -45,18 +46,22 @@ class PlainReads:
         """The answer to a request, None for one that goes the usual way."""
         if scope["method"] not in ("GET", "HEAD") or not scope["path"].startswith(PREFIX + "/"):
             return None
-        sent = dict(scope["headers"])
-        if len(sent) != len(scope["headers"]) or not LEFT.isdisjoint(sent):
-            return None
+        sent = self.read_headers(scope)
         try:
-            return self._answer(scope, sent)
+            return self._answer(scope, sent) if sent else None
         except (Refusal, sqlite3.Error, UnicodeError):
             return None
 
+    def read_headers(self, scope: Scope) -> dict[bytes, bytes] | None:
+        """The headers of a request to this server, None if it is not plain."""
+        sent = dict(scope["headers"])
+        is_plain = len(sent) == len(scope["headers"]) and LEFT.isdisjoint(sent)
+        return sent if is_plain and is_known_host(sent.get(b"host", b"")) else None
+
     def _answer(self, scope: Scope, sent: dict[bytes, bytes]) -> Answer | None:
-        is_ours = is_known_host(sent.get(b"host", b""))
         key, *tokens = parse_path(scope["raw_path"].decode("latin-1").partition("?")[0])
-        if not is_ours or not self._may_read(sent.get(b"authorization", b"")):
+        grant = self.find_grant(sent)
+        if grant is None or grant.is_limited or Right.READ_STATE not in grant.rights:
             return None
         found = self._read_large(key, tuple(tokens)) if key in self.large else self._read(key, tuple(tokens))
         at = scope["query_string"]
@@ -74,7 +79,7 @@ class PlainReads:
         return Answer(200, [*self.read, *told], body)
 
     def _read(self, key: str, tokens: Tokens) -> Reading | None:
-        row = self._execute(store.READ, [key])
+        row = self.fetch(store.READ, [key])
         if row is None:
             return None
         text, revision = row[:2]
@@ -86,21 +91,20 @@ class PlainReads:
     def _read_large(self, key: str, tokens: Tokens) -> Reading | None:
         """A small part of a large document whose text is kept and was looked through by others."""
         kept = texts.find(key)
-        row = self._execute(texts.WHICH, [key]) if kept and kept.text.places and tokens else None
+        row = self.fetch(texts.WHICH, [key]) if kept and kept.text.places and tokens else None
         if kept is None or row is None or kept.name != row[:2]:
             return None
         text = kept.text.read_node(tokens)
         return Reading(text, row[2]) if len(text) <= LARGE else None
 
-    def _may_read(self, authorization: bytes) -> bool:
-        """Whether a key is sent that may read all, and whose use need not be noted now. It is looked up every time."""
-        scheme, _, token = authorization.decode("latin-1").partition(" ")
-        key = auth.find_key(self._execute, hash_key(token)) if scheme.lower() == "bearer" and token else None
-        if key is None or key.grant.is_limited or Right.READ_STATE not in key.grant.rights:
-            return False
-        return not auth.is_stamp_due(key.id)
+    def find_grant(self, sent: dict[bytes, bytes]) -> Grant | None:
+        """What the key that is sent may do; None without one, or where its use is to be noted. Looked up every time."""
+        scheme, _, token = sent.get(b"authorization", b"").decode("latin-1").partition(" ")
+        key = auth.find_key(self.fetch, hash_key(token)) if scheme.lower() == "bearer" and token else None
+        return None if key is None or auth.is_stamp_due(key.id) else key.grant
 
-    def _execute(self, statement: str, parameters: list[str]) -> Any:
+    def fetch(self, statement: str, parameters: Sequence[str] = ()) -> Any:
+        """The first row of a query. Raises sqlite3.Error."""
         if self.database is None:
             name = Path(settings.DATABASES["default"]["NAME"]).as_posix()
             uri = f"file:{quote(name)}?mode=ro"

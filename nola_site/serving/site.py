@@ -13,6 +13,7 @@ from django.core.signals import request_finished, request_started
 from access.auth import Credential
 from nola_site.serving import bodies, bridge, hub, limits, plain_reads, stream_slots
 from nola_site.serving.bridge import Answer, Receive, Scope, Send
+from nola_site.serving.kept_answers import KeptAnswers
 from nola_site.serving.sse import Streams
 from state.api.changes import LIVE
 from state.history.events import FeedFilter
@@ -50,6 +51,7 @@ class Site:
         self.pool = bridge.Bridge(WSGIHandler(), settings.NOLA_THREADS)
         self.limits = limits.PoolLimits(settings.NOLA_THREADS)
         self.reads = plain_reads.PlainReads()
+        self.kept = KeptAnswers(self.reads)
         self.halted = ""
         self.busy = 0  # requests that are being answered
         self.streams: Streams | None = None
@@ -98,7 +100,7 @@ class Site:
             return await self.refuse(503, self.halted, send, retry=60)
         if scope["path"] == "/healthz":
             return await self.pool.send(HEALTHY, send)
-        if plain := self.reads.answer(scope):
+        if plain := self.reads.answer(scope) or self.kept.find(scope):
             return await self.pool.send(plain, send)
         try:
             async with bodies.receive_body(scope, receive) as body, self.limits.enter(scope):
@@ -115,6 +117,7 @@ class Site:
         elif handoff.waiting:
             await self.wait(streams, handoff.waiting, scope, receive, send)
         elif answer:
+            self.kept.keep(scope, answer)
             await self.pool.send(answer, send)
 
     async def refuse(self, status: int, detail: str, send: Send, retry: int | None = None, close: bool = False) -> None:
