@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.db import connection
 
-LARGE = 8 * 1024 * 1024  # bytes that a process may have grown by before it is worth the time
+LARGE = 16 * 1024 * 1024  # bytes that a process may have grown by before it is worth the time
 SHORT = 0.01  # seconds in which no request takes as much: then we do not even look
 STATM = Path("/proc/self/statm")
 HEAPS, BLOCK, TOP = -8, -3, -1  # M_ARENA_MAX, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of mallopt(3)

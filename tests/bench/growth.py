@@ -104,7 +104,12 @@ def document_sizes(kilobytes: Sequence[int]) -> Table:
                     PUT_of_the_leaf=("PUT", f"{key}/{leaf}/n", NUMBER),
                 )
 
-    return Growth("Growth with the size of a document", titles(kilobytes, " kB"), kilobytes).show(columns())
+    table = Growth("Growth with the size of a document", titles(kilobytes, " kB"), kilobytes).show(columns())
+    table.note(
+        "Over 8 MB, texts lie in memory of their own, which goes back to the system with each request: about twice as"
+        " much for each MB, and no more than that."
+    )
+    return table
 
 
 def keys(counts: Sequence[int]) -> Table:
