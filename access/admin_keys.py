@@ -140,6 +140,13 @@ class ApiKeyAdmin(ModelAdmin):
         form = super().get_form(request, obj, change, **kwargs)
         return type(form.__name__, (form,), {"grant": grant_person(request.user)})
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """One button: what follows is the key, or the list; the security log is the history of keys."""
+        buttons = {"show_save_and_add_another": False, "show_save_and_continue": False, "show_history": False}
+        return super().changeform_view(request, object_id, form_url, {**buttons, **(extra_context or {})})
+
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
 
