@@ -39,7 +39,7 @@ from access.rights import Grant, grant_person
 MAY = {
     "read": "read all",
     "write": "write all: whatever can be undone",
-    "suggest": "suggest changes of the state, which wait for a person",
+    "suggest": "suggest changes, for a person to accept",
     "admin": "purge: what cannot be undone",
     "read:state": "read the state and its history",
     "read:conversations": "read conversations and their history",
