@@ -23,6 +23,9 @@ from state.write_lock import write_transaction
 
 Payload = JSONValue | list[Op]
 
+PROTECTED = "ProtectedPaths"  # the key with the pointers that only people may write, see state/proposals/protected.py
+READ_PROTECTED = f"SELECT value_json FROM state_storage WHERE key_name = '{PROTECTED}'"
+
 
 class Source(StrEnum):
     """Through which door a write came. The list is closed: history keeps these words for good."""
@@ -56,6 +59,11 @@ class Author:
     info: Mapping[str, Any] = field(default_factory=dict)
     claim: CommitNote | None = None
 
+    @property
+    def decider(self) -> str:
+        """Who lets it happen: who writes, or who accepted what somebody suggested."""
+        return str(self.info.get("accepted_by", self.actor))
+
 
 @contextmanager
 def open_revision(author: Author) -> Iterator["Recorder"]:
@@ -78,12 +86,15 @@ class Recorder:
     @cached_property
     def _clock(self) -> "_Clock":
         # Where rows are locked one by one, this one is taken as late as possible: every writer waits for it.
-        statement = f"SELECT id, last_seq, last_at, last_chain FROM state_meta{for_update()}"
+        statement = f"SELECT id, last_seq, last_at, last_chain, ({READ_PROTECTED}) FROM state_meta{for_update()}"
         row = fetch_row(statement)
         if row is None:
             StoreMeta.objects.create()
             row = fetch_row(statement)
-        return _Clock(row[0], row[1], from_column(row[2]), row[3])
+        protected = row[4]
+        if connection.vendor != "sqlite":  # who waited for the row has its newest, but not of what is read beside it
+            protected = read_protected()
+        return _Clock(row[0], row[1], from_column(row[2]), row[3], protected)
 
     @property
     def seq(self) -> int:
@@ -94,6 +105,11 @@ class Recorder:
     def at(self) -> datetime:
         """Its time, which never goes back: the later of now and the last revision's."""
         return max(timezone.now(), self._clock.at)
+
+    @property
+    def protected(self) -> str | None:
+        """The text of the key ProtectedPaths as it is before this write; None for no such key."""
+        return self._clock.protected
 
     def record(self, kind: str, key: str, forward: Payload, inverse: Payload, result_hash: str) -> Change:
         """Add a change: what was done, what takes it back, and the SHA-256 of what it made ("" where it removed)."""
@@ -167,10 +183,17 @@ class Recorder:
                 )
 
 
+def read_protected() -> str | None:
+    """The text of the key ProtectedPaths as it is stored."""
+    row = fetch_row(READ_PROTECTED)
+    return row[0] if row else None
+
+
 class _Clock(NamedTuple):
-    """The row that says where the clock stands: the last revision, its time and its link."""
+    """The row that says where the clock stands: the last revision, its time and its link; and what is protected."""
 
     id: int
     seq: int
     at: datetime
     chain: str
+    protected: str | None

@@ -25,6 +25,7 @@ from state.jsondoc.pointer import Missing
 from state.jsondoc.text import Document, JSONValue, dump_json
 from state.merging import EditFrom
 from state.models import Revision
+from state.proposals.protected import check_edits
 from state.registry import Planned
 from state.revisions import Author, Recorder
 from state.write_lock import write_together
@@ -40,6 +41,7 @@ READ = (
     " WHERE s.key_name = %s"
 )
 QUICK_PLAN = 0.005  # seconds of CPU: less than it takes to come back for another turn
+OVERTAKEN = "others keep changing what this write is about, faster than it can be worked out; nothing was done"
 LONGEST_PLAN = 0.5  # seconds of CPU for which all other writers may be kept waiting
 
 
@@ -256,9 +258,7 @@ def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
         if written:
             return written
     if took > LONGEST_PLAN:
-        raise Overtaken(
-            "others keep changing what this write is about, faster than it can be worked out; nothing was done"
-        )
+        raise Overtaken(OVERTAKEN)
     return write_together(lambda: _write(plan(), author))
 
 
@@ -309,7 +309,8 @@ def _stale_message(key: str, found: Stored | None, seen: int) -> str:
 
 
 def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:
-    """Write planned edits into a revision in the making."""
+    """Write planned edits into a revision in the making: the one place where keys are written."""
+    check_edits(changed, recorder.author, recorder.protected)
     for edit in changed:
         spend_work()
         write_entry(edit.key, edit.text, recorder.at, recorder.seq, is_new=edit.was is None)

@@ -17,7 +17,7 @@ LAYERS = [  # of `state`, the lowest first; what stands in one row may use each 
     "write_lock chain revisions clock guards registry",
     "history",
     "edits merging",
-    "store",
+    "store proposals",
     "checkpoints undo transactions context",
     "backups sync api pages admin apps management",
 ]

@@ -17,7 +17,7 @@ from state.address import Address
 from state.context.budget import BudgetForm, Section, list_forms, pick_forms
 from state.context.sections import Moment, Renderings, SectionForm, read_moment, read_section_text, render_forms
 from state.context.tokens import CHARACTERS, count_tokens, estimate_tokens
-from state.context.weights import WEIGHTS, parse_weights
+from state.context.weights import SETTINGS, WEIGHTS, parse_weights
 from state.history import past
 from state.jsondoc.markdown import render_heading, render_item
 from state.jsondoc.text import JSONValue, dump_json
@@ -102,7 +102,7 @@ def _room(asked: ContextRequest) -> _ContextRoom:
 
 
 def _state(asked: ContextRequest, now: Moment, room: int) -> _ContextPart:
-    addresses = asked.addresses or [Address(key) for key in now.keys if key != WEIGHTS]
+    addresses = asked.addresses or [Address(key) for key in now.keys if key not in SETTINGS]
     weighed = parse_weights(now)
     rendered = render_forms(now, addresses, asked.form)
     there = [one for one in addresses if min(rendered[one], default=4) <= asked.level]
@@ -188,7 +188,7 @@ def _said(asked: ContextRequest, session_id: str, now: Moment, room: int) -> _Co
 
 
 def _found(asked: ContextRequest, terms: Sequence[SearchTerm], now: Moment, room: int) -> _ContextPart:
-    documents = {one.name.key: one.text for one in past.texts_at(now.revision) if one.name.key != WEIGHTS}
+    documents = {one.name.key: one.text for one in past.texts_at(now.revision) if one.name.key not in SETTINGS}
     some, _ = search_leaves(terms, asked.hits, asked.level, documents)
     hits = search_past(terms, asked.hits, now.revision, with_hidden=asked.hidden)
     opening = render_heading(f"Found for {asked.q}") if asked.form == "markdown" else ',"found":['

@@ -25,6 +25,7 @@ ARGUMENTS = {
     "NotAcceptable": ("odd", 1, 2),
     "OperationFailed": (0, errors.Gone("gone")),
     "PatchFailed": (0, "/name", "differs"),
+    "ProtectedPath": ("/Persona", "key:planner"),
     "PreconditionFailed": ("differs", None, 3),
     "UndoConflict": ([],),
 }
@@ -70,7 +71,7 @@ def test_every_error_of_the_project_is_a_problem_document(rf, kind):
 def test_every_error_has_the_status_of_its_base_or_one_of_its_own(kind):
     bases = [status for base, status in BASES if issubclass(kind, base)]
 
-    assert kind is transactions.OperationFailed or kind.status in [*bases, 405, 406, 412, 415]
+    assert kind is transactions.OperationFailed or kind.status in [*bases, 403, 405, 406, 412, 415]
 
 
 def test_an_error_that_says_when_to_come_back_does_so_in_a_header(rf):

@@ -172,7 +172,7 @@ def restore_state(request: HttpRequest, query: FromQuery[WasQuery], body: Restor
         return commit_or_preview(plan, author, wanted.dry_run, restore_keys, with_was=query.was)
     request.grant.require(*(PARTS[part].writes for part in contents.parts))  # type: ignore[attr-defined]
     if wanted.dry_run:
-        response, counts, batch = preview_plan(plan, query.was), restore_parts(contents, None), uuid.uuid4().hex
+        response, counts, batch = preview_plan(plan, author, query.was), restore_parts(contents, None), uuid.uuid4().hex
     else:
         made = restore_all(contents, plan, author)
         response, counts, batch = answer_changed(made.written), dict(made.brought_back), made.batch

@@ -17,6 +17,7 @@ from state.history import replay
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.text import JSONValue, dump_json, parse_json
 from state.models import Idempotency
+from state.proposals.protected import check_now
 from state.registry import Planned
 from state.revisions import Author, Source
 
@@ -69,7 +70,7 @@ def commit_or_preview(
     plan: Plan, author: Author, dry_run: bool, commit: Commit = store.commit, *, with_was: bool = False
 ) -> HttpResponse:
     """Commit a plan, or only show what it would do."""
-    return preview_plan(plan, with_was) if dry_run else answer_changed(commit(plan, author))
+    return preview_plan(plan, author, with_was) if dry_run else answer_changed(commit(plan, author))
 
 
 def answer_changed(written: store.Written) -> HttpResponse:
@@ -77,9 +78,10 @@ def answer_changed(written: store.Written) -> HttpResponse:
     return _summary(written.revision, [(one.kind, one.key) for one in written.changed])
 
 
-def preview_plan(plan: Plan, with_was: bool) -> HttpResponse:
-    """What a plan would do, as patches; with what stood there before, if that is asked for."""
+def preview_plan(plan: Plan, author: Author, with_was: bool) -> HttpResponse:
+    """What a plan would do, as patches; with what stood there before, if that is asked for. Raises ProtectedPath."""
     written = store.Written(store.head(), plan())
+    check_now([edit for edit in written.edits if edit.forward], author)
     state: dict[str, JSONValue] = {
         edit.key: with_old_values(edit.forward, edit.inverse if with_was else None)
         for edit in written.edits

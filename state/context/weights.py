@@ -8,8 +8,10 @@ from state.address import Address
 from state.context.sections import Moment, read_section_documents
 from state.jsondoc.pointer import format_pointer
 from state.jsondoc.text import JSONValue
+from state.revisions import PROTECTED
 
 WEIGHTS = "ContextWeights"
+SETTINGS = (WEIGHTS, PROTECTED)  # keys that are no memory: a context has them only if they are asked for
 MOST_WEIGHT = 1000
 
 

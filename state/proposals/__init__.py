@@ -1,0 +1,1 @@
+"""What a person decides: the paths that only a person may write."""
