@@ -25,6 +25,7 @@ from state.api.changes import router as changes_router
 from state.api.checkpoints import router as checkpoints_router
 from state.api.deleted import router as deleted_router
 from state.api.history import router as history_router
+from state.api.proposals import router as proposals_router
 from state.api.query import router as query_router
 from state.api.transactions import router as transactions_router
 from state.api.undo import router as undo_router
@@ -89,6 +90,7 @@ api = NolaAPI(
 )
 api.add_router("/state", declare(state_router))
 api.add_router("/transactions", declare(transactions_router))
+api.add_router("/proposals", declare(proposals_router))
 api.add_router("/undo", declare(undo_router))
 api.add_router("/checkpoints", declare(checkpoints_router))
 api.add_router(

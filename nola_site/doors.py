@@ -16,15 +16,22 @@ from access.auth import KeyAuth, StaffAuth
 from access.rights import Needs, Right, grant_person, needs
 
 READS = (Right.READ_STATE, Right.READ_CONVERSATIONS)
+SUGGESTS = (Right.WRITE_STATE, Right.SUGGEST_STATE)  # a write of who may only suggest becomes a proposal
 
 CALLS: dict[str, Needs] = {
     # The state
     "read_state": needs(Right.READ_STATE),
     "query_state": needs(Right.READ_STATE),
-    "put_state": needs(Right.WRITE_STATE),
-    "patch_state": needs(Right.WRITE_STATE),
-    "delete_state": needs(Right.WRITE_STATE),
-    "run_transaction": needs(Right.WRITE_STATE),
+    "put_state": needs(either=SUGGESTS),
+    "patch_state": needs(either=SUGGESTS),
+    "delete_state": needs(either=SUGGESTS),
+    "run_transaction": needs(either=SUGGESTS),
+    # Proposals; who may not write the state sees its own
+    "list_proposals": needs(either=SUGGESTS),
+    "read_proposal": needs(either=SUGGESTS),
+    "accept_proposal": needs(Right.WRITE_STATE),
+    "reject_proposal": needs(Right.WRITE_STATE),
+    "withdraw_proposal": needs(either=SUGGESTS),
     # What was
     "read_journal": needs(*READS, Right.READ_HISTORY),
     "read_changes": needs(*READS, Right.READ_HISTORY),
@@ -90,6 +97,8 @@ PAGES: dict[str, Needs] = {
     "admin:state_stateentry_change": SEES,
     "admin:state_stateentry_delete": CHANGES,
     "admin:state_stateentry_history": needs(Right.READ_STATE, Right.READ_HISTORY),
+    "proposals:index": CHANGES,
+    "proposals:one": CHANGES,
     "activity": needs(*READS, Right.READ_HISTORY),
     **dict.fromkeys(
         (f"admin:state_revision_{page}" for page in ("changelist", "add", "change", "delete", "history")),

@@ -80,7 +80,12 @@ class Call(NamedTuple):
 
 THINGS = {"pointer", "pointers", "key", "keys", "checkpoint", "conversation", "operations"}
 MOMENTS = {"at", "base", "since", "until", "from", "to"}
-FORGETTING = ("/api/conversations/{", "/api/context", "/api/undo")  # what these name may have been deleted or purged
+FORGETTING = (
+    "/api/conversations/{",
+    "/api/context",
+    "/api/undo",
+    "/api/proposals/{",
+)  # what these name may have been deleted or purged
 
 Rule = tuple[Callable[[Call], bool], Iterable[type[Refusal] | HTTPStatus]]
 REFUSED: list[Rule] = [

@@ -141,6 +141,40 @@ class Receipt(models.Model):
         return f"{self.receipt} for {self.actor}"
 
 
+class Proposal(models.Model):
+    """What an agent suggests to write, until a person decides. Not in the history unless it is accepted."""
+
+    WAITING, ACCEPTED, IN_PART, REJECTED, WITHDRAWN = "waiting", "accepted", "accepted in part", "rejected", "withdrawn"
+
+    id = models.BigAutoField("proposal", primary_key=True)
+    at = models.DateTimeField("when")
+    actor = models.TextField("who")
+    source = models.CharField("through", max_length=16)
+    reason = models.TextField("why", blank=True, default="")
+    base = models.BigIntegerField(help_text="The revision that the patches apply to.")
+    patches = JSONTextField(help_text="The operations on each key.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the patches.")
+    places = JSONTextField(default=list, help_text="Where the first operations are.")
+    operations = models.PositiveIntegerField(help_text="How many there are.")
+    state = models.CharField(max_length=16, default=WAITING)
+    decided_at = models.DateTimeField("decided", null=True)
+    decided_by = models.TextField(blank=True, default="")
+    answer = models.TextField(blank=True, default="", help_text="Why it was decided so.")
+    accepted = JSONTextField(default=list, help_text="What was accepted of it, if in part.")
+    revision = models.BigIntegerField(null=True, help_text="The revision it became, if that changed anything.")
+
+    class Meta:
+        db_table = "state_proposal"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["state", "actor"], name="state_proposal_state"),
+            models.Index(fields=["actor", "id"], name="state_proposal_of_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"proposal {self.pk} by {self.actor}"
+
+
 def new_store_id() -> str:
     return str(uuid.uuid4())
 

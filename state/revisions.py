@@ -51,13 +51,17 @@ class CommitNote(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who writes (key:<name>, user:<name>, cli:<os user>, system:<job>), through which door, and why."""
+    """Who writes (key:<name>, user:<name>, cli:<os user>, system:<job>), through which door, and why.
+
+    Who only `suggests` writes nothing: it becomes a proposal.
+    """
 
     actor: str
     source: Source
     reason: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
     claim: CommitNote | None = None
+    suggests: bool = False
 
     @property
     def decider(self) -> str:

@@ -26,6 +26,7 @@ from state.jsondoc.text import Document, JSONValue, dump_json
 from state.merging import EditFrom
 from state.models import Revision
 from state.proposals.protected import check_edits
+from state.proposals.records import keep_proposal
 from state.registry import Planned
 from state.revisions import Author, Recorder
 from state.write_lock import write_together
@@ -67,10 +68,14 @@ class Reading(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What a write did: the revision it made (the head if nothing changed), and what was planned, idle or not."""
+    """What a write did: the revision it made (the head if nothing changed), and what was planned, idle or not.
+
+    `proposal` is the number of what was suggested in place of a write, 0 where that would change nothing.
+    """
 
     revision: int
     planned: Sequence[Planned] = ()
+    proposal: int | None = None
 
     @property
     def changed(self) -> list[Planned]:
@@ -244,8 +249,10 @@ def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
     """Write what `plan` computes from what is stored, as one revision, or none where nothing changes.
 
     The plan is made without the write lock, which is global. If what it read has changed meanwhile, it is made anew:
-    under the lock, if it was quick. Raises Overtaken.
+    under the lock, if it was quick. Raises Overtaken. Of an author who only suggests, nothing is written.
     """
+    if author.suggests:
+        return _propose(plan, author)
     for _ in range(ATTEMPTS):
         started = time.thread_time()
         planned = plan()
@@ -283,6 +290,27 @@ def _write(planned: Sequence[Planned], author: Author) -> Written:
         author.claim.keep(written)
     recorder.close()
     return written
+
+
+def _propose(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
+    """Keep what `plan` computes for a person to decide."""
+    for _ in range(ATTEMPTS):
+        planned = Written(0, plan()).edits
+        proposed = write_together(partial(_keep_proposal, planned, author))
+        if proposed:
+            return proposed
+    raise Overtaken(OVERTAKEN)
+
+
+def _keep_proposal(planned: Sequence[Edit], author: Author) -> Written | None:
+    """None where something has changed since it was planned."""
+    if not are_current(planned):
+        return None
+    changed = [edit for edit in planned if edit.forward]
+    proposed = Written(head(), planned, keep_proposal(changed, author, head()) if changed else 0)
+    if author.claim:
+        author.claim.keep(proposed)
+    return proposed
 
 
 def are_current(planned: Sequence[Edit]) -> bool:

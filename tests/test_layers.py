@@ -27,7 +27,7 @@ OFFERED = (  # what of `state` the apps above it may use
     " files report locks write_lock clock chain database edits api admin"
 )
 OFFERED_TO_SITE = (
-    OFFERED + " entries texts backups guards pages progress transactions"
+    OFFERED + " entries texts backups guards pages progress proposals transactions"
 )  # it serves and safeguards it all
 
 

@@ -21,7 +21,7 @@ from nola_site.doors import declare
 from state import store
 from state.address import Address
 from state.jsondoc.text import make_document
-from state.models import Change, Revision, StateEntry
+from state.models import Change, Proposal, Revision, StateEntry
 from state.revisions import Author, Source
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ SCOPE = {  # what a word of a scope opens, as if it were these permissions
     "write": ONLY_WRITE | ONLY_SAY,
     "write:state": ONLY_WRITE,
     "write:conversations": ONLY_SAY,
-    "suggest": set(),
+    "suggest": {"suggest"},
     "admin": PURGE | {"access.administer"},
 }
 CALLS = [  # (methods, address, what it needs); the first that fits
@@ -53,10 +53,16 @@ CALLS = [  # (methods, address, what it needs); the first that fits
     (".*", "/api/(context|search).*", SEE | TALK),
     ("GET HEAD", "/api/(history|changes)", SEE | TALK | PAST),
     ("GET HEAD", "/api/(history|diff|blame|deleted).*", SEE | PAST),
+    (".*", "/api/proposals.*", WRITE),
     ("POST", "/api/undo", PAST),  # and what it undoes, see below
     ("GET HEAD", "/api/checkpoints/kept", SEE),
     ("GET HEAD", "/api/(state|query|checkpoints).*", SEE),
     (".*", "/api/(state|transactions|checkpoints).*", WRITE),
+]
+SUGGESTED = [  # what opens also to who may only suggest: it becomes a proposal, or is about its own
+    ("PUT PATCH DELETE", "/api/state.*"),
+    ("POST", "/api/transactions"),
+    ("GET HEAD DELETE", "/api/proposals.*"),
 ]
 PAGES = [
     ("/admin/(conversations|state/revision)/(.*/)?(add|delete)/", {"nobody has it"}),  # nothing is done there
@@ -67,6 +73,7 @@ PAGES = [
         "/admin/(state/stateentry/(add/|.*/delete/)|checkpoints/.*(create|upload|verify|delete|accept|restore|undo)/)",
         WRITE,
     ),
+    ("/admin/proposals/.*", WRITE),
     ("/admin/(state/tree/.*|state/stateentry/.*|checkpoints/.*)", SEE),
     ("/admin/(state/revision/|activity/).*", SEE | TALK | PAST),
     ("/admin/(context|conversations/message)/", SEE | TALK),
@@ -90,7 +97,7 @@ APART = {
 
 def filled(path):
     """An address with something in each of its places."""
-    names = {"address": "Facts", "session_id": "talk", "name": "kept", "receipt": "r", "message_id": "1"}
+    names = {"address": "Facts", "session_id": "talk", "name": "kept", "receipt": "r", "message_id": "1", "number": "1"}
     return re.sub(r"{(?:\w+:)?(\w+)}", lambda found: names[found[1]], path)
 
 
@@ -105,12 +112,16 @@ OPERATIONS = sorted(
 )
 
 
+def fits(methods, place, method, address):
+    return re.fullmatch(methods.replace(" ", "|"), method) and re.fullmatch(place, address)
+
+
 def needed_call(method, address):
-    return next(
-        needs
-        for methods, place, needs in CALLS
-        if re.fullmatch(methods.replace(" ", "|"), method) and re.fullmatch(place, address)
-    )
+    return next(needs for methods, place, needs in CALLS if fits(methods, place, method, address))
+
+
+def is_suggested(method, address):
+    return any(fits(*one, method, address) for one in SUGGESTED)
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +186,33 @@ def test_a_key_opens_what_its_scope_opens(make_key, scope):
     for method, address in OPERATIONS:
         needs = needed_call(method, address)
         needs = needs - (SEE if needs >= WRITE else set()) - (TALK if needs >= SAY else set())
-        assert opens(client, method, address) == (needs <= SCOPE[scope]), (method, address)
+        may = needs <= SCOPE[scope] or (scope == "suggest" and is_suggested(method, address))
+        assert opens(client, method, address) == may, (method, address)
+
+
+BODIES = [
+    ("application/json", "2"),
+    ("application/merge-patch+json", '{"a": 1}'),
+    ("application/json-patch+json", '[{"op": "replace", "path": "", "value": 2}]'),
+    ("application/json", '{"operations": [{"op": "put", "pointer": "/Facts", "value": 2}]}'),
+    ("application/json", '{"revision": 1}'),
+    ("application/json", '[{"model": "state.stateentry", "pk": "Facts", "fields": {"value_json": 2}}]'),
+]
+
+
+@pytest.mark.parametrize("scopes", [["suggest"], ["read", "suggest"], ["suggest", "write:conversations"]])
+def test_a_key_that_suggests_never_moves_a_key_of_the_state(make_key, scopes):
+    client = keyed(make_key, scopes)
+    suggested = 0
+
+    for method, address in OPERATIONS:
+        for media_type, body in BODIES:
+            suggested += client.generic(method, address, body, content_type=media_type).status_code == 202
+
+    assert suggested > 10
+    assert StateEntry.objects.get().value_json == 1
+    assert not Change.objects.filter(kind="state").exclude(revision=1).exists()
+    assert Proposal.objects.count() > 3
 
 
 @pytest.mark.parametrize("column", ["revoked_at", "expires_at"])

@@ -4,6 +4,10 @@ from urllib.parse import quote
 import pytest
 
 from nola_site.api import api
+from state import store
+from state.address import Address
+from state.jsondoc.text import make_document
+from state.revisions import Author, Source
 
 READS = sorted(path for path, calls in api.get_openapi_schema(path_prefix="/api/")["paths"].items() if "get" in calls)
 JSON = "application/json"
@@ -16,11 +20,12 @@ def filled(agent):
     agent.delete("/api/state/K/a/0")
     agent.post("/api/conversations", {"session_id": "S", "messages": [{"speaker": "user", "message": "hello"}]}, JSON)
     agent.post("/api/checkpoints", {"name": "kept"}, content_type="application/json")
+    store.put(Address("K"), make_document(1), Author("key:default", Source.API, suggests=True))
     return agent
 
 
 QUERY = {"/api/query": "?path=$.K", "/api/search": "?q=hello", "/api/blame": "?pointer=/K"}
-NAMES = {"{address}": "K", "{name}": "kept", "{session_id}": "S", "{receipt}": "none"}
+NAMES = {"{address}": "K", "{name}": "kept", "{session_id}": "S", "{receipt}": "none", "{number}": "1"}
 
 
 @pytest.mark.parametrize("path", READS)

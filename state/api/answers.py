@@ -9,7 +9,7 @@ from state import conditions, store
 from state.address import Address
 from state.api.addresses import format_href
 from state.conditions import Conditions
-from state.jsondoc.text import dump_json
+from state.jsondoc.text import JSONValue, dump_json
 
 
 def answer_json(value: Any) -> HttpResponse:
@@ -52,6 +52,16 @@ def answer_written(
         response = answer_reading(reading, tag, status)
     if place:
         response["Content-Location"] = format_href(place)
+    return response
+
+
+def answer_proposed(number: int, revision: int) -> HttpResponse:
+    """What became of a write by somebody who only suggests; 0 is no proposal, for one that would change nothing."""
+    waits: dict[str, JSONValue] = {"proposal": number, "state": "waits for a person"}
+    body = waits if number else {"proposal": None, "state": "nothing to change"}
+    response = answer_reading(store.Reading(dump_json(body), revision), status=202 if number else 200)
+    if number:
+        response["Location"] = f"/api/proposals/{number}"
     return response
 
 

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from state.address import Address, NotFound
+from state.api.answers import answer_proposed
 from state.conditions import PreconditionFailed
 from state.errors import Malformed, Unprocessable
 from state.jsondoc.patch import PatchFailed
@@ -30,6 +31,7 @@ Write = Callable[..., HttpResponse]
 
 KEPT = timedelta(hours=24)
 MAX_KEY = 255
+PROPOSED = 202  # kept as the status of what became a proposal; its number is the place
 
 
 class BadIdempotencyKey(Malformed):
@@ -65,13 +67,16 @@ class Claim:
         Raises Done if somebody else was faster.
         """
         Idempotency.objects.filter(at__lte=timezone.now() - KEPT).delete()
+        status = 201 if written.created else 200
         places = [Address(edit.key, edit.at).pointer for edit in written.edits if edit.at is not None]
+        if written.proposal is not None:
+            status, places = PROPOSED, [str(written.proposal)]
         try:
             Idempotency.objects.create(
                 credential=self.credential,
                 key=self.key,
                 request=self.request,
-                status=201 if written.created else 200,
+                status=status,
                 revision=written.revision,
                 changed=bool(written.changed),
                 place=places[0] if places else place,
@@ -102,6 +107,8 @@ def idempotent(again: Callable[..., HttpResponse]) -> Callable[[Write], Write]:
                     earlier = claim.earlier()  # somebody was faster with this very request, which may be the reason
                     if earlier is None:
                         raise
+            if earlier.status == PROPOSED:
+                return answer_proposed(int(earlier.place), earlier.revision)
             return again(request, earlier, **values)
 
         return done_once

@@ -10,7 +10,7 @@ from state import transactions
 from state.api.idempotency import idempotent
 from state.api.parameters import FromQuery, WasQuery
 from state.api.routes import answers
-from state.api.writes import commit_or_preview, repeat_summary, request_author
+from state.api.writes import commit_or_preview, repeat_summary, state_author
 from state.history import replay
 
 router = Router(tags=["state"])
@@ -32,9 +32,9 @@ class Transaction(Schema):
 
 @router.post("", summary="Write several keys at once")
 @idempotent(repeat_summary)
-@answers(is_conditional=True)
+@answers(200, 202, headers=("Nola-Revision", "Location"), is_conditional=True)
 def run_transaction(request: HttpRequest, query: FromQuery[WasQuery], body: Transaction) -> HttpResponse:
     """Up to 128 checks and writes over several keys: one revision, all or nothing."""
     base = None if body.base is None else replay.parse_revision(str(body.base))
     plan = transactions.plan(transactions.check(body.operations), base)
-    return commit_or_preview(plan, request_author(request), body.dry_run, with_was=query.was)
+    return commit_or_preview(plan, state_author(request), body.dry_run, with_was=query.was)

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from state import store
 from state.address import Address, read_node_text
 from state.api.addresses import WholeState, read_addresses, read_target
-from state.api.answers import answer_reading, answer_view, answer_written, read_conditions
+from state.api.answers import answer_proposed, answer_reading, answer_view, answer_written, read_conditions
 from state.api.idempotency import idempotent
 from state.api.parameters import POINTER, FromQuery, Number, OnePointer, Parameters, WasQuery
 from state.api.routes import add_read_route, add_refusal, answers, bind_path, describe_body
@@ -32,6 +32,7 @@ from state.api.writes import (
     read_terms,
     repeat_summary,
     request_author,
+    state_author,
 )
 from state.checkpoints.files import find_checkpoint
 from state.checkpoints.restore import (
@@ -59,7 +60,7 @@ JSON_PATCH = "application/json-patch+json"
 BASE = "The revision this write is made for: what others have changed elsewhere since then stays"
 
 TAGGED = ("Nola-Revision", "ETag")
-PLACED = (*TAGGED, "Content-Location", "Preference-Applied")
+PLACED = (*TAGGED, "Content-Location", "Location", "Preference-Applied")
 
 router = Router(tags=["state"])
 
@@ -127,20 +128,20 @@ def _nothing_again(request: HttpRequest, earlier: Idempotency, **asked: Any) -> 
 
 
 @idempotent(_value_again)
-@answers(200, 201, 204, headers=PLACED, is_conditional=True)
+@answers(200, 201, 202, 204, headers=PLACED, is_conditional=True)
 def put_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) -> HttpResponse:
     """Create (201) or replace (200) a value. Missing object parents are created, arrays never."""
     target = read_target(request, query.pointer)
     document = parse_bounded(request.body)
-    author, terms = request_author(request, judges=True), read_terms(request, target, query.base)
+    author, terms = state_author(request, judges=True), read_terms(request, target, query.base)
     return _written(request, target, store.put(target, document, author, **terms), document.text)
 
 
 @idempotent(_value_again)
-@answers(200, 201, 204, headers=PLACED, refusals=(UnknownPatch,), is_conditional=True)
+@answers(200, 201, 202, 204, headers=PLACED, refusals=(UnknownPatch,), is_conditional=True)
 def patch_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) -> HttpResponse:
     """Change a value by a JSON Merge Patch (RFC 7396) or a JSON Patch (RFC 6902), all of it or nothing."""
-    target, author = read_target(request, query.pointer), request_author(request, judges=True)
+    target, author = read_target(request, query.pointer), state_author(request, judges=True)
     if request.content_type == MERGE_PATCH:
         patch = parse_bounded(request.body).value
         written = store.merge(target, patch, author, **read_terms(request, target, query.base))
@@ -153,11 +154,13 @@ def patch_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]
 
 
 @idempotent(_nothing_again)
-@answers(is_conditional=True)
+@answers(200, 202, 204, headers=("Nola-Revision", "Location"), is_conditional=True)
 def delete_state(request: HttpRequest, address: str, query: FromQuery[WriteQuery]) -> HttpResponse:
     """Remove a key, or a node inside one."""
     target = read_target(request, query.pointer)
-    written = store.remove(target, request_author(request, judges=True), **read_terms(request, target, query.base))
+    written = store.remove(target, state_author(request, judges=True), **read_terms(request, target, query.base))
+    if written.proposal is not None:
+        return answer_proposed(written.proposal, written.revision)
     return answer_reading(store.Reading("", written.revision), status=204)
 
 
@@ -181,6 +184,8 @@ def restore_state(request: HttpRequest, query: FromQuery[WasQuery], body: Restor
 
 def _written(request: HttpRequest, address: Address, written: store.Written, text: str | None = None) -> HttpResponse:
     """The answer to a write: the value now at its address, or where a merge has it; `text` if there was no merge."""
+    if written.proposal is not None:
+        return answer_proposed(written.proposal, written.revision)
     [edit] = written.edits
     place = address if edit.at is None else Address(address.key, edit.at)
     if text is None or edit.at is not None:

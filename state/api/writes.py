@@ -8,10 +8,11 @@ from urllib.parse import unquote_to_bytes
 
 from django.http import HttpRequest, HttpResponse
 
+from access.rights import Right
 from state import store
 from state.address import Address
 from state.api.addresses import BadAddress, UnknownParameter
-from state.api.answers import answer_reading, read_conditions
+from state.api.answers import answer_proposed, answer_reading, read_conditions
 from state.conditions import PreconditionFailed
 from state.history import replay
 from state.jsondoc.old_values import with_old_values
@@ -48,6 +49,12 @@ def request_author(request: HttpRequest, source: Source | None = None, *, judges
     return Author(actor, source, reason, info, getattr(request, "claim", None))
 
 
+def state_author(request: HttpRequest, *, judges: bool = False) -> Author:
+    """The same for what may be suggested: who may not write the state, and came in all the same, does no more."""
+    is_writer = Right.WRITE_STATE in request.grant.rights  # type: ignore[attr-defined]
+    return replace(request_author(request, judges=judges), suggests=not is_writer)
+
+
 class Terms(TypedDict):
     """On what terms a write is made: a condition that the store asks, or the revision that it was made for."""
 
@@ -74,7 +81,9 @@ def commit_or_preview(
 
 
 def answer_changed(written: store.Written) -> HttpResponse:
-    """The revision of a write, and what it touched."""
+    """The revision of a write, and what it touched; or the proposal that it became."""
+    if written.proposal is not None:
+        return answer_proposed(written.proposal, written.revision)
     return _summary(written.revision, [(one.kind, one.key) for one in written.changed])
 
 

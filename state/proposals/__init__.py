@@ -1,1 +1,1 @@
-"""What a person decides: the paths that only a person may write."""
+"""What a person decides: what agents suggest, and the paths that only a person may write."""
