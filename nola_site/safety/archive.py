@@ -34,10 +34,14 @@ from state.files.atomic import check_room, draft_file, place_file, write_atomica
 from state.files.zips import ZIP_FAULTS
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import dump_json
-from state.models import Change, Receipt, Revision, StateEntry, StoreMeta
+from state.models import Change, Proposal, Receipt, Revision, StateEntry, StoreMeta
 
-FORMAT = 2
-READ = {1: {"receipts.jsonl"}, FORMAT: set()}  # formats that can be read, and what each of them lacks
+FORMAT = 3
+READ = {  # formats that can be read, and what each of them lacks
+    1: {"receipts.jsonl", "proposals.jsonl"},
+    2: {"proposals.jsonl"},
+    FORMAT: set(),
+}
 TABLES: dict[str, type[models.Model]] = {
     "revisions.jsonl": Revision,
     "changes.jsonl": Change,
@@ -45,6 +49,7 @@ TABLES: dict[str, type[models.Model]] = {
     "conversations.jsonl": Conversation,
     "messages.jsonl": Message,
     "receipts.jsonl": Receipt,
+    "proposals.jsonl": Proposal,
 }
 STATE, ABOUT = "state.json", "nola.json"
 ALIAS = "archive"
@@ -160,7 +165,7 @@ def _check(archive: zipfile.ZipFile, progress: OnProgress) -> Clock:
     except (KeyError, ValueError, TypeError):
         raise BadArchive(f"it is not an export of Nola: its {ABOUT} is missing or unreadable") from None
     if version not in READ:
-        raise BadArchive(f"it has format {version}, and this release reads format {' and '.join(map(str, READ))}")
+        raise BadArchive(f"it has format {version}, and this release reads formats {', '.join(map(str, READ))}")
     for name in {STATE, *TABLES} - READ[version]:
         progress(f"checking {name}")
         if name not in archive.namelist() or _sha256(archive, name) != hashes.get(name):

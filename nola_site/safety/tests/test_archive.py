@@ -13,8 +13,17 @@ import pytest
 from tests.server import ROOT, manage, running
 
 pytestmark = pytest.mark.process
+SUGGESTER = "nola_a-key-that-suggests"
 
-TABLES = ["state_revision", "state_change", "state_storage", "conversation", "conversation_history", "state_receipt"]
+TABLES = [
+    "state_revision",
+    "state_change",
+    "state_storage",
+    "conversation",
+    "conversation_history",
+    "state_receipt",
+    "state_proposal",
+]
 
 
 def contents(data):
@@ -32,6 +41,17 @@ def indexed(data):
         return [row for (row,) in database.execute("SELECT id FROM conversation_words_docsize ORDER BY id")]
 
 
+def suggest(data, server):
+    """A proposal that waits, by a key that may do no more."""
+    with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as database:
+        row = (hashlib.sha256(SUGGESTER.encode()).hexdigest(), "2026-01-01 00:00:00")
+        columns = "sha256, created_at, name, prefix, scopes, places, user_id, previous_sha256"
+        values = "?, ?, 'planner', 'nola_', 'suggest', '[]', '', ''"
+        database.execute(f"INSERT INTO access_apikey ({columns}) VALUES ({values})", row)
+        database.commit()
+    assert server.request("PUT", "/api/state/Odd/new", b"1", key=SUGGESTER)[0] == 202
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """The first release's store, brought up to date and written to, and its export; its server has stopped."""
@@ -43,6 +63,7 @@ def source(tmp_path_factory):
         server.request("PUT", "/api/state/Odd", '{"z":-0.0,"a":[1e300,12345678901234567890123,"é😀\\u0000"]}'.encode())
         server.request("POST", "/api/undo", b'{"revision": 5}')
         assert server.request("POST", "/api/context", b'{"q": "hello"}')[0] == 201
+        suggest(data, server)
         result = manage(data, "export", str(data.parent / "memory.zip"))
         assert result.returncode == 0, result.stderr
         server.stop()
@@ -85,17 +106,19 @@ def test_the_state_in_it_is_a_checkpoint_that_loaddata_reads(archive, tmp_path):
         assert server.request("GET", "/api/state/Scalar")[1] == b'"again"'
 
 
-def test_an_archive_from_before_receipts_can_still_be_read(source, archive, tmp_path):
+@pytest.mark.parametrize(("format", "lacks"), [(1, ["state_receipt", "state_proposal"]), (2, ["state_proposal"])])
+def test_an_archive_from_before_receipts_or_proposals_can_still_be_read(source, archive, tmp_path, format, lacks):
+    names = {f"{table.removeprefix('state_')}s.jsonl" for table in lacks}
     with zipfile.ZipFile(archive) as new, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
-        about = json.loads(new.read("nola.json")) | {"format": 1}
-        for name in set(new.namelist()) - {"receipts.jsonl", "nola.json"}:
+        about = json.loads(new.read("nola.json")) | {"format": format}
+        for name in set(new.namelist()) - {*names, "nola.json"}:
             old.writestr(name, new.read(name))
         old.writestr("nola.json", json.dumps(about))
 
     result = manage(tmp_path / "there", "import", str(tmp_path / "old.zip"))
 
     assert result.returncode == 0, result.stderr
-    assert contents(tmp_path / "there") == {**contents(source), "state_receipt": []}
+    assert contents(tmp_path / "there") == {**contents(source), **{table: [] for table in lacks}}
 
 
 def test_messages_of_an_archive_from_before_places_get_theirs(source, archive, tmp_path):
@@ -162,8 +185,8 @@ def with_method(archive, number):
         (lambda path: replaced(path, "messages.jsonl", lambda text: text[:-20]), "messages.jsonl in it is missing, or"),
         (lambda path: replaced(path, "nola.json", lambda text: b"{}"), "it is not an export of Nola"),
         (
-            lambda path: replaced(path, "nola.json", lambda text: text.replace(b'"format": 2', b'"format": 3')),
-            "format 3",
+            lambda path: replaced(path, "nola.json", lambda text: text.replace(b'"format": 3', b'"format": 9')),
+            "format 9",
         ),
     ],
 )
