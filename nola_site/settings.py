@@ -258,6 +258,11 @@ def opens(page: str) -> Callable[[Any], bool]:
     return lambda request: import_module("nola_site.doors").opens(page, request.user)
 
 
+def count_proposals() -> int:
+    """How many wait, for the sidebar; a template calls it, and shows no badge for none."""
+    return int(import_module("state.proposals.records").count_waiting())
+
+
 def holds(permission: str) -> Callable[[Any], bool]:
     """The same for a page for which Django asks."""
     return lambda request: request.user.has_perm(permission)
@@ -295,6 +300,14 @@ UNFOLD = {
                         "icon": "timeline",
                         "link": "/admin/activity/",
                         "permission": opens("activity"),
+                    },
+                    {
+                        "title": "Proposals",
+                        "icon": "rate_review",
+                        "link": "/admin/proposals/",
+                        "permission": opens("proposals:index"),
+                        "badge": count_proposals,
+                        "badge_variant": "primary",
                     },
                     {
                         "title": "Keys",

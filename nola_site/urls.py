@@ -6,7 +6,7 @@ from conversations.pages import context
 from nola_site.api import api
 from nola_site.pages import home
 from nola_site.serving import health
-from state.pages import activity, restore, tree, tree_past
+from state.pages import activity, proposals, restore, tree, tree_past
 
 admin.autodiscover()
 admin.site.index_title = "Overview"
@@ -19,6 +19,7 @@ urlpatterns = [
     path("admin/state/tree/moments", admin.site.admin_view(tree_past.list_moments), name="tree-moments"),
     path("admin/state/tree/sizes", admin.site.admin_view(tree_past.measure_sizes), name="tree-sizes"),
     path("admin/activity/", admin.site.admin_view(activity.show_activity), name="activity"),
+    path("admin/proposals/", include((proposals.list_urls(), "proposals"))),
     path("admin/checkpoints/", include((restore.list_urls(), "checkpoints"))),
     path("admin/context/", admin.site.admin_view(context.show_page), name="context"),
     path("admin/latest/", admin.site.admin_view(home.show_latest), name="latest"),

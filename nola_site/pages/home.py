@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from access.auth import KeyCredential
 from access.models import ApiKey
+from nola_site.doors import opens
 from nola_site.pages import recent
 from nola_site.safety import doctor, growth, recovery, schedule
 from nola_site.serving import stream_slots
@@ -28,6 +29,7 @@ from state.backups.files import list_backups
 from state.checkpoints.files import list_whole
 from state.jsondoc.pointer import escape_token
 from state.models import Revision, StateEntry
+from state.proposals.records import count_waiting
 
 KEYS, AGENTS = 8, 6  # that are listed
 GRACE = timedelta(minutes=10)  # after which what is due counts as late
@@ -51,7 +53,7 @@ def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
     context["head"] = head = store.head()
     if user.has_perm(VIEW):
         context |= _safety(head) | _keys() | {"storage": _storage(), "is_new": head <= 1}
-    context["recent"] = recent.read_events(user)
+    context |= _live(user)
     context["agents"] = _agents() if user.has_perm("access.view_apikey") else None
     context["address"] = settings.NOLA_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
     context["may_write"] = user.has_perms(("state.add_stateentry", "state.change_stateentry"))
@@ -60,10 +62,15 @@ def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
 
 def show_latest(request: HttpRequest) -> HttpResponse:
     """The parts of the first screen that change with every write, for a page that is open."""
-    context: dict[str, Any] = {"recent": recent.read_events(request.user)}
+    context = _live(request.user)
     if request.user.has_perm(VIEW):
         context |= _keys()
     return TemplateResponse(request, "admin/home_live.html", context)
+
+
+def _live(user: Any) -> dict[str, Any]:
+    waiting = count_waiting() if opens("proposals:index", user) else 0
+    return {"recent": recent.read_events(user), "waiting": waiting}
 
 
 # What is kept

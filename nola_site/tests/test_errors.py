@@ -25,6 +25,7 @@ ARGUMENTS = {
     "NotAcceptable": ("odd", 1, 2),
     "OperationFailed": (0, errors.Gone("gone")),
     "PatchFailed": (0, "/name", "differs"),
+    "ProposalConflict": (3, []),
     "ProtectedPath": ("/Persona", "key:planner"),
     "PreconditionFailed": ("differs", None, 3),
     "UndoConflict": ([],),

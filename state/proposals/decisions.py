@@ -39,7 +39,7 @@ def accept_proposal(
     """Write what was proposed, or the operations at the pointers, as one revision by who proposed it.
 
     The proposal is closed either way: what is not accepted of it is not asked again. Raises Decided, NoSuchOperation,
-    NeedsMore, MergeConflict, ProtectedPath and what a write raises; then it still waits.
+    NeedsMore, ProposalConflict, ProtectedPath and what a write raises; then it still waits.
     """
     check_waiting(proposal)
     taken = choose_operations(proposal, pointers)

@@ -19,13 +19,22 @@ from state.jsondoc.text import NOTHING, Nothing, dump_json, make_document
 from state.jsondoc.trees.omission import LogStep, replay_without
 from state.merging import MergeConflict
 from state.models import Proposal
-from state.registry import Conflict, Prefer
+from state.registry import Conflict, ConflictError, Prefer
 
 Taken = Mapping[str, Sequence[bool]]  # of each key, which of its operations
 
 
 class NoSuchOperation(Unprocessable):
     """A pointer at which a proposal does nothing."""
+
+
+class ProposalConflict(ConflictError):
+    """What a proposal would change was changed since; nothing was changed."""
+
+    def __init__(self, base: int, conflicts: Sequence[Conflict]) -> None:
+        super().__init__(
+            f"changed since revision {base}", conflicts, "say which side wins with prefer, or leave it out"
+        )
 
 
 class NeedsMore(InTheWay):
@@ -56,7 +65,7 @@ def _is_in(place: Tokens, areas: Iterable[Tokens]) -> bool:
 def plan_accept(proposal: Proposal, taken: Taken, prefer: Prefer = None) -> Callable[[], list[Edit]]:
     """The edits that carry the chosen operations over what has changed since their base.
 
-    The plan raises MergeConflict, with all conflicts, NeedsMore, TooLarge and TooDeep.
+    The plan raises ProposalConflict, with all conflicts, NeedsMore, TooLarge and TooDeep.
     """
 
     def planned() -> list[Edit]:
@@ -71,7 +80,7 @@ def plan_accept(proposal: Proposal, taken: Taken, prefer: Prefer = None) -> Call
                 except MergeConflict as error:
                     conflicts += error.conflicts
         if conflicts:
-            raise MergeConflict(proposal.base, conflicts)
+            raise ProposalConflict(proposal.base, conflicts)
         return found
 
     return planned
@@ -117,7 +126,7 @@ def look_ahead(proposal: Proposal) -> Outlook:
         try:
             taken = {one: [one == key] * len(ops) for one, ops in proposal.patches.items()}
             [found[key]] = plan_accept(proposal, taken)()
-        except MergeConflict as error:
+        except ProposalConflict as error:
             conflicts += error.conflicts
     return Outlook(found, conflicts)
 

@@ -3,6 +3,7 @@
 import { Feed } from "../../state/tree/feed.js";
 
 const PAUSE = 1000; // milliseconds between two looks
+const PROPOSALS = 20_000; // milliseconds after which one looks without a change: a proposal is none
 const page = document.getElementById("home");
 const live = page.querySelector("[data-part=live]");
 let waiting = false;
@@ -25,4 +26,5 @@ async function look() {
   live.replaceChildren(...found.body.children);
 }
 
+setInterval(() => document.visibilityState === "visible" && look_soon(), PROPOSALS);
 new Feed({ event: look_soon, reset: look_soon, status: () => {} }).start(Number(page.dataset.head));
