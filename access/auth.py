@@ -18,7 +18,7 @@ from ninja.utils import check_csrf
 
 from access import rates
 from access.models import ApiKey, hash_key
-from access.rights import Grant, Needs, Right, grant_key, grant_person
+from access.rights import Grant, Needs, grant_key, grant_person
 
 READING = ("GET", "HEAD", "OPTIONS")
 STAMP_EVERY = 60.0  # seconds between two notes of a key's last use
@@ -47,6 +47,13 @@ class SessionCredential(NamedTuple):
 
 
 Credential = KeyCredential | SessionCredential
+
+
+class Follower(NamedTuple):
+    """Who follows the feed: what came in, and what it granted by then."""
+
+    credential: Credential
+    grant: Grant
 
 
 class KeyRow(NamedTuple):
@@ -124,9 +131,9 @@ class StaffAuth(APIKeyCookie):
         return f"user:{request.user.get_username()}"
 
 
-def may_follow(credential: Credential) -> bool:
-    """Whether a credential that came in earlier still opens the feed."""
-    return Right.READ_HISTORY in grant_now(credential).rights
+def may_follow(follower: Follower) -> bool:
+    """Whether a credential that came in earlier still grants what it did: a stream tells no more and no less."""
+    return grant_now(follower.credential) == follower.grant
 
 
 def grant_now(credential: Credential) -> Grant:

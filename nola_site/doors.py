@@ -20,26 +20,27 @@ SUGGESTS = (Right.WRITE_STATE, Right.SUGGEST_STATE)  # a write of who may only s
 
 CALLS: dict[str, Needs] = {
     # The state
-    "read_state": needs(Right.READ_STATE),
-    "query_state": needs(Right.READ_STATE),
-    "put_state": needs(either=SUGGESTS),
-    "patch_state": needs(either=SUGGESTS),
-    "delete_state": needs(either=SUGGESTS),
-    "run_transaction": needs(either=SUGGESTS),
+    "read_state": needs(Right.READ_STATE, heeds_limits=True),
+    "query_state": needs(Right.READ_STATE, heeds_limits=True),
+    "put_state": needs(either=SUGGESTS, heeds_limits=True),
+    "patch_state": needs(either=SUGGESTS, heeds_limits=True),
+    "delete_state": needs(either=SUGGESTS, heeds_limits=True),
+    "run_transaction": needs(either=SUGGESTS, heeds_limits=True),
     # Proposals; who may not write the state sees its own
     "list_proposals": needs(either=SUGGESTS),
     "read_proposal": needs(either=SUGGESTS),
     "accept_proposal": needs(Right.WRITE_STATE),
     "reject_proposal": needs(Right.WRITE_STATE),
     "withdraw_proposal": needs(either=SUGGESTS),
-    # What was
-    "read_journal": needs(*READS, Right.READ_HISTORY),
-    "read_changes": needs(*READS, Right.READ_HISTORY),
-    "read_history": needs(Right.READ_STATE, Right.READ_HISTORY),
-    "read_diff": needs(Right.READ_STATE, Right.READ_HISTORY),
-    "read_blame": needs(Right.READ_STATE, Right.READ_HISTORY),
-    "read_deleted": needs(Right.READ_STATE, Right.READ_HISTORY),
-    "undo_revisions": needs(Right.READ_HISTORY),  # and, once it is known what is undone, the right to write that
+    # What was: of all kinds of memory those that one may read
+    "read_journal": needs(Right.READ_HISTORY, either=READS, heeds_limits=True),
+    "read_changes": needs(Right.READ_HISTORY, either=READS, heeds_limits=True),
+    "read_history": needs(Right.READ_STATE, Right.READ_HISTORY, heeds_limits=True),
+    "read_diff": needs(Right.READ_STATE, Right.READ_HISTORY, heeds_limits=True),
+    "read_blame": needs(Right.READ_STATE, Right.READ_HISTORY, heeds_limits=True),
+    "read_deleted": needs(Right.READ_STATE, Right.READ_HISTORY, heeds_limits=True),
+    # and, once it is known what is undone, the right to write that
+    "undo_revisions": needs(Right.READ_HISTORY, heeds_limits=True),
     # Checkpoints; those with conversations in them need the right to these too
     "list_checkpoints": needs(Right.READ_STATE),
     "read_checkpoint": needs(Right.READ_STATE),
@@ -99,10 +100,10 @@ PAGES: dict[str, Needs] = {
     "admin:state_stateentry_history": needs(Right.READ_STATE, Right.READ_HISTORY),
     "proposals:index": CHANGES,
     "proposals:one": CHANGES,
-    "activity": needs(*READS, Right.READ_HISTORY),
+    "activity": needs(Right.READ_HISTORY, either=READS),
     **dict.fromkeys(
         (f"admin:state_revision_{page}" for page in ("changelist", "add", "change", "delete", "history")),
-        needs(*READS, Right.READ_HISTORY),
+        needs(Right.READ_HISTORY, either=READS),
     ),
     # Checkpoints
     **dict.fromkeys(

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import utils
-from django.db.models import CharField, Func, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import CharField, Exists, Func, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Substr
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
@@ -17,8 +17,10 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from access.rights import grant_person
 from state import edits, store
 from state.address import Address
+from state.history.sight import see_by
 from state.jsondoc.text import Document, JSONValue, NotAcceptable, format_json, json_type, parse_json
 from state.models import Change, Revision, StateEntry
 from state.revisions import Author, Source
@@ -208,8 +210,14 @@ class RevisionAdmin(ReadOnlyAdmin):
     readonly_fields = ["changes_made"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
-        names = Change.objects.only("revision_id", "kind", "key")
-        return super().get_queryset(request).prefetch_related(Prefetch("changes", names))
+        sight = see_by(grant_person(request.user))
+        names = Change.objects.only("revision_id", "kind", "key").filter(kind__in=sight.kinds)
+        found = super().get_queryset(request).prefetch_related(Prefetch("changes", names))
+        return found if sight.is_whole else found.filter(Exists(names.filter(revision=OuterRef("seq"))))
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        sees_all = see_by(grant_person(request.user)).is_whole
+        return [name for name in self.search_fields if sees_all or name != "changes__key"]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup in ("changes__kind", "changes__key") or super().lookup_allowed(lookup, value, request)
@@ -222,7 +230,7 @@ class RevisionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Changes")
     def changes_made(self, revision: Revision) -> SafeString:
-        changes = Change.objects.filter(revision=revision)[:50]
+        changes = Change.objects.filter(pk__in=[change.pk for change in revision.changes.all()[:50]])
         return format_html_join(
             "",
             '<h3 class="nola-key">{}</h3><pre class="nola-patch">{}</pre>',

@@ -34,6 +34,7 @@ from state.jsondoc.pointer import (
     remove_node,
     splice_bytes,
 )
+from state.jsondoc.projection import Ways, diff_documents, find_place, list_ways, project_ops, project_text
 from state.jsondoc.text import (
     MAX_DEPTH,
     MAX_NODES,
@@ -198,6 +199,70 @@ def lead(key: str, was: Stored | None, value: JSONValue | Nothing, forward: list
     text = dump_json(value)
     _check_size(key, count_bytes(text), was)
     return Edit(key, was, text, forward, inverse)
+
+
+def join(key: str, was: Stored | None, steps: Sequence[Edit]) -> Edit:
+    """The edits of one key, each on what the one before it left, as one; it is idle if together they change nothing."""
+    text = steps[-1].text
+    merge_ops = [op for edit in steps for op in edit.merge_ops or edit.forward]
+    if text == (was.text if was else None):
+        return Edit(key, was, text, [], [], merge_ops=merge_ops)
+    forward: list[Op] = [op for edit in steps for op in edit.forward]
+    inverse: list[Op] = [op for edit in reversed(steps) for op in edit.inverse]
+    return Edit(key, was, text, forward, inverse, merge_ops=merge_ops)
+
+
+# For writers who are limited to places
+
+
+def project_entry(stored: Stored | None, ways: Ways) -> Stored | None:
+    """What of an entry lies in the places: what a writer who may touch no more starts from."""
+    text = stored and project_text(stored.text, ways)
+    return None if stored is None or text is None else Stored(text, stored.revision)
+
+
+def widen(edit: Edit, stored: Stored | None, ways: Ways) -> Edit:
+    """An edit of what of a key lies in the places, as one of all of the key, which keeps the rest.
+
+    Raises Blocked where a place cannot be made, and TooLarge; neither tells what is there.
+    """
+    if ways is None:
+        return edit
+    if not edit.forward:
+        return replace(edit, was=stored, text=stored and stored.text)
+    try:
+        if stored and project_ops(edit.forward, ways) == edit.forward:
+            whole = apply(edit.key, stored, copy.deepcopy(edit.forward))
+        else:
+            whole = _set_places(edit, stored, ways)
+    except TooLarge:
+        raise TooLarge(f"{edit.key!r} would be larger with it than a key may be") from None
+    return replace(whole, creates=edit.creates, at=edit.at)
+
+
+def _set_places(edit: Edit, stored: Stored | None, ways: Ways) -> Edit:
+    """The same, place by place."""
+    before, after = (NOTHING if text is None else json.loads(text) for text in (edit.was and edit.was.text, edit.text))
+    now, steps = stored, []
+    for tokens in list_ways(ways):
+        old, new = find_place(before, tokens), find_place(after, tokens)
+        if old is not NOTHING and new is NOTHING:
+            steps.append(remove(Address(edit.key, tokens), now))
+        elif new is not NOTHING and (old is NOTHING or dump_json(old) != dump_json(new)):
+            find_place(json.loads(now.text) if now else NOTHING, tokens)
+            steps.append(put(Address(edit.key, tokens), make_document(new), now))
+        if steps:
+            now = Stored(steps[-1].text or "", stored.revision if stored else 0)
+    return join(edit.key, stored, steps) if steps else Edit(edit.key, stored, stored and stored.text, [], [])
+
+
+def show_within(edit: Edit, ways: Ways) -> tuple[list[Op], list[Op]]:
+    """What an edit does in the places, and what takes it back."""
+    if ways is None:
+        return edit.forward, edit.inverse
+    texts = edit.was and project_text(edit.was.text, ways), edit.text and project_text(edit.text, ways)
+    before, after = (NOTHING if text is None else json.loads(text) for text in texts)
+    return diff_documents(before, after)
 
 
 def _there(address: Address, was: Stored | None) -> Stored:

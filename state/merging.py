@@ -16,6 +16,7 @@ from state.jsondoc.diff import Op
 from state.jsondoc.overlap import find_related, list_areas
 from state.jsondoc.patch import find_node, replay_ops
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
+from state.jsondoc.projection import Ways
 from state.jsondoc.text import NOTHING, Nothing, dump_json
 from state.jsondoc.trees.moves import diff_values
 from state.jsondoc.trees.nodes import NodeValue
@@ -47,17 +48,23 @@ def list_later(ops: Sequence[Op], revision: int | None = None) -> list[LaterOp]:
 
 
 def rebase_edit(
-    address: Address, was: Stored | None, base: int | None, edit_from: EditFrom, prefer: Prefer = None
+    address: Address,
+    was: Stored | None,
+    base: int | None,
+    edit_from: EditFrom,
+    prefer: Prefer = None,
+    *,
+    ways: Ways = None,
 ) -> Edit:
     """The edit of a key as its writer meant it at revision `base`, to apply to what is stored now.
 
     Changes to other leaves since then stay, and `Edit.at` says where the node is now. `prefer` says whose change stands
     where both changed the same; without it MergeConflict is raised. Raises what `edit_from` raises, too.
     """
-    over = [] if base is None else _since(address.key, was, base)
+    over = [] if base is None else _since(address.key, was, base, ways)
     if base is None or not over:
         return edit_from(was)
-    return _carried(address, was, base, over, replay.document_at(address.key, base), edit_from, prefer)
+    return _carried(address, was, base, over, replay.document_at(address.key, base, ways), edit_from, prefer)
 
 
 def rebase_edit_on_text(key: str, was: Stored, base: str, edit_from: EditFrom, prefer: Prefer = None) -> Edit:
@@ -171,16 +178,18 @@ def _locate_conflict(key: str, conflict: NodeConflict, over: Sequence[LaterOp]) 
     return Conflict("state", key, conflict.pointer, base, theirs, mine, by)
 
 
-def _since(key: str, was: Stored | None, base: int) -> list[LaterOp]:
+def _since(key: str, was: Stored | None, base: int, ways: Ways) -> list[LaterOp]:
     """What changed the key after the base, up to what is stored."""
-    return [one for change in list_changes(key, was, base) for one in list_later(change.forward, change.revision_id)]
+    return [
+        one for change in list_changes(key, was, base, ways) for one in list_later(change.forward, change.revision_id)
+    ]
 
 
-def list_changes(key: str, was: Stored | None, after: int) -> list[Change]:
+def list_changes(key: str, was: Stored | None, after: int, ways: Ways = None) -> list[Change]:
     """The changes of a key after a revision that lead to what is stored, oldest first."""
     if was:
-        return replay.changes_since(key, after, was.revision) if was.revision > after else []
-    found = replay.changes_since(key, after)
+        return replay.changes_since(key, after, was.revision, ways) if was.revision > after else []
+    found = replay.changes_since(key, after, ways=ways)
     while found and found[-1].forward[-1:] != [{"op": "remove", "path": ""}]:
         found.pop()  # it has come back while we look; the commit will see that
     return found

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 from access.rights import Right
 from state.errors import InTheWay
 from state.jsondoc.pointer import escape_token
+from state.jsondoc.projection import Ways
 from state.jsondoc.text import Nothing
 from state.jsondoc.trees.nodes import NodeValue
 from state.models import Change
@@ -78,6 +79,12 @@ class UndoRequest(NamedTuple):
     changes: Sequence[Change]
     revisions: Sequence[int]
     prefer: Prefer
+    ways: Ways = None  # to what of the key the writer may see and touch
+
+
+def belong_to_nobody(key: str, user_id: str) -> bool:
+    """For kinds whose things are not somebody's."""
+    return False
 
 
 def keep_nothing(planned: Sequence[Any]) -> None:
@@ -94,6 +101,7 @@ class Kind:
     reads: Right  # what one needs to see them
     writes: Right  # ... to make them
     prepare: Callable[[Sequence[Any]], None] = keep_nothing  # without the lock, before it is written
+    belongs_to: Callable[[str, str], bool] = belong_to_nobody  # whether a thing is one of those of a user id
 
 
 _KINDS: dict[str, Kind] = {}

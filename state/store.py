@@ -6,6 +6,7 @@ nothing moved meanwhile, and start over if it did.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
 from state.jsondoc.index import IndexedText
 from state.jsondoc.pointer import Missing
+from state.jsondoc.projection import Places, find_ways, project_text
 from state.jsondoc.text import Document, JSONValue, dump_json
 from state.merging import EditFrom
 from state.models import Revision
@@ -126,6 +128,18 @@ def _read_large(address: Address) -> Reading:
     return Reading(_read_kept_node(address, texts.keep(address.key, texts.TextName(epoch, revision), data)), seq)
 
 
+def read_within(address: Address, places: Places) -> Reading:
+    """The value at an address in a state that has only what lies in the places. Raises NotFound."""
+    if places.hold_surely((address.key, *address.tokens)):
+        with suppress(NotFound):  # which is told below, in words that know nothing of what lies elsewhere
+            return read(address)
+    whole = read(Address(address.key))
+    text = project_text(whole.text, places.find_ways(address.key))
+    if text is None:
+        raise NotFound(f"there is no key {address.key!r}")
+    return Reading(read_node_text(address, text), whole.revision)
+
+
 def _read_kept_node(address: Address, text: IndexedText) -> str:
     try:
         return text.read_node(address.tokens)
@@ -144,6 +158,7 @@ def put(
     seen: int | None = None,
     check: Check | None = None,
     base: int | None = None,
+    places: Places | None = None,
 ) -> Written:
     """Create or replace the value at an address; missing object parents are made, arrays never.
 
@@ -151,7 +166,7 @@ def put(
     is the revision the write was made for: changes to other leaves since then stay; those to the same leaf raise
     MergeConflict. Raises BadKey, Blocked, TooLarge and TooDeep too.
     """
-    return commit(partial(plan_put, address, document, seen=seen, check=check, base=base), author)
+    return commit(partial(plan_put, address, document, seen=seen, check=check, base=base, places=places), author)
 
 
 def plan_put(
@@ -161,47 +176,77 @@ def plan_put(
     seen: int | None = None,
     check: Check | None = None,
     base: int | None = None,
+    places: Places | None = None,
 ) -> list[Edit]:
     """What `put` would do."""
     check_key(address.key)
-    return _plan(address, partial(edits.put, address, document), check, base, seen)
+    return _plan(address, partial(edits.put, address, document), check, base, places, seen)
 
 
 def patch(
-    address: Address, ops: Sequence[Op], author: Author, *, check: Check | None = None, base: int | None = None
+    address: Address,
+    ops: Sequence[Op],
+    author: Author,
+    *,
+    check: Check | None = None,
+    base: int | None = None,
+    places: Places | None = None,
 ) -> Written:
     """Apply JSON Patch operations, checked by `check_patch`, to the node at an address; all of them or none.
 
     With `base`, they apply to what was there in that revision, and what they test must not have changed since.
     Raises NotFound, PatchFailed, MergeConflict, TooLarge and TooDeep.
     """
-    return commit(partial(_plan, address, partial(edits.patch, address, ops), check, base), author)
+    return commit(partial(_plan, address, partial(edits.patch, address, ops), check, base, places), author)
 
 
 def merge(
-    address: Address, patch: JSONValue, author: Author, *, check: Check | None = None, base: int | None = None
+    address: Address,
+    patch: JSONValue,
+    author: Author,
+    *,
+    check: Check | None = None,
+    base: int | None = None,
+    places: Places | None = None,
 ) -> Written:
     """Apply a JSON Merge Patch (RFC 7396) to the node at an address, which is created if it is not there.
 
     Raises as `put` does.
     """
     check_key(address.key)
-    return commit(partial(_plan, address, partial(edits.merge, address, patch), check, base), author)
+    return commit(partial(_plan, address, partial(edits.merge, address, patch), check, base, places), author)
 
 
-def remove(address: Address, author: Author, *, check: Check | None = None, base: int | None = None) -> Written:
+def remove(
+    address: Address,
+    author: Author,
+    *,
+    check: Check | None = None,
+    base: int | None = None,
+    places: Places | None = None,
+) -> Written:
     """Remove a key, or a node inside its document. Raises NotFound and MergeConflict."""
-    return commit(partial(_plan, address, partial(edits.remove, address), check, base), author)
+    return commit(partial(_plan, address, partial(edits.remove, address), check, base, places), author)
 
 
 def _plan(
-    address: Address, edit_from: EditFrom, check: Check | None, base: int | None, seen: int | None = None
+    address: Address,
+    edit_from: EditFrom,
+    check: Check | None,
+    base: int | None,
+    places: Places | None,
+    seen: int | None = None,
 ) -> list[Edit]:
-    """The edit of one key, from what is stored there, if that is what the writer expects."""
-    was = _read_seen(address.key, seen)
+    """The edit of one key, from what is stored there, if that is what the writer expects.
+
+    With `places` it is planned as if there were nothing else in the key.
+    """
+    ways = find_ways(places, address.key)
+    stored = _read_seen(address.key, seen)
+    was = edits.project_entry(stored, ways)
     if check:
         check(find_node_text(address, was and was.text), was.revision if was else 0)
-    return [merging.rebase_edit(address, was, base, edit_from)]
+    return [edits.widen(merging.rebase_edit(address, was, base, edit_from, ways=ways), stored, ways)]
 
 
 def put_keys(documents: Mapping[str, Document], author: Author) -> Written:

@@ -9,9 +9,9 @@ from state.edits import Edit
 from state.entries import Stored, read_entry
 from state.errors import Malformed, Refusal
 from state.jsondoc.budget import spend_work
-from state.jsondoc.diff import Op
 from state.jsondoc.patch import PatchFailed, check_patch
 from state.jsondoc.pointer import Blocked, parse_pointer
+from state.jsondoc.projection import Places, Ways, find_ways
 from state.jsondoc.text import JSONValue, make_document
 
 MOST = 128  # operations
@@ -65,14 +65,17 @@ def _checked(number: int, operation: JSONValue) -> Operation:
     return Operation(name, Address(tokens[0], tokens[1:]), check_patch(argument) if name == "patch" else argument)
 
 
-def plan(operations: Sequence[Operation], base: int | None = None) -> Callable[[], list[Edit]]:
+def plan(
+    operations: Sequence[Operation], base: int | None = None, places: Places | None = None
+) -> Callable[[], list[Edit]]:
     """What the operations do, one after the other. The plan raises OperationFailed.
 
     With a `base`, the writes apply to the keys as they were at that revision, and are carried over what came since:
-    the plan raises MergeConflict, too. Checks look at what is stored now, before any write.
+    the plan raises MergeConflict, too. Checks look at what is stored now, before any write. With `places`, all is as if
+    there were nothing else in the keys.
     """
 
-    def planned() -> list[Edit]:
+    def plan_all() -> list[Edit]:
         of_key: dict[str, list[tuple[int, Operation]]] = {}
         for number, operation in enumerate(operations):
             of_key.setdefault(operation.address.key, []).append((number, operation))
@@ -80,28 +83,32 @@ def plan(operations: Sequence[Operation], base: int | None = None) -> Callable[[
         failed: list[OperationFailed] = []
         found: list[Edit] = []
         for key, stored in was.items():
+            ways = find_ways(places, key)
             try:
-                found += _plan_key(key, of_key[key], stored, base)
+                planned = _plan_key(key, of_key[key], edits.project_entry(stored, ways), base, ways)
+                found += [edits.widen(edit, stored, ways) for edit in planned]
             except OperationFailed as error:
                 failed.append(error)
         if failed:
             raise min(failed, key=lambda error: error.index)
         return found
 
-    return planned
+    return plan_all
 
 
-def _plan_key(key: str, steps: Sequence[tuple[int, Operation]], was: Stored | None, base: int | None) -> list[Edit]:
+def _plan_key(
+    key: str, steps: Sequence[tuple[int, Operation]], was: Stored | None, base: int | None, ways: Ways
+) -> list[Edit]:
     """The edit of one key, none if it is only looked at."""
     writes = [step for step in steps if step[1].name not in CHECKS]
     if base is None or not writes:
         return [_run(key, steps, was)] if writes else [*_done(steps, was)]
     _done([step for step in steps if step[1].name in CHECKS], was)
-    return [merging.rebase_edit(Address(key), was, base, lambda stored: _run(key, writes, stored))]
+    return [merging.rebase_edit(Address(key), was, base, lambda stored: _run(key, writes, stored), ways=ways)]
 
 
 def _run(key: str, steps: Sequence[tuple[int, Operation]], was: Stored | None) -> Edit:
-    return _joined(key, was, _done(steps, was))
+    return edits.join(key, was, _done(steps, was))
 
 
 def _done(steps: Sequence[tuple[int, Operation]], was: Stored | None) -> list[Edit]:
@@ -117,17 +124,6 @@ def _done(steps: Sequence[tuple[int, Operation]], was: Stored | None) -> list[Ed
             done.append(edit)
             now = None if edit.text is None else Stored(edit.text, was.revision if was else 0)
     return done
-
-
-def _joined(key: str, was: Stored | None, steps: Sequence[Edit]) -> Edit:
-    """The edits of one key as one; none if all of them together change nothing."""
-    text = steps[-1].text
-    merge_ops = [op for edit in steps for op in edit.merge_ops or edit.forward]
-    if text == (was.text if was else None):
-        return Edit(key, was, text, [], [], merge_ops=merge_ops)
-    forward: list[Op] = [op for edit in steps for op in edit.forward]
-    inverse: list[Op] = [op for edit in reversed(steps) for op in edit.inverse]
-    return Edit(key, was, text, forward, inverse, merge_ops=merge_ops)
 
 
 def _put(operation: Operation, was: Stored | None) -> Edit:

@@ -12,6 +12,10 @@ from state.edits import Edit
 from state.entries import read_entry
 from state.errors import Unprocessable
 from state.history import replay
+from state.history.sight import Sight
+from state.jsondoc.budget import spend_work
+from state.jsondoc.patch import equal_values
+from state.jsondoc.projection import Places, find_ways, strip_places
 from state.jsondoc.text import dump_json
 from state.jsondoc.trees.omission import LogStep, replay_without
 from state.models import Change, Revision
@@ -79,7 +83,22 @@ def find_rights(revisions: Sequence[int]) -> set[Right]:
     return {registry.get(kind).writes for kind in kinds}
 
 
-def plan(revisions: Sequence[int], prefer: Prefer = None) -> Callable[[], list[Planned]]:
+def lie_within(revisions: Sequence[int], sight: Sight) -> bool:
+    """Whether the revisions changed nothing but what lies within the limits of who may see so much."""
+    return all(_lies_within(change, sight) for change in Change.objects.filter(revision__in=revisions))
+
+
+def _lies_within(change: Change, sight: Sight) -> bool:
+    spend_work()
+    ways = sight.find_ways(change.key)
+    if change.kind != "state" or ways is None or not sight.shows(change.kind, change.key):
+        return sight.shows(change.kind, change.key)
+    ends = change.revision_id - 1, change.revision_id
+    before, after = (strip_places(replay.document_at(change.key, end), ways) for end in ends)
+    return equal_values(before, after)
+
+
+def plan(revisions: Sequence[int], prefer: Prefer = None, places: Places | None = None) -> Callable[[], list[Planned]]:
     """What takes the revisions back, whatever kinds of memory they changed. The plan raises UndoConflict."""
 
     def planned() -> list[Planned]:
@@ -87,7 +106,7 @@ def plan(revisions: Sequence[int], prefer: Prefer = None) -> Callable[[], list[P
         for change in Change.objects.filter(revision_id__in=revisions).order_by("-revision_id", "-id"):
             changes.setdefault((change.kind, change.key), []).append(change)
         undone = [
-            registry.get(kind).undo(UndoRequest(key, of_key, revisions, prefer))
+            registry.get(kind).undo(UndoRequest(key, of_key, revisions, prefer, find_ways(places, key)))
             for (kind, key), of_key in sorted(changes.items())
         ]
         conflicts = [one for _, more in undone for one in more]
@@ -100,14 +119,16 @@ def plan(revisions: Sequence[int], prefer: Prefer = None) -> Callable[[], list[P
 
 def undo_key(undoing: UndoRequest) -> tuple[Edit, list[Conflict]]:
     """The edit of one key of the state that takes its changes back, or where it cannot: its log without them."""
-    key, revisions = undoing.key, set(undoing.revisions)
-    was, before = read_entry(key), undoing.changes[-1].revision_id - 1
-    log = _without_redone(merging.list_changes(key, was, before), revisions)
+    key, revisions, ways = undoing.key, set(undoing.revisions), undoing.ways
+    stored, before = read_entry(key), undoing.changes[-1].revision_id - 1
+    was = edits.project_entry(stored, ways)
+    log = _without_redone(merging.list_changes(key, was, before, ways), revisions)
     steps = (LogStep(change.revision_id, change.forward, change.revision_id in revisions) for change in log)
-    found = replay_without(replay.document_at(key, before), _in_time(key, steps), undoing.prefer)
+    found = replay_without(replay.document_at(key, before, ways), _in_time(key, steps), undoing.prefer)
     if found.meetings and undoing.prefer is None:
         return Edit(key, was, was and was.text, [], []), [Conflict("state", key, *one) for one in found.meetings]
-    return edits.lead(key, was, found.document, copy.deepcopy(found.forward), copy.deepcopy(found.inverse)), []
+    edit = edits.lead(key, was, found.document, copy.deepcopy(found.forward), copy.deepcopy(found.inverse))
+    return edits.widen(edit, stored, ways), []
 
 
 def _without_redone(log: Sequence[Change], revisions: set[int]) -> list[Change]:

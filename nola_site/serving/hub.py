@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.db import DatabaseError, connection
 
 from access import auth, rates
-from access.auth import Credential
+from access.auth import Follower
 from state.history import feed
 from state.history.events import Event
 from state.history.feed import Cursor
@@ -44,9 +44,9 @@ class Hub:
         self.path = path  # of the database file, if it is one
         self.head: Cursor | None = None
         self.on_news: Callable[[News], None] = lambda news: None
-        self.on_ended: Callable[[set[Credential]], None] = lambda credentials: None
+        self.on_ended: Callable[[set[Follower]], None] = lambda followers: None
         self.on_replaced: Callable[[str], None] = lambda reason: None
-        self.listening: Callable[[], Mapping[Credential, int]] = lambda: {}  # how many, by their credential
+        self.listening: Callable[[], Mapping[Follower, int]] = lambda: {}  # how many of each
         self.hurry = threading.Event()  # set: somebody has begun to listen
         self._version: int | None = None
         self._file: tuple[int, int] | None = None
@@ -115,14 +115,14 @@ class Hub:
         self.head = newest
         self.on_news(news)
 
-    def _check(self, credentials: set[Credential]) -> None:
+    def _check(self, followers: set[Follower]) -> None:
         """See whose streams must end: now and then, and soon after something was written."""
         now = time.monotonic()
         due = RECHECK_SOON if self._seen >= self._checked else RECHECK
-        if not credentials or now - self._checked < due:
+        if not followers or now - self._checked < due:
             return
         self._checked = now
-        ended = {credential for credential in credentials if not auth.may_follow(credential)}
+        ended = {follower for follower in followers if not auth.may_follow(follower)}
         if ended:
             self.on_ended(ended)
 

@@ -24,6 +24,7 @@ from state.address import Address, read_node_text
 from state.api.addresses import PREFIX, parse_path
 from state.conditions import Conditions, NotModified
 from state.errors import Refusal
+from state.history.sight import find_places
 from state.jsondoc.pointer import Tokens
 from state.store import Reading
 
@@ -61,7 +62,7 @@ class PlainReads:
     def _answer(self, scope: Scope, sent: dict[bytes, bytes]) -> Answer | None:
         key, *tokens = parse_path(scope["raw_path"].decode("latin-1").partition("?")[0])
         grant = self.find_grant(sent)
-        if grant is None or grant.is_limited or Right.READ_STATE not in grant.rights:
+        if grant is None or not _may_read(grant, (key, *tokens)):
             return None
         found = self._read_large(key, tuple(tokens)) if key in self.large else self._read(key, tuple(tokens))
         at = scope["query_string"]
@@ -110,6 +111,12 @@ class PlainReads:
             uri = f"file:{quote(name)}?mode=ro"
             self.database = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
         return self.database.execute(statement.replace("%s", "?"), parameters).fetchone()
+
+
+def _may_read(grant: Grant, node: Tokens) -> bool:
+    """Whether one may read a node; what a key with limits sees only in part, or not, is left to the usual way."""
+    places = find_places(grant)
+    return Right.READ_STATE in grant.rights and (places is None or places.hold_surely(node))
 
 
 @lru_cache(64)

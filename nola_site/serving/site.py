@@ -10,7 +10,7 @@ from django.core.cache import close_caches
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 
-from access.auth import Credential
+from access.auth import Follower
 from nola_site.serving import bodies, bridge, hub, limits, plain_reads, stream_slots
 from nola_site.serving.bridge import Answer, Receive, Scope, Send
 from nola_site.serving.kept_answers import KeptAnswers
@@ -34,10 +34,10 @@ class Handoff:
 
     def __init__(self) -> None:
         self.stream: Follow | None = None
-        self.waiting: tuple[FeedFilter, Cursor, int, Credential] | None = None
+        self.waiting: tuple[FeedFilter, Cursor, int, Follower] | None = None
 
-    def wait(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: Any) -> bool:
-        self.waiting = wanted, after, seconds, credential
+    def wait(self, wanted: FeedFilter, after: Cursor, seconds: int, follower: Follower) -> bool:
+        self.waiting = wanted, after, seconds, follower
         return False
 
     def follow(self, stream: Follow) -> None:
@@ -126,16 +126,16 @@ class Site:
     async def wait(
         self,
         streams: Streams,
-        waiting: tuple[FeedFilter, Cursor, int, Credential],
+        waiting: tuple[FeedFilter, Cursor, int, Follower],
         scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
         """Hold the request until there is something to say, then let Django answer it anew."""
-        credential = waiting[-1]
+        follower = waiting[-1]
         try:
-            with self.slots.hold(credential):
-                async with streams.count_follower(credential, receive):
+            with self.slots.hold(follower.credential):
+                async with streams.count_follower(follower, receive):
                     await streams.wait_for_news(*waiting)
                     answer = await self.pool.ask(bridge.make_environ(scope, b""), send)
         except stream_slots.TooManyStreams as error:
@@ -150,8 +150,8 @@ class Site:
         headers = [pair for pair in opening.headers if pair[0] != b"content-length"] if opening else []
         headers += [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
         try:
-            with self.slots.hold(stream.credential):
-                async with streams.count_follower(stream.credential, receive):
+            with self.slots.hold(stream.follower.credential):
+                async with streams.count_follower(stream.follower, receive):
                     await send({"type": "http.response.start", "status": 200, "headers": headers})
                     await streams.follow(stream, send)
         except stream_slots.TooManyStreams as error:

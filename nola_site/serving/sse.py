@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from access.auth import Credential
+from access.auth import Follower
 from nola_site.serving.bridge import STALLED, Receive, Send
 from nola_site.serving.hub import News
 from state.history import feed
@@ -44,8 +44,8 @@ class Streams:
         self.ring: list[Event] = []
         self.ring_bytes = 0
         self.pulse = asyncio.Event()
-        self.open: Counter[Credential] = Counter()
-        self.ended: set[Credential] = set()
+        self.open: Counter[Follower] = Counter()
+        self.ended: set[Follower] = set()
         self.closing = ""
         self._batches: dict[tuple[int, FeedFilter], tuple[bytes, int]] = {}
         self._readers = asyncio.Semaphore(readers)  # of pages of the log at a time
@@ -63,9 +63,9 @@ class Streams:
         self._batches = {}
         self.wake()
 
-    def end(self, credentials: set[Credential]) -> None:
-        """End the streams of credentials that open nothing any more."""
-        self.ended |= credentials
+    def end(self, followers: set[Follower]) -> None:
+        """End the streams of those whose credential does not grant what it did."""
+        self.ended |= followers
         self.wake()
 
     def close(self, reason: str) -> None:
@@ -98,30 +98,30 @@ class Streams:
     # What followers ask
 
     @asynccontextmanager
-    async def count_follower(self, credential: Credential, receive: Receive) -> AsyncIterator[None]:
+    async def count_follower(self, follower: Follower, receive: Receive) -> AsyncIterator[None]:
         """Count a follower while it is here, and cancel it when its client goes."""
         task = asyncio.current_task()
         gone = asyncio.ensure_future(_disconnected(receive))
         gone.add_done_callback(lambda done: None if done.cancelled() or task is None else task.cancel())
-        self.open[credential] += 1
+        self.open[follower] += 1
         self.hurry()
         try:
             yield
         finally:
             gone.cancel()
-            self.open[credential] -= 1
-            if not self.open[credential]:
-                del self.open[credential]
+            self.open[follower] -= 1
+            if not self.open[follower]:
+                del self.open[follower]
 
-    async def wait_for_news(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: Credential) -> None:
+    async def wait_for_news(self, wanted: FeedFilter, after: Cursor, seconds: int, follower: Follower) -> None:
         """Return when there may be something after the cursor, when time is up, or when the door is closed."""
         ends = time.monotonic() + seconds
         at = after.seq
-        while not self.closing and credential not in self.ended and (left := ends - time.monotonic()) > 0:
+        while not self.closing and follower not in self.ended and (left := ends - time.monotonic()) > 0:
             if self.head is not None and (self.head.epoch != after.epoch or at < self.start):
                 return
-            if self.head is not None and at < self.head.seq:
-                text, at = self._batch(at, wanted)
+            if found := await self.batch(Cursor(after.epoch, at), wanted):
+                text, (_, at) = found
                 if text:
                     return
                 continue
@@ -140,12 +140,17 @@ class Streams:
         """The next events after `at`, as they are sent, and the cursor behind them; None where there is nothing new."""
         if self.head is None or self.head.epoch != at.epoch or at.seq >= self.head.seq:
             return None
-        if at.seq < self.start:
+        if at.seq < self.start or (wanted.needs_log and self._may_show(at.seq, wanted)):
             async with self._readers:
                 page: FeedPage = await self.in_pool(feed.read_page, wanted, at, self.head, CATCH_UP)
             return b"".join(_event(at.epoch, seq, text) for seq, text in page.events), page.cursor
         text, seq = self._batch(at.seq, wanted)
         return text, Cursor(at.epoch, seq)
+
+    def _may_show(self, after: int, wanted: FeedFilter) -> bool:
+        """Whether there is anything in the ring of which something may show to a reader with limits."""
+        news = self.ring[bisect_right(self.ring, after, key=lambda event: event.seq) :]
+        return any(wanted.may_show(entry.kind, entry.key) for event in news for entry in event.entries)
 
     def _batch(self, after: int, wanted: FeedFilter) -> tuple[bytes, int]:
         """The next events in the ring; made once for all streams at the same place."""
@@ -181,7 +186,7 @@ class Stream:
         streams, stream = self.streams, self.stream
         await self.say(b"retry: %d\n\n" % random.randint(*RETRY) + self.greeting(stream.greeting, stream.reason))
         while True:
-            reason = streams.closing or ("the credential has ended" if stream.credential in streams.ended else "")
+            reason = streams.closing or ("the credential has ended" if stream.follower in streams.ended else "")
             if reason:
                 return await self.say(_control("bye", {"reason": reason}))
             found = await streams.batch(self.at, stream.wanted)

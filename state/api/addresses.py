@@ -5,14 +5,20 @@ some other name.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
 from urllib.parse import quote, unquote_to_bytes
 
 from django.http import HttpRequest
 
+from access.rights import Grant, NotAllowed, Right
 from state.address import Address
+from state.entries import head
 from state.errors import Malformed, NotThere, Refusal, Unprocessable
+from state.history import replay
+from state.history.sight import find_places
 from state.jsondoc.pointer import Tokens, escape_token, format_pointer, parse_pointer, unescape_token
+from state.jsondoc.projection import Places
 
 PREFIX = "/api/state"
 MOST_POINTERS = 128
@@ -79,11 +85,42 @@ def format_href(address: Address) -> str:
     return PREFIX + path + (f"?pointer={quote(rest, safe='/~')}" if rest else "")
 
 
+def read_grant(request: HttpRequest) -> Grant:
+    """What the caller may do."""
+    grant: Grant = request.grant  # type: ignore[attr-defined]
+    return grant
+
+
+def read_places(request: HttpRequest) -> Places | None:
+    """The places of the state that the caller is limited to, None where there is no limit."""
+    return find_places(read_grant(request))
+
+
+def check_within(request: HttpRequest, addresses: Iterable[Address]) -> None:
+    """Raises NotAllowed, for a caller who is limited to places, unless all addresses are at them or below."""
+    places = read_places(request)
+    if places and not all(places.hold((one.key, *one.tokens)) for one in addresses):
+        refuse_outside(request, places)
+
+
+def refuse_outside(request: HttpRequest, places: Places | None) -> NoReturn:
+    """Raise NotAllowed, in words that do not tell whether there is something."""
+    raise NotAllowed(f"{read_grant(request).who} may write nothing but what is at or below {places}")
+
+
+def check_past(request: HttpRequest, moment: str | None) -> None:
+    """Raises NotAllowed for who may not read the history, unless a moment is that of the newest revision."""
+    grant = read_grant(request)
+    if moment is not None and Right.READ_HISTORY not in grant.rights and replay.revision_at(moment) != head():
+        grant.require(Right.READ_HISTORY)
+
+
 def read_target(request: HttpRequest, pointers: Sequence[str]) -> Address:
-    """The address a write names. Raises WholeState where it names no key."""
+    """The address a write names. Raises WholeState where it names no key, and NotAllowed."""
     address = read_address(request, pointers)
     if address is None:
         raise WholeState("the whole state cannot be written at once; write a key, or POST /api/state/restore")
+    check_within(request, [address])
     return address
 
 

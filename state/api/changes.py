@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field
 
-from state.api.addresses import UnknownParameter
+from access.auth import Follower
+from state.api.addresses import UnknownParameter, read_grant
 from state.api.answers import link_next
 from state.api.parameters import FromQuery, Limit, Parameters, Whole
 from state.api.routes import add_read_route, answers
@@ -18,6 +19,7 @@ from state.errors import Refusal
 from state.history import events, feed
 from state.history.events import FeedFilter
 from state.history.feed import Cursor, FeedPage, Follow
+from state.history.sight import see_by
 from state.jsondoc.text import dump_json
 
 MAX_WAIT = 60  # seconds
@@ -37,7 +39,7 @@ class NoStreams(Refusal):
 class Live(Protocol):
     """What the server can do for a caller of the feed."""
 
-    def wait(self, wanted: FeedFilter, after: Cursor, seconds: int, credential: object) -> bool:
+    def wait(self, wanted: FeedFilter, after: Cursor, seconds: int, follower: Follower) -> bool:
         """Wait for a change, and say whether to look again now; False also where the server itself will ask again."""
 
     def follow(self, stream: Follow) -> None:
@@ -65,7 +67,7 @@ def read_changes(request: HttpRequest, query: FromQuery[FeedQuery]) -> HttpRespo
     With `Accept: text/event-stream` it goes on as server-sent events; with `wait` (seconds, up to 60) an empty page is
     held back until there is something to say. `key` and `pointer` pick what to follow and may be repeated.
     """
-    wanted = events.make_filter(query.key, query.pointer)
+    wanted = events.make_filter(query.key, query.pointer, see_by(read_grant(request)))
     since = request.headers.get("Last-Event-ID") or query.since
     newest = feed.read_head()
     if request.get_preferred_type([JSON, STREAM]) == STREAM:
@@ -80,13 +82,17 @@ def read_changes(request: HttpRequest, query: FromQuery[FeedQuery]) -> HttpRespo
 
 def _from(since: str | None, newest: Cursor, wanted: FeedFilter, request: HttpRequest) -> Follow:
     """The stream to open: from the cursor on, from now on without one, and after a reset where the cursor is lost."""
-    credential = getattr(request, "credential", None)
+    follower = _follower(request)
     if not since:
-        return Follow(wanted, newest, credential, "hello")
+        return Follow(wanted, newest, follower, "hello")
     try:
-        return Follow(wanted, feed.parse_cursor(since, newest), credential)
+        return Follow(wanted, feed.parse_cursor(since, newest), follower)
     except feed.LostCursor as error:
-        return Follow(wanted, newest, credential, "reset", str(error))
+        return Follow(wanted, newest, follower, "reset", str(error))
+
+
+def _follower(request: HttpRequest) -> Follower:
+    return Follower(request.credential, read_grant(request))  # type: ignore[attr-defined]
 
 
 def _stream(request: HttpRequest, query: FeedQuery, stream: Follow) -> HttpResponse:
@@ -105,7 +111,7 @@ def _wait(request: HttpRequest, wanted: FeedFilter, after: Cursor, seconds: int)
     live: Live | None = request.META.get(LIVE)
     if live is None or request.method == "HEAD":
         return False
-    return live.wait(wanted, after, seconds, getattr(request, "credential", None))
+    return live.wait(wanted, after, seconds, _follower(request))
 
 
 def _answer(request: HttpRequest, page: FeedPage, newest: Cursor, query: FeedQuery) -> HttpResponse:

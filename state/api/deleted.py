@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field
 
-from state.api.addresses import UnknownParameter, read_address
+from access.rights import Grant
+from state.api.addresses import UnknownParameter, read_address, read_grant, read_places
 from state.api.answers import answer_json, link_next
 from state.api.history import describe_change
 from state.api.parameters import CURSOR, POINTER, FromQuery, Limit, OnePointer, Parameters
@@ -17,6 +18,7 @@ from state.history import deleted
 from state.history.deleted import Mark, Removed
 from state.jsondoc.pages import TreePage, render_tree
 from state.jsondoc.pointer import format_pointer
+from state.jsondoc.projection import find_ways
 from state.jsondoc.text import parse_json
 
 router = Router(tags=["history"])
@@ -40,8 +42,12 @@ def read_deleted(request: HttpRequest, address: str, query: FromQuery[DeletedQue
     """
     mark = _mark(query.cursor)
     place = read_address(request, query.pointer, "/api/deleted")
-    page = deleted.find_parts(place, query.limit, mark) if place else deleted.find_keys(query.limit, mark)
-    response = answer_json({"deleted": [_told(gone) for gone in page.found]})
+    places = read_places(request)
+    if place:
+        page = deleted.find_parts(place, query.limit, mark, find_ways(places, place.key))
+    else:
+        page = deleted.find_keys(query.limit, mark, places)
+    response = answer_json({"deleted": [_told(gone, read_grant(request)) for gone in page.found]})
     if page.rest:
         kept = query.list_given("pointer")
         link_next(response, request, [("limit", query.limit), ("cursor", _cursor(page.rest)), *kept])
@@ -56,10 +62,10 @@ add_read_route(
 )(bind_path(read_deleted, address=""))
 
 
-def _told(gone: Removed) -> dict[str, Any]:
+def _told(gone: Removed, grant: Grant) -> dict[str, Any]:
     optional = {"position": gone.position, "renamed": gone.renamed}
     return {
-        **describe_change(gone.revision),
+        **describe_change(gone.revision, grant),
         "pointer": format_pointer(gone.place),
         "was": {"pointer": format_pointer(gone.was), "at": gone.at},
         "node": parse_json(render_tree(gone.text.encode(), TreePage(depth=0))).value,

@@ -9,16 +9,19 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 from pydantic import Field
 
+from access.rights import Grant, Right
 from state import store
 from state.address import Address
-from state.api.addresses import UnknownParameter, read_address
+from state.api.addresses import UnknownParameter, read_address, read_grant, read_places
 from state.api.answers import answer_json, link_next
 from state.api.parameters import AT, CURSOR, KEYS, POINTER, WAS, Flag, FromQuery, Limit, OnePointer, Parameters, one_of
 from state.api.routes import add_read_route, answers, bind_path
 from state.history import blame, journal, replay, timeline
 from state.history.events import MAX_EVENT
 from state.history.journal import JournalFilter
+from state.history.sight import see_by
 from state.jsondoc.pointer import Tokens, format_pointer
+from state.jsondoc.projection import find_ways
 from state.jsondoc.text import JSONValue, dump_json
 from state.models import Revision
 
@@ -54,11 +57,14 @@ def read_journal(request: HttpRequest, query: FromQuery[JournalQuery]) -> HttpRe
     history of that node, whatever is in its name.
     """
     if any(query.pointer):
+        read_grant(request).require(Right.READ_STATE)
         return read_history(request, "", HistoryQuery.read(request))
     if query.brief or query.at is not None:
         raise UnknownParameter("brief and at are about one node: name it, as /api/history/{address} or with pointer=")
     head = store.head()
-    wanted = JournalFilter(query.actor, query.source, query.kind, query.key, query.batch)
+    sight = see_by(read_grant(request))
+    seen = None if sight.is_whole else sight
+    wanted = JournalFilter(query.actor, query.source, query.kind, query.key, query.batch, seen)
     wanted.check()
     after = replay.revision_at(query.since or "0")
     before, _ = _place(query.cursor, Address(""))
@@ -98,11 +104,13 @@ def read_history(request: HttpRequest, address: str, query: FromQuery[HistoryQue
     before, tokens = _place(query.cursor, wanted)
     if before is None and query.at is not None:
         before = replay.revision_at(query.at) + 1
-    found = timeline.find_events(wanted.key, tokens, before, with_was=query.was, brief=query.brief)
+    grant, places = read_grant(request), read_places(request)
+    ways = find_ways(places, wanted.key)
+    found = timeline.find_events(wanted.key, tokens, before, ways, with_was=query.was, brief=query.brief)
     events, last = timeline.read_page(found, query.limit)
     if not events:
-        timeline.check_known(wanted.key)
-    response = answer_json({"revisions": [_event(event, query.brief) for event in events]})
+        timeline.check_known(wanted.key, ways)
+    response = answer_json({"revisions": [_event(event, query.brief, grant) for event in events]})
     if last:
         cursor = _cursor(last.revision.seq, last.before or ())
         kept = query.list_given("pointer", "was", "brief")
@@ -110,9 +118,9 @@ def read_history(request: HttpRequest, address: str, query: FromQuery[HistoryQue
     return response
 
 
-def _event(event: timeline.NodeEvent, brief: bool) -> dict[str, Any]:
+def _event(event: timeline.NodeEvent, brief: bool, grant: Grant) -> dict[str, Any]:
     place = {"pointer": format_pointer(event.after)} if event.after else {}
-    about = {**describe_change(event.revision), **place}
+    about = {**describe_change(event.revision, grant), **place}
     if brief and len(dump_json(event.patch).encode()) > MAX_EVENT:
         return {**about, "truncated": True, "total": len(event.patch)}
     return {**about, "patch": event.patch}
@@ -151,7 +159,7 @@ def read_diff(request: HttpRequest, query: FromQuery[DiffQuery]) -> HttpResponse
     """For each key that differs between two moments, the JSON Patch that leads from the one to the other."""
     first = replay.revision_at(query.from_ or "0")
     last = replay.revision_at(query.to) if query.to else store.head()
-    changed = replay.diff_revisions(first, last, query.key or None, with_was=query.was)
+    changed = replay.diff_revisions(first, last, query.key or None, with_was=query.was, places=read_places(request))
     return answer_json({"from": first, "to": last, "patches": changed})
 
 
@@ -175,18 +183,20 @@ def read_blame(request: HttpRequest, address: str, query: FromQuery[BlameQuery])
     wanted = read_address(request, query.pointer, "/api/blame")
     if wanted is None:
         raise UnknownParameter("who wrote it is told of one key: name it, as /api/blame/{address} or with pointer=")
-    blamed = replay.read_blame(wanted.key, None if query.at is None else replay.revision_at(query.at))
+    grant, places = read_grant(request), read_places(request)
+    at = None if query.at is None else replay.revision_at(query.at)
+    blamed = replay.read_blame(wanted.key, at, find_ways(places, wanted.key))
     leaves = replay.blame_leaves(blamed, wanted)
     if query.by:
         return answer_json(
-            {"revision": blamed.revision, "authors": [_author(one) for one in blame.count_leaves(leaves)]}
+            {"revision": blamed.revision, "authors": [_author(one, grant) for one in blame.count_leaves(leaves)]}
         )
     revisions = Revision.objects.in_bulk({seq for _, seq in leaves})
     return answer_json(
         {
             "revision": blamed.revision,
             "leaves": [{"pointer": pointer, "revision": seq} for pointer, seq in leaves],
-            "revisions": {str(seq): describe_change(revisions[seq]) for seq in sorted(revisions)},
+            "revisions": {str(seq): describe_change(revisions[seq], grant) for seq in sorted(revisions)},
         }
     )
 
@@ -197,22 +207,22 @@ add_read_route(router, "/blame", summary="Read who wrote what, of a key that poi
 )
 
 
-def _author(author: blame.Writer) -> dict[str, Any]:
+def _author(author: blame.Writer, grant: Grant) -> dict[str, Any]:
     return {
         "actor": author.actor,
         "leaves": author.leaves,
-        "last": describe_change(author.last),
+        "last": describe_change(author.last, grant),
         "newest": author.newest,
     }
 
 
-def describe_change(revision: Revision) -> dict[str, JSONValue]:
-    """A revision as the API shows it."""
+def describe_change(revision: Revision, grant: Grant) -> dict[str, JSONValue]:
+    """A revision as the API shows it; to a key with limits without its info, which names other things."""
     return {
         "revision": revision.seq,
         "at": revision.at.isoformat(),
         "actor": revision.actor,
         "source": revision.source,
         "reason": revision.reason,
-        "info": revision.info,
+        "info": {} if grant.is_limited else revision.info,
     }

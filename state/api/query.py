@@ -9,10 +9,10 @@ from ninja import Router
 from pydantic import Field, WithJsonSchema, model_validator
 
 from state import store
-from state.api.addresses import UnknownParameter
+from state.api.addresses import UnknownParameter, read_places
 from state.api.parameters import FromQuery, Level, Parameters, Stimuli
 from state.api.routes import add_read_route
-from state.api.views import parse_level, state_at_level
+from state.api.views import parse_level, read_all_within, state_at_level
 from state.jsondoc.jsonpath import MAX_LIMIT, Locate, parse_limit, select_nodes
 from state.jsondoc.levels import find_stored
 from state.jsondoc.text import JSONValue
@@ -45,7 +45,8 @@ def query_state(request: HttpRequest, query: FromQuery[PathQuery]) -> HttpRespon
     At a level it selects from what shows there; a pointer leads to where the node is stored.
     """
     limit = parse_limit(query.limit)
-    reading = store.read_all()
+    places = read_places(request)
+    reading = read_all_within(places) if places else store.read_all()
     state, level = json.loads(reading.text), parse_level(query.texts)
     if level is None:
         found = select_nodes(state, query.path, limit)

@@ -7,6 +7,7 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from state import transactions
+from state.api.addresses import check_within, read_places
 from state.api.idempotency import idempotent
 from state.api.parameters import FromQuery, WasQuery
 from state.api.routes import answers
@@ -36,5 +37,7 @@ class Transaction(Schema):
 def run_transaction(request: HttpRequest, query: FromQuery[WasQuery], body: Transaction) -> HttpResponse:
     """Up to 128 checks and writes over several keys: one revision, all or nothing."""
     base = None if body.base is None else replay.parse_revision(str(body.base))
-    plan = transactions.plan(transactions.check(body.operations), base)
-    return commit_or_preview(plan, state_author(request), body.dry_run, with_was=query.was)
+    operations, places = transactions.check(body.operations), read_places(request)
+    check_within(request, (one.address for one in operations))
+    plan = transactions.plan(operations, base, places)
+    return commit_or_preview(plan, state_author(request), body.dry_run, with_was=query.was, places=places)

@@ -6,11 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field, StrictInt, StrictStr
 
+from access.rights import Grant, NotAllowed
 from state import store, undo
+from state.api.addresses import read_grant, read_places
 from state.api.idempotency import idempotent
 from state.api.parameters import FromQuery, WasQuery
 from state.api.writes import commit_or_preview, repeat_summary, request_author
 from state.history import replay
+from state.history.sight import find_places, see_by
 from state.revisions import Source
 
 router = Router(tags=["history"])
@@ -37,10 +40,22 @@ class Undo(Schema):
 @idempotent(repeat_summary)
 def undo_revisions(request: HttpRequest, query: FromQuery[WasQuery], body: Undo) -> HttpResponse:
     """Take back what revisions did, as a new revision; later unrelated changes stay. Undo of an undo is a redo."""
+    grant, places = read_grant(request), read_places(request)
+    if grant.is_limited and body.revision is None and body.revisions is None:
+        raise NotAllowed(
+            f"{grant.who} is limited to a part of the memory, and may undo revisions by their numbers only"
+        )
     revisions = chosen(body)
-    request.grant.require(*undo.find_rights(revisions))  # type: ignore[attr-defined]
+    if grant.is_limited and not undo.lie_within(revisions, see_by(grant)):
+        raise NotAllowed(f"{grant.who} may take back nothing but what was done {_limits(grant)} alone")
+    grant.require(*undo.find_rights(revisions))
     author = request_author(request, Source.UNDO, undoes=revisions)
-    return commit_or_preview(undo.plan(revisions, body.prefer), author, body.dry_run, with_was=query.was)
+    plan = undo.plan(revisions, body.prefer, places)
+    return commit_or_preview(plan, author, body.dry_run, with_was=query.was, places=places)
+
+
+def _limits(grant: Grant) -> str:
+    return f"at or below {find_places(grant)}" if grant.places else f"in conversations of {grant.user_id}"
 
 
 def chosen(body: Undo) -> list[int]:

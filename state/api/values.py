@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from state import store
 from state.address import Address, read_node_text
-from state.api.addresses import WholeState, read_addresses, read_target
+from state.api.addresses import WholeState, check_past, read_addresses, read_places, read_target
 from state.api.answers import answer_proposed, answer_reading, answer_view, answer_written, read_conditions
 from state.api.idempotency import idempotent
 from state.api.parameters import POINTER, FromQuery, Number, OnePointer, Parameters, WasQuery
@@ -99,13 +99,14 @@ class Restore(Schema):
 def read_state(request: HttpRequest, address: str, query: FromQuery[ViewQuery]) -> HttpResponse:
     """A stored value, exactly as it is: the whole state, a key, or any node inside one; several pointers, several."""
     view = parse_view(query)
-    wanted = read_addresses(request, query.pointer)
+    wanted, places = read_addresses(request, query.pointer), read_places(request)
+    check_past(request, query.at)
     if len(wanted) > 1:
-        return answer_view(request, read_several(wanted, view), JSON)
+        return answer_view(request, read_several(wanted, view, places), JSON)
     [place] = wanted.values()
-    if place is None and (page := view.key_page):
+    if place is None and places is None and (page := view.key_page):
         return answer_view(request, read_key_page(page), MEDIA_TYPE)
-    reading = read_view(place, view)
+    reading = read_view(place, view, places)
     if not view:
         return answer_reading(reading, read_conditions(request).check_read(*reading))
     text, media_type = render_view(reading.text, view)
@@ -119,7 +120,8 @@ def _value_again(request: HttpRequest, earlier: Idempotency, query: WriteQuery, 
     if earlier.place:
         key, *tokens = parse_pointer(earlier.place)
         place = Address(key, tuple(tokens))
-    reading = store.Reading(past.read_value_at(place, earlier.revision), earlier.revision)
+    text = past.read_value_at(place, earlier.revision, read_places(request))
+    reading = store.Reading(text, earlier.revision)
     return answer_written(request, reading, 201 if earlier.status == 201 else 200, place if place != target else None)
 
 

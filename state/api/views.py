@@ -9,7 +9,7 @@ from state import store
 from state.address import Address, NotFound, read_node_text
 from state.api.addresses import BadAddress, UnknownParameter
 from state.api.parameters import AT, POINTER, Level, Parameters, Stimuli, one_of
-from state.entries import read_keys, read_state
+from state.entries import read_keys
 from state.files.envelopes import wrap_state
 from state.history import past, replay
 from state.jsondoc.levels import BadLevel, check_way, parse_stimuli, show_at_level
@@ -25,6 +25,7 @@ from state.jsondoc.pages import (
     render_tree,
 )
 from state.jsondoc.pointer import Missing, Tokens, format_pointer, get_node, parse_pointer
+from state.jsondoc.projection import Places
 from state.jsondoc.text import MAX_DEPTH, NOTHING, JSONValue, dump_json
 from state.store import Reading
 
@@ -101,39 +102,50 @@ def parse_level(given: Mapping[str, str]) -> int | None:
     return int(given["level"])
 
 
-def read_view(address: Address | None, view: ViewOptions) -> Reading:
-    """What is or was stored at an address, at the level asked for. Raises NotFound.
+def read_view(address: Address | None, view: ViewOptions, places: Places | None = None) -> Reading:
+    """What is or was stored at an address, at the level asked for; in the places, if a reader may see no more.
 
-    What a level hides and what was never there are refused in the same words.
+    Raises NotFound. What a level hides and what was never there are refused in the same words.
     """
     if address is None and (view.level is not None or view.node):
-        return _read_all(view)
+        return _read_all(view, places)
     if view.level is None:
-        return _stored(address, view.at)
+        return _stored(address, view.at, places)
     if address:
         check_way(address.tokens, view.level)
     try:
-        text, revision = _stored(address, view.at)
+        text, revision = _stored(address, view.at, places)
     except NotFound:
         raise _hidden(address, view.level) from None
     return Reading(cut_to_level(text, address, view.level), revision)
 
 
-def _read_all(view: ViewOptions) -> Reading:
+def _read_all(view: ViewOptions, places: Places | None) -> Reading:
     """All keys at a level; where only a node of one is asked for, no other is looked at."""
     revision = None if view.at is None else replay.revision_at(view.at)
     keys = [view.node[0]] if view.node else None
-    found, at = past.read_texts(keys) if revision is None else (past.texts_at(revision, keys), revision)
+    if revision is None:
+        found, at = past.read_texts(keys, places)
+    else:
+        found, at = past.texts_at(revision, keys, places), revision
     if view.level is not None:
         found = [seen for one in found if (seen := past.show_text(one, view.level))]
     return Reading(past.join_texts(found), at)
 
 
-def _stored(address: Address | None, at: str | None) -> Reading:
-    if at is None:
+def _stored(address: Address | None, at: str | None, places: Places | None) -> Reading:
+    if at is not None:
+        revision = replay.revision_at(at)
+        return Reading(past.read_value_at(address, revision, places), revision)
+    if places is None:
         return store.read(address) if address else store.read_all()
-    revision = replay.revision_at(at)
-    return Reading(past.read_value_at(address, revision), revision)
+    return store.read_within(address, places) if address else read_all_within(places)
+
+
+def read_all_within(places: Places) -> Reading:
+    """The state as one object, with what lies in the places alone."""
+    found, revision = past.read_texts(places=places)
+    return Reading(past.join_texts(found), revision)
 
 
 def _hidden(address: Address | None, level: int) -> NotFound:
@@ -174,14 +186,14 @@ def wrap_envelope(reading: Reading, keys: Collection[str] | None, view: ViewOpti
     return Reading(wrap_state(reading.text, keys, reading.revision, view.level), reading.revision)
 
 
-def read_several(wanted: Mapping[str, Address | None], view: ViewOptions) -> Reading:
+def read_several(wanted: Mapping[str, Address | None], view: ViewOptions, places: Places | None = None) -> Reading:
     """One object with the values of several addresses under the pointers that name them; what is not there is left out.
 
     All of them are read at one revision. Raises UnknownParameter.
     """
     if view.page is not None:
         raise UnknownParameter("view=tree shows one node; give one pointer")
-    texts, revision = _documents({one.key for one in wanted.values() if one}, view.at)
+    texts, revision = _documents({one.key for one in wanted.values() if one}, view.at, places)
     found: list[str] = []
     shown: set[str] = set()
     for pointer, address in wanted.items():
@@ -204,13 +216,14 @@ def _shown(document: str, address: Address, view: ViewOptions) -> str | None:
         return None
 
 
-def _documents(keys: Collection[str], at: str | None) -> tuple[dict[str, str], int]:
+def _documents(keys: Collection[str], at: str | None, places: Places | None) -> tuple[dict[str, str], int]:
     """The documents of those of the keys that are or were there, and the revision at which they were read."""
     if at is None:
-        now = read_state(sorted(keys))
-        return {key: text for key, (text, _) in now.entries.items()}, now.revision
-    revision = replay.revision_at(at)
-    return {key: one.text for key in sorted(keys) if (one := past.text_at(key, revision))}, revision
+        found, revision = past.read_texts(sorted(keys), places)
+    else:
+        revision = replay.revision_at(at)
+        found = past.texts_at(revision, sorted(keys), places)
+    return {one.name.key: one.text for one in found}, revision
 
 
 def cut_to_level(text: str, address: Address | None, level: int) -> str:

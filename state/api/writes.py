@@ -9,13 +9,15 @@ from urllib.parse import unquote_to_bytes
 from django.http import HttpRequest, HttpResponse
 
 from access.rights import Right
-from state import store
+from state import edits, store
 from state.address import Address
-from state.api.addresses import BadAddress, UnknownParameter
+from state.api.addresses import BadAddress, UnknownParameter, read_grant, read_places
 from state.api.answers import answer_proposed, answer_reading, read_conditions
 from state.conditions import PreconditionFailed
 from state.history import replay
+from state.history.sight import see_by
 from state.jsondoc.old_values import with_old_values
+from state.jsondoc.projection import Places, find_ways
 from state.jsondoc.text import JSONValue, dump_json, parse_json
 from state.models import Idempotency
 from state.proposals.protected import check_now
@@ -60,24 +62,32 @@ class Terms(TypedDict):
 
     check: store.Check | None
     base: int | None
+    places: Places | None  # that the writer may touch and see, None for all
 
 
 def read_terms(request: HttpRequest, address: Address, since: str | None) -> Terms:
     """Where there is a condition there is no merge: it says exactly what must be there."""
-    asked = read_conditions(request)
+    asked, places = read_conditions(request), read_places(request)
     base = None if since is None else replay.parse_revision(since)
     if not asked:
-        return Terms(check=None, base=base)
-    if base is not None:
-        asked = replace(asked, since=lambda: replay.diff_node(address, base, store.head()))
-    return Terms(check=asked.check_write, base=None)
+        return Terms(check=None, base=base, places=places)
+    if base is not None and Right.READ_HISTORY in read_grant(request).rights:
+        ways = find_ways(places, address.key)
+        asked = replace(asked, since=lambda: replay.diff_node(address, base, store.head(), ways))
+    return Terms(check=asked.check_write, base=None, places=places)
 
 
 def commit_or_preview(
-    plan: Plan, author: Author, dry_run: bool, commit: Commit = store.commit, *, with_was: bool = False
+    plan: Plan,
+    author: Author,
+    dry_run: bool,
+    commit: Commit = store.commit,
+    *,
+    with_was: bool = False,
+    places: Places | None = None,
 ) -> HttpResponse:
-    """Commit a plan, or only show what it would do."""
-    return preview_plan(plan, author, with_was) if dry_run else answer_changed(commit(plan, author))
+    """Commit a plan, or only show what it would do; in the places, if the writer may see no more."""
+    return preview_plan(plan, author, with_was, places) if dry_run else answer_changed(commit(plan, author))
 
 
 def answer_changed(written: store.Written) -> HttpResponse:
@@ -87,15 +97,15 @@ def answer_changed(written: store.Written) -> HttpResponse:
     return _summary(written.revision, [(one.kind, one.key) for one in written.changed])
 
 
-def preview_plan(plan: Plan, author: Author, with_was: bool) -> HttpResponse:
+def preview_plan(plan: Plan, author: Author, with_was: bool, places: Places | None = None) -> HttpResponse:
     """What a plan would do, as patches; with what stood there before, if that is asked for. Raises ProtectedPath."""
     written = store.Written(store.head(), plan())
     check_now([edit for edit in written.edits if edit.forward], author)
-    state: dict[str, JSONValue] = {
-        edit.key: with_old_values(edit.forward, edit.inverse if with_was else None)
-        for edit in written.edits
-        if edit.forward
-    }
+    state: dict[str, JSONValue] = {}
+    for edit in written.edits:
+        if edit.forward:
+            forward, inverse = edits.show_within(edit, find_ways(places, edit.key))
+            state[edit.key] = with_old_values(forward, inverse if with_was else None)
     others: list[JSONValue] = [
         {"kind": one.kind, "key": one.key, "patch": one.forward} for one in written.changed if one.kind != "state"
     ]
@@ -113,7 +123,9 @@ def add_members(response: HttpResponse, revision: int, **more: JSONValue) -> Htt
 
 def repeat_summary(request: HttpRequest, earlier: Idempotency, **asked: Any) -> HttpResponse:
     """The answer to a write of several keys that was done before."""
-    return _summary(earlier.revision, replay.list_touched(earlier.revision) if earlier.changed else [])
+    sight = see_by(read_grant(request))
+    touched = replay.list_touched(earlier.revision) if earlier.changed else []
+    return _summary(earlier.revision, [one for one in touched if sight.is_whole or sight.shows(*one)])
 
 
 def _summary(revision: int, touched: Sequence[tuple[str, str]], **more: JSONValue) -> HttpResponse:

@@ -16,6 +16,7 @@ from state.entries import read_entry
 from state.history import replay, timeline
 from state.jsondoc.patch import find_node, replay_ops
 from state.jsondoc.pointer import Tokens, parse_pointer
+from state.jsondoc.projection import Places, Ways, find_ways, project_text
 from state.jsondoc.text import NOTHING, dump_json
 from state.models import Change, Revision
 
@@ -60,13 +61,16 @@ KEYS = """
 """
 
 
-def find_keys(limit: int, mark: Mark | None = None) -> DeletedPage:
+def find_keys(limit: int, mark: Mark | None = None, places: Places | None = None) -> DeletedPage:
     """Keys that are not there any more, the last deleted first."""
     before, skip, _ = mark or Mark(2**62, 0, ())
-    with connection.cursor() as cursor:
-        cursor.execute(KEYS, {"before": before, "limit": limit + 1, "skip": skip})
-        rows = cursor.fetchall()
-    found = [gone for key, last in rows[:limit] if (gone := _key(key, last))]
+    if places:
+        rows = _list_gone(places, before)[skip:]
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute(KEYS, {"before": before, "limit": limit + 1, "skip": skip})
+            rows = cursor.fetchall()
+    found = [gone for key, last in rows[:limit] if (gone := _key(key, last, places))]
     if len(rows) <= limit:
         return DeletedPage(found, None)
     last = rows[limit - 1][1]
@@ -74,15 +78,38 @@ def find_keys(limit: int, mark: Mark | None = None) -> DeletedPage:
     return DeletedPage(found, Mark(last + 1, of_last + (skip if last == before - 1 else 0), ()))
 
 
-def _key(key: str, last: int) -> Removed | None:
-    changes = Change.objects.filter(kind="state", key=key).order_by("-revision_id").select_related("revision")
-    change, *older = changes[:2]
+def _list_gone(places: Places, before: int) -> list[tuple[str, int]]:
+    """The keys of the places in which there is nothing any more, and the revisions that took it."""
+    rows = []
+    for key in places.keys:
+        newest = next(replay.changes_before(key, ways=places.find_ways(key)), None)
+        if newest and newest.forward[-1:] == [{"op": "remove", "path": ""}] and newest.revision_id < before:
+            rows.append((key, newest.revision_id))
+    return sorted(rows, key=lambda row: -row[1])  # the names are in order
+
+
+def _key(key: str, last: int, places: Places | None) -> Removed | None:
+    changes = islice(replay.changes_before(key, ways=find_ways(places, key)), 2)
+    change, *older = changes
     if change.revision_id != last or not older:  # it has come back just now
         return None
     text = dump_json(replay_ops(NOTHING, change.inverse))
-    made = Change.objects.filter(revision=last, kind="state", result_hash=chain.hash_text(text))
-    renamed = made.exclude(key=key).values_list("key", flat=True).first()
+    renamed = _find_renamed(key, text, last, places)
     return Removed(change.revision, (key,), (key,), older[0].revision_id, text, renamed=renamed)
+
+
+def _find_renamed(key: str, text: str, revision: int, places: Places | None) -> str | None:
+    """The other key that a revision made with the same document."""
+    made = Change.objects.filter(revision=revision, kind="state").exclude(key=key)
+    if places is None:
+        return made.filter(result_hash=chain.hash_text(text)).values_list("key", flat=True).first()
+    keys = [one for one in made.values_list("key", flat=True) if places.reach(one)]
+    texts = ((one, dump_json(now)) for one in keys if (now := _document(one, revision, places)) is not NOTHING)
+    return next((one for one, now in texts if now == text), None)
+
+
+def _document(key: str, revision: int, places: Places) -> Any:
+    return replay.document_at(key, revision, places.find_ways(key))
 
 
 # Members and items: the log is read backwards, and what stood in the container before a change and not after it is gone
@@ -98,19 +125,20 @@ class BackwardStep(NamedTuple):
     lost: list[tuple[str, str, int | None]]  # name or index, text, place among members
 
 
-def find_parts(address: Address, limit: int, mark: Mark | None = None) -> DeletedPage:
+def find_parts(address: Address, limit: int, mark: Mark | None = None, ways: Ways = None) -> DeletedPage:
     """Members or items that were taken out of the container at `address`, the last first. Raises NotFound."""
     stored = read_entry(address.key)
-    if stored is None:
+    text = stored and project_text(stored.text, ways)
+    if text is None:
         raise NotFound(f"there is no key {address.key!r}")
-    now = json.loads(read_node_text(address, stored.text))
+    now = json.loads(read_node_text(address, text))
     if not isinstance(now, dict | list):
         return DeletedPage([], None)
     there = set(now) if isinstance(now, dict) else {dump_json(item) for item in now}
     before, skip, tokens = mark or Mark(2**62, 0, address.tokens)
     found: list[Removed] = []
     rest = None
-    for step in islice(_steps(address.key, before, tokens, type(now)), LOOKED):
+    for step in islice(_steps(address.key, before, tokens, type(now), ways), LOOKED):
         for number, (token, text, position) in enumerate(step.lost[skip:], skip):
             if len(found) == limit:
                 return DeletedPage(found, Mark(step.change.revision_id + 1, number, step.after))
@@ -119,16 +147,15 @@ def find_parts(address: Address, limit: int, mark: Mark | None = None) -> Delete
                 place, was = (address.key, *address.tokens, token), (address.key, *step.before, token)
                 found.append(Removed(step.change.revision, place, was, step.older.revision_id, text, position))
         skip, rest = 0, Mark(step.change.revision_id, 0, step.before)
-    return DeletedPage(found, rest if rest and _is_more(address.key, rest.before) else None)
+    return DeletedPage(found, rest if rest and _is_more(address.key, rest.before, ways) else None)
 
 
-def _steps(key: str, before: int, tokens: Tokens, kind: type) -> Iterator[BackwardStep]:
+def _steps(key: str, before: int, tokens: Tokens, kind: type, ways: Ways) -> Iterator[BackwardStep]:
     """The changes of a key before a revision, as long as the container that was at `tokens` then can be followed."""
-    log = Change.objects.filter(kind="state", key=key, revision_id__lt=before).order_by("-revision_id")
     document: Any = None
-    for change, older in pairwise(log.select_related("revision").iterator(chunk_size=200)):
+    for change, older in pairwise(replay.changes_before(key, before, ways)):
         if document is None:
-            document = replay.document_at(key, change.revision_id)
+            document = replay.document_at(key, change.revision_id, ways)
         was, _ = timeline.trace_origin(tokens, change.forward, document)
         if was is None:
             return
@@ -169,6 +196,6 @@ def _node(document: Any, tokens: Tokens) -> Any:
         return NOTHING
 
 
-def _is_more(key: str, before: int) -> bool:
+def _is_more(key: str, before: int, ways: Ways) -> bool:
     """Whether there are changes to be read on; the first of all takes nothing away."""
-    return Change.objects.filter(kind="state", key=key, revision_id__lt=before)[:2].count() > 1
+    return next(islice(replay.changes_before(key, before, ways), 1, None), None) is not None

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from state.address import Address
 from state.errors import Unprocessable
+from state.history.sight import Sight
 from state.jsondoc.pointer import BadPointer, Tokens, parse_index, parse_pointer
 from state.jsondoc.text import dump_json
 
@@ -26,12 +27,18 @@ class TooManyAddresses(Unprocessable):
 
 @dataclass(frozen=True, slots=True)
 class FeedFilter:
-    """Which changes to show: those at any of these addresses; without one, all."""
+    """Which changes to show: those at any of these addresses; without one, all. Of them what the reader may see."""
 
     addresses: frozenset[Address] = frozenset()
+    sight: Sight | None = None  # None: all
 
     def __bool__(self) -> bool:
-        return bool(self.addresses)
+        return bool(self.addresses or self.sight)
+
+    @property
+    def needs_log(self) -> bool:
+        """Whether the log must be asked what of an event shows."""
+        return self.sight is not None and self.sight.is_limited
 
     @property
     def keys(self) -> list[str]:
@@ -41,6 +48,13 @@ class FeedFilter:
     def is_inside(self) -> bool:
         """Whether it asks for parts of documents, so that not every change of a key is wanted."""
         return any(address.tokens for address in self.addresses)
+
+    def may_show(self, kind: str, key: str) -> bool:
+        """Whether something of a change may show, as far as its name tells without a look at the database."""
+        sight = self.sight
+        if sight is None or kind not in sight.kinds:
+            return sight is None
+        return kind != "state" or sight.places is None or sight.places.reach(key)
 
 
 class EventEntry(NamedTuple):
@@ -76,8 +90,8 @@ class Event:
         return f'{self.about},"truncated":true,"total":{len(entries)},"changes":[{",".join(names)}]}}'
 
 
-def make_filter(keys: Iterable[str], pointers: Iterable[str]) -> FeedFilter:
-    """The filter for whole keys, and for pointers whose first token is the key.
+def make_filter(keys: Iterable[str], pointers: Iterable[str], sight: Sight | None = None) -> FeedFilter:
+    """The filter for whole keys, and for pointers whose first token is the key; and for what the reader may see.
 
     Raises BadPointer and TooManyAddresses.
     """
@@ -89,12 +103,16 @@ def make_filter(keys: Iterable[str], pointers: Iterable[str]) -> FeedFilter:
         addresses.add(Address(tokens[0], tuple(tokens[1:])))
     if len(addresses) > MAX_ADDRESSES:
         raise TooManyAddresses(f"{len(addresses)} keys and pointers; one call takes {MAX_ADDRESSES}")
-    return FeedFilter(frozenset(addresses))
+    return FeedFilter(frozenset(addresses), None if sight is None or sight.is_whole else sight)
 
 
 def matches_filter(entry: EventEntry, wanted: FeedFilter) -> bool:
     """Whether a change is at one of the addresses. A key's name also stands for the conversation of that session id."""
-    return any(entry.key == address.key and _is_at(entry, address.tokens) for address in wanted.addresses)
+    if wanted.sight and not wanted.sight.shows(entry.kind, entry.key):
+        return False
+    return not wanted.addresses or any(
+        entry.key == address.key and _is_at(entry, address.tokens) for address in wanted.addresses
+    )
 
 
 def _is_at(entry: EventEntry, tokens: Tokens) -> bool:

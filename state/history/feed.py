@@ -1,15 +1,18 @@
 """The change feed: the log read forwards, with a cursor that says where to go on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from django.db import connection
 
+from access.auth import Follower
 from state import registry
 from state.errors import Gone, Unprocessable
 from state.history.events import MAX_EVENT, Event, FeedFilter, make_event
+from state.history.sight import Sight
+from state.jsondoc.text import dump_json
 
 MAX_PAGE = 4 * 1024 * 1024  # bytes of a page, about; and of what one page reads of the log
 SCAN = 200  # revisions read at a time
@@ -59,7 +62,7 @@ class Follow:
 
     wanted: FeedFilter
     after: Cursor
-    credential: Any
+    follower: Follower
     greeting: str = ""
     reason: str = ""
 
@@ -133,13 +136,24 @@ def _candidates(wanted: FeedFilter, after: int, up_to: int, most: int) -> list[i
     if not wanted:
         query, values = "SELECT seq FROM state_revision WHERE seq > %s AND seq <= %s ORDER BY seq LIMIT %s", []
         return _numbers(query, [after, up_to, most])
-    one = "SELECT DISTINCT revision FROM state_change WHERE kind = %s AND key = %s AND revision > %s AND revision <= %s"
     found: set[int] = set()
-    for key in wanted.keys:
-        for kind in registry.names():
-            values = [kind, key, after, up_to, most]
-            found.update(_numbers(f"{one} ORDER BY revision LIMIT %s", values))
+    for kind, keys in _things(wanted):
+        for key in [None] if keys is None else keys:
+            which = "kind = %s" if key is None else "kind = %s AND key = %s"
+            query = f"SELECT DISTINCT revision FROM state_change WHERE {which} AND revision > %s AND revision <= %s"
+            values = [kind, *([] if key is None else [key]), after, up_to, most]
+            found.update(_numbers(f"{query} ORDER BY revision LIMIT %s", values))
     return sorted(found)[:most]
+
+
+def _things(wanted: FeedFilter) -> Iterator[tuple[str, list[str] | None]]:
+    """The kinds that are wanted, and the keys of each; None for all."""
+    sight = wanted.sight
+    for kind in sight.kinds if sight else registry.names():
+        if wanted.addresses:
+            yield kind, [key for key in wanted.keys if not sight or sight.shows(kind, key)]
+        else:
+            yield kind, sight.places.keys if sight and sight.places and kind == "state" else None
 
 
 def _numbers(query: str, values: Sequence[Any]) -> list[int]:
@@ -156,7 +170,23 @@ def _events(wanted: FeedFilter, seqs: list[int]) -> Iterator[Event]:
         return
     with connection.cursor() as cursor:
         cursor.execute(LOG.format(f"r.seq IN ({', '.join(['%s'] * len(seqs))})"), seqs)
-        yield from _grouped(iter(cursor.fetchone, None))
+        rows: Iterable[Any] = iter(cursor.fetchone, None)
+        if wanted.sight and wanted.needs_log:
+            rows = _narrowed(cursor.fetchall(), wanted.sight)
+        yield from _grouped(iter(rows))
+
+
+def _narrowed(rows: Iterable[tuple[Any, ...]], sight: Sight) -> Iterator[tuple[Any, ...]]:
+    """Of the rows of the log what shows to a reader with limits."""
+    for row in rows:
+        seq, kind, key = row[0], row[5], row[6]
+        if not sight.shows(kind, key):
+            continue
+        if sight.shows_whole(kind, key):
+            yield row
+        elif change := sight.find_change(key, seq):
+            patch = dump_json(change.forward)
+            yield (*row[:7], len(patch), patch)
 
 
 def _grouped(rows: Iterator[tuple]) -> Iterator[Event]:

@@ -5,7 +5,7 @@ what is asked for is rare a page may be short, or empty, and still lead on.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -17,6 +17,7 @@ from state import registry
 from state.errors import Unprocessable
 from state.history.events import MAX_EVENT, Event, make_event
 from state.history.feed import MAX_PAGE
+from state.history.sight import Sight
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.text import dump_json
 from state.revisions import Source
@@ -50,6 +51,7 @@ class JournalFilter:
     kinds: Sequence[str] = ()
     keys: Sequence[str] = ()
     batch: str | None = None
+    sight: Sight | None = None  # what the reader may see; None: all
 
     def check(self) -> None:
         """Raises UnknownName and TooManyValues."""
@@ -63,7 +65,7 @@ class JournalFilter:
     @property
     def reach(self) -> int:
         """How many revisions a page looks at one by one, for what no index has; 0 where there is no need to."""
-        if self.kinds and not self.keys:
+        if (self.kinds or self.sight) and not self.keys:
             return SCAN_CHANGES
         return SCAN if self.actors or self.sources or self.batch is not None else 0
 
@@ -80,13 +82,16 @@ def read_page(wanted: JournalFilter, after: int, before: int, limit: int, *, wit
     floor = max(after, before - 1 - wanted.reach) if wanted.reach else after
     seqs = _matching(wanted, floor, before, limit + 1)
     items: list[str] = []
-    last, size = before, 0
-    for event in _events(wanted, seqs[:limit], with_was):
+    last, size, looked = before, 0, 0
+    for seq, event in _events(wanted, seqs[:limit], with_was):
+        last, looked = seq, looked + 1
+        if event is None:
+            continue
         items.append(event.whole)
-        last, size = event.seq, size + len(event.whole)
+        size += len(event.whole)
         if size >= MAX_PAGE:
             break
-    if len(items) < len(seqs):
+    if looked < len(seqs):
         return JournalPage(items, last)
     return JournalPage(items, floor + 1 if floor > after else None)
 
@@ -113,6 +118,8 @@ def _matching(wanted: JournalFilter, after: int, before: int, most: int) -> list
     found: set[int] = set()
     for kind in wanted.kinds or registry.names():
         for key in wanted.keys:
+            if wanted.sight and not wanted.sight.shows(kind, key):
+                continue
             found.update(_numbers(rows, [kind, key, after, before, *values, most]))
     return sorted(found, reverse=True)[:most]
 
@@ -131,10 +138,19 @@ def _sieve(wanted: JournalFilter) -> tuple[str, list[Any]]:
         of_kind = f"SELECT 1 FROM state_change c WHERE c.revision = r.seq AND c.kind IN ({_marks(wanted.kinds)})"
         parts += f" AND EXISTS ({of_kind})"
         values += wanted.kinds
+    if wanted.sight and not wanted.keys:
+        kinds, places = wanted.sight.kinds, wanted.sight.places
+        seen = f"SELECT 1 FROM state_change c WHERE c.revision = r.seq AND c.kind IN ({_marks(kinds)})"
+        values += kinds
+        if places:
+            seen += f" AND (c.kind <> 'state' OR c.key IN ({_marks(places.keys)}))"
+            values += places.keys
+        parts += f" AND EXISTS ({seen})"
     return parts, values
 
 
-def _events(wanted: JournalFilter, seqs: Sequence[int], with_was: bool) -> Iterator[Event]:
+def _events(wanted: JournalFilter, seqs: Sequence[int], with_was: bool) -> Iterator[tuple[int, Event | None]]:
+    """The revisions, and of each what of it shows; None where nothing does."""
     if not seqs:
         return
     changes, values = "", list[str]()
@@ -144,8 +160,14 @@ def _events(wanted: JournalFilter, seqs: Sequence[int], with_was: bool) -> Itera
             values += given
     with connection.cursor() as cursor:
         cursor.execute(ROWS.format(changes=changes, seqs=_marks(seqs)), [*values, *seqs])
-        for _, rows in groupby(iter(cursor.fetchone, None), key=itemgetter(0)):
-            yield _event(rows, with_was)
+        found: Iterable[Any] = (
+            cursor.fetchall() if wanted.sight else iter(cursor.fetchone, None)
+        )  # more is read in between
+        for seq, some in groupby(found, key=itemgetter(0)):
+            rows: Iterable[_Row] = map(_Row._make, some)
+            if wanted.sight:
+                rows = _narrowed(rows, wanted.sight)
+            yield seq, _event(rows, with_was) if rows else None
 
 
 class _Row(NamedTuple):
@@ -163,10 +185,28 @@ class _Row(NamedTuple):
     inverse: str | None
 
 
-def _event(found: Iterator[Sequence[Any]], with_was: bool) -> Event:
+def _narrowed(rows: Iterable[_Row], sight: Sight) -> list[_Row]:
+    """Of the changes of a revision what shows to a reader who may not see all."""
+    found = []
+    for row in rows:
+        kind = row.kind
+        if kind is None or not sight.shows(kind, row.key):
+            continue
+        if sight.is_limited:
+            row = row._replace(info="{}")
+        if sight.shows_whole(kind, row.key):
+            found.append(row)
+        elif change := sight.find_change(row.key, row.seq):
+            forward, inverse = dump_json(change.forward), dump_json(change.inverse)
+            shown = row._replace(forward=forward, inverse=inverse)
+            found.append(shown._replace(length=len(forward), inverse_length=len(inverse)))
+    return found
+
+
+def _event(found: Iterable[_Row], with_was: bool) -> Event:
     """A revision as the feed shows it, with its info; without what was, where it would be too large with it."""
     rows, forward, inverse = [], 0, 0
-    for row in map(_Row._make, found):
+    for row in found:
         forward += row.length or 0
         inverse += row.inverse_length or 0
         if forward > MAX_EVENT or inverse > MAX_EVENT or not with_was:  # drop early what is not to be shown

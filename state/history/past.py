@@ -19,6 +19,7 @@ from state.history import replay
 from state.jsondoc.diff import Op
 from state.jsondoc.levels_text import show_text_at_level
 from state.jsondoc.patch import apply_steps
+from state.jsondoc.projection import Places, project_text
 from state.jsondoc.text import Nothing, dump_json
 from state.models import Change
 
@@ -35,12 +36,16 @@ LAST = (
 
 
 class TextName(NamedTuple):
-    """Which text: of a key, as the revision left it that changed it last, at a level (0: all of it)."""
+    """Which text: of a key, as the revision left it that changed it last, at a level (0: all of it).
+
+    With `places`, what of it lies in these.
+    """
 
     epoch: str
     key: str
     revision: int
     level: int = 0
+    places: Places | None = None
 
 
 def is_settled() -> bool:
@@ -80,7 +85,8 @@ class _Kept:
     def nearest(self, wanted: TextName) -> tuple[int, str] | None:
         """The kept text of the same key that is nearest in revisions."""
         with self.lock:
-            same = [name for name in self.texts if name[:2] == wanted[:2] and not name.level and self.texts[name]]
+            whole = (name for name in self.texts if not name.level and not name.places)
+            same = [name for name in whole if name[:2] == wanted[:2] and self.texts[name]]
             if not same:
                 return None
             found = min(same, key=lambda name: abs(name.revision - wanted.revision))
@@ -97,20 +103,33 @@ class KeyText(NamedTuple):
     text: str
 
 
-def read_texts(keys: Sequence[str] | None = None) -> tuple[list[KeyText], int]:
+def read_texts(keys: Sequence[str] | None = None, places: Places | None = None) -> tuple[list[KeyText], int]:
     """The stored texts of all keys in byte order, or of some, and the revision of the state when they were read."""
-    now = read_state(keys)
+    now = read_state(_reached(keys, places))
     found = [KeyText(TextName(now.epoch, key, last), text) for key, (text, last) in now.entries.items()]
-    return found, now.revision
+    return _projected(found, places), now.revision
 
 
-def texts_at(revision: int, keys: Sequence[str] | None = None) -> list[KeyText]:
+def _reached(keys: Sequence[str] | None, places: Places | None) -> Sequence[str] | None:
+    return keys if places is None else [key for key in places.keys if keys is None or key in keys]
+
+
+def _projected(found: list[KeyText], places: Places | None) -> list[KeyText]:
+    """What of the texts lies in the places, under names of its own."""
+    if places is None:
+        return found
+    shown = ((one, project_text(one.text, places.find_ways(one.name.key))) for one in found)
+    return [KeyText(one.name._replace(places=places), text) for one, text in shown if text is not None]
+
+
+def texts_at(revision: int, keys: Sequence[str] | None = None, places: Places | None = None) -> list[KeyText]:
     """The texts of all keys as they were at a revision, in byte order, or of some.
 
     Those that have not changed since are taken as they are stored; those that were written meanwhile have.
     """
+    keys = _reached(keys, places)
     if keys is not None:
-        return [then for key in keys if (then := text_at(key, revision))]
+        return _projected([then for key in keys if (then := text_at(key, revision))], places)
     stored, _ = read_texts()
     found = {one.name.key: one for one in stored if one.name.revision <= revision}
     for key in {one.name.key for one in stored}.union(_ever()) - found.keys():
@@ -129,14 +148,14 @@ def text_at(key: str, revision: int) -> KeyText | None:
     return None if text is None else KeyText(name, text)
 
 
-def read_value_at(address: Address | None, revision: int) -> str:
+def read_value_at(address: Address | None, revision: int, places: Places | None = None) -> str:
     """The text of a value, or of the whole state, as it was at a revision. Raises NotFound."""
     if address is None:
-        return join_texts(texts_at(revision))
-    found = text_at(address.key, revision)
-    if found is None:
+        return join_texts(texts_at(revision, places=places))
+    found = texts_at(revision, [address.key], places)
+    if not found:
         raise NotFound(f"there was no key {address.key!r} at revision {revision}")
-    return read_node_text(address, found.text)
+    return read_node_text(address, found[0].text)
 
 
 def join_texts(texts: Iterable[KeyText]) -> str:

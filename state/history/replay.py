@@ -4,9 +4,11 @@ Past documents are replayed from the nearest of: the stored one, a snapshot on e
 cache of the log and can be dropped.
 """
 
+import copy
 import json
 import re
 import zlib
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -22,10 +24,12 @@ from state.database.sql import fetch_row
 from state.entries import head
 from state.errors import Gone, Unprocessable
 from state.history import blame
+from state.jsondoc.budget import spend_work
 from state.jsondoc.diff import Op
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.patch import replay_ops
 from state.jsondoc.pointer import format_pointer, parse_index
+from state.jsondoc.projection import Places, Ways, diff_documents, find_ways, project_ops, project_value
 from state.jsondoc.text import NOTHING, JSONValue, Nothing, dump_json
 from state.jsondoc.trees.moves import diff_values
 from state.models import Change, Revision, Snapshot, StateEntry
@@ -91,8 +95,8 @@ def _time(text: str) -> datetime:
 # What was
 
 
-def document_at(key: str, revision: int) -> JSONValue | Nothing:
-    """The document of a key as it was at a revision, NOTHING where there was none."""
+def document_at(key: str, revision: int, ways: Ways = None) -> Any:
+    """The document of a key as it was at a revision, what of it lies in the places; NOTHING where there was none."""
     start, document = _nearest(key, revision)
     if start <= revision:
         changes = _changes(key, start, revision).values_list(Cast("forward", TextField()))
@@ -102,7 +106,7 @@ def document_at(key: str, revision: int) -> JSONValue | Nothing:
     while some := [text for (text,) in islice(rows, REPLAYED_AT_ONCE)]:
         for ops in json.loads(f"[{','.join(some)}]"):
             document = replay_ops(document, ops)
-    return document
+    return project_value(document, ways)
 
 
 def _nearest(key: str, revision: int) -> tuple[int, JSONValue | Nothing]:
@@ -164,9 +168,45 @@ def _changes(key: str, after: int, up_to: int) -> Any:
     return Change.objects.filter(kind="state", key=key, **span).order_by("revision_id")
 
 
-def changes_since(key: str, after: int, up_to: int | None = None) -> list[Change]:
+def changes_since(key: str, after: int, up_to: int | None = None, ways: Ways = None) -> list[Change]:
     """The changes of a key in (after, up_to], oldest first; without `up_to`, all that came after."""
-    return list(_changes(key, after, head() if up_to is None else up_to))
+    rows = _changes(key, after, head() if up_to is None else up_to)
+    return list(project_changes(rows, key, ways, backwards=False))
+
+
+def changes_before(key: str, before: int | None = None, ways: Ways = None) -> Iterator[Change]:
+    """The changes of a key before a revision, newest first, with their revisions; without one, all."""
+    rows = _changes(key, 0, 2**62 if before is None else before - 1).reverse().select_related("revision")
+    return project_changes(rows.iterator(chunk_size=200), key, ways, backwards=True)
+
+
+def project_changes(rows: Iterable[Change], key: str, ways: Ways, *, backwards: bool) -> Iterator[Change]:
+    """The changes of a key, one after the other, as those of a key that has only what lies in the places."""
+    if ways is None:
+        yield from rows
+        return
+    document: Any = None  # where the last change began, or ended: once somebody has had to know
+    for change in rows:
+        spend_work()
+        kept = [project_ops(ops, ways) for ops in (change.forward, change.inverse)]
+        is_unclear = None in kept
+        if is_unclear and document is None:
+            document = document_at(key, change.revision_id - (not backwards))
+        if document is not None:
+            here = copy.deepcopy(project_value(document, ways)) if is_unclear else None
+            document = replay_ops(document, copy.deepcopy(change.inverse if backwards else change.forward))
+            if is_unclear:
+                there = project_value(document, ways)
+                kept = [*(diff_documents(there, here) if backwards else diff_documents(here, there))]
+        if kept[0]:
+            seen = copy.copy(change)
+            seen.forward, seen.inverse = kept
+            yield seen
+
+
+def find_change(key: str, revision: int, ways: Ways) -> Change | None:
+    """What of the change that a revision made to a key lies in the places; None where nothing does."""
+    return next(project_changes(_changes(key, revision - 1, revision), key, ways, backwards=False), None)
 
 
 def list_keys_between(first: int, last: int) -> list[str]:
@@ -182,24 +222,27 @@ def list_touched(revision: int) -> list[tuple[str, str]]:
 
 
 def diff_revisions(
-    first: int, last: int, keys: list[str] | None = None, *, with_was: bool = False
+    first: int, last: int, keys: list[str] | None = None, *, with_was: bool = False, places: Places | None = None
 ) -> dict[str, list[Op]]:
     """For each key that differs between two revisions, the patch from the one to the other; "" adds or removes it."""
     found = {}
     for key in list_keys_between(first, last) if keys is None else keys:
-        ops = _difference(document_at(key, first), document_at(key, last), with_was)
+        if places and not places.reach(key):
+            continue
+        ways = find_ways(places, key)
+        ops = _difference(document_at(key, first, ways), document_at(key, last, ways), with_was)
         if ops:
             found[key] = ops
     return found
 
 
-def diff_node(address: Address, first: int, last: int) -> list[Op]:
+def diff_node(address: Address, first: int, last: int, ways: Ways = None) -> list[Op]:
     """The patch of one node from one revision to another; "" adds or removes it."""
-    return _difference(_node_at(address, first), _node_at(address, last))
+    return _difference(_node_at(address, first, ways), _node_at(address, last, ways))
 
 
-def _node_at(address: Address, revision: int) -> JSONValue | Nothing:
-    document = document_at(address.key, revision)
+def _node_at(address: Address, revision: int, ways: Ways) -> JSONValue | Nothing:
+    document = document_at(address.key, revision, ways)
     if isinstance(document, Nothing):
         return NOTHING
     text = find_node_text(address, dump_json(document))
@@ -228,7 +271,7 @@ class Blamed(NamedTuple):
     revision: int
 
 
-def read_blame(key: str, at: int | None = None) -> Blamed:
+def read_blame(key: str, at: int | None = None, ways: Ways = None) -> Blamed:
     """The stored document of a key with its blame, or the one of revision `at`. Raises NotFound."""
     last = at
     if last is None:
@@ -236,12 +279,12 @@ def read_blame(key: str, at: int | None = None) -> Blamed:
         if entry is None:
             raise NotFound(f"there is no key {key!r}")
         last = entry.revision
-    document, blamed, start = _blamed_snapshot(key, last)
-    changes = _changes(key, start, last).values_list("revision_id", "forward")
-    for revision, ops in changes.iterator(chunk_size=500):
-        document, blamed = blame.replay_blame(document, blamed, ops, revision)
+    document, blamed, start = _blamed_snapshot(key, last) if ways is None else Blamed(NOTHING, 0, 0)
+    changes = _changes(key, start, last).only("revision_id", "forward", *(["inverse"] if ways is not None else []))
+    for change in project_changes(changes.iterator(chunk_size=500), key, ways, backwards=False):
+        document, blamed = blame.replay_blame(document, blamed, change.forward, change.revision_id)
     if document is NOTHING:
-        raise NotFound(f"there was no key {key!r} at revision {last}")
+        raise NotFound(f"there is no key {key!r}" if at is None else f"there was no key {key!r} at revision {last}")
     return Blamed(document, blamed, last)
 
 

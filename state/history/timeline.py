@@ -14,6 +14,7 @@ from state.jsondoc.diff import Op
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.patch import find_node, replay_ops
 from state.jsondoc.pointer import Tokens, format_pointer, parse_index, parse_pointer
+from state.jsondoc.projection import Ways
 from state.jsondoc.text import NOTHING, dump_json
 from state.jsondoc.trees.moves import diff_values
 from state.models import Change, Revision
@@ -43,24 +44,28 @@ def read_page(found: Iterator[NodeEvent], limit: int) -> tuple[list[NodeEvent], 
 
 
 def find_events(
-    key: str, tokens: Tokens = (), before: int | None = None, *, with_was: bool = False, brief: bool = False
+    key: str,
+    tokens: Tokens = (),
+    before: int | None = None,
+    ways: Ways = None,
+    *,
+    with_was: bool = False,
+    brief: bool = False,
 ) -> Iterator[NodeEvent]:
     """The revisions that touched a key, or the node that is at `tokens` now, or was before revision `before`.
 
     `brief`: what was set or removed around the node is told as what became of the node, and is left out if nothing did;
     now and then comes an event without a patch, where one may stop and go on later.
     """
-    changes = Change.objects.filter(kind="state", key=key).order_by("-revision_id").select_related("revision")
-    if before is not None:
-        changes = changes.filter(revision_id__lt=before)
+    changes = replay.changes_before(key, before, ways)
     if not tokens:
-        for change in changes.iterator(chunk_size=200):
+        for change in changes:
             yield NodeEvent(change.revision, _ops(change, with_was), (), ())
         return
     document: Any = NOTHING
-    for number, change in enumerate(changes.iterator(chunk_size=200)):
+    for number, change in enumerate(changes):
         if not number:  # items shift only in arrays, so what is an array must be known
-            document = replay.document_at(key, change.revision_id)
+            document = replay.document_at(key, change.revision_id, ways)
         before_it, patch = trace_origin(tokens, _ops(change, with_was), document)
         is_around = brief and any(_is_around(op, tokens, before_it) for op in patch)
         now = _text(document, tokens) if is_around else None
@@ -171,7 +176,7 @@ def _is_item(place: Tokens, document: Any) -> bool:
     return isinstance(document, list)
 
 
-def check_known(key: str) -> None:
+def check_known(key: str, ways: Ways = None) -> None:
     """Raises NotFound for a key that history has never seen."""
-    if not Change.objects.filter(kind="state", key=key).exists():
+    if next(replay.changes_before(key, ways=ways), None) is None:
         raise NotFound(f"history knows no key {key!r}")

@@ -17,11 +17,12 @@ MOST_KEYS = 500  # that are proposed for the filter
 @ensure_csrf_cookie
 def show_activity(request: HttpRequest) -> HttpResponse:
     """All changes; with undo for those who may write."""
+    sees_state = may(request.user, Right.READ_STATE)
     context = {
         "title": "Activity",
         "is_fullwidth": "1",
         "actors": journal.list_actors(),
-        "keys": [*StateEntry.objects.values_list("key_name", flat=True)[:MOST_KEYS]],
+        "keys": [*StateEntry.objects.values_list("key_name", flat=True)[:MOST_KEYS]] if sees_state else [],
         "may_undo": may(request.user, Right.WRITE_STATE),
     }
     return TemplateResponse(request, "admin/state/activity.html", {**admin.site.each_context(request), **context})

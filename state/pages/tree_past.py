@@ -7,6 +7,8 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from access.rights import Right, grant_person
+from state.entries import head
 from state.history import past, replay
 from state.jsondoc.levels import LEVELS
 from state.jsondoc.text import JSONValue, dump_json
@@ -97,10 +99,12 @@ def count_tokens(characters: int) -> int:
 
 
 def at_moment(request: HttpRequest) -> tuple[list[past.KeyText], int]:
-    """The keys as they are now, or were at the moment `at`. Raises UnknownMoment and Gone."""
+    """The keys as they are now, or were at the moment `at`. Raises UnknownMoment, Gone and NotAllowed."""
     if "at" not in request.GET:
         return past.read_texts()
     revision = replay.revision_at(request.GET["at"])
+    if revision != head():
+        grant_person(request.user).require(Right.READ_HISTORY)
     return past.texts_at(revision), revision
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from access.auth import KeyCredential
+from access.auth import Follower, KeyCredential
+from access.rights import grant_key
 from nola_site.serving import sse
 from nola_site.serving.hub import News
 from nola_site.serving.sse import Streams
@@ -14,7 +15,7 @@ from state.history import feed
 from state.history.events import Event, EventEntry, FeedFilter
 from state.history.feed import Cursor, FeedPage, Follow
 
-KEY = KeyCredential(1, "x")
+KEY, OTHER = (Follower(KeyCredential(number, "x"), grant_key("planner", "read")) for number in (1, 2))
 ALL, RARE = FeedFilter(), FeedFilter(frozenset([Address("Rare")]))
 
 
@@ -184,7 +185,7 @@ def test_a_client_that_takes_nothing_is_given_up():
 def test_a_stream_ends_with_its_credential_and_others_go_on():
     async def scenario(streams: Streams) -> None:
         mine, other = Client(), Client()
-        other.stream = Follow(ALL, Cursor("e", 0), KeyCredential(2, "y"), "hello")
+        other.stream = Follow(ALL, Cursor("e", 0), OTHER, "hello")
         tasks = [follow(streams, mine), follow(streams, other)]
         await mine.until("hello")
         streams.end({KEY})
