@@ -184,6 +184,7 @@ def test_no_answer_tells_a_key_with_limits_of_what_lies_elsewhere(memory, limite
     for asked, response in ask_all(limited):
         count += 1
         shown += response.status_code == 200
+        assert response.status_code in (200, 400, 403, 404, 422), (asked, response.content)
         assert MARK.encode() not in told(response), (asked, re.findall(".{80}s3cr3t.{60}", told(response).decode()))
 
     assert count > 800

@@ -16,6 +16,7 @@ from state.jsondoc.text import dump_json
 
 MAX_PAGE = 4 * 1024 * 1024  # bytes of a page, about; and of what one page reads of the log
 SCAN = 200  # revisions read at a time
+LOOK = 2000  # bytes that a revision counts for beside its own, where it takes a look of its own to tell what shows
 
 COLUMNS = "r.seq, r.at, r.actor, r.source, r.reason, c.kind, c.key"
 LOG = (
@@ -105,9 +106,10 @@ def read_page(wanted: FeedFilter, after: Cursor, newest: Cursor, limit: int) -> 
     found: list[tuple[int, str]] = []
     at, size, read = after.seq, 0, 0
     while at < newest.seq and len(found) < limit and max(size, read) < MAX_PAGE:
-        seqs = _candidates(wanted, at, newest.seq, SCAN if wanted.is_inside else min(SCAN, limit - len(found)))
-        if not seqs:
-            at = newest.seq
+        most = SCAN if wanted.is_inside or wanted.needs_log else min(SCAN, limit - len(found))
+        seqs = _candidates(wanted, at, newest.seq, most)
+        read += LOOK * len(seqs) if wanted.needs_log else 0
+        at, last = (at, seqs[-1]) if seqs else (newest.seq, newest.seq)
         for event in _events(wanted, seqs):
             at = event.seq
             read += sum(len(entry.patch or "") for entry in event.entries) + 200
@@ -117,6 +119,8 @@ def read_page(wanted: FeedFilter, after: Cursor, newest: Cursor, limit: int) -> 
                 size += len(text)
             if len(found) == limit or max(size, read) >= MAX_PAGE:
                 break
+        else:
+            at = last  # of the last ones perhaps nothing shows
     return FeedPage(found, Cursor(newest.epoch, at), _has_more(wanted, at, newest.seq))
 
 
@@ -170,10 +174,8 @@ def _events(wanted: FeedFilter, seqs: list[int]) -> Iterator[Event]:
         return
     with connection.cursor() as cursor:
         cursor.execute(LOG.format(f"r.seq IN ({', '.join(['%s'] * len(seqs))})"), seqs)
-        rows: Iterable[Any] = iter(cursor.fetchone, None)
-        if wanted.sight and wanted.needs_log:
-            rows = _narrowed(cursor.fetchall(), wanted.sight)
-        yield from _grouped(iter(rows))
+        rows: Iterator[Any] = iter(cursor.fetchone, None)
+        yield from _grouped(_narrowed(rows, wanted.sight) if wanted.sight and wanted.needs_log else rows)
 
 
 def _narrowed(rows: Iterable[tuple[Any, ...]], sight: Sight) -> Iterator[tuple[Any, ...]]:

@@ -160,10 +160,7 @@ def _events(wanted: JournalFilter, seqs: Sequence[int], with_was: bool) -> Itera
             values += given
     with connection.cursor() as cursor:
         cursor.execute(ROWS.format(changes=changes, seqs=_marks(seqs)), [*values, *seqs])
-        found: Iterable[Any] = (
-            cursor.fetchall() if wanted.sight else iter(cursor.fetchone, None)
-        )  # more is read in between
-        for seq, some in groupby(found, key=itemgetter(0)):
+        for seq, some in groupby(iter(cursor.fetchone, None), key=itemgetter(0)):
             rows: Iterable[_Row] = map(_Row._make, some)
             if wanted.sight:
                 rows = _narrowed(rows, wanted.sight)

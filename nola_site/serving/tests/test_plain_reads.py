@@ -29,6 +29,7 @@ HEADERS = [
     (b"if-match", b"no"), (b"accept", b"text/html"), (b"prefer", b"return=minimal"), (b"cookie", b"nola_session=x"),
     (b"x-forwarded-host", b"evil.example"), (b"content-length", b"0"), (b"range", b"bytes=0-1"),
 ]  # fmt: skip
+LIMITS = {"whole": ["/Task", "/restore"], "part": ["/Task/a", "/Task/x y", "/Task/more"], "item": ["/Task/a/1", "/No"]}
 HOSTS = [b"127.0.0.1:8000", b"localhost", b"evil.example", b"", b"[::1]:1", b"a b"]
 QUERIES = [b"", b"at=1", b"at=2", b"at=01", b"at=99", b"at=2&at=2", b"level=1", b"pointer=/a", b"x=1", b"at="]
 
@@ -36,10 +37,14 @@ QUERIES = [b"", b"at=1", b"at=2", b"at=01", b"at=99", b"at=2&at=2", b"level=1", 
 @pytest.fixture
 def keys():
     """The texts of keys, by what they may."""
-    made = {name: new_key() for name in ("read", "read write", "write", "gone")}
+    made = {name: new_key() for name in ("read", "read write", "write", "gone", *LIMITS)}
     for name, key in made.items():
         revoked = timezone.now() if name == "gone" else None
-        ApiKey.objects.create(name=name, prefix=key[:8], sha256=hash_key(key), scopes=name, revoked_at=revoked)
+        places = json.dumps(LIMITS.get(name, []))
+        scopes = "read" if name in LIMITS else name
+        ApiKey.objects.create(
+            name=name, prefix=key[:8], sha256=hash_key(key), scopes=scopes, revoked_at=revoked, places=places
+        )
     for key, document in (("Task", DOCUMENT), ("Task", {**DOCUMENT, "more": 1}), ("restore", 1)):
         store.put(Address(key), make_document(document), ADA)
     for key in made.values():
@@ -105,6 +110,21 @@ def test_what_is_plain_is_answered_at_once(keys, reads):
 
     assert (whole.status, json.loads(whole.body)) == (200, {**DOCUMENT, "more": 1})
     assert (leaf.body, same.status, same.body, then.body) == ('"ä"'.encode(), 304, b"", whole.body)
+
+
+def test_a_key_with_limits_is_answered_at_once_within_its_places(keys, reads):
+    asked = ["/Task", "/Task/a", "/Task/a/1/b", "/Task/x%20y", "/Task/a/1", "/Tasks"]
+
+    answered = {
+        name: [path for path in asked if reads.answer(make_scope("/api/state" + path, bearer(keys[name])))]
+        for name in LIMITS
+    }
+
+    assert answered == {
+        "whole": ["/Task", "/Task/a", "/Task/a/1/b", "/Task/x%20y", "/Task/a/1"],
+        "part": ["/Task/a", "/Task/a/1/b", "/Task/x%20y", "/Task/a/1"],
+        "item": [],
+    }
 
 
 def test_a_key_is_looked_up_on_every_call(keys, reads):

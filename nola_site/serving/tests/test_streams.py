@@ -208,6 +208,71 @@ def test_a_browser_session_opens_a_stream_and_its_end_ends_it(alone):
     assert b"the credential has ended" in answer.read()
 
 
+def limit_key(server: Server, name: str, *places: str, scopes: str = "read write") -> str:
+    """A key that is limited to places."""
+    key = f"nola_{name}-of-these-tests"
+    row = f"name='{name}', prefix='nola_', sha256=hash_key('{key}'), scopes='{scopes}', places='{json.dumps(places)}'"
+    made = manage(server.data, "shell", "-c", f"from access.models import *; ApiKey.objects.create({row})")
+    assert made.returncode == 0, made.stderr
+    return key
+
+
+def test_a_stream_tells_a_limited_key_its_places_in_every_process_and_ends_when_they_change(tmp_path):
+    with running(tmp_path / "data", NOLA_WORKERS="2") as server, contextlib.ExitStack() as stack:
+        until(lambda: len(workers(server)) == 2)
+        put(server, "Mixed", {"mine": 0, "s3cr3t": 0})
+        key = limit_key(server, "narrow", "/Mixed/mine", "/Own")
+        other = limit_key(server, "other", "/Mixed/s3cr3t")
+        mine = [stack.enter_context(Stream(server, key=key)) for _ in range(6)]  # so that each process has some
+        theirs = [stack.enter_context(Stream(server, key=other)) for _ in range(3)]
+        whole = stack.enter_context(Stream(server))
+        for stream in [*mine, *theirs, whole]:
+            assert stream.next().kind == "hello"
+
+        hidden = [put(server, "Mixed/s3cr3t", n) for n in range(1, 3)]
+        shown = [put(server, "Mixed/mine", 1), put(server, "Own", "all of it")]
+        put(server, "s3cr3t", "s3cr3t")
+        replaced = put(server, "Mixed", {"mine": 2, "s3cr3t": "large" * 20_000})
+
+        for stream in mine:
+            events = [stream.next() for _ in range(3)]
+            assert [event.data["revision"] for event in events] == [*shown, replaced]
+            patch = [{"op": "replace", "path": "/mine", "value": 2}]
+            assert events[-1].data["changes"] == [{"kind": "state", "key": "Mixed", "patch": patch}]
+        for stream in theirs:
+            assert stream.revisions(3) == [*hidden, replaced]
+        assert whole.revisions(6)[-1] == replaced
+
+        with contextlib.closing(sqlite3.connect(server.data / "db" / "nola.sqlite3", timeout=10)) as database, database:
+            database.execute("UPDATE access_apikey SET places = '[\"/Own\"]' WHERE name = 'narrow'")
+        for stream in mine:
+            assert stream.next().kind == "bye"
+            assert "s3cr3t" not in "".join(stream.lines)
+        again = put(server, "Mixed/s3cr3t", 3)
+        assert [stream.revisions(1) for stream in theirs] == [[again]] * 3
+
+
+def test_a_limited_key_waits_for_what_shows(server):
+    key = limit_key(server, "waiting", "/Waited/mine")
+    cursor = head(server)
+    put(server, "Waited", {"other": 1})
+    found: list[dict] = []
+
+    def wait() -> None:
+        connection = server.connect()
+        headers = {"Authorization": f"Bearer {key}"}
+        connection.request("GET", f"/api/changes?since={cursor}&wait=30", headers=headers)
+        found.append(json.loads(connection.getresponse().read()))
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    put(server, "Waited/other", 2)
+    shown = put(server, "Waited/mine", 3)
+    waiting.join()
+
+    assert [event["revision"] for event in found[0]["revisions"]] == [shown]
+
+
 # Waiting
 
 
