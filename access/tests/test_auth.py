@@ -64,7 +64,8 @@ def test_a_key_that_may_only_read_cannot_write(make_key, seeded):
     response = reader.put("/api/state/Identity/name", '"Eve"', content_type=JSON)
     assert response.status_code == 403
     assert response.json()["detail"] == (
-        "The API key 'reader' may not write the state; an owner can let it, under API keys"
+        "The API key 'reader' may neither write the state nor suggest changes of the state;"
+        " an owner can let it, under API keys"
     )
     assert Revision.objects.count() == 1
 
