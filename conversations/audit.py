@@ -21,6 +21,12 @@ CHANGES = (
     "SELECT revision, key, forward, result_hash FROM state_change"
     " WHERE kind = '{kind}' AND redacted_by IS NULL ORDER BY revision, id"
 )
+WRONG_USER = """
+    SELECT count(*), min(c.session_id) FROM conversation c JOIN (
+        SELECT conversation_id, CASE WHEN min(user_id) = max(user_id) THEN min(user_id) ELSE '' END AS user_id
+        FROM conversation_history GROUP BY conversation_id
+    ) m ON m.conversation_id = c.id WHERE c.user_id IS NULL OR c.user_id <> m.user_id
+"""
 
 
 def find_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
@@ -29,6 +35,7 @@ def find_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None])
         yield from find_message_flaws(connection, progress)
         yield from find_conversation_flaws(connection)
         yield from find_order_flaws(connection)
+        yield from find_user_flaws(connection)
 
 
 def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str], None]) -> Iterator[str]:
@@ -110,10 +117,8 @@ def find_conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
 def find_order_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
     """Whether messages stand elsewhere than they should; a file of a release before has no places."""
     table = Message._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {table} LIMIT 0")
-        if "place" not in {one[0] for one in cursor.description}:
-            return
+    if not _has_column(connection, table, "place"):
+        return
     statement = (
         "SELECT m.id, m.timestamp, m.parent_id, m.place, p.place, p.deleted_revision"
         f" FROM {table} m LEFT JOIN {table} p ON p.id = m.parent_id"
@@ -125,6 +130,21 @@ def find_order_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
         count += place != find_place(moment, above if has_parent else None)
     if count:
         yield f"{count} messages stand elsewhere than their times and what they answer say"
+
+
+def find_user_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
+    """Whether conversations are kept for another user than their messages say; a file of a release before says none."""
+    if not _has_column(connection, "conversation", "user_id"):
+        return
+    for count, session in fetch_rows(connection, WRONG_USER):
+        if count:
+            yield f"{count} conversations, {session!r} for one, are kept for another user than their messages say"
+
+
+def _has_column(connection: BaseDatabaseWrapper, table: str, name: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} LIMIT 0")
+        return name in {one[0] for one in cursor.description}
 
 
 def _same(stored: Any, written: Any) -> bool:

@@ -46,6 +46,7 @@ class NewConversation:
     started_text: str = ""
     archived: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    user_id: str | None = None  # for whom it is begun; its messages say so too
 
 
 @dataclass(slots=True)

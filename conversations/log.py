@@ -13,6 +13,7 @@ from conversations.drafts import STORED, ConversationWrite, NewConversation, New
 from conversations.models import Conversation, Message
 from conversations.order import EPOCH, find_answers, find_places, settle_messages
 from conversations.search import index
+from conversations.users import find_user, is_of, note_user
 from conversations.versions import replace_texts
 from state import chain, revisions, store
 from state.database.sql import for_update, to_column
@@ -53,12 +54,19 @@ def create(new: NewConversation, author: Author, messages: Sequence[NewMessage] 
     return writing.row
 
 
-def check_free(session_id: str) -> None:
+def check_free(session_id: str, user_id: str = "") -> None:
     """Raises SessionIdTaken if a conversation has that session id, also a deleted one."""
     there = Conversation.objects.select_for_update().filter(session_id=session_id).first()
     if there:
+        check_known(there, user_id)
         deleted = "" if there.deleted_revision is None else f", deleted in revision {there.deleted_revision}"
         raise SessionIdTaken(f"there is a conversation {session_id!r} already{deleted}")
+
+
+def check_known(there: Conversation | None, user_id: str) -> None:
+    """Raises SessionIdTaken if there is a conversation that somebody limited to a user id must not know of."""
+    if there is not None and not is_of(there, user_id):
+        raise SessionIdTaken(f"the session id {there.session_id!r} is taken; choose another one")
 
 
 def append(session_id: str, messages: Sequence[NewMessage], author: Author) -> None:
@@ -67,23 +75,22 @@ def append(session_id: str, messages: Sequence[NewMessage], author: Author) -> N
         write([ConversationWrite(lock_conversation(session_id), messages=messages)], author)
 
 
-def change(session_id: str, fields: Mapping[str, Any], author: Author) -> Written:
+def change(session_id: str, fields: Mapping[str, Any], author: Author, user_id: str = "") -> Written:
     """Set fields of a conversation: its title, for one. Setting what is there makes no revision. Raises UnknownTalk."""
-    return change_all([session_id], fields, author)
+    return change_all([session_id], fields, author, user_id)
 
 
-def change_all(session_ids: Sequence[str], fields: Mapping[str, Any], author: Author) -> Written:
+def change_all(session_ids: Sequence[str], fields: Mapping[str, Any], author: Author, user_id: str = "") -> Written:
     """The same fields of several conversations, all or none. Raises UnknownTalk."""
     with write_transaction():
-        return write(
-            [ConversationWrite(row, fields=_new(row, fields)) for row in map(lock_conversation, session_ids)], author
-        )
+        rows = [lock_conversation(session_id, user_id) for session_id in session_ids]
+        return write([ConversationWrite(row, fields=_new(row, fields)) for row in rows], author)
 
 
-def change_message(session_id: str, pk: int, fields: Mapping[str, Any], author: Author) -> Written:
+def change_message(session_id: str, pk: int, fields: Mapping[str, Any], author: Author, user_id: str = "") -> Written:
     """Set fields of a message, as MESSAGE_FIELDS has them; its text and author stay. Raises UnknownTalk."""
     with write_transaction():
-        row = lock_conversation(session_id)
+        row = lock_conversation(session_id, user_id)
         [message] = find_messages(row, [pk])
         new = _new(message, fields)
         return write([ConversationWrite(row, updates=[(message, new)] if new else [])], author)
@@ -144,7 +151,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 def _create(parts: Sequence[WritePart], recorder: Recorder) -> None:
     new = [part.of for part in parts if part.is_first and isinstance(part.of.conversation, NewConversation)]
-    rows = [_new_row(writing.conversation, recorder) for writing in new]
+    rows = [_new_row(writing, recorder) for writing in new]
     if rows:
         Conversation.objects.bulk_create(rows)
     for writing, row in zip(new, rows, strict=True):
@@ -153,8 +160,9 @@ def _create(parts: Sequence[WritePart], recorder: Recorder) -> None:
         recorder.record("conversation", row.session_id, {"add": fields}, {"remove": True}, hash_value(fields))
 
 
-def _new_row(new: Conversation | NewConversation, recorder: Recorder) -> Conversation:
-    values = {name: getattr(new, name) for name in FIELDS}
+def _new_row(writing: ConversationWrite, recorder: Recorder) -> Conversation:
+    new = writing.conversation
+    values = {name: getattr(new, name) for name in FIELDS} | {"user_id": find_user(writing.messages, new.user_id)}
     return Conversation(session_id=new.session_id, revision=recorder.seq, **values)
 
 
@@ -192,6 +200,7 @@ def _add(parts: Sequence[WritePart], recorder: Recorder) -> list[Message]:
     index.add((row.pk, row.message, row.metadata) for row in made)
     for part, some in zip(with_messages, rows, strict=True):
         _link(part, some)
+        note_user(part.of.row, some)
         _record_messages(part.of.row, some, recorder)
     return made
 
@@ -344,9 +353,9 @@ def list_hashed(one: Message) -> list[JSONValue]:
     return [one.pk, one.speaker, one.message, one.timestamp_text or one.timestamp.isoformat()]
 
 
-def lock_conversation(session_id: str) -> Conversation:
+def lock_conversation(session_id: str, user_id: str = "") -> Conversation:
     """A conversation to be written to. Raises UnknownTalk and DeletedTalk."""
-    return check_there(find_row(session_id), session_id)
+    return check_there(find_row(session_id), session_id, user_id)
 
 
 def find_row(session_id: str) -> Conversation | None:
@@ -355,9 +364,9 @@ def find_row(session_id: str) -> Conversation | None:
     return next(iter(rows), None)
 
 
-def check_there(row: Conversation | None, session_id: str) -> Conversation:
+def check_there(row: Conversation | None, session_id: str, user_id: str = "") -> Conversation:
     """The row that was looked for, if there is one and it was not deleted. Raises UnknownTalk and DeletedTalk."""
-    if row is None:
+    if row is None or not is_of(row, user_id):
         raise UnknownTalk(f"there is no conversation {session_id!r}")
     if row.deleted_revision is not None:
         raise DeletedTalk(

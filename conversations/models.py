@@ -23,6 +23,12 @@ class Conversation(models.Model):
         "Message", on_delete=models.SET_NULL, null=True, related_name="+", help_text="Of branches, the one in use."
     )
     metadata = JSONTextField(default=dict)
+    user_id = models.TextField(
+        null=True,
+        editable=False,
+        serialize=False,
+        help_text="That of all its messages; empty where they have several, null where there are none. See .users.",
+    )
     revision = models.BigIntegerField()
     deleted_revision = models.BigIntegerField(null=True)
 
@@ -33,7 +39,12 @@ class Conversation(models.Model):
         indexes = [
             models.Index(
                 fields=["-started", "-id"], condition=models.Q(deleted_revision=None), name="conversation_listed"
-            )
+            ),
+            models.Index(
+                fields=["user_id", "-started", "-id"],
+                condition=models.Q(deleted_revision=None),
+                name="conversation_of_user",
+            ),
         ]
 
     def __str__(self) -> str:
