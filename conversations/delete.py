@@ -9,13 +9,14 @@ from conversations import checkpoint, log, read, traces
 from conversations.models import Conversation, Message
 from conversations.order import find_answers, settle_messages
 from conversations.search import index
-from state import revisions
+from state import revisions, store
 from state.checkpoints.files import create_before_deletion
 from state.context import receipts
 from state.errors import Unprocessable
 from state.models import Change
 from state.revisions import Author, Recorder
 from state.store import Written
+from state.write_lock import write_transaction
 
 AT_ONCE = 500
 FEW = 10  # messages; before more go, a checkpoint of their conversations is taken
@@ -65,13 +66,34 @@ def delete_messages(session_id: str, ids: Sequence[int], author: Author) -> Writ
     with revisions.open_revision(author) as recorder:
         row = log.lock_conversation(session_id)
         log.find_messages(row, ids)
-        seq = recorder.seq
-        for start in range(0, len(ids), AT_ONCE):
-            some = Message.objects.filter(pk__in=ids[start : start + AT_ONCE])
-            some.update(deleted_revision=seq, revision=seq)
-        settle_messages(find_answers(ids))
-        recorder.record("message", session_id, {"remove": [*ids]}, {"add": [*ids]}, "")
-        return _written(recorder, author)
+        return _delete(row, ids, recorder, author)
+
+
+def delete_all_messages(session_id: str, author: Author) -> Written:
+    """Delete all messages of a conversation in one revision; it stays, and none are left in it. Undo brings them back.
+
+    Raises log.UnknownTalk, log.DeletedTalk, NoRoom and CannotWrite.
+    """
+    there = read.find_conversation(session_id).messages.filter(deleted_revision=None).order_by()
+    if there[: FEW + 1].count() > FEW:
+        _keep([session_id])
+    with write_transaction():
+        row = log.lock_conversation(session_id)
+        ids = list(row.messages.filter(deleted_revision=None).values_list("pk", flat=True))
+        if ids:
+            with revisions.open_revision(author) as recorder:
+                return _delete(row, ids, recorder, author)
+        return _keep_claim(Written(store.head()), author)
+
+
+def _delete(row: Conversation, ids: Sequence[int], recorder: Recorder, author: Author) -> Written:
+    seq = recorder.seq
+    for start in range(0, len(ids), AT_ONCE):
+        some = Message.objects.filter(pk__in=ids[start : start + AT_ONCE])
+        some.update(deleted_revision=seq, revision=seq)
+    settle_messages(find_answers(ids))
+    recorder.record("message", row.session_id, {"remove": [*ids]}, {"add": [*ids]}, "")
+    return _written(recorder, author)
 
 
 def _keep(session_ids: Sequence[str]) -> None:
@@ -80,7 +102,10 @@ def _keep(session_ids: Sequence[str]) -> None:
 
 
 def _written(recorder: Recorder, author: Author) -> Written:
-    written = Written(recorder.seq, recorder.changes)
+    return _keep_claim(Written(recorder.seq, recorder.changes), author)
+
+
+def _keep_claim(written: Written, author: Author) -> Written:
     if author.claim:
         author.claim.keep(written)
     return written

@@ -230,6 +230,8 @@ def append_messages(request: HttpRequest, session_id: str, query: FromQuery[NoPa
 
 def _sent(request: HttpRequest) -> list[Any]:
     sent = parse_bounded(request.body).value
+    if isinstance(sent, dict) and [*sent] == ["messages"] and isinstance(sent["messages"], list):
+        sent = sent["messages"]
     if isinstance(sent, list) and len(sent) > append.MOST:
         raise UnusableBody(f"{len(sent):,} messages are too many; {append.MOST:,} are taken at once")
     return schemas.make_messages(sent)
@@ -286,7 +288,9 @@ def delete_message(
 
 
 class MessagesQuery(Parameters):
-    """Which messages are meant."""
+    """Which messages are meant: some, or all."""
+
+    all: Flag = Field(False, description="All that there are; the conversation stays")
 
     id: Annotated[list[str], WithJsonSchema({"type": "array", "items": {"type": "integer"}})] = Field(
         [], description="The ids of messages; may be repeated"
@@ -296,13 +300,21 @@ class MessagesQuery(Parameters):
 @router.delete(MESSAGES, summary="Delete messages")
 @idempotent(_deleted_again)
 def delete_messages(request: HttpRequest, session_id: str, query: FromQuery[MessagesQuery]) -> HttpResponse:
-    """Delete the messages that `id` names, which may be repeated, as one revision. Undo brings them back."""
-    if not 0 < len(query.id) <= append.MOST or not all(
-        text.isascii() and text.isdigit() and len(text) < 19 for text in query.id
+    """Delete the messages that `id` names, which may be repeated, as one revision. Undo brings them back.
+
+    With `all=true` all of them go, and the conversation stays.
+    """
+    name, author = parse_session_id(session_id), request_author(request)
+    if query.all and not query.id:
+        return _nothing(delete.delete_all_messages(name, author).revision)
+    if (
+        query.all
+        or not 0 < len(query.id) <= append.MOST
+        or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in query.id)
     ):
-        raise UnknownParameter(f"name 1 to {append.MOST:,} messages, as id=12&id=13")
+        raise UnknownParameter(f"name 1 to {append.MOST:,} messages, as id=12&id=13, or all=true")
     wanted = [int(text) for text in dict.fromkeys(query.id)]
-    return _nothing(delete.delete_messages(parse_session_id(session_id), wanted, request_author(request)).revision)
+    return _nothing(delete.delete_messages(name, wanted, author).revision)
 
 
 # Answers

@@ -98,9 +98,16 @@ def parse_body(schema: type[S], value: JSONValue, where: str = "") -> S:
 
 
 def one_or_many(schema: type[Schema]) -> dict[str, Any]:
-    """A body of one or of an array of them, as the API reference describes it."""
+    """A body of one, or of an array of them, also as `messages`, as the API reference describes it."""
     one: dict[str, Any] = schema.model_json_schema()
-    return describe_body("application/json", schema={"oneOf": [one, {"type": "array", "items": one}]})
+    many = {"type": "array", "items": one}
+    named = {
+        "type": "object",
+        "properties": {"messages": many},
+        "required": ["messages"],
+        "additionalProperties": False,
+    }
+    return describe_body("application/json", schema={"oneOf": [one, many, named]})
 
 
 class _FromBodyModel(BodyModel):

@@ -366,6 +366,28 @@ def test_messages_are_deleted_together_and_come_back_together(agent):
     assert agent.delete(f"{TALK}?id=x").status_code == 422
 
 
+def test_all_messages_go_and_the_conversation_stays(agent):
+    post(agent, TALK, [{**HI, "message": text} for text in "abc" * 5])
+
+    deleted = agent.delete(f"{TALK}?all=true")
+
+    assert (deleted.status_code, texts(agent)) == (204, [])
+    assert agent.get("/api/conversations/s").json()["messages"] == 0
+    assert agent.delete(f"{TALK}?all=true")["Nola-Revision"] == deleted["Nola-Revision"]  # nothing was left to do
+    post(agent, "/api/undo", {"revision": int(deleted["Nola-Revision"])})
+    assert texts(agent) == [*"abc" * 5]
+    assert agent.delete(f"{TALK}?all=true&id=1").status_code == 422
+    assert agent.delete("/api/conversations/t/messages?all=true").status_code == 404
+
+
+def test_messages_may_be_sent_by_that_name(agent):
+    answer = post(agent, TALK, {"messages": [HI, {**HI, "message": "more"}]})
+
+    assert (answer.status_code, answer.json()["added"]) == (201, 2)
+    assert post(agent, TALK, {"messages": HI}).status_code == 422
+    assert post(agent, TALK, {"messages": [HI], "title": "x"}).status_code == 422
+
+
 def test_alternatives_are_named_and_one_of_them_can_be_chosen(agent):
     ids = [one["id"] for one in post(agent, TALK, [{**HI, "message": text} for text in "abc"]).json()["messages"]]
     [branch] = post(agent, TALK, {**HI, "message": "B", "parent": ids[0]}).json()["messages"]
