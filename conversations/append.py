@@ -45,10 +45,12 @@ class Appended:
     revision: int
 
 
-def create_conversation(new: NewConversation, sent: Sequence[NewMessage], author: Author) -> Conversation:
+def create_conversation(
+    new: NewConversation, sent: Sequence[NewMessage], author: Author, user_id: str = ""
+) -> Conversation:
     """A new conversation with its first messages, as one revision. Raises log.SessionIdTaken, and as below."""
     with write_transaction():
-        log.check_free(new.session_id)
+        log.check_free(new.session_id, user_id)
         append_messages(new.session_id, sent, author, fields=new)
         return Conversation.objects.get(session_id=new.session_id)
 
@@ -62,18 +64,21 @@ def find_created(revision: int) -> str:
 
 
 def append_messages(
-    session_id: str, sent: Sequence[NewMessage], author: Author, *, fields: NewConversation
+    session_id: str, sent: Sequence[NewMessage], author: Author, *, fields: NewConversation, user_id: str = ""
 ) -> Appended:
     """Add messages in one revision, to a conversation that is made with these fields if there is none.
 
     A message whose client id is there already is left as it is. `parent` of a message is a ref: the client id of
-    another one, or `#` and an id. Raises log.DeletedTalk, ClientIdTaken and UnknownParent; then nothing was added.
+    another one, or `#` and an id. Raises log.DeletedTalk, ClientIdTaken and UnknownParent, and log.SessionIdTaken if
+    the conversation is of another user than the one that is named; then nothing was added.
     """
-    return write_together(partial(_append, session_id, sent, author, fields))
+    return write_together(partial(_append, session_id, sent, author, fields, user_id))
 
 
-def _append(session_id: str, sent: Sequence[NewMessage], author: Author, fields: NewConversation) -> Appended:
-    writing = _writing(session_id, sent, fields)
+def _append(
+    session_id: str, sent: Sequence[NewMessage], author: Author, fields: NewConversation, user_id: str
+) -> Appended:
+    writing = _writing(session_id, sent, fields, user_id)
     changes: list[Change] = []
     made: list[Message] = []
     if not writing.is_idle:
@@ -84,9 +89,12 @@ def _append(session_id: str, sent: Sequence[NewMessage], author: Author, fields:
     return Appended(_in_order(writing.row, sent, made), len(made), written.revision)
 
 
-def repeat_append(session_id: str, sent: Sequence[NewMessage], revision: int, changed: bool) -> Appended:
+def repeat_append(
+    session_id: str, sent: Sequence[NewMessage], revision: int, changed: bool, user_id: str = ""
+) -> Appended:
     """What `append_messages` answered when it was done in that revision; messages are as they are now."""
     row = Conversation.objects.filter(session_id=session_id).first()
+    log.check_known(row, user_id)
     changes = Change.objects.filter(revision=revision, kind="message", key=session_id) if changed else ()
     ids = [pk for change in changes if change.redacted_by is None for pk in change.forward.get("add", ())]
     found = Message.objects.in_bulk(ids)
@@ -94,8 +102,9 @@ def repeat_append(session_id: str, sent: Sequence[NewMessage], revision: int, ch
     return Appended(_in_order(row, sent, rows) if row else [], len(ids), revision)
 
 
-def _writing(session_id: str, sent: Sequence[NewMessage], fields: NewConversation) -> ConversationWrite:
+def _writing(session_id: str, sent: Sequence[NewMessage], fields: NewConversation, user_id: str) -> ConversationWrite:
     row = log.find_row(session_id)
+    log.check_known(row, user_id)
     conversation = fields if row is None else log.check_there(row, session_id)
     known = _known(conversation, sent) if isinstance(conversation, Conversation) else {}
     messages: list[NewMessage] = []

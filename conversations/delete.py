@@ -9,6 +9,7 @@ from conversations import checkpoint, log, read, traces
 from conversations.models import Conversation, Message
 from conversations.order import find_answers, settle_messages
 from conversations.search import index
+from conversations.users import is_of
 from state import revisions, store
 from state.checkpoints.files import create_before_deletion
 from state.context import receipts
@@ -35,18 +36,18 @@ class Purged(NamedTuple):
     left: str
 
 
-def delete_conversations(session_ids: Sequence[str], author: Author) -> Written:
+def delete_conversations(session_ids: Sequence[str], author: Author, user_id: str = "") -> Written:
     """Delete conversations with their messages in one revision, all or none. Undo brings them back.
 
     Raises log.UnknownTalk, log.DeletedTalk, NoRoom and CannotWrite.
     """
-    rows = Conversation.objects.filter(session_id__in=session_ids, deleted_revision=None)
+    rows = read.filter_conversations({"user_id": user_id} if user_id else {}).filter(session_id__in=session_ids)
     if rows.count() == len(session_ids):
         messages = Message.objects.filter(conversation__in=rows, deleted_revision=None)
         if messages.order_by()[: FEW + 1].count() > FEW:
             _keep(session_ids)
     with revisions.open_revision(author) as recorder:
-        going = [log.lock_conversation(session_id) for session_id in session_ids]
+        going = [log.lock_conversation(session_id, user_id) for session_id in session_ids]
         for row in going:
             fields = log.dump_fields(row, log.FIELDS)
             recorder.record("conversation", row.session_id, {"remove": True}, {"add": fields}, "")
@@ -55,30 +56,30 @@ def delete_conversations(session_ids: Sequence[str], author: Author) -> Written:
         return _written(recorder, author)
 
 
-def delete_messages(session_id: str, ids: Sequence[int], author: Author) -> Written:
+def delete_messages(session_id: str, ids: Sequence[int], author: Author, user_id: str = "") -> Written:
     """Delete messages of a conversation in one revision, all or none. Undo brings them back.
 
     Raises log.UnknownTalk, log.DeletedTalk, NoRoom and CannotWrite.
     """
     if len(ids) > FEW:
-        log.find_messages(read.find_conversation(session_id), ids)
+        log.find_messages(read.find_conversation(session_id, user_id), ids)
         _keep([session_id])
     with revisions.open_revision(author) as recorder:
-        row = log.lock_conversation(session_id)
+        row = log.lock_conversation(session_id, user_id)
         log.find_messages(row, ids)
         return _delete(row, ids, recorder, author)
 
 
-def delete_all_messages(session_id: str, author: Author) -> Written:
+def delete_all_messages(session_id: str, author: Author, user_id: str = "") -> Written:
     """Delete all messages of a conversation in one revision; it stays, and none are left in it. Undo brings them back.
 
     Raises log.UnknownTalk, log.DeletedTalk, NoRoom and CannotWrite.
     """
-    there = read.find_conversation(session_id).messages.filter(deleted_revision=None).order_by()
+    there = read.find_conversation(session_id, user_id).messages.filter(deleted_revision=None).order_by()
     if there[: FEW + 1].count() > FEW:
         _keep([session_id])
     with write_transaction():
-        row = log.lock_conversation(session_id)
+        row = log.lock_conversation(session_id, user_id)
         ids = list(row.messages.filter(deleted_revision=None).values_list("pk", flat=True))
         if ids:
             with revisions.open_revision(author) as recorder:
@@ -111,7 +112,7 @@ def _keep_claim(written: Written, author: Author) -> Written:
     return written
 
 
-def purge_conversation(session_id: str, confirm: str, author: Author) -> Purged:
+def purge_conversation(session_id: str, confirm: str, author: Author, user_id: str = "") -> Purged:
     """Erase a conversation, deleted or not: its messages, and what history and receipts hold of it but ids. For good.
 
     The history keeps that it was, who wrote it when, and this purge; copies outside of the database stay. Raises
@@ -121,7 +122,7 @@ def purge_conversation(session_id: str, confirm: str, author: Author) -> Purged:
         raise UnconfirmedPurge(f'a purge is final; say so with {{"confirm": "{session_id}"}}')
     with traces.note_erasure(), revisions.open_revision(author) as recorder:
         row = Conversation.objects.select_for_update().filter(session_id=session_id).first()
-        if row is None:
+        if row is None or not is_of(row, user_id):
             raise log.UnknownTalk(f"there is no conversation {session_id!r}")
         count = _erase(row)
         _redact(session_id, recorder.seq)

@@ -48,15 +48,17 @@ class MessageNumbers:
     last: datetime | None
 
 
-def find_conversation(session_id: str) -> Conversation:
-    """A conversation that is there. Raises UnknownTalk and DeletedTalk."""
-    return check_there(Conversation.objects.filter(session_id=session_id).first(), session_id)
+def find_conversation(session_id: str, user_id: str = "") -> Conversation:
+    """A conversation that is there, and is of that user if one is named. Raises UnknownTalk and DeletedTalk."""
+    return check_there(Conversation.objects.filter(session_id=session_id).first(), session_id, user_id)
 
 
 def filter_conversations(wanted: Mapping[str, Any]) -> QuerySet[Conversation]:
-    """Those that are there, newest first; `wanted` may say archived, channel, source, tag, and words of the title."""
+    """Those that are there, newest first; `wanted` may say archived, channel, source, user_id, tag, and words of the
+    title.
+    """
     rows = Conversation.objects.filter(deleted_revision=None)
-    for name in ("archived", "channel", "source"):
+    for name in ("archived", "channel", "source", "user_id"):
         if name in wanted:
             rows = rows.filter(**{name: wanted[name]})
     if "title" in wanted:

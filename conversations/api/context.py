@@ -97,7 +97,10 @@ class ContextQuery(Parameters):
 @add_read_route(router, "", summary="The context of a prompt")
 @answers(headers=("Nola-Revision", "Nola-Tokens", "ETag"), media_types=(JSON, MARKDOWN), is_conditional=True)
 def read_context(request: HttpRequest, query: FromQuery[ContextQuery]) -> HttpResponse:
-    """What a model should know, within `budget` tokens: sections of the state, last messages, what `q` finds."""
+    """What a model should know, within `budget` tokens: sections of the state, last messages, what `q` finds.
+
+    What a caller may not read is left out.
+    """
     body = _of_query(query)
     report = assemble_context(parse_request(request, body)).report
     media_type = _media_type(request, body.format, cast(str, report["format"]))
@@ -158,6 +161,7 @@ def parse_request(request: HttpRequest, body: ContextIn) -> ContextRequest:
         hits=body.hits or HITS,
         at=None if body.at is None else str(body.at),
         hidden=body.hidden,
+        grant=request.grant,  # type: ignore[attr-defined]
     )
 
 
@@ -202,10 +206,15 @@ def _answer(text: str, media_type: str, revision: int, tokens: int, status: int 
 # Receipts
 
 
+def _whose(request: HttpRequest) -> str:
+    """The actor whose receipts one may see: its own alone, for a key with limits; "" for all."""
+    return cast(str, request.auth) if request.grant.is_limited else ""  # type: ignore[attr-defined]
+
+
 @answers(headers=RECEIPT, media_types=(JSON, MARKDOWN))
 def read_receipt(request: HttpRequest, receipt: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """What was given then, to the byte; as `Accept` asks, the report or its text."""
-    kept = receipts.read(receipt)
+    kept = receipts.read(receipt, _whose(request))
     if _accepts(request, JSON):
         return _kept(kept, JSON)
     if _accepts(request, MARKDOWN) and json.loads(kept.report)["format"] == "markdown":
@@ -233,7 +242,7 @@ class ReceiptsQuery(Parameters):
 @add_read_route(router, "/receipts", summary="List receipts")
 def list_receipts(request: HttpRequest, query: FromQuery[ReceiptsQuery]) -> HttpResponse:
     """The receipts, newest first."""
-    rows, more = receipts.read_page(query.limit, query.cursor)
+    rows, more = receipts.read_page(query.limit, query.cursor, _whose(request))
     response = answer({"receipts": [show_receipt(row) for row in rows], "next": None if more is None else str(more)})
     if more is not None:
         link_next(response, request, [("limit", query.limit), ("cursor", more)])

@@ -51,6 +51,16 @@ def format_segment(session_id: str) -> str:
     return quote(spelt.replace(".", DOT) if session_id in (".", "..") else spelt, safe="~")
 
 
+def read_limit(request: HttpRequest) -> str:
+    """The user id to whose conversations a key is limited; "" for those who may see all."""
+    return cast(str, request.grant.user_id)  # type: ignore[attr-defined]
+
+
+def _find(request: HttpRequest, session_id: str) -> Conversation:
+    """The conversation that a path segment names. Raises BadPointer, log.UnknownTalk and log.DeletedTalk."""
+    return read.find_conversation(parse_session_id(session_id), read_limit(request))
+
+
 # Conversations
 
 
@@ -75,6 +85,8 @@ class ListQuery(Parameters):
 def list_conversations(request: HttpRequest, query: FromQuery[ListQuery]) -> HttpResponse:
     """The conversations, newest first; with `format`, all of them whole, as JSON, JSON lines or Markdown."""
     wanted = query.model_dump(include={"archived", "channel", "source", "tag", "title"}, exclude_none=True)
+    if user_id := read_limit(request):
+        wanted["user_id"] = user_id
     rows = read.filter_conversations(wanted)
     if query.format:
         return _exported(query.format, rows, "conversations")
@@ -87,7 +99,8 @@ def list_conversations(request: HttpRequest, query: FromQuery[ListQuery]) -> Htt
 
 
 def _created_again(request: HttpRequest, earlier: Idempotency, **asked: Any) -> HttpResponse:
-    return _one(read.find_conversation(append.find_created(earlier.revision)), earlier.revision, 201)
+    row = read.find_conversation(append.find_created(earlier.revision), read_limit(request))
+    return _one(row, earlier.revision, 201)
 
 
 @router.post("", summary="Begin a conversation")
@@ -97,10 +110,10 @@ def create_conversation(
     request: HttpRequest, query: FromQuery[NoParameters], body: FromBody[schemas.ConversationIn]
 ) -> HttpResponse:
     """A new conversation, with its first messages if there are any."""
-    new = schemas.make_conversation(body, secrets.token_urlsafe(12) if body.session_id is None else body.session_id)
-    row = append.create_conversation(
-        new, schemas.make_messages(cast(JSONValue, body.messages)), request_author(request)
-    )
+    name = secrets.token_urlsafe(12) if body.session_id is None else body.session_id
+    new = schemas.make_conversation(body, name, read_limit(request))
+    sent = schemas.make_messages(cast(JSONValue, body.messages), request.grant)  # type: ignore[attr-defined]
+    row = append.create_conversation(new, sent, request_author(request), read_limit(request))
     return _one(row, row.revision, 201)
 
 
@@ -114,14 +127,14 @@ class FormatQuery(Parameters):
 @answers(headers=DOWNLOAD, media_types=FILES)
 def read_conversation(request: HttpRequest, session_id: str, query: FromQuery[FormatQuery]) -> HttpResponse:
     """A conversation, with the number of its messages; with `format`, whole, as JSON, JSON lines or Markdown."""
-    row = read.find_conversation(parse_session_id(session_id))
+    row = _find(request, session_id)
     if query.format:
         return _exported(query.format, Conversation.objects.filter(pk=row.pk), row.session_id)
     return _one(row, store.head())
 
 
 def _changed_again(request: HttpRequest, earlier: Idempotency, session_id: str, **asked: Any) -> HttpResponse:
-    return _one(read.find_conversation(parse_session_id(session_id)), earlier.revision)
+    return _one(_find(request, session_id), earlier.revision)
 
 
 @router.patch(ONE, summary="Rename, archive or tag a conversation")
@@ -130,13 +143,13 @@ def change_conversation(
     request: HttpRequest, session_id: str, query: FromQuery[NoParameters], body: FromBody[schemas.ConversationChange]
 ) -> HttpResponse:
     """Rename, archive, tag; metadata member by member."""
-    row = read.find_conversation(parse_session_id(session_id))
+    row = _find(request, session_id)
     fields = schemas.conversation_change(body, row)
     if fields.get("current_leaf_id") is not None:
         log.find_messages(row, [fields["current_leaf_id"]])
         fields["current_leaf_id"] = read.find_leaf(row, fields["current_leaf_id"])
-    written = log.change(row.session_id, fields, request_author(request))
-    return _one(read.find_conversation(row.session_id), written.revision)
+    written = log.change(row.session_id, fields, request_author(request), read_limit(request))
+    return _one(_find(request, session_id), written.revision)
 
 
 def _deleted_again(request: HttpRequest, earlier: Idempotency, **asked: Any) -> HttpResponse:
@@ -147,7 +160,8 @@ def _deleted_again(request: HttpRequest, earlier: Idempotency, **asked: Any) -> 
 @idempotent(_deleted_again)
 def delete_conversation(request: HttpRequest, session_id: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """Delete a conversation with its messages. Undo of that revision brings it back, until it is purged."""
-    return _nothing(delete.delete_conversations([parse_session_id(session_id)], request_author(request)).revision)
+    names = [parse_session_id(session_id)]
+    return _nothing(delete.delete_conversations(names, request_author(request), read_limit(request)).revision)
 
 
 def _purged_again(request: HttpRequest, earlier: Idempotency, session_id: str, **asked: Any) -> HttpResponse:
@@ -164,10 +178,8 @@ def purge_conversation(
 
     The answer comes when the words are in no file of the database; or `left` says what keeps them there for now.
     """
-    purged = delete.purge_conversation(
-        parse_session_id(session_id), body.confirm, request_author(request, Source.FORGET)
-    )
-    return _gone(parse_session_id(session_id), purged)
+    name, author = parse_session_id(session_id), request_author(request, Source.FORGET)
+    return _gone(name, delete.purge_conversation(name, body.confirm, author, read_limit(request)))
 
 
 def _gone(session_id: str, purged: delete.Purged) -> HttpResponse:
@@ -194,7 +206,7 @@ class PageQuery(Parameters):
 @add_read_route(router, MESSAGES, summary="Read messages")
 def read_messages(request: HttpRequest, session_id: str, query: FromQuery[PageQuery]) -> HttpResponse:
     """The messages from the first (`order=oldest`) or from the last (`newest`) on, or those `around` one of them."""
-    row, is_current = read.find_conversation(parse_session_id(session_id)), query.branch == "current"
+    row, is_current = _find(request, session_id), query.branch == "current"
     if query.around is not None:
         page = read.read_around(row, query.around, query.limit, branch=is_current)
         return answer(show_page(row, page, branch=is_current))
@@ -215,7 +227,8 @@ def show_page(row: Conversation, page: read.MessagePage, *, branch: bool) -> dic
 
 def _appended_again(request: HttpRequest, earlier: Idempotency, session_id: str, **asked: Any) -> HttpResponse:
     name = parse_session_id(session_id)
-    return _appended(name, append.repeat_append(name, _sent(request), earlier.revision, earlier.changed))
+    done = earlier.revision, earlier.changed
+    return _appended(name, append.repeat_append(name, _sent(request), *done, read_limit(request)))
 
 
 @router.post(MESSAGES, summary="Add messages", openapi_extra=schemas.one_or_many(schemas.MessageIn))
@@ -225,7 +238,9 @@ def append_messages(request: HttpRequest, session_id: str, query: FromQuery[NoPa
     """Add one message, or up to 1,000 in an array, as one revision. The conversation is made if there is none."""
     name, sent = parse_session_id(session_id), _sent(request)
     schemas.check_session_id(name)
-    return _appended(name, append.append_messages(name, sent, request_author(request), fields=NewConversation(name)))
+    new, user_id = NewConversation(name), read_limit(request)
+    appended = append.append_messages(name, sent, request_author(request), fields=new, user_id=user_id)
+    return _appended(name, appended)
 
 
 def _sent(request: HttpRequest) -> list[Any]:
@@ -234,7 +249,7 @@ def _sent(request: HttpRequest) -> list[Any]:
         sent = sent["messages"]
     if isinstance(sent, list) and len(sent) > append.MOST:
         raise UnusableBody(f"{len(sent):,} messages are too many; {append.MOST:,} are taken at once")
-    return schemas.make_messages(sent)
+    return schemas.make_messages(sent, request.grant)  # type: ignore[attr-defined]
 
 
 def _appended(session_id: str, appended: Appended) -> HttpResponse:
@@ -248,14 +263,14 @@ def read_message(
     request: HttpRequest, session_id: str, message_id: int, query: FromQuery[NoParameters]
 ) -> HttpResponse:
     """One message."""
-    [message] = log.find_messages(read.find_conversation(parse_session_id(session_id)), [message_id])
+    [message] = log.find_messages(_find(request, session_id), [message_id])
     return answer(schemas.show_message(message))
 
 
 def _message_again(
     request: HttpRequest, earlier: Idempotency, session_id: str, message_id: int, **asked: Any
 ) -> HttpResponse:
-    [message] = log.find_messages(read.find_conversation(parse_session_id(session_id)), [message_id])
+    [message] = log.find_messages(_find(request, session_id), [message_id])
     return answer(schemas.show_message(message), earlier.revision)
 
 
@@ -269,10 +284,10 @@ def change_message(
     body: FromBody[schemas.MessageChange],
 ) -> HttpResponse:
     """Set the status of a message, or what else is known of it by now. Its text stays."""
-    row = read.find_conversation(parse_session_id(session_id))
+    row = _find(request, session_id)
     [message] = log.find_messages(row, [message_id])
     fields = schemas.message_change(body, message)
-    written = log.change_message(row.session_id, message_id, fields, request_author(request))
+    written = log.change_message(row.session_id, message_id, fields, request_author(request), read_limit(request))
     return answer(schemas.show_message(log.find_messages(row, [message_id])[0]), written.revision)
 
 
@@ -282,9 +297,8 @@ def delete_message(
     request: HttpRequest, session_id: str, message_id: int, query: FromQuery[NoParameters]
 ) -> HttpResponse:
     """Delete one message. Undo of that revision brings it back."""
-    return _nothing(
-        delete.delete_messages(parse_session_id(session_id), [message_id], request_author(request)).revision
-    )
+    name, author = parse_session_id(session_id), request_author(request)
+    return _nothing(delete.delete_messages(name, [message_id], author, read_limit(request)).revision)
 
 
 class MessagesQuery(Parameters):
@@ -304,9 +318,9 @@ def delete_messages(request: HttpRequest, session_id: str, query: FromQuery[Mess
 
     With `all=true` all of them go, and the conversation stays.
     """
-    name, author = parse_session_id(session_id), request_author(request)
+    name, author, user_id = parse_session_id(session_id), request_author(request), read_limit(request)
     if query.all and not query.id:
-        return _nothing(delete.delete_all_messages(name, author).revision)
+        return _nothing(delete.delete_all_messages(name, author, user_id).revision)
     if (
         query.all
         or not 0 < len(query.id) <= append.MOST
@@ -314,7 +328,7 @@ def delete_messages(request: HttpRequest, session_id: str, query: FromQuery[Mess
     ):
         raise UnknownParameter(f"name 1 to {append.MOST:,} messages, as id=12&id=13, or all=true")
     wanted = [int(text) for text in dict.fromkeys(query.id)]
-    return _nothing(delete.delete_messages(name, wanted, author).revision)
+    return _nothing(delete.delete_messages(name, wanted, author, user_id).revision)
 
 
 # Answers

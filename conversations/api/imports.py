@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field
 
+from access.rights import Grant, NotAllowed, Right
 from conversations.api.conversations import answer, change_conversation, delete_conversation, read_conversation
 from conversations.imports.chats import STATE, FileImport, import_file
 from conversations.imports.summary import summarize
@@ -39,14 +40,25 @@ def import_conversations(request: HttpRequest, query: FromQuery[ImportQuery]) ->
     What is there already is not added twice. `dry_run=true` reports what would happen; `all_or_nothing=true` writes
     nothing if anything is wrong; `replace=true` lets the file win over what was changed or deleted in Nola.
     """
+    grant: Grant = request.grant  # type: ignore[attr-defined]
     with tempfile.NamedTemporaryFile(prefix="nola-import-") as file:
         file.write(request.body)
         file.flush()
         actor: str = request.auth  # type: ignore[attr-defined]
         name = make_printable(query.name or "upload")[:200]
         wanted = FileImport(actor, Path(file.name), query.replace, query.dry_run, query.all_or_nothing, bounded=True,
-                            name=name, state=query.state)  # fmt: skip
+                            name=name, state=_read_state(query, grant), user_id=grant.user_id)  # fmt: skip
         return answer(summarize(import_file(wanted), MOST_TOLD))
+
+
+def _read_state(query: ImportQuery, grant: Grant) -> str:
+    """How the keys begin that get what is no talk; "" for those who may not write them. Raises NotAllowed."""
+    if Right.WRITE_STATE in grant.rights and not grant.places:
+        return query.state
+    if query.state and "state" in query.texts:
+        grant.require(Right.WRITE_STATE)
+        raise NotAllowed(f"{grant.who} is limited to a part of the state, and an import goes beyond it; send state=")
+    return ""
 
 
 # `import` is an ordinary session id as well: only POST means the call

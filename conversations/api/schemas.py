@@ -10,6 +10,7 @@ from ninja import Schema
 from ninja.params.models import Body, BodyModel
 from pydantic import ConfigDict, Field, ValidationError
 
+from access.rights import Grant, NotAllowed
 from conversations.drafts import NewConversation, NewMessage
 from conversations.models import Conversation, Message
 from conversations.read import TAGS, MessageNumbers
@@ -140,16 +141,20 @@ def _first(error: ValidationError, where: str) -> str:
     return f"{where}: {place}: {reason}" if where else f"{place}: {reason}"
 
 
-def make_messages(value: JSONValue) -> list[NewMessage]:
-    """The messages of a body: one, or an array of them. Raises UnusableBody."""
+def make_messages(value: JSONValue, grant: Grant) -> list[NewMessage]:
+    """The messages of a body: one, or an array of them. Raises UnusableBody, and NotAllowed for those of others."""
     values = value if isinstance(value, list) else [value]
     many = isinstance(value, list)
-    return [_new_message(one, f"message {number}" if many else "") for number, one in enumerate(values)]
+    return [_new_message(one, f"message {number}" if many else "", grant) for number, one in enumerate(values)]
 
 
-def _new_message(value: JSONValue, where: str) -> NewMessage:
+def _new_message(value: JSONValue, where: str, grant: Grant) -> NewMessage:
     spend_work()
     one = parse_body(MessageIn, value, where)
+    if grant.user_id:
+        if "user_id" in one.model_fields_set and one.user_id != grant.user_id:
+            raise NotAllowed(f"{grant.who} writes for the user id {grant.user_id!r} alone; leave user_id out")
+        one.user_id = grant.user_id
     said = f"{where}: " if where else ""
     for name in ("message", "user_id", "stimuli_type", "client_id"):
         if "\0" in (getattr(one, name) or ""):
@@ -171,8 +176,8 @@ def _new_message(value: JSONValue, where: str) -> NewMessage:
     )
 
 
-def make_conversation(one: ConversationIn, session_id: str) -> NewConversation:
-    """A conversation from the body that asks for it. Raises UnusableBody."""
+def make_conversation(one: ConversationIn, session_id: str, user_id: str = "") -> NewConversation:
+    """A conversation from the body that asks for it, begun for a user if one is named. Raises UnusableBody."""
     check_session_id(session_id)
     _check_text({"title": one.title, "channel": one.channel})
     return NewConversation(
@@ -183,6 +188,7 @@ def make_conversation(one: ConversationIn, session_id: str) -> NewConversation:
         started_text=one.started or "",
         archived=one.archived,
         metadata=_with_tags(one.metadata, one.tags or None),
+        user_id=user_id or None,
     )
 
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field
 
+from access.rights import Grant, Right
 from conversations import read
 from conversations.api import schemas
 from conversations.api.conversations import answer
@@ -22,6 +23,7 @@ from state.api.answers import link_next
 from state.api.parameters import CURSOR, FromQuery, Level, Parameters, Stimuli, Whole, one_of
 from state.api.routes import add_read_route
 from state.api.views import parse_level
+from state.jsondoc.projection import Places
 from state.jsondoc.text import JSONValue
 
 FILTERS = {"session", "speaker", "user", "channel", "since", "until"}
@@ -56,29 +58,44 @@ def search_all(request: HttpRequest, query: FromQuery[SearchQuery]) -> HttpRespo
     """Messages, best first, and leaves of the state in which all the words of `q` are.
 
     `"two words"` is a phrase, `begin*` the beginning of a word. Any text can be searched for. Of the state, `level` or
-    `stimuli` finds only what shows there.
+    `stimuli` finds only what shows there. What a caller may not read is left out.
     """
+    grant: Grant = request.grant  # type: ignore[attr-defined]
     asked = parse_terms(query.q)
     filters = parse_filters(query.model_dump(include=FILTERS, exclude_none=True))
     level = parse_level(query.texts)
     if level is not None and (query.in_ == "messages" or filters):
         raise UnknownParameter("level and stimuli are for leaves of the state, and only messages are asked for here")
+    in_messages, in_state = _where(query.in_, grant, is_narrowed=bool(filters), is_at_level=level is not None)
     body: dict[str, JSONValue] = {}
     links = {}
-    if query.in_ != "state":
+    if in_messages:
         skip = parse_skip(query.cursor)
+        if grant.user_id:
+            filters["user_id"] = grant.user_id
         found = search_messages(asked, filters, query.limit, skip=skip, newest_first=query.order == "newest")
         body["messages"] = [show_hit(hit) for hit in found.hits]
         body["found"], body["ranked"] = found.total, "all" if found.is_whole else f"the newest {RANKED:,}"
         if skip + query.limit < found.total:
             links = query.texts | {"cursor": str(skip + query.limit)}
-    if query.in_ == "state" or (query.in_ == "all" and not filters):
-        some, more = search_leaves(asked, query.limit, level)
+    if in_state:
+        places = Places(grant.places) if grant.places else None
+        some, more = search_leaves(asked, query.limit, level, places=places)
         body["state"], body["more_state"] = [show_leaf(leaf) for leaf in some], more
     response = answer(body)
     if links:
         link_next(response, request, [*links.items()])
     return response
+
+
+def _where(part: str, grant: Grant, *, is_narrowed: bool, is_at_level: bool) -> tuple[bool, bool]:
+    """Whether to look in messages, and in the state. Raises NotAllowed for what is asked for and may not be read."""
+    in_messages, in_state = part != "state", part == "state" or (part == "all" and not is_narrowed)
+    if not in_state:
+        grant.require(Right.READ_CONVERSATIONS)
+    if not in_messages or is_at_level:
+        grant.require(Right.READ_STATE)
+    return in_messages and Right.READ_CONVERSATIONS in grant.rights, in_state and Right.READ_STATE in grant.rights
 
 
 def parse_skip(cursor: str | None) -> int:

@@ -5,12 +5,14 @@ the talk goes on, the text before it stays the same, and so do the caches of tho
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from access.rights import Grant, Right
 from conversations.context.messages import list_sessions, read_last_messages, search_past
 from conversations.models import Message
 from conversations.parts import THINKING, list_parts
+from conversations.search.messages import MessageHit
 from conversations.search.state_leaves import StateLeaf, search_leaves
 from conversations.search.tokenize import SearchTerm, parse_terms
 from state.address import Address
@@ -20,6 +22,7 @@ from state.context.tokens import CHARACTERS, count_tokens, estimate_tokens
 from state.context.weights import SETTINGS, WEIGHTS, parse_weights
 from state.history import past
 from state.jsondoc.markdown import render_heading, render_item
+from state.jsondoc.projection import Places
 from state.jsondoc.text import JSONValue, dump_json
 
 PART = 200  # characters of what stands beside a message
@@ -28,7 +31,10 @@ MOST_TOLD = 200  # sections that a report names as left out
 
 @dataclass(frozen=True, slots=True)
 class ContextRequest:
-    """What a context is to hold. No addresses: all keys. `talk` are the tokens for messages and what is found."""
+    """What a context is to hold. No addresses: all keys. `talk` are the tokens for messages and what is found.
+
+    Of the state and of conversations, what `grant` does not let be read is left out, as if it were not there.
+    """
 
     addresses: Sequence[Address]
     level: int
@@ -41,6 +47,18 @@ class ContextRequest:
     hits: int = 0
     at: str | None = None
     hidden: bool = False  # with messages that are hidden, and thoughts
+    grant: Grant = field(kw_only=True)
+
+    @property
+    def places(self) -> Places | None:
+        return Places(self.grant.places) if self.grant.places else None
+
+    @property
+    def keys(self) -> Sequence[str] | None:
+        """The keys of the state that are needed; None for all of them."""
+        if Right.READ_STATE not in self.grant.rights:
+            return []
+        return [one.key for one in self.addresses] + [WEIGHTS] if self.addresses else None
 
 
 class Context(NamedTuple):
@@ -69,12 +87,17 @@ class _ContextRoom(NamedTuple):
 def assemble_context(asked: ContextRequest) -> Context:
     """The context at one revision. The same revision and the same request give the same report, to the byte.
 
-    Raises log.UnknownTalk, log.DeletedTalk, BadSearch, replay.UnknownMoment and replay.GoneRevision.
+    Raises log.UnknownTalk, log.DeletedTalk, BadSearch, replay.UnknownMoment, replay.GoneRevision, and NotAllowed if
+    what is named may not be read.
     """
+    if asked.addresses:
+        asked.grant.require(Right.READ_STATE)
+    if asked.conversation is not None:
+        asked.grant.require(Right.READ_CONVERSATIONS)
     terms = None if asked.q is None else parse_terms(asked.q)
-    now = read_moment(asked.at, [one.key for one in asked.addresses] + [WEIGHTS] if asked.addresses else None)
+    now = read_moment(asked.at, asked.keys, asked.places)
     room = _room(asked)
-    state = _state(asked, now, room.state)
+    state = _state(asked, now, room.state) if Right.READ_STATE in asked.grant.rights else _ContextPart("", {})
     said = _said(asked, asked.conversation, now, room.messages) if asked.conversation is not None else None
     found = _found(asked, terms, now, room.found) if terms else None
     parts = [part for part in (said, found) if part]
@@ -174,7 +197,8 @@ def _left_out(address: Address, section: Section, stop: str | None, left: str) -
 
 
 def _said(asked: ContextRequest, session_id: str, now: Moment, room: int) -> _ContextPart:
-    rows = read_last_messages(session_id, asked.messages, now.revision, with_hidden=asked.hidden)
+    user_id = asked.grant.user_id
+    rows = read_last_messages(session_id, asked.messages, now.revision, with_hidden=asked.hidden, user_id=user_id)
     opening = render_heading(f"Conversation {session_id}") if asked.form == "markdown" else ',"messages":['
     entries = [_message(asked.form, row, parts=_parts(row, asked.hidden)) for row in rows]
     text, count = _fitted(asked.form, opening, entries, room, turned=True)
@@ -188,9 +212,7 @@ def _said(asked: ContextRequest, session_id: str, now: Moment, room: int) -> _Co
 
 
 def _found(asked: ContextRequest, terms: Sequence[SearchTerm], now: Moment, room: int) -> _ContextPart:
-    documents = {one.name.key: one.text for one in past.texts_at(now.revision) if one.name.key not in SETTINGS}
-    some, _ = search_leaves(terms, asked.hits, asked.level, documents)
-    hits = search_past(terms, asked.hits, now.revision, with_hidden=asked.hidden)
+    some, hits = _search_state(asked, terms, now.revision), _search_messages(asked, terms, now.revision)
     opening = render_heading(f"Found for {asked.q}") if asked.form == "markdown" else ',"found":['
     entries = [_leaf(asked.form, leaf) for leaf in some]
     entries += [_message(asked.form, hit.message, hit.snippet.text, with_session=True) for hit in hits]
@@ -198,6 +220,20 @@ def _found(asked: ContextRequest, terms: Sequence[SearchTerm], now: Moment, room
     used = list_sessions(hit.message for hit in hits[: max(0, count - len(some))])
     report: dict[str, JSONValue] = {"q": asked.q, "shown": count, "tokens": count_tokens(text)}
     return _ContextPart(text, report | {"left_out": len(entries) - count} | _why(len(entries) - count), used)
+
+
+def _search_state(asked: ContextRequest, terms: Sequence[SearchTerm], revision: int) -> list[StateLeaf]:
+    if Right.READ_STATE not in asked.grant.rights:
+        return []
+    keys = asked.places.keys if asked.places else None
+    documents = {one.name.key: one.text for one in past.texts_at(revision, keys) if one.name.key not in SETTINGS}
+    return search_leaves(terms, asked.hits, asked.level, documents, asked.places)[0]
+
+
+def _search_messages(asked: ContextRequest, terms: Sequence[SearchTerm], revision: int) -> list[MessageHit]:
+    if Right.READ_CONVERSATIONS not in asked.grant.rights:
+        return []
+    return search_past(terms, asked.hits, revision, with_hidden=asked.hidden, user_id=asked.grant.user_id)
 
 
 def _why(left_out: int) -> dict[str, JSONValue]:

@@ -18,21 +18,21 @@ from conversations.models import Conversation, Message
 from conversations.order import BACKWARDS, find_answers, find_places
 from conversations.parts import HIDDEN, read_whole
 from conversations.search.index import TABLE
-from conversations.search.messages import MessageHit
-from conversations.search.tokenize import SearchTerm, cut_snippet, find_spans, format_match
+from conversations.search.messages import FILTERS, MessageHit, score_text
+from conversations.search.tokenize import SearchTerm, cut_snippet, format_match
+from conversations.users import is_of
 from conversations.versions import read_text
 from state.models import Change
 
 LOOKED_AT = 1000  # the newest messages that have the words
 RANKED = 100  # of these, the newest that were there at the revision
-SCORED = 20_000  # characters of a message
 FETCHED = 500
 
 MATCHING = (
     f"SELECT m.id, m.deleted_revision IS NULL, c.session_id, c.deleted_revision IS NULL"
     f" FROM {TABLE} CROSS JOIN conversation_history m ON m.id = {TABLE}.rowid"
     " CROSS JOIN conversation c ON c.id = m.conversation_id"
-    f" WHERE {TABLE} MATCH %s ORDER BY {TABLE}.rowid DESC LIMIT {LOOKED_AT}"
+    f" WHERE {TABLE} MATCH %s{{}} ORDER BY {TABLE}.rowid DESC LIMIT {LOOKED_AT}"
 )
 
 
@@ -81,14 +81,16 @@ def read_past_talk(revision: int, session_id: str | None = None) -> PastTalk:
 # The last messages
 
 
-def read_last_messages(session_id: str, count: int, revision: int, *, with_hidden: bool = False) -> list[Message]:
+def read_last_messages(
+    session_id: str, count: int, revision: int, *, with_hidden: bool = False, user_id: str = ""
+) -> list[Message]:
     """The last messages of the branch that was in use at a revision, the newest first; no errors among them, and no
     hidden ones, unless they are asked for.
 
     Raises UnknownTalk, and DeletedTalk if the conversation was deleted by then.
     """
     row = Conversation.objects.filter(session_id=session_id).first()
-    if row is None:
+    if row is None or not is_of(row, user_id):
         raise UnknownTalk(f"there is no conversation {session_id!r}")
     then = read_past_talk(revision, session_id)
     if not then.conversations.get(session_id, row.deleted_revision is None):
@@ -176,7 +178,7 @@ def _set_back(rows: Mapping[int, Message], then: PastTalk) -> None:
 
 
 def search_past(
-    asked: Sequence[SearchTerm], limit: int, revision: int, *, with_hidden: bool = False
+    asked: Sequence[SearchTerm], limit: int, revision: int, *, with_hidden: bool = False, user_id: str = ""
 ) -> list[MessageHit]:
     """Messages that were there at a revision and have all the terms, the best first; hidden ones only if asked for.
 
@@ -185,7 +187,8 @@ def search_past(
     """
     then = read_past_talk(revision)
     with connection.cursor() as cursor:
-        cursor.execute(MATCHING, [format_match(asked)])
+        mine = f" AND {FILTERS['user_id']}" if user_id else ""
+        cursor.execute(MATCHING.format(mine), [format_match(asked), *([user_id] if user_id else [])])
         found = [row[0] for row in cursor.fetchall() if _was_there(row, then)][:RANKED]
     rows = Message.objects.select_related("conversation").in_bulk(found)
     _set_back(rows, then)
@@ -194,18 +197,13 @@ def search_past(
         for pk, row in rows.items()
         if with_hidden or not row.metadata.get(HIDDEN)
     }
-    best = sorted(words, key=lambda pk: (-_score(words[pk], asked), -pk))[:limit]
+    best = sorted(words, key=lambda pk: (-score_text(words[pk], asked), -pk))[:limit]
     return [MessageHit(rows[pk], cut_snippet(words[pk], asked)) for pk in best]
 
 
 def _was_there(row: tuple[int, int, str, int], then: PastTalk) -> bool:
     pk, is_there, session_id, is_conversation = row
     return bool(then.there.get(pk, is_there) and then.conversations.get(session_id, is_conversation))
-
-
-def _score(text: str, asked: Sequence[SearchTerm]) -> float:
-    said = sum(1 for _ in find_spans(text[:SCORED], asked))
-    return said / (said + 1 + min(len(text), SCORED) / 1000)
 
 
 def list_sessions(found: Iterable[Message]) -> list[str]:

@@ -31,7 +31,8 @@ CUT_SHORT = (
 @dataclass(slots=True)
 class FileImport:
     """One import of a file or folder: who runs it and how. With `all_or_nothing`, nothing is written if anything is
-    wrong. `state` begins the names of the keys for what is no talk; "" leaves that out.
+    wrong. `state` begins the names of the keys for what is no talk; "" leaves that out. `user_id` is whose it all is,
+    whatever a file says.
     """
 
     actor: str
@@ -44,6 +45,7 @@ class FileImport:
     name: str = ""  # of the file, if it is not that of the path
     bounded: bool = False  # as a request is: no conversation or message may hold more values than a document
     state: str = STATE
+    user_id: str = ""
 
     @property
     def label(self) -> str:
@@ -53,7 +55,8 @@ class FileImport:
         """The import as one of what a reader has found: exports of a service are versions of one another."""
         here = self.path.resolve()
         folder = Path(reader.name) if reader.is_service else here if here.is_dir() else here.parent
-        return ImportRun(self.actor, folder, self.report, self.replace, self.dry_run, self.progress, reader.is_service)
+        how = self.replace, self.dry_run, self.progress, reader.is_service, self.user_id
+        return ImportRun(self.actor, folder, self.report, *how)
 
 
 @dataclass(slots=True)

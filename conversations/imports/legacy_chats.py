@@ -101,11 +101,13 @@ def _batches(groups: dict[str, list[Chat]]) -> Iterator[dict[str, list[Chat]]]:
 
 def import_batch(batch: dict[str, list[Chat]], taken: AbstractSet[str], run: ImportRun) -> None:
     """Plan without the lock, then write under it unless somebody changed one of the conversations meanwhile."""
+    for chat in (chat for chats in batch.values() for chat in chats if run.user_id):
+        chat.messages = {ref: dataclasses.replace(one, user_id=run.user_id) for ref, one in chat.messages.items()}
     for _ in range(ATTEMPTS):
         run.take_turn()
         seen = store.head()
         report = Report()
-        there = load_stored(batch, taken)
+        there = load_stored(batch, taken, run.user_id)
         joined = [one for session_id, chats in batch.items() for one in there.join(session_id, chats, report)]
         writings = [plan_chat(one, there.strangers, run, report) for one in joined]
         files = {one.name: one.chat.file.name for one in joined}
@@ -155,10 +157,11 @@ def plan_chat(
     report.add(Category.ADDED, Unit.CONVERSATIONS, chat.where, name)
     if chat.messages:
         report.add(Category.ADDED, Unit.MESSAGES, chat.where, "", len(chat.messages))
-    return ConversationWrite(_new(chat, name), messages=_in_order(chat.messages.values()), leaf=chat.leaf)
+    new = _new(chat, name, run.user_id or None)
+    return ConversationWrite(new, messages=_in_order(chat.messages.values()), leaf=chat.leaf)
 
 
-def _new(chat: Chat, name: str) -> NewConversation:
+def _new(chat: Chat, name: str, user_id: str | None) -> NewConversation:
     return NewConversation(
         session_id=name,
         title=chat.title,
@@ -168,6 +171,7 @@ def _new(chat: Chat, name: str) -> NewConversation:
         started_text=chat.started_text,
         archived=bool(chat.archived),
         metadata=chat.metadata,
+        user_id=user_id,
     )
 
 

@@ -28,7 +28,8 @@ PAUSE = 0.15  # seconds; SQLite does not queue its writers, so they get in only 
 class ImportRun:
     """One import of a folder: who runs it, how, and what comes of it. `replace` lets the files win over all.
 
-    With `is_one_source`, files are versions of one and the same, whatever their names.
+    With `is_one_source`, files are versions of one and the same, whatever their names. With a `user_id`, all messages
+    are that user's, and conversations of others are as if they were not there, but that their names are taken.
     """
 
     actor: str
@@ -38,6 +39,7 @@ class ImportRun:
     dry_run: bool = False
     progress: Callable[[str], None] = lambda text: None
     is_one_source: bool = False
+    user_id: str = ""
 
     @property
     def place(self) -> str:

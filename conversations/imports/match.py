@@ -20,6 +20,7 @@ from conversations.imports.legacy_chat_files import IMPORTED, Chat, identify_mes
 from conversations.imports.legacy_state import find_strangers
 from conversations.models import ORDER, Conversation, Message
 from conversations.read import link_messages
+from conversations.users import is_of
 from state.report import Category, Report, Unit
 
 BESIDE = "+"  # ends the identity of a message that was added beside its edited self
@@ -52,6 +53,7 @@ class StoredChats:
     def __init__(self, taken: Collection[str]) -> None:
         self.taken = taken
         self.here: dict[str, StoredChat] = {}
+        self.others: set[str] = set()  # names of conversations that whoever imports must not know of
         self.tried: dict[str, list[str]] = {}  # the names looked for, by session id
         self.strangers: set[int] = set()
         self.files: dict[str, str] = {}  # which file has got which name in this import
@@ -68,15 +70,15 @@ class StoredChats:
             yield JoinedChat(chat, name, here, rival)
 
     def _free(self, session_id: str) -> str:
-        used = self.files.keys() | self.here.keys()
+        used = self.files.keys() | self.here.keys() | self.others
         names = (name for name in _names(session_id) if name == session_id or name not in self.taken)
         return next(name for name in names if name not in used)
 
 
-def load_stored(batch: Mapping[str, Sequence[Chat]], taken: Collection[str]) -> StoredChats:
-    """Load what Nola has of these chats, in a number of queries that does not grow with them."""
+def load_stored(batch: Mapping[str, Sequence[Chat]], taken: Collection[str], user_id: str = "") -> StoredChats:
+    """Load what Nola has of these chats, in a number of queries that does not grow with them; of one user, if named."""
     found = StoredChats(taken)
-    _load_conversations(found, {session_id: len(chats) for session_id, chats in batch.items()})
+    _load_conversations(found, {session_id: len(chats) for session_id, chats in batch.items()}, user_id)
     by_id = {one.row.pk: one for one in found.here.values()}
     repeats: Counter[tuple[int, str, str, str]] = Counter()
     for message in Message.objects.filter(conversation__in=by_id).order_by("id"):
@@ -95,18 +97,19 @@ def _identity(message: Message, repeats: Counter[tuple[int, str, str, str]]) -> 
     return identify_message(*base, repeats[(message.conversation_id, *base)] - 1)
 
 
-def _load_conversations(found: StoredChats, chats: Mapping[str, int]) -> None:
+def _load_conversations(found: StoredChats, chats: Mapping[str, int], user_id: str) -> None:
     """The conversations of each session id and its numbered ones: a query, and one more for each collision."""
     names = {session_id: _names(session_id) for session_id in chats}
     open_ids = set(chats)
     while open_ids:
         asked = {session_id: next(names[session_id]) for session_id in open_ids}
-        rows = Conversation.objects.filter(session_id__in=asked.values()).order_by("id")
-        found.here |= {row.session_id: StoredChat(row) for row in rows}
+        rows = list(Conversation.objects.filter(session_id__in=asked.values()).order_by("id"))
+        found.here |= {row.session_id: StoredChat(row) for row in rows if is_of(row, user_id)}
+        found.others |= {row.session_id for row in rows if not is_of(row, user_id)}
         for session_id, name in asked.items():
             tried = found.tried.setdefault(session_id, [])
             tried.append(name)
-            if name not in found.here and len(tried) >= chats[session_id]:
+            if name not in found.here.keys() | found.others and len(tried) >= chats[session_id]:
                 open_ids.discard(session_id)
 
 

@@ -11,6 +11,7 @@ from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find
 from state.jsondoc.fold import fold_text
 from state.jsondoc.levels import find_stored, show_at_level
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
+from state.jsondoc.projection import Places, project_text
 from state.jsondoc.text import NOTHING, JSONValue, dump_json
 
 
@@ -23,16 +24,27 @@ class StateLeaf(NamedTuple):
 
 
 def search_leaves(
-    asked: Sequence[SearchTerm], limit: int, level: int | None = None, documents: Mapping[str, str] | None = None
+    asked: Sequence[SearchTerm],
+    limit: int,
+    level: int | None = None,
+    documents: Mapping[str, str] | None = None,
+    places: Places | None = None,
 ) -> tuple[list[StateLeaf], bool]:
     """The leaves in whose value, or names on the way to it, all the terms are, in key order; whether there are more.
 
     The value itself, or the last name, has at least one of the terms. Objects and arrays are found by their names. At a
     level only what shows there is looked at; pointers lead to where it is stored. Given `documents`, these are
-    looked through instead of what is stored now.
+    looked through instead of what is stored now; given `places`, no more than what lies in these.
     """
-    found = list(islice(_all(asked, level, _stored() if documents is None else documents.items()), limit + 1))
+    texts = _stored() if documents is None else documents.items()
+    found = list(islice(_all(asked, level, texts if places is None else _project(texts, places)), limit + 1))
     return found[:limit], len(found) > limit
+
+
+def _project(texts: Iterable[tuple[str, str]], places: Places) -> Iterator[tuple[str, str]]:
+    for key, text in texts:
+        if places.reach(key) and (shown := project_text(text, places.find_ways(key))) is not None:
+            yield key, shown
 
 
 def _stored() -> Iterator[tuple[str, str]]:

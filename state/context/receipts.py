@@ -86,10 +86,10 @@ def _check_rate(actor: str) -> None:
         )
 
 
-def read(name: str) -> KeptReceipt:
-    """A receipt as it was given. Raises UnknownReceipt and ErasedReceipt."""
+def read(name: str, actor: str = "") -> KeptReceipt:
+    """A receipt as it was given, of that actor if one is named. Raises UnknownReceipt and ErasedReceipt."""
     row = Receipt.objects.filter(receipt=name).first()
-    if row is None:
+    if row is None or actor not in ("", row.actor):
         raise UnknownReceipt(f"there is no receipt {name[:40]!r}")
     if row.erased_by is not None:
         raise ErasedReceipt(
@@ -99,9 +99,10 @@ def read(name: str) -> KeptReceipt:
     return KeptReceipt(row, zlib.decompress(row.document).decode())
 
 
-def read_page(limit: int, before: int | None) -> tuple[list[Any], int | None]:
-    """Receipts, newest first, without what is in them, and where the next page begins."""
+def read_page(limit: int, before: int | None, actor: str = "") -> tuple[list[Any], int | None]:
+    """Receipts, newest first, without what is in them, and where the next page begins; of an actor, if one is named."""
     rows = Receipt.objects.annotate(size=Length("document")).defer("document")
+    rows = rows.filter(actor=actor) if actor else rows
     found = list((rows if before is None else rows.filter(pk__lt=before))[: limit + 1])
     return found[:limit], found[limit - 1].pk if len(found) > limit else None
 

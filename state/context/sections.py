@@ -17,6 +17,7 @@ from state.jsondoc.levels import check_way
 from state.jsondoc.levels_text import show_text_at_level
 from state.jsondoc.markdown import render_section
 from state.jsondoc.pointer import Missing
+from state.jsondoc.projection import Places, project_text
 from state.jsondoc.text import dump_json
 
 SectionForm = Literal["markdown", "json"]
@@ -37,28 +38,34 @@ Renderings = Mapping[int, Rendering]  # by level; those at which nothing shows a
 
 
 class Moment(NamedTuple):
-    """The state at a revision: the keys that were there, each with the revision that had last changed it."""
+    """The state at a revision, or what of it lies in some places: the keys that were there, each with the revision that
+    had last changed it.
+    """
 
     epoch: str
     revision: int
     keys: Mapping[str, int | None]  # None where it has changed since, and must be replayed
+    places: Places | None = None
+
+
+RenderingName = tuple[str, Address, int, SectionForm, Places | None]
 
 
 class _Cache:
     """The last used renderings, up to MOST_KEPT characters."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, Address, int, SectionForm], Renderings] = OrderedDict()
+        self._kept: OrderedDict[RenderingName, Renderings] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
-    def get(self, name: tuple[str, Address, int, SectionForm]) -> Renderings | None:
+    def get(self, name: RenderingName) -> Renderings | None:
         with self._lock:
             if name in self._kept:
                 self._kept.move_to_end(name)
             return self._kept.get(name)
 
-    def put(self, name: tuple[str, Address, int, SectionForm], found: Renderings) -> None:
+    def put(self, name: RenderingName, found: Renderings) -> None:
         with self._lock:
             if name not in self._kept:
                 self._kept[name] = found
@@ -82,19 +89,25 @@ def _weight(found: Renderings) -> int:
 # Which revision
 
 
-def read_moment(at: str | None, keys: Sequence[str] | None) -> Moment:
+def read_moment(at: str | None, keys: Sequence[str] | None, places: Places | None = None) -> Moment:
     """The state now, or at a revision or time: all keys, or those of the ones named that are or were there.
 
-    Raises replay.UnknownMoment and replay.GoneRevision.
+    With `places`, those in which something of these is. Raises replay.UnknownMoment and replay.GoneRevision.
     """
-    now = read_state(keys, texts=False)
-    epoch, head, revisions = now.epoch, now.revision, {key: last for key, (_, last) in now.entries.items()}
+    if places is not None:
+        keys = [key for key in places.keys if keys is None or key in keys]
+    stored = read_state(keys, texts=False)
+    epoch, head, revisions = stored.epoch, stored.revision, {key: last for key, (_, last) in stored.entries.items()}
     revision = head if at is None else replay.revision_at(at)
     current: dict[str, int | None] = {key: last for key, last in revisions.items() if last <= revision}
     if at is not None and revision < head:
         changed = replay.list_keys_between(revision, head) if keys is None else keys
         current.update((key, None) for key in changed if key not in current)
-    return Moment(epoch, revision, dict(sorted(current.items(), key=lambda pair: pair[0].encode())))
+    now = Moment(epoch, revision, dict(sorted(current.items(), key=lambda pair: pair[0].encode())), places)
+    if places is None:
+        return now
+    there = read_section_documents(now, now.keys)
+    return now._replace(keys={key: last for key, last in now.keys.items() if key in there})
 
 
 def read_section_documents(now: Moment, keys: Iterable[str]) -> dict[str, str]:
@@ -104,7 +117,12 @@ def read_section_documents(now: Moment, keys: Iterable[str]) -> dict[str, str]:
     for key in asked:
         if key not in found and (then := past.text_at(key, now.revision)):
             found[key] = then.text
-    return found
+    return found if now.places is None else _project(found, now.places)
+
+
+def _project(found: Mapping[str, str], places: Places) -> dict[str, str]:
+    shown = {key: project_text(text, places.find_ways(key)) for key, text in found.items()}
+    return {key: text for key, text in shown.items() if text is not None}
 
 
 # What they look like
@@ -115,7 +133,7 @@ def render_forms(now: Moment, addresses: Sequence[Address], form: SectionForm) -
     found: dict[Address, Renderings] = {}
     for one in addresses:
         last = now.keys.get(one.key)
-        if last is not None and (kept := rendering_cache.get((now.epoch, one, last, form))) is not None:
+        if last is not None and (kept := rendering_cache.get((now.epoch, one, last, form, now.places))) is not None:
             found[one] = kept
     missing = [one for one in addresses if one not in found]
     there = read_section_documents(now, dict.fromkeys(one.key for one in missing)) if missing else {}
@@ -123,7 +141,7 @@ def render_forms(now: Moment, addresses: Sequence[Address], form: SectionForm) -
         found[one] = _rendered(one, there.get(one.key), form)
         last = now.keys.get(one.key)
         if last is not None:
-            rendering_cache.put((now.epoch, one, last, form), found[one])
+            rendering_cache.put((now.epoch, one, last, form, now.places), found[one])
     return found
 
 

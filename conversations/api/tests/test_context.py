@@ -7,6 +7,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from access.rights import Grant, Right
 from conversations.context.assemble import ContextRequest, assemble_context
 from state import store
 from state.address import Address
@@ -19,6 +20,7 @@ from state.models import Receipt, Revision, StateEntry
 from state.revisions import Author, Source
 
 JSON = "application/json"
+ANYBODY = Grant("Anybody", "nowhere", frozenset(Right))
 AUTHOR = Author("key:default", Source.API)
 PROFILE = {
     "name": "Ada",
@@ -300,7 +302,8 @@ def memory(agent):
 
 def assemble(budget, form, session, q="text", level=3, names="ABCDE"):
     addresses = [Address(name) for name in names]
-    return assemble_context(ContextRequest(addresses, level, budget, budget // 2, form, session, 4, q, 3)).report
+    asked = ContextRequest(addresses, level, budget, budget // 2, form, session, 4, q, 3, grant=ANYBODY)
+    return assemble_context(asked).report
 
 
 def depth(report):
@@ -344,6 +347,7 @@ def test_the_same_request_gives_the_same_bytes_cached_or_not(memory, documents, 
             "text",
             3,
             str(cold["revision"]),
+            grant=ANYBODY,
         )
     ).report
 
