@@ -122,9 +122,9 @@ PAGES: dict[str, Needs] = {
         TALKS,
     ),
     "admin:conversations_conversation_undo": needs(Right.WRITE_CONVERSATIONS),
-    "admin:conversations_message_changelist": needs(*READS),
+    "admin:conversations_message_changelist": needs(either=READS),
     **dict.fromkeys((f"admin:conversations_message_{page}" for page in ("add", "change", "delete", "history")), TALKS),
-    "context": needs(*READS),
+    "context": needs(either=READS),
     # Access
     **dict.fromkeys(
         (

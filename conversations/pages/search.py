@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from access.rights import Right, grant_person
 from conversations.api import schemas
 from conversations.api.search import parse_filters, parse_skip
 from conversations.drafts import SPEAKERS
@@ -45,7 +46,11 @@ def _find(request: HttpRequest) -> dict[str, Any]:
     """What the page of the search shows: the hits, or what is wrong with the question."""
     question = request.GET.get("q", "").strip()
     asked = {name: request.GET.get(name, "") for name in ("speaker", "channel", "since", "until", "order")}
-    context: dict[str, Any] = {"q": question, "asked": asked, "speakers": SPEAKERS, "channels": _channels()}
+    grant = grant_person(request.user)
+    in_messages, in_state = (right in grant.rights for right in (Right.READ_CONVERSATIONS, Right.READ_STATE))
+    context: dict[str, Any] = {"q": question, "asked": asked, "in_messages": in_messages, "in_state": in_state}
+    if in_messages:
+        context |= {"speakers": SPEAKERS, "channels": _channels()}
     if not question:
         return context
     try:
@@ -53,14 +58,17 @@ def _find(request: HttpRequest) -> dict[str, Any]:
         filters = parse_filters(narrowed)
         skip = parse_skip(request.GET.get("cursor"))
         terms = parse_typed(question) or parse_terms(question)
-        some = search_messages(terms, filters, HITS, skip=skip, newest_first=asked["order"] == "newest")
+        is_newest = asked["order"] == "newest"
+        some = search_messages(terms, filters, HITS, skip=skip, newest_first=is_newest) if in_messages else None
     except (BadSearch, UnknownParameter, schemas.UnusableBody, BadCursor) as error:
         return context | {"problem": str(error)}
+    state = _leaves(terms) if in_state and not (in_messages and (filters or skip)) else []
+    context |= {"leaves": state, "is_nothing": not some and not state}
+    if some is None:
+        return context
     more = urlencode({**request.GET.dict(), "cursor": skip + HITS}) if skip + HITS < some.total else ""
     hits = [(hit.message, link_message(hit.message, question), _split_snippet(hit.snippet)) for hit in some.hits]
-    state = [] if filters or skip else _leaves(terms)
-    heading = _heading(some, bool(state))
-    return context | {"heading": heading, "hits": hits, "some": some, "leaves": state, "more": more}
+    return context | {"heading": _heading(some, bool(state)), "hits": hits, "some": some, "more": more}
 
 
 def _heading(some: MessageHits, has_state: bool) -> str:

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from access.rights import Right, grant_person
 from conversations import log, read
 from conversations.api import schemas
 from conversations.api.conversations import format_segment, show_page
@@ -16,9 +17,10 @@ from state import store
 FIRST = 100  # messages that come with the page
 
 
-def show_talk(request: HttpRequest, row: Conversation, context: dict[str, Any], *, may_write: bool) -> HttpResponse:
+def show_talk(request: HttpRequest, row: Conversation, context: dict[str, Any]) -> HttpResponse:
     """A conversation, at the message that is asked for or at its end."""
     wanted = request.GET.get("message", "")
+    rights = grant_person(request.user).rights
     page = _read_page(row, int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None)
     data = {
         "conversation": schemas.show_conversation(row, read.read_numbers([row])[row.pk]),
@@ -27,7 +29,9 @@ def show_talk(request: HttpRequest, row: Conversation, context: dict[str, Any], 
         "target": int(wanted) if page.messages and wanted in {str(one.pk) for one in page.messages} else None,
         "question": request.GET.get("q", "")[:MOST_CHARACTERS],
         "zone": timezone.get_default_timezone_name(),
-        "may_write": may_write,
+        "may_write": Right.WRITE_CONVERSATIONS in rights,
+        "may_undo": rights >= {Right.WRITE_CONVERSATIONS, Right.READ_HISTORY},
+        "may_follow": Right.READ_HISTORY in rights,
     }
     address = f"/api/conversations/{format_segment(row.session_id)}"
     more = {"title": str(row), "row": row, "data": data, "api": address, "is_fullwidth": "1"}

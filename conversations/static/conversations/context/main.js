@@ -9,8 +9,8 @@ import { draw } from "./report.js";
 const PAUSE = 200; // milliseconds
 const root = document.getElementById("ctx");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
-const { actor, tree, weights } = root.dataset;
-const receipts = list_of(part, actor);
+const { actor, tree, weights, inState, inConversations, mayKeep } = root.dataset; // of the last three "" means yes
+const receipts = part("receipts") ? list_of(part, actor) : null; // shown to those who may read both
 const form = form_of(part("form"), part, () => {
   receipt = undefined;
   history.replaceState(null, "", `#${form.asked()}`);
@@ -44,7 +44,7 @@ function shown(report) {
   draw(report, part, tree);
   part("receipt").hidden = !report.receipt;
   part("receipt").replaceChildren(...(report.receipt ? about(report, actor) : []));
-  part("keep").hidden = Boolean(report.receipt);
+  part("keep").hidden = mayKeep === undefined || Boolean(report.receipt);
 }
 
 function fail(error) {
@@ -83,8 +83,8 @@ async function keep() {
   try {
     const body = JSON.stringify(body_of(form.asked()));
     const { text } = await call("POST", "/api/context", { body, type: "application/json" });
-    location.hash = `receipt=${JSON.parse(text).receipt}`;
-    await receipts.refresh();
+    if (receipts) location.hash = `receipt=${JSON.parse(text).receipt}`;
+    await receipts?.refresh();
     say("A receipt is kept");
   } catch (error) {
     fail(error);
@@ -126,20 +126,25 @@ function read_hash() {
 
 /** What can be named: keys and conversations, the first thousand. */
 async function offer() {
-  const [keys, talks] = await Promise.all([
-    call("GET", "/api/state", { query: { view: "tree", depth: 1, limit: 1000 } }),
-    call("GET", "/api/conversations", { query: { limit: 1000 } }),
-  ]);
-  const names = JSON.parse(keys.text).members.map(([name]) => name);
+  await Promise.all([inState === undefined || offer_keys(), inConversations === undefined || offer_conversations()]);
+}
+
+async function offer_keys() {
+  const { text } = await call("GET", "/api/state", { query: { view: "tree", depth: 1, limit: 1000 } });
+  const names = JSON.parse(text).members.map(([name]) => name);
   part("keys").replaceChildren(...names.filter((name) => name !== weights).map((name) => new Option(name, name)));
-  const rows = JSON.parse(talks.text).conversations;
+}
+
+async function offer_conversations() {
+  const { text } = await call("GET", "/api/conversations", { query: { limit: 1000 } });
+  const rows = JSON.parse(text).conversations;
   part("conversations").replaceChildren(...rows.map((one) => new Option(one.title || one.session_id, one.session_id)));
 }
 
 part("copy").addEventListener("click", copy);
 part("keep").addEventListener("click", keep);
-part("weights").addEventListener("click", weigh);
+part("weights")?.addEventListener("click", weigh);
 addEventListener("hashchange", read_hash);
 addEventListener("focus", () => receipt || show());
 read_hash();
-Promise.all([offer(), receipts.refresh()]).catch(fail);
+Promise.all([offer(), receipts?.refresh()]).catch(fail);

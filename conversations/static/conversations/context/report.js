@@ -22,7 +22,7 @@ export function draw(report, part, tree) {
 
 /** The sections, then messages and finds as if they were some. */
 function parts_of(report) {
-  const found = report.sections.map((one) => ({ ...one, name: one.section.slice(1), pointer: one.section }));
+  const found = (report.sections ?? []).map((one) => ({ ...one, name: one.section.slice(1), pointer: one.section }));
   const { messages, found: finds } = report;
   if (messages?.shown)
     found.push({ name: messages.conversation, tokens: messages.tokens, note: count(messages.shown, "message", "messages") });
@@ -72,7 +72,7 @@ function level_of(level, levels) {
 }
 
 function left_out(report) {
-  const out = report.left_out.map((one) => ({ ...one, name: one.section.slice(1), pointer: one.section }));
+  const out = (report.left_out ?? []).map((one) => ({ ...one, name: one.section.slice(1), pointer: one.section }));
   const { messages, found, left_out_in_all: all } = report;
   if (all > out.length) out.push({ name: `${number(all - out.length)} more`, detail: "not listed here" });
   if (messages?.left_out) out.push(unread(messages.left_out, "older message", messages.conversation));

@@ -165,7 +165,7 @@ async function heard(revision) {
       for (const id of Object.keys(patch.set ?? {}).map(Number)) if (bubbles.known.has(id)) await refresh(id);
     } else if (change.kind === "conversation") {
       if (patch.purge !== undefined) gone("This conversation was erased for good.");
-      else if (patch.remove) isGone || gone("Conversation deleted.", data.may_write && revision.revision);
+      else if (patch.remove) isGone || gone("Conversation deleted.", revision.revision);
       else await renew();
     }
   }
@@ -189,7 +189,8 @@ const quietly = (work) => async (...given) => {
     else toast(error.message);
   }
 };
-follow(conversation.session_id, data.revision, quietly(heard), quietly(anew));
+if (data.may_follow) follow(conversation.session_id, data.revision, quietly(heard), quietly(anew));
+else document.addEventListener("visibilitychange", () => document.hidden || quietly(anew)());
 
 // Correcting
 
@@ -236,7 +237,7 @@ function rename() {
 }
 
 async function chooseVersion(id) {
-  await quietly(change)({ current_leaf: id });
+  if (data.may_write) await quietly(change)({ current_leaf: id }); // else it is only looked at
   bubbles.clear();
   await quietly(jump)(id);
 }
@@ -244,7 +245,7 @@ async function chooseVersion(id) {
 function toast(text, revision, back) {
   const box = part("talk-toast");
   box.replaceChildren(h("span", {}, text));
-  if (revision) {
+  if (revision && data.may_undo) {
     const undo = h("button.ui-button.ui-small", {}, "Undo");
     undo.type = "button";
     undo.onclick = quietly(async () => {
