@@ -98,7 +98,19 @@ def fill(target: Target) -> None:
     target.ask(target.request("PUT", "/api/state/Large", document(5000)))
 
 
-def reads(targets: Targets, effort: Effort, nola: Target, seeded: Target, wsgi: Target, asgi: Target) -> None:
+def limit_key(nola: Target, data: Path) -> Target:
+    """The server as a key asks it that is limited to some of the documents."""
+    key, places = "nola_a-limited-key", json.dumps([f"/Doc{n}" for n in range(CLIENTS)])
+    row = f"name='limited', prefix='nola_', sha256=hash_key('{key}'), scopes='read', places='{places}'"
+    code = f"from access.models import *; ApiKey.objects.create({row})"
+    run = [sys.executable, "manage.py", "shell", "-c", code]
+    subprocess.run(run, cwd=ROOT, env=environment(data, 8000), capture_output=True, check=True)
+    return nola._replace(authorization=f"Bearer {key}")
+
+
+def reads(
+    targets: Targets, effort: Effort, nola: Target, limited: Target, seeded: Target, wsgi: Target, asgi: Target
+) -> None:
     response, _ = nola.ask(nola.request("GET", "/api/state/Doc0"))
     head, etag = response.headers["Nola-Revision"], response.headers["ETag"]
     found = interleave(
@@ -107,6 +119,8 @@ def reads(targets: Targets, effort: Effort, nola: Target, seeded: Target, wsgi: 
             http("asgi", asgi, each(asgi, "GET", "/healthz")),
             http("key", nola, each(nola, "GET", "/api/state/Doc{n}")),
             http("leaf", nola, each(nola, "GET", f"/api/state/Doc{{n}}/{LEAF}/n")),
+            http("limited key", limited, each(limited, "GET", "/api/state/Doc{n}")),
+            http("limited leaf", limited, each(limited, "GET", f"/api/state/Doc{{n}}/{LEAF}/n")),
             http("304", nola, each(nola, "GET", "/api/state/Doc0", If_None_Match=etag), expected=(304,)),
             http("at", nola, each(nola, "GET", f"/api/state/Doc{{n}}?at={head}")),
             http("large", nola, each(nola, "GET", "/api/state/Large/k20000/n")),
@@ -122,6 +136,9 @@ def reads(targets: Targets, effort: Effort, nola: Target, seeded: Target, wsgi: 
     names = {"key": "GET of a key of 18 kB", "leaf": "GET of a leaf of it", "304": "304 of the key"}
     for name, text in (names | {"at": "?at= of the head"}).items():
         targets.hold(text, cpu(found[name]), "ms CPU", 2, floor, "the empty WSGI app")
+    for name in ("key", "leaf"):
+        limited_cpu, free = cpu(found[f"limited {name}"]), cpu(found[name])
+        targets.hold(f"GET of a {name} with a limited key", limited_cpu, "ms CPU", 1.1, free, "one without limits")
     targets.hold(
         "GET of a leaf of 5 MB, warm", cpu(found["large"]), "ms CPU", 1.5, cpu(found["leaf"]), "a leaf of 18 kB"
     )
@@ -278,10 +295,11 @@ def peer() -> Iterator[Target | None]:
 def run(effort: Effort = FULL) -> Table:
     """Measure all targets. Raises WrongAnswer where a server answers something else than was asked for."""
     targets = Targets()
-    with servers.nola() as (nola, _):
+    with servers.nola() as (nola, data):
         fill(nola)
+        limited = limit_key(nola, data)
         with servers.nola() as (seeded, _), servers.empty("wsgi") as wsgi, servers.empty("asgi") as asgi:
-            reads(targets, effort, nola, seeded, wsgi, asgi)
+            reads(targets, effort, nola, limited, seeded, wsgi, asgi)
         cold_reads(targets, effort, nola)
         with peer() as beside:
             writes(targets, effort, nola, beside)

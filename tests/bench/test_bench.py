@@ -127,7 +127,7 @@ def test_reads_and_writes_can_be_measured(server):
     target, rows = nola(server), targets.Targets()
     targets.fill(target)
 
-    targets.reads(rows, TINY, target, target, target, target)
+    targets.reads(rows, TINY, target, target, target, target, target)
     targets.cold_reads(rows, TINY, target)
     targets.writes(rows, TINY, target, None)
 
