@@ -169,7 +169,7 @@ def test_the_admin_shows_a_new_key_once_and_keeps_it_nowhere(owner):
     assert f'curl -H "Authorization: Bearer {key}"'.replace('"', "&quot;") in page.content.decode().replace(
         '"', "&quot;"
     )
-    assert client_of(key).get("/api/search?q=a").status_code == 403
+    assert client_of(key).get("/api/conversations").status_code == 403
     assert grant_of("bot").places == ("/Persona",)
     assert key not in owner.get("/admin/access/apikey/").content.decode()
     assert key not in "".join(map(str, owner.session.items()))
