@@ -14,6 +14,7 @@ from conversations.order import find_place
 from state import store
 from state.database.sql import fetch_row
 from state.errors import InTheWay, Unprocessable
+from state.history.audit import REDACTED
 from state.models import Change
 from state.revisions import Author
 from state.store import Written
@@ -96,7 +97,7 @@ def repeat_append(
     row = Conversation.objects.filter(session_id=session_id).first()
     log.check_known(row, user_id)
     changes = Change.objects.filter(revision=revision, kind="message", key=session_id) if changed else ()
-    ids = [pk for change in changes if change.redacted_by is None for pk in change.forward.get("add", ())]
+    ids = [pk for change in changes if change.forward != REDACTED for pk in change.forward.get("add", ())]
     found = Message.objects.in_bulk(ids)
     rows = [found[pk] for pk in ids if pk in found]
     return Appended(_in_order(row, sent, rows) if row else [], len(ids), revision)

@@ -13,13 +13,13 @@ from conversations.models import Message
 from conversations.order import find_place
 from state.clock import format_time
 from state.database.sql import fetch_rows
-from state.history.audit import is_same_hash
+from state.history.audit import is_same_hash, read_redactions
 from state.jsondoc.text import dump_json
 
 ALTERED = {"timestamp", "earlier_id"}
 CHANGES = (
     "SELECT revision, key, forward, result_hash FROM state_change"
-    " WHERE kind = '{kind}' AND redacted_by IS NULL ORDER BY revision, id"
+    " WHERE kind = '{kind}' AND forward <> '\"[redacted]\"' ORDER BY revision, id"
 )
 WRONG_USER = """
     SELECT count(*), min(c.session_id) FROM conversation c JOIN (
@@ -49,15 +49,28 @@ def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str]
         progress(f"checking {len(known):,} messages")
         if (
             ids
+            and result  # else a redaction has cleared it
             and not altered.intersection(ids)
             and not any(is_same_hash(result, one) for one in _hashes(connection, ids))
         ):
             yield f"messages that revision {revision} added to {session!r} are not as they were written"
             return
-    for (number,) in fetch_rows(connection, "SELECT id FROM conversation_history"):
+    left = read_redactions(connection)["messages"]
+    for number, *said in fetch_rows(connection, HASHED):
         if number not in known:
             yield f"message {number} is stored, and the history knows nothing of it"
             return
+        if str(number) in left and number not in altered and left[str(number)] != hash_message(number, *said):
+            yield f"message {number} is not what a redaction has left of it"
+            return
+
+
+HASHED = "SELECT id, speaker, message, timestamp_text, timestamp FROM conversation_history"
+
+
+def hash_message(number: int, speaker: str, message: str, time_text: str, time: Any) -> str:
+    """The hash of a message from which something was redacted."""
+    return log.hash_value([number, speaker, message, time_text or format_time(time)])
 
 
 def _altered(connection: BaseDatabaseWrapper) -> set[int]:

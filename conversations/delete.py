@@ -14,6 +14,7 @@ from state import revisions, store
 from state.checkpoints.files import create_before_deletion
 from state.context import receipts
 from state.errors import Unprocessable
+from state.history.audit import BLANK, REDACTED
 from state.models import Change
 from state.revisions import Author, Recorder
 from state.store import Written
@@ -21,7 +22,6 @@ from state.write_lock import write_transaction
 
 AT_ONCE = 500
 FEW = 10  # messages; before more go, a checkpoint of their conversations is taken
-REDACTED = '"[redacted]"'
 
 
 class UnconfirmedPurge(Unprocessable):
@@ -155,11 +155,11 @@ def _erase(row: Conversation) -> int:
 
 def _redact(session_id: str, seq: int) -> None:
     """Blank what the history holds of its fields, and the hashes from which a short text could be guessed."""
-    changes = Change.objects.filter(key=session_id, kind__in=["conversation", "message"], redacted_by=None)
+    changes = Change.objects.filter(key=session_id, kind__in=["conversation", "message"]).exclude(forward=REDACTED)
     ids = list(changes.values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE state_change SET forward = %s, inverse = %s, salt = '', result_hash = '', redacted_by = %s"
             " WHERE id = %s",
-            [(REDACTED, REDACTED, seq, pk) for pk in ids],
+            [(BLANK, BLANK, seq, pk) for pk in ids],
         )

@@ -15,6 +15,7 @@ from conversations.order import find_answers, settle_messages
 from conversations.search import index
 from conversations.versions import exchange_texts
 from state import registry, store
+from state.history.audit import REDACTED
 from state.jsondoc.text import NOTHING
 from state.models import Change
 from state.registry import Conflict, UndoRequest
@@ -64,7 +65,7 @@ def _undo(undoing: UndoRequest) -> tuple[TalkUndo, list[Conflict]]:
     """What takes the changes of one conversation, or of its messages, back, or where it cannot. Raises CannotUndo."""
     seen, kind = store.head(), undoing.changes[0].kind
     for change in undoing.changes:
-        if change.redacted_by is not None or "purge" in change.forward:
+        if change.forward == REDACTED or "purge" in change.forward:
             raise CannotUndo(f"the conversation {undoing.key!r} was purged, which is final")
     rows = _rows(kind, undoing)
     later = _set_later(kind, undoing)

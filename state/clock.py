@@ -80,8 +80,8 @@ def is_rewound(now: Clock | None, head: Clock | None, connection: BaseDatabaseWr
     """Whether a database is an older one, or another one, than the database that db/head was written for."""
     if now is None or head is None:
         return False
-    if now.store != head.store or now.epoch != head.epoch or now.seq < head.seq:
-        return True
+    if now.store != head.store or now.seq < head.seq:
+        return True  # a new epoch alone is none: it may have begun right before db/head was to be written
     return read_chain(head.seq, connection) != head.chain
 
 

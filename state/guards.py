@@ -1,8 +1,10 @@
 """Triggers that keep the history append-only, whoever writes to the database.
 
 The one update they let through is a redaction: payloads may be blanked, salt and result hash are cleared, `redacted_by`
-is set, and the digest stays, so that the chain still verifies. SQLite drops triggers silently when a migration rebuilds
-a table, so `ensure_guards` runs after every migrate.
+is set, and the digest stays, so that the chain still verifies. A payload may be rewritten in part, and who wrote a
+revision and why, only under a revision that has a change of the kind `redaction`, in which the hashes of what is left
+stand: `state.history.audit` finds what differs from these. SQLite drops triggers silently when a migration rebuilds a
+table, so `ensure_guards` runs after every migrate.
 """
 
 from typing import Any
@@ -13,16 +15,27 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 TABLES = {"state_revision": "seq", "state_change": "id"}
 
 _REDACTION = """
-    OLD.redacted_by IS NULL AND NEW.redacted_by IS NOT NULL AND NEW.salt = '' AND NEW.result_hash = ''
-    AND NEW.id = OLD.id AND NEW.revision = OLD.revision AND NEW.kind = OLD.kind AND NEW.key = OLD.key
-    AND NEW.digest = OLD.digest
-    AND NEW.forward IN (OLD.forward, '"[redacted]"') AND NEW.inverse IN (OLD.inverse, '"[redacted]"')
+    NEW.redacted_by IS NOT NULL AND (OLD.redacted_by IS NULL OR OLD.redacted_by < NEW.redacted_by)
+    AND NEW.salt = '' AND NEW.result_hash = ''
+    AND NEW.id = OLD.id AND NEW.revision = OLD.revision AND NEW.kind = OLD.kind AND NEW.digest = OLD.digest
+    AND ((NEW.key = OLD.key
+          AND NEW.forward IN (OLD.forward, '"[redacted]"') AND NEW.inverse IN (OLD.inverse, '"[redacted]"'))
+      OR EXISTS (SELECT 1 FROM state_change r WHERE r.revision = NEW.redacted_by AND r.kind = 'redaction'))
 """
+_REDACTED_REVISION = """
+    NEW.seq = OLD.seq AND NEW.at = OLD.at AND NEW.source = OLD.source AND NEW.chain = OLD.chain
+    AND EXISTS (SELECT 1 FROM state_change r WHERE r.kind = 'redaction' AND r.revision > OLD.seq)
+"""
+_UPDATES = {"state_revision": _REDACTED_REVISION, "state_change": _REDACTION}
 
 
 def ensure_guards(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
     """Create the triggers where they are missing or differ. Connected to post_migrate."""
-    connection = connections[using]
+    create_guards(connections[using])
+
+
+def create_guards(connection: BaseDatabaseWrapper) -> None:
+    """The same for a database that may be a file beside the live one."""
     if not set(TABLES) <= set(connection.introspection.table_names()):
         return  # migrated back to before the history
     with connection.cursor() as cursor:
@@ -47,7 +60,11 @@ def find_missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
 
 def drop_guards(using: str = DEFAULT_DB_ALIAS) -> None:
     """Lift the guards, for a test database that is flushed between tests."""
-    connection = connections[using]
+    lift_guards(connections[using])
+
+
+def lift_guards(connection: BaseDatabaseWrapper) -> None:
+    """The same for a file beside the live database."""
     with connection.cursor() as cursor:
         for table in TABLES:
             for event in ("insert", "update", "delete"):
@@ -61,7 +78,7 @@ def _conditions() -> dict[tuple[str, str], str]:
     for table, key in TABLES.items():
         conditions[table, "insert"] = f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
         conditions[table, "delete"] = "TRUE"
-        conditions[table, "update"] = f"NOT ({_REDACTION})" if table == "state_change" else "TRUE"
+        conditions[table, "update"] = f"NOT ({_UPDATES[table]})"
     return conditions
 
 

@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NoReturn
 
 from django.db.models import QuerySet
 
@@ -20,7 +21,7 @@ from state.jsondoc.text import dump_json
 from state.jsondoc.trees.omission import LogStep, replay_without
 from state.models import Change, Revision
 from state.registry import Conflict, ConflictError, Planned, Prefer, UndoRequest
-from state.revisions import Source
+from state.revisions import Recorder, Source
 
 MOST = 10_000  # revisions undone at once
 LONGEST = 2.5  # seconds of computing that the log of one key may take: less than a request gets
@@ -58,7 +59,8 @@ def find_revisions(revisions: Sequence[int]) -> list[int]:
 
 def find_by_actor(actor: str, first: int, last: int) -> list[int]:
     """All that an actor did in (first, last], newest first. Raises CannotUndo."""
-    return _chosen(Revision.objects.filter(actor=actor, seq__gt=first, seq__lte=last), f"{actor} made no such revision")
+    rows = Revision.objects.filter(actor=actor, seq__gt=first, seq__lte=last).exclude(source=Source.FORGET.value)
+    return _chosen(rows, f"{actor} made no such revision")
 
 
 def find_batch(batch: str) -> list[int]:
@@ -115,6 +117,16 @@ def plan(revisions: Sequence[int], prefer: Prefer = None, places: Places | None 
         return [one for one, _ in undone]
 
     return planned
+
+
+def write_redaction(planned: Sequence[Planned], recorder: Recorder) -> NoReturn:
+    """Redactions are no plans: they rewrite what is there, see `nola_site.forget`."""
+    raise NotImplementedError
+
+
+def refuse_redaction(undoing: UndoRequest) -> NoReturn:
+    """Raises CannotUndo for a revision in which something was forgotten."""
+    raise CannotUndo("what was forgotten is gone for good, and cannot be brought back")
 
 
 def undo_key(undoing: UndoRequest) -> tuple[Edit, list[Conflict]]:

@@ -22,6 +22,7 @@ from conversations.search.messages import FILTERS, MessageHit, score_text
 from conversations.search.tokenize import SearchTerm, cut_snippet, format_match
 from conversations.users import is_of
 from conversations.versions import read_text
+from state.history.audit import REDACTED
 from state.models import Change
 
 LOOKED_AT = 1000  # the newest messages that have the words
@@ -58,7 +59,8 @@ class PastTalk:
 
 def read_past_talk(revision: int, session_id: str | None = None) -> PastTalk:
     """What was otherwise at a revision; of one conversation, if that is named."""
-    changes = Change.objects.filter(revision_id__gt=revision, kind__in=["conversation", "message"], redacted_by=None)
+    changes = Change.objects.filter(revision_id__gt=revision, kind__in=["conversation", "message"])
+    changes = changes.exclude(forward=REDACTED)
     if session_id is not None:
         changes = changes.filter(key=session_id)
     found = PastTalk()

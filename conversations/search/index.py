@@ -27,14 +27,14 @@ MERGED = 500  # pages
 Words = Iterable[tuple[int, str, Any]]  # of messages: their ids, texts and metadata
 
 
-def add(messages: Words) -> None:
+def add(messages: Words, database: BaseDatabaseWrapper = connection) -> None:
     """Index messages in the transaction that writes them."""
-    _run(connection, f"INSERT INTO {TABLE} (rowid, text) VALUES (%s, %s)", messages)
+    _run(database, f"INSERT INTO {TABLE} (rowid, text) VALUES (%s, %s)", messages)
 
 
-def remove(messages: Words) -> None:
+def remove(messages: Words, database: BaseDatabaseWrapper = connection) -> None:
     """Take messages out of the index; it must be told the very words that it was given."""
-    _run(connection, f"INSERT INTO {TABLE} ({TABLE}, rowid, text) VALUES ('delete', %s, %s)", messages)
+    _run(database, f"INSERT INTO {TABLE} ({TABLE}, rowid, text) VALUES ('delete', %s, %s)", messages)
 
 
 def replace(pk: int, text: str, before: Any, after: Any) -> None:
@@ -66,6 +66,19 @@ def ensure(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
         cursor.execute("SELECT EXISTS (SELECT 1 FROM conversation_history)")
         if not cursor.fetchone()[0]:
             cursor.execute(f"INSERT INTO {TABLE} ({TABLE}) VALUES ('delete-all')")
+    _fill(database)
+
+
+def make_anew(database: BaseDatabaseWrapper) -> None:
+    """Index all messages again, so that no other word is left in the index."""
+    with database.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {TABLE} ({TABLE}) VALUES ('delete-all')")
+    _fill(database)
+
+
+def _fill(database: BaseDatabaseWrapper) -> None:
+    """Add the messages that are not in it."""
+    with database.cursor() as cursor:
         while True:
             cursor.execute(
                 "SELECT id, message, metadata FROM conversation_history"

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby, islice
 from operator import itemgetter
@@ -18,6 +18,7 @@ from state.jsondoc.text import NOTHING, Nothing, dump_json
 from state.models import Revision
 
 REDACTED = "[redacted]"
+BLANK = f'"{REDACTED}"'  # a payload of which nothing is left
 
 OnProgress = Callable[[str], None]
 MORE_CHECKS: list[
@@ -48,6 +49,7 @@ def find_reference_flaws(connection: BaseDatabaseWrapper, progress: OnProgress =
 def find_chain_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """The first row of the history that is not as it was written, or where rows are missing."""
     link, last = "", 0
+    left = read_redactions(connection)
     changes = _grouped(_changes(connection))
     waiting = next(changes, None)
     for seq, at, actor, source, reason, info, stored in _revisions(connection):
@@ -60,7 +62,7 @@ def find_chain_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = sho
         if mine:
             waiting = next(changes, None)
         for change in mine:
-            if not change[-1] and not is_same_hash(change[7], chain.digest_change(*change[1:7])):
+            if not _is_as_written(change, left["changes"]):
                 yield f"change {change[0]} of revision {seq} (key {change[3]!r}) is not as it was written"
                 return
         row = Revision(
@@ -68,7 +70,7 @@ def find_chain_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = sho
         )
         row.info = json.loads(info)
         link = chain.link_revision(link, row, [change[7] for change in mine])
-        if not is_same_hash(stored, link):
+        if not is_same_hash(stored, link) and left["revisions"].get(str(seq)) != link:
             yield f"revision {seq} is not as it was written, or rows before it are missing"
             return
         last, link = seq, stored  # the next one covers it as it is kept
@@ -77,6 +79,27 @@ def find_chain_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = sho
         yield f"a change belongs to revision {waiting[0]}, which is not there"
     elif ((now.seq, now.chain) if now else (0, "")) != (last, link):
         yield f"the clock stands at revision {now.seq if now else 0}; the newest in the history is {last}"
+
+
+def _is_as_written(change: Any, redacted: Mapping[str, str]) -> bool:
+    """Whether a change has its digest, is blanked, or is what a redaction says that it has left."""
+    number, _, kind, key, forward, inverse, _, digest, redacted_by = change
+    if redacted_by is None:
+        return is_same_hash(digest, chain.digest_change(*change[1:7]))
+    left = chain.digest_change("", kind, key, forward, inverse, "")
+    return (forward, inverse) == (BLANK, BLANK) or redacted.get(str(number)) == left
+
+
+def read_redactions(connection: BaseDatabaseWrapper) -> dict[str, dict[str, str]]:
+    """What redactions have left: hashes of changes, revisions and messages by their numbers; the last of each counts.
+
+    They stand in the history as changes themselves, so that the chain covers what it no longer can by its digests.
+    """
+    found: dict[str, dict[str, str]] = {"changes": {}, "revisions": {}, "messages": {}}
+    for (forward,) in fetch_rows(connection, "SELECT forward FROM state_change WHERE kind = 'redaction' ORDER BY id"):
+        for what, hashes in json.loads(forward).items():
+            found[what] |= hashes
+    return found
 
 
 def is_same_hash(kept: str, computed: str) -> bool:

@@ -9,6 +9,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -306,7 +307,16 @@ def keep_snapshot(key: str, document_bytes: int, patch_bytes: int) -> None:
         since = Change.objects.filter(kind="state", key=key, revision_id__gt=last).order_by()
         if (since.aggregate(bytes=Sum(length))["bytes"] or 0) <= max(SNAPSHOT_BYTES, 2 * document_bytes):
             return
-    now = read_blame(key)
+    _keep_snapshot(key, read_blame(key))
+
+
+def make_snapshot(key: str, revision: int) -> None:
+    """Make a snapshot anew that was dropped; none where the key was not there."""
+    with suppress(NotFound):
+        _keep_snapshot(key, read_blame(key, revision))
+
+
+def _keep_snapshot(key: str, now: Blamed) -> None:
     document, blamed = (zlib.compress(dump_json(part).encode(), ZLIB_LEVEL) for part in now[:2])
     row = Snapshot(key=key, revision=now.revision, document=document, blame=blamed)
     Snapshot.objects.bulk_create([row], ignore_conflicts=True)

@@ -60,7 +60,8 @@ def find_events(
     changes = replay.changes_before(key, before, ways)
     if not tokens:
         for change in changes:
-            yield NodeEvent(change.revision, _ops(change, with_was), (), ())
+            if change.forward:  # else it did nothing but what a redaction has to tell
+                yield NodeEvent(change.revision, _ops(change, with_was), (), ())
         return
     document: Any = NOTHING
     for number, change in enumerate(changes):

@@ -3,12 +3,13 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from state import store
+from state import chain, store
 from state.address import Address
 from state.guards import ensure_guards
+from state.history import audit
 from state.jsondoc.text import make_document
 from state.models import Change, Revision
-from state.revisions import Author, Source
+from state.revisions import Author, Source, open_revision
 
 REDACT = "UPDATE state_change SET forward = '\"[redacted]\"', salt = '', result_hash = '', redacted_by = 1"
 
@@ -54,6 +55,40 @@ def test_a_redaction_blanks_the_payload_once_and_keeps_the_digest(history):
     assert (after.digest, after.inverse) == (before.digest, before.inverse)
     with pytest.raises(DatabaseError, match="append-only"):
         execute(REDACT)
+
+
+PART = "UPDATE state_change SET forward = '[]', salt = '', result_hash = '', redacted_by = 2 WHERE revision = 1"
+WHY = "UPDATE state_revision SET reason = '[redacted]' WHERE seq = 1"
+
+
+@pytest.mark.parametrize("certified", [True, False])
+def test_a_payload_is_rewritten_under_a_redaction_alone_and_the_audit_knows_what_it_left(history, certified):
+    with pytest.raises(DatabaseError, match="append-only"):
+        execute(PART)
+    with pytest.raises(DatabaseError, match="append-only"):
+        execute(WHY)
+    left = {"1": chain.digest_change("", "state", "Task", "[]", '[{"op":"remove","path":""}]', "")}
+    with open_revision(Author("user:ada", Source.FORGET)) as recorder:
+        recorder.record("redaction", "", {"changes": left if certified else {}}, {}, "")
+
+    execute(PART)
+
+    assert list(audit.find_chain_flaws(connection)) == (
+        [] if certified else ["change 1 of revision 1 (key 'Task') is not as it was written"]
+    )
+    with pytest.raises(DatabaseError, match="append-only"):
+        execute(PART)
+    execute(WHY)
+    assert "revision 1 is not as it was written" in "".join(audit.find_chain_flaws(connection)) or not certified
+
+
+def test_a_redaction_cannot_be_undone(history, owner):
+    with open_revision(Author("user:ada", Source.FORGET)) as recorder:
+        recorder.record("redaction", "", {}, {}, "")
+
+    response = owner.post("/api/undo", '{"revision":2}', content_type="application/json")
+
+    assert (response.status_code, "gone for good" in response.json()["detail"]) == (422, True)
 
 
 def test_history_cannot_be_altered_through_the_orm_either(history):
