@@ -75,6 +75,11 @@ def read_growth() -> HistoryGrowth:
         return HistoryGrowth()
 
 
+def remove_growth() -> None:
+    """Weigh all of it anew: what was weighed may name keys that are forgotten."""
+    _file().unlink(missing_ok=True)
+
+
 def weigh_changes(most: int = AT_ONCE) -> bool:
     """Weigh what is new. Returns whether there may be more. Raises NoRoom and CannotWrite."""
     now, growth = clock.read(), read_growth()

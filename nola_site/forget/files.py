@@ -1,0 +1,221 @@
+"""The copies beside the database: checkpoints and backups, rewritten and verified, and what cannot be.
+
+Each file is done by itself, whole or not at all; one that is done does not change when it is done again.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.serializers.base import DeserializationError
+from django.db import DatabaseError
+
+from conversations.search import index
+from nola_site.forget import database
+from nola_site.forget.node import PastNode, mark_node, read_node
+from nola_site.forget.places import COLUMNS
+from nola_site.forget.redaction import MARK, Redaction
+from state.address import Address
+from state.backups.files import DamagedDatabase, copy_database, list_backups, open_database, verify_database
+from state.checkpoints.files import write_checkpoint
+from state.checkpoints.header import Header
+from state.checkpoints.serializers import ENTRY, open_fixture
+from state.checkpoints.verify import verify_checkpoint
+from state.database.sql import fetch_rows
+from state.files.atomic import PARTIAL, draft_file, place_file
+from state.guards import create_guards, lift_guards
+from state.history.audit import OnProgress
+from state.jsondoc.text import NOTHING, dump_json
+from state.revisions import Author
+
+DRAFT = "forgetting-"  # how the names of drafts begin
+CHUNK = 1 << 20
+NAMED = {"session_id", "client_id"}  # columns of rows in checkpoints that name something
+TEXTS = COLUMNS["conversation"].keys() | COLUMNS["conversation_history"].keys()
+FAULTS = (DamagedDatabase, DatabaseError, sqlite3.Error, ValueError)
+OURS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm"}
+
+
+class Target(NamedTuple):
+    """What is to be forgotten: texts, or a node, which is at `address` in the live database."""
+
+    redaction: Redaction
+    address: Address | None = None
+    node: PastNode | None = None
+    everywhere: bool = False
+
+    def address_at(self, revision: int) -> Address | None:
+        """Where the node was at a revision; None where it was not there yet."""
+        if self.node is None or self.address is None:
+            return self.address
+        tokens = self.node.tokens_at(revision)
+        return None if tokens is None else Address(self.address.key, tokens)
+
+
+def remove_drafts() -> None:
+    """Drafts that a killed run has left."""
+    for folder in (settings.NOLA_CHECKPOINT_DIR, settings.NOLA_BACKUP_DIR):
+        for path in folder.glob(f".{DRAFT}*{PARTIAL}*") if folder.is_dir() else ():
+            path.unlink(missing_ok=True)
+
+
+# Checkpoints
+
+
+def list_checkpoints() -> list[Path]:
+    """All files in checkpoints/."""
+    return sorted(settings.NOLA_CHECKPOINT_DIR.glob("[!.]*.json"))
+
+
+def redact_checkpoint(path: Path, target: Target, *, dry_run: bool = False) -> str:
+    """What is done with a checkpoint, in a word: "" where it does not hold it. Raises NoRoom and CannotWrite."""
+    raw = path.read_bytes()
+    name = path.with_name(f"{_file_name(path.stem, target.redaction)}.json")
+    try:
+        header, rows = open_fixture(raw)
+    except DeserializationError:
+        if not target.redaction.is_in(raw.decode(errors="replace")) and name == path:
+            return ""
+        if not dry_run:
+            path.unlink(missing_ok=True)
+        return "removed, since it is damaged and cannot be rewritten"
+    new = [_redact_row(row, header, target) for row in rows]
+    made = header and replace(header, why=target.redaction.text(header.why))
+    if (made, new, name) == (header, rows, path):
+        return ""
+    if not dry_run:
+        _write(path, name, made, new)
+    return "rewritten"
+
+
+def _file_name(stem: str, redaction: Redaction) -> str:
+    return redaction.name(stem).replace(MARK, "redacted").replace(" ", "-") if redaction.is_in(stem) else stem
+
+
+def _redact_row(row: dict[str, Any], header: Header | None, target: Target) -> dict[str, Any]:
+    redaction, key = target.redaction, row.get("pk")
+    fields = {name: _redact_field(redaction, name, one) for name, one in row["fields"].items()}
+    if row["model"].lower() == ENTRY:
+        at = target.address_at(header.revision) if header else target.address
+        if at and at.key == key and read_node(row["fields"]["value_json"], at.tokens) is not NOTHING:
+            document = mark_node(json.loads(dump_json(row["fields"]["value_json"])), at.tokens)
+            fields["value_json"] = redaction.value(document)
+    return {**row, **({"pk": redaction.name(key)} if isinstance(key, str) else {}), "fields": fields}
+
+
+def _redact_field(redaction: Redaction, name: str, one: Any) -> Any:
+    if name in NAMED and isinstance(one, str):
+        return redaction.name(one)
+    if name in ("value_json", "metadata"):
+        return redaction.value(one)
+    return redaction.text(one) if isinstance(one, str) and name in TEXTS else one
+
+
+def _write(path: Path, name: Path, header: Header | None, rows: list[dict[str, Any]]) -> None:
+    with draft_file(path.parent, f"{DRAFT}{path.name}") as draft:
+        if header:
+            write_checkpoint(draft, header, map(dump_json, rows))
+        else:
+            draft.write_bytes(b"[\n" + b",\n".join(dump_json(row).encode() for row in rows) + b"\n]\n")
+        verify_checkpoint(draft)
+        _place(draft, path, name)
+
+
+def _place(draft: Path, path: Path, name: Path) -> None:
+    """Put a draft in the place of a file, as old as that: the order by age stays."""
+    stat = path.stat()
+    os.utime(draft, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    place_file(draft, name)
+    if name != path:
+        path.unlink()
+
+
+# Backups
+
+
+def redact_backup(path: Path, target: Target, author: Author | None, number: int, progress: OnProgress) -> str:
+    """The same for a backup. It is rewritten in a draft, in which the same is done as in the live database.
+
+    Without an author nothing is changed.
+    """
+    try:
+        with open_database(path) as connection:
+            found = _plan(connection, target, number)
+        if not found.holds_it:
+            return ""
+        if author:
+            _rewrite(path, target, author, number, progress)
+    except FAULTS:
+        if author:
+            path.unlink(missing_ok=True)
+        return "removed, since it is damaged and cannot be rewritten"
+    return "rewritten"
+
+
+def _plan(connection: Any, target: Target, number: int) -> database.DatabasePlan:
+    [(seq,)] = fetch_rows(connection, "SELECT coalesce(max(last_seq), 0) FROM state_meta")
+    texts = target.redaction.originals
+    return database.plan_database(connection, texts, target.address_at(seq), target.everywhere, number)
+
+
+def _rewrite(path: Path, target: Target, author: Author, number: int, progress: OnProgress) -> None:
+    with (
+        draft_file(path.parent, f"{DRAFT}{path.name}") as draft,
+        draft_file(path.parent, f"{DRAFT}new-{path.name}") as made,
+    ):
+        shutil.copyfile(path, draft)
+        with open_database(draft, to_write=True) as connection, connection.cursor() as cursor:
+            cursor.execute("PRAGMA journal_mode = MEMORY")  # a draft needs no file to go back to
+            cursor.execute("PRAGMA synchronous = OFF")
+            cursor.execute("BEGIN IMMEDIATE")
+            plan = _plan(connection, target, number)
+            lift_guards(connection)
+            database.apply_plan(plan, author)
+            if plan.rows.get("conversation_history"):
+                index.make_anew(connection)
+            create_guards(connection)
+            cursor.execute("COMMIT")
+        copy_database(draft, made)
+        verify_database(made, progress=progress)
+        _place(made, path, path)
+
+
+def list_backup_files() -> list[Path]:
+    """All backups, the oldest first."""
+    return [one.path for one in reversed(list_backups())]
+
+
+# What is not ours to change
+
+
+def find_others(redaction: Redaction, progress: OnProgress, skip: Callable[[Path], bool]) -> Iterator[Path]:
+    """Files of the data directory that hold it as they stand, and are neither the database nor its copies."""
+    folders = {settings.NOLA_DATA_DIR, settings.NOLA_DB_DIR, settings.NOLA_CHECKPOINT_DIR, settings.NOLA_BACKUP_DIR}
+    found = {path.resolve() for folder in folders if folder.is_dir() for path in folder.rglob("*")}
+    wanted = [one.encode("utf-8", "surrogatepass") for one in redaction.spellings]
+    for path in sorted(found):
+        # to open and close the database here would give up the locks that this process holds on it
+        if path.is_file() and path.name not in OURS and not skip(path):
+            progress(f"looking into {path.name}")
+            with suppress(OSError):
+                if _holds(path, wanted):
+                    yield path
+
+
+def _holds(path: Path, wanted: list[bytes]) -> bool:
+    most = max(map(len, wanted), default=1)
+    with path.open("rb") as file:
+        rest = b""
+        while chunk := file.read(CHUNK):
+            data = rest + chunk
+            if any(one in data for one in wanted):
+                return True
+            rest = data[-most:]
+    return False

@@ -1,0 +1,207 @@
+"""Forgetting from beginning to end: a preview, the copies, the database, its files. It can be run again at any time.
+
+The copies come first: as long as the database still knows what is to be forgotten, a run that was killed can be
+repeated. A server may be running; its writers wait while the database is rewritten.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from access.security import Event, record_event
+from conversations import traces
+from nola_site.forget import database, files
+from nola_site.forget.database import DatabasePlan, apply_plan, next_number, plan_database
+from nola_site.forget.files import Target
+from nola_site.forget.redaction import check_text, show_masked
+from nola_site.safety import growth
+from state import clock, guards
+from state.address import Address
+from state.backups.files import database_path
+from state.database.sql import read_at_once
+from state.errors import Unprocessable
+from state.history import replay
+from state.history.audit import OnProgress, show_nothing
+from state.jsondoc.pointer import parse_pointer
+from state.locks import try_lock
+from state.models import Snapshot
+from state.revisions import Author
+from state.write_lock import write_transaction
+
+
+class Forgettable(NamedTuple):
+    """What is to be forgotten: a text, wherever it is, or a node; `everywhere`: and what it ever was, wherever."""
+
+    text: str = ""
+    address: Address | None = None
+    everywhere: bool = False
+
+    @property
+    def shown(self) -> str:
+        """For the history: where it was, never what."""
+        return self.address.pointer if self.address else "a text"
+
+
+@dataclass
+class Forgotten:
+    """What holds it, or was done to it: counts by what the rows are, the copies with a word each, and what stays."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    names: int = 0
+    copies: dict[str, str] = field(default_factory=dict)  # by the file's name
+    left: list[str] = field(default_factory=list)
+    masked: str = ""
+    revision: int = 0  # that says so; 0 where the database did not hold it
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.counts or self.copies)
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        for what, count in sorted(self.counts.items()):
+            yield f"{count:,} {what}"
+        if self.names:
+            yield f"{self.names:,} of them names of keys and members, which are renamed"
+        for name, word in self.copies.items():
+            yield f"{name}: {word}"
+
+
+class Busy(Unprocessable):
+    """Something is being forgotten already."""
+
+
+def parse_forgettable(argument: str, *, everywhere: bool = False, is_text: bool = False) -> Forgettable:
+    """What a person has named: a pointer, which begins with /, or a text. Raises BadText and BadPointer."""
+    if not argument.startswith("/") or is_text:
+        return Forgettable(check_text(argument))
+    key, *tokens = parse_pointer(argument)
+    return Forgettable("", Address(key, tuple(tokens)), everywhere)
+
+
+def preview(what: Forgettable, progress: OnProgress = show_nothing) -> Forgotten:
+    """What holds it, by place. Nothing is changed."""
+    database_path()
+    with read_at_once(connection):
+        plan = _plan(what, next_number(connection), progress)
+    found = _about(plan)
+    found.copies = _copies(plan, what, None, progress)
+    found.left += _list_others(plan, found.copies, progress)
+    return found
+
+
+def forget(what: Forgettable, author: Author, progress: OnProgress = show_nothing) -> Forgotten:
+    """Do it, for good. Raises Busy, NoRoom and CannotWrite; then the same can be run again."""
+    database_path()
+    with _alone():
+        files.remove_drafts()
+        with read_at_once(connection):
+            plan = _plan(what, number := next_number(connection), progress)
+        copies = _copies(plan, what, author, progress)
+        progress("rewriting the database")
+        found = _rewrite(what, author, number, copies, progress)
+        copies |= _copies(plan, what, author, progress)  # those that were made meanwhile
+        found.left += clear_files(progress)
+        found.left += _list_others(plan, copies, progress)
+    return found
+
+
+def clear_files(progress: OnProgress = show_nothing) -> list[str]:
+    """Leave nothing of what was erased in a file of the database, also by a run that was killed; what is in the way."""
+    progress("clearing the files of the database")
+    return [note] if (note := traces.clear()) else []
+
+
+def _plan(what: Forgettable, number: int, progress: OnProgress) -> DatabasePlan:
+    progress("looking for it in the database")
+    return plan_database(connection, [what.text] if what.text else [], what.address, what.everywhere, number)
+
+
+def _about(plan: DatabasePlan) -> Forgotten:
+    texts = plan.redaction.originals or sorted(plan.node.values if plan.node else ())
+    return Forgotten(plan.counts, plan.names, left=[*plan.left], masked=show_masked(texts))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with database_path().with_name(".forget").open("a") as lock:
+        if not try_lock(lock):
+            raise Busy("something is being forgotten just now; try again when that is done")
+        yield
+
+
+def _copies(plan: DatabasePlan, what: Forgettable, author: Author | None, progress: OnProgress) -> dict[str, str]:
+    """What is done with checkpoints and backups, or would be without an author."""
+    target = Target(plan.redaction, what.address, plan.node, what.everywhere)
+    found = {}
+    for path in files.list_checkpoints():
+        progress(f"looking into {path.name}")
+        found[path.name] = files.redact_checkpoint(path, target, dry_run=author is None)
+    for path in files.list_backup_files():
+        progress(f"looking into {path.name}")
+        found[path.name] = files.redact_backup(path, target, author, plan.redaction.number, progress)
+    return {name: word for name, word in found.items() if word}
+
+
+def _rewrite(what: Forgettable, author: Author, number: int, copies: dict[str, str], progress: OnProgress) -> Forgotten:
+    """The database, in one transaction."""
+    with traces.note_erasure(), write_transaction():
+        plan = _plan(what, number, progress)
+        found = _about(plan)
+        found.copies = copies
+        if found.is_empty:
+            return found
+        detail = {"forgotten": what.shown, "rows": dict(found.counts), "copies": len(copies)}
+        if plan.holds_it:
+            if guards.find_missing():  # they are of a release before
+                guards.ensure_guards()
+            snapshots = _list_snapshots(plan)
+            database.replace_words(plan)
+            found.revision = apply_plan(plan, _informed(author, detail))
+            transaction.on_commit(lambda: _settle(snapshots))
+        record_event(Event.FORGOTTEN, author.actor, _sentence(what, found))
+    return found
+
+
+def _informed(author: Author, detail: dict[str, object]) -> Author:
+    return Author(author.actor, author.source, author.reason, {**author.info, **detail})
+
+
+def _sentence(what: Forgettable, found: Forgotten) -> str:
+    return f"{what.shown}: {', '.join(f'{count} {name}' for name, count in sorted(found.counts.items()))}" + (
+        f"; {len(found.copies)} checkpoints and backups" if found.copies else ""
+    )
+
+
+def _list_snapshots(plan: DatabasePlan) -> list[tuple[str, int]]:
+    """The snapshots that go, with the names that their keys will have."""
+    keys = [key for kind, key in plan.history.keys if kind == "state"]
+    rows = Snapshot.objects.filter(key__in=keys).order_by("revision").values_list("key", "revision")
+    return [(plan.redaction.name(key), revision) for key, revision in rows]
+
+
+def _settle(snapshots: Sequence[tuple[str, int]]) -> None:
+    """Once it is done: the cache of the past made anew, and what is kept beside the database of the old epoch."""
+    clock.note_head(anew=True)
+    growth.remove_growth()
+    for key, revision in snapshots:
+        replay.make_snapshot(key, revision)
+
+
+def _list_others(plan: DatabasePlan, copies: dict[str, str], progress: OnProgress) -> list[str]:
+    if not plan.redaction.spellings:
+        return []
+    others = files.find_others(plan.redaction, progress, lambda path: path.name in copies)
+    return [f"{path} holds it, and is not changed: remove it yourself" for path in others]
+
+
+def list_outside() -> list[str]:
+    """What may hold it and is out of reach, in words."""
+    return [
+        "exports, downloads, folders that are kept in sync, and copies of files elsewhere are not changed",
+        "what was sent to a model, or to anybody else, is not taken back",
+    ]
