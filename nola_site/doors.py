@@ -136,6 +136,7 @@ PAGES: dict[str, Needs] = {
     ),
     "admin:auth_user_password_change": MODEL,
     "admin:access_apikey_rotate": MODEL,
+    "forget": needs(Right.ADMINISTER),
 }
 
 

@@ -362,6 +362,7 @@ UNFOLD = {
                         "link": "/admin/auth/user/",
                         "permission": holds("auth.view_user"),
                     },
+                    {"title": "Forget", "icon": "ink_eraser", "link": "/admin/forget/", "permission": opens("forget")},
                     {"title": "API reference", "icon": "api", "link": "/api/docs"},
                 ],
             },

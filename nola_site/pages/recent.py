@@ -61,6 +61,9 @@ def _changes(revisions: Sequence[int], everything: bool) -> dict[int, list[Any]]
 def _what(changes: Sequence[Any]) -> Iterator[dict[str, Any]]:
     """What happened: a verb, what it was done to, and a value or a number."""
     for kind, key, forward, _ in changes:
+        if kind == "redaction":
+            yield {"kind": kind, "key": key, "verb": "forgot a value", "place": "", "rest": ""}
+            continue
         patch = None if forward is None else json.loads(forward)
         yield {"kind": kind, "key": key} | (_key(key, patch) if kind == "state" else _talk(kind, patch))
     more = changes[0][3] - len(changes) if changes else 0

@@ -87,6 +87,7 @@ PAGES = [
     ("/admin/auth/user/.*", {"auth.view_user"}),
     ("/admin/access/apikey/add/", {"access.add_apikey"}),
     ("/admin/access/apikey/.*", {"access.view_apikey"}),
+    ("/admin/forget/", {"access.administer"}),
     ("/admin/.*", set()),
 ]
 APART = {

@@ -87,7 +87,7 @@ function amounts(changes) {
       state.set(key, (state.get(key) ?? 0) + (patch?.items?.length ?? 1));
       const [op] = patch?.items ?? [];
       if (changes.length === 1 && patch?.items.length === 1 && !plain(member(op, "path"))) whole = plain(member(op, "op"));
-    } else talk.set(key, (talk.get(key) ?? 0) + (kind === "message" ? messages(patch, acts) : 0));
+    } else if (kind !== "redaction") talk.set(key, (talk.get(key) ?? 0) + (kind === "message" ? messages(patch, acts) : 0));
   }
   return { state, talk, acts, whole };
 }

@@ -54,6 +54,7 @@ function verb(entries) {
     const what = info.checkpoint ?? info.backup;
     return [what ? `restored ${what}: ` : "restored "];
   }
+  if (source === "forget") return ["forgot a value "];
   return source === "import" ? ["imported "] : source === "seed" ? ["began with "] : [];
 }
 

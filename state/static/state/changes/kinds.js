@@ -17,7 +17,7 @@ export function said(changes) {
   const found = new Map();
   for (const change of changes) {
     const [kind, key] = ["kind", "key"].map((name) => plain(member(change, name)));
-    if (kind === "state") continue;
+    if (kind === "state" || kind === "redaction") continue;
     found.set(key, [...(found.get(key) ?? []), ...words(kind, member(change, "patch"))]);
   }
   return [...found].map(([session, some]) => sentence(session, some));
