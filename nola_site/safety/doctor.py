@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from conversations import traces
 from nola_site.safety import schedule
+from nola_site.safety.leaks import MOST, find_leaks
 from state import clock, guards
 from state.backups.files import Backup, DamagedDatabase, NewerDatabase, database_path, list_backups, verify_database
 from state.backups.restore_backup import check_no_server, find_free_folder, set_aside
@@ -52,14 +54,19 @@ class DoctorFinding:
     fixed: str = ""
 
 
-def examine(progress: OnProgress = show_nothing) -> Iterator[DoctorFinding]:
-    """All findings, the database first; what cannot be looked at in a damaged one is left out."""
+def examine(progress: OnProgress = show_nothing, *, leaks: bool = True) -> Iterator[DoctorFinding]:
+    """All findings, the database first; what cannot be looked at in a damaged one is left out.
+
+    `leaks`: also what looks like a secret in what is remembered.
+    """
     database = database_path()
     broken = list(_file(database))
     yield from broken
     if all(one.check == "wal" for one in broken):
         with suppress(StopIteration):
             yield from _database(database, progress)
+            if leaks:
+                yield from _leaks(progress)
     yield from _checkpoints(progress)
     yield from _backups(progress)
     yield from _schedule()
@@ -262,6 +269,17 @@ def _receipts() -> Iterator[DoctorFinding]:
         yield DoctorFinding("growth", NOTE, text, do)
     else:
         yield DoctorFinding("growth", OK, text)
+
+
+def _leaks(progress: OnProgress) -> Iterator[DoctorFinding]:
+    """What looks like a secret, by its place."""
+    with read_at_once(connection):
+        found = list(islice(find_leaks(connection, progress), MOST + 1))
+    for one in found[:MOST]:
+        do = f"if it is one, make it void where it is used, and: manage.py {one.way_out}"
+        yield DoctorFinding("leaks", WARNING, f"{one.place} has what looks like {one.kind}", do)
+    if len(found) > MOST:
+        yield DoctorFinding("leaks", WARNING, f"and more than {MOST}", "run it again once those are dealt with")
 
 
 # What is kept beside it

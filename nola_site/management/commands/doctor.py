@@ -20,12 +20,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+        parser.add_argument("--no-leaks", action="store_true", help="do not look for secrets in what is remembered")
         parser.add_argument("--fix", action="store_true", help="set right what can be, without touching the memory")
 
     def handle(self, *, fix: bool, **options: Any) -> None:
         progress = Progress()
         found = []
-        for finding in doctor.examine(progress):
+        for finding in doctor.examine(progress, leaks=not options["no_leaks"]):
             if fix and finding.fix:
                 self._fix(finding)
             found.append(finding)
