@@ -4,6 +4,7 @@ What is done stands in a revision of its own, whose change of the kind `redactio
 chain covers that from then on. It begins a new epoch, since whoever has read this store has read what it held.
 """
 
+import hashlib
 import json
 import secrets
 from collections import Counter
@@ -84,8 +85,7 @@ def plan_database(
     plan.history = history.plan_history(database, plan.redaction, node.rewritten if node else {})
     tables = set(database.introspection.table_names())
     for table in places.COLUMNS.keys() & tables:
-        # what a model was shown of the node is told by its words alone
-        redaction = Redaction(values, number) if node and table == "state_receipt" else plan.redaction
+        redaction = Redaction([*texts, *values], number) if table in places.SHOWN else plan.redaction
         plan.rows[table] = list(_plan_rows(database, table, redaction))
     if node:
         _plan_head(plan, node)
@@ -131,6 +131,9 @@ def _plan_rows(database: BaseDatabaseWrapper, table: str, redaction: Redaction) 
         old = dict(zip(columns, kept, strict=False))
         new = {name: places.COLUMNS[table][name](redaction, one) for name, one in old.items() if one is not None}
         changed = {name: one for name, one in new.items() if one != old[name]}
+        hashed, of = places.HASHES.get(table, ("", ""))
+        if of in changed:
+            changed[hashed] = hashlib.sha256(changed[of].encode()).hexdigest()
         if changed:
             yield RedactedRow(number, old | {"session": kept[-1]}, changed)
 

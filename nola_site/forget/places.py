@@ -39,6 +39,11 @@ def _pointers(redaction: Redaction, kept: str) -> str:
     return dump_json([redaction.pointer(pointer) for pointer in json.loads(kept)])
 
 
+def _patches(redaction: Redaction, kept: str) -> str:
+    """Operations on keys."""
+    return dump_json({redaction.name(key): redaction.payload("state", ops) for key, ops in json.loads(kept).items()})
+
+
 def _packed(redaction: Redaction, kept: bytes) -> bytes:
     """The report of a receipt: words and values as a model saw them, in the program's own members."""
     text = zlib.decompress(kept).decode() if kept else ""
@@ -51,6 +56,10 @@ COLUMNS: dict[str, dict[str, Redact]] = {
     "state_storage": {"key_name": _name, "value_json": _document},
     "state_revision": {"actor": _text, "reason": _text, "info": _own},
     "state_receipt": {"actor": _text, "sessions": _names, "document": _packed},
+    "state_proposal": {
+        "actor": _text, "reason": _text, "patches": _patches, "places": _pointers, "decided_by": _text, "answer": _text,
+        "accepted": _pointers,
+    },
     "conversation": {
         "session_id": _name, "title": _text, "channel": _text, "source": _text, "started_text": _text,
         "metadata": _document,
@@ -63,6 +72,8 @@ COLUMNS: dict[str, dict[str, Redact]] = {
     "access_apikey": {"name": _name, "places": _pointers, "user_id": _text},
     "django_admin_log": {"object_id": _text, "object_repr": _text, "change_message": _text},
 }  # fmt: skip
+SHOWN = {"state_receipt", "state_proposal"}  # what a node was stands there by its words alone, and goes with it
+HASHES = {"state_proposal": ("digest", "patches")}  # a column that has the SHA-256 of another, in hex
 KEYS = {  # what tells the rows of a table apart; else it is the id
     "state_storage": "key_name",
     "state_revision": "seq",
@@ -75,6 +86,7 @@ NAMES = {  # what the tables hold, for people
     "state_change": "changes",
     "state_revision": "revisions (who, why)",
     "state_receipt": "receipts of contexts",
+    "state_proposal": "proposals",
     "conversation": "conversations",
     "conversation_history": "messages",
     "security_log": "rows of the security log",
@@ -88,11 +100,13 @@ HOLDS_NONE = {  # columns of texts that the program makes, and nobody else
     "state_change": {"kind", "result_hash", "salt", "digest"},
     "state_idempotency": {"request"},
     "state_receipt": {"receipt", "media_type"},
+    "state_proposal": {"source", "digest", "state"},
     "state_meta": {"store_id", "epoch", "last_chain"},
     "state_snapshot": {"key", "document", "blame"},  # made anew for each key whose history is redacted
     "conversation_history": {"status"},
     "security_log": {"event"},
     "access_apikey": {"prefix", "sha256", "previous_sha256", "scopes"},
+    "access_failedsignins": {"place"},
     "auth_permission": {"name", "codename"},
     "auth_group": {"name"},
     "auth_user": {"password", "username", "first_name", "last_name", "email"},  # people: they are told of, and stay

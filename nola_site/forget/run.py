@@ -94,8 +94,11 @@ def preview(what: Forgettable, progress: OnProgress = show_nothing) -> Forgotten
     return found
 
 
-def forget(what: Forgettable, author: Author, progress: OnProgress = show_nothing) -> Forgotten:
-    """Do it, for good. Raises Busy, NoRoom and CannotWrite; then the same can be run again."""
+def forget(what: Forgettable, author: Author, progress: OnProgress = show_nothing, *, waits: bool = True) -> Forgotten:
+    """Do it, for good. Raises Busy, NoRoom and CannotWrite; then the same can be run again.
+
+    Unless it `waits`, the files of a large database are left to the schedule of the server.
+    """
     database_path()
     with _alone():
         files.remove_drafts()
@@ -105,15 +108,16 @@ def forget(what: Forgettable, author: Author, progress: OnProgress = show_nothin
         progress("rewriting the database")
         found = _rewrite(what, author, number, copies, progress)
         copies |= _copies(plan, what, author, progress)  # those that were made meanwhile
-        found.left += clear_files(progress)
+        found.left += clear_files(progress, waits=waits)
         found.left += _list_others(plan, copies, progress)
     return found
 
 
-def clear_files(progress: OnProgress = show_nothing) -> list[str]:
+def clear_files(progress: OnProgress = show_nothing, *, waits: bool = True) -> list[str]:
     """Leave nothing of what was erased in a file of the database, also by a run that was killed; what is in the way."""
     progress("clearing the files of the database")
-    return [note] if (note := traces.clear()) else []
+    note = traces.clear() if waits else traces.clear_soon()
+    return [note] if note else []
 
 
 def _plan(what: Forgettable, number: int, progress: OnProgress) -> DatabasePlan:

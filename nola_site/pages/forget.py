@@ -40,7 +40,7 @@ def show_page(request: HttpRequest) -> HttpResponse:
 
 def _forget(request: HttpRequest, wanted: run.Forgettable, reason: str) -> HttpResponse:
     author = Author(author_of(request).actor, Source.FORGET, reason[:1000])
-    done = run.forget(wanted, author)
+    done = run.forget(wanted, author, waits=False)
     where = f" in revision {done.revision}" if done.revision else ""
     messages.success(request, f"Forgotten{where}: {'; '.join(done.lines()) or 'nothing held it'}.")
     for line in done.left:

@@ -198,7 +198,11 @@ def _strangers(step: SyncStep, document: Document, was: Stored, terms: SyncTerms
     partial = _partial(step.item, document, was)
     if partial:
         return step.say(Category.CONFLICTING, Unit.KEYS, partial)
-    why = "an older database was put back since" if step.item.note else "they were never in step here"
+    why = (
+        "an older database was put back since, or something was forgotten"
+        if step.item.note
+        else "they were never in step here"
+    )
     theirs = json.loads(was.text)
     met = leaf_conflicts(step.item.key, "", theirs, document.value, was.revision)
     met = met or [Conflict("state", step.item.key, "", NOTHING, theirs, document.value, was.revision)]

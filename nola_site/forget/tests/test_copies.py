@@ -1,15 +1,21 @@
 """Checkpoints and backups lose it too, and are as good as before."""
 
+import json
+
 import pytest
 
-from nola_site.forget import run
+from nola_site.forget import places, run
+from nola_site.forget.redaction import Redaction
 from nola_site.forget.tests.memory import CARD, forget, post, put
-from state import clock
+from state import clock, store
+from state.address import Address
 from state.backups.files import create_backup, open_database, verify_database
 from state.checkpoints.files import create_automatic, save_checkpoint
 from state.checkpoints.verify import find_problem
 from state.database.sql import fetch_rows
 from state.history.audit import find_flaws
+from state.report import Category
+from state.sync.run import sync_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,3 +73,25 @@ def test_a_preview_changes_nothing_and_does_not_show_it():
     assert found.masked == "41…11 (19 characters)"
     assert list(found.lines()) == ["1 changes", "1 keys", f"{one.path.name}: rewritten"]
     assert (clock.read(), CARD in one.path.read_text()) == (head, True)
+
+
+def test_a_folder_that_still_holds_it_does_not_bring_it_back(tmp_path):
+    put("/Card", {"number": CARD, "of": "Ada"})
+    sync_folder(tmp_path)
+    forget(CARD)
+
+    report = sync_folder(tmp_path)
+
+    assert json.loads(store.read(Address("Card")).text) == {"number": "[redacted]", "of": "Ada"}
+    [conflict] = report.select(Category.CONFLICTING)
+    assert "something was forgotten" in conflict.text
+    sync_folder(tmp_path, prefer="db")
+    assert CARD not in (tmp_path / "Card.json").read_text()
+
+
+def test_a_proposal_and_its_hash_would_be_rewritten():
+    kept = json.dumps({"Card": [{"op": "add", "path": f"/{CARD}", "value": CARD}]})
+
+    new = json.loads(places.COLUMNS["state_proposal"]["patches"](Redaction([CARD], 7), kept))
+
+    assert new == {"Card": [{"op": "add", "path": "/[redacted] 7", "value": "[redacted]"}]}

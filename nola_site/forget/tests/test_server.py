@@ -70,6 +70,8 @@ def test_no_file_and_no_answer_holds_it_afterwards(data):
         assert b"[redacted]" in shown and b"xylophone77" not in shown
         assert manage(data, "doctor").returncode == 0
         assert manage(data, "export", str(data.parent / "all.zip")).returncode == 0
+        assert manage(data.parent / "other", "import", str(data.parent / "all.zip")).returncode == 0
+        assert files_with(data.parent / "other") == []
         send(server, "POST", "/api/state/restore", {"checkpoint": "mine"})
         [backup] = (data / "backups").glob("nola-*.sqlite3")
         assert manage(data, "restorebackup", backup.stem, "--yes").returncode == 0
