@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 PAUSE = 0.05  # seconds between two tries
@@ -19,6 +20,19 @@ def hold_lock(file: Lockable) -> Iterator[None]:
         yield
     finally:
         release_lock(file)
+
+
+@contextmanager
+def lock_copies(folder: Path, *, alone: bool = False) -> Iterator[None]:
+    """While a copy of a database in this folder is made; `alone`: while none is, so that none of before comes after."""
+    try:
+        file = (folder / ".copies").open("a")
+    except OSError:  # a folder that cannot be written: then nothing is written into the database either
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 def try_lock(file: Lockable, seconds: float = 0, pause: float = PAUSE) -> bool:

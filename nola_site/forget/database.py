@@ -33,8 +33,6 @@ from state.jsondoc.trees.moves import diff_values
 from state.models import Revision, new_epoch
 from state.revisions import Author
 
-WORDS = "conversation_words"
-
 
 class RedactedRow(NamedTuple):
     """A row of a table: what tells it apart, what its columns held and are to hold."""
@@ -92,7 +90,8 @@ def plan_database(
     for table, columns in places.GOES.items():
         if table in tables and plan.redaction.spellings:
             where, found = match_columns(columns, plan.redaction)
-            plan.gone[table] = [row[0] for row in fetch_rows(database, f"SELECT id FROM {table} WHERE {where}", found)]
+            rows = fetch_rows(database, f"SELECT id, {', '.join(columns)} FROM {table} WHERE {where}", found)
+            plan.gone[table] = [row[0] for row in rows if any(map(plan.redaction.is_in, row[1:]))]
     plan.gone["django_session"] = list(_plan_sessions(database, plan.redaction))
     messages = {row.key: row.old["session"] for row in plan.rows.get("conversation_history", [])}
     _add_keys(plan)

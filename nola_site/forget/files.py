@@ -6,7 +6,6 @@ Each file is done by itself, whole or not at all; one that is done does not chan
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +14,6 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.serializers.base import DeserializationError
-from django.db import DatabaseError
 
 from conversations.search import index
 from nola_site.forget import database
@@ -23,7 +21,15 @@ from nola_site.forget.node import PastNode, mark_node, read_node
 from nola_site.forget.places import COLUMNS
 from nola_site.forget.redaction import MARK, Redaction
 from state.address import Address
-from state.backups.files import DamagedDatabase, copy_database, list_backups, open_database, verify_database
+from state.backups.files import (
+    DamagedDatabase,
+    ForeignDatabase,
+    NewerDatabase,
+    copy_database,
+    list_backups,
+    open_database,
+    verify_database,
+)
 from state.checkpoints.files import write_checkpoint
 from state.checkpoints.header import Header
 from state.checkpoints.serializers import ENTRY, open_fixture
@@ -36,10 +42,10 @@ from state.jsondoc.text import NOTHING, dump_json
 from state.revisions import Author
 
 DRAFT = "forgetting-"  # how the names of drafts begin
+REMOVED = "removed, since it is damaged and cannot be rewritten"
 CHUNK = 1 << 20
 NAMED = {"session_id", "client_id"}  # columns of rows in checkpoints that name something
 TEXTS = COLUMNS["conversation"].keys() | COLUMNS["conversation_history"].keys()
-FAULTS = (DamagedDatabase, DatabaseError, sqlite3.Error, ValueError)
 OURS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm"}
 
 
@@ -85,7 +91,7 @@ def redact_checkpoint(path: Path, target: Target, *, dry_run: bool = False) -> s
             return ""
         if not dry_run:
             path.unlink(missing_ok=True)
-        return "removed, since it is damaged and cannot be rewritten"
+        return REMOVED
     new = [_redact_row(row, header, target) for row in rows]
     made = header and replace(header, why=target.redaction.text(header.why))
     if (made, new, name) == (header, rows, path):
@@ -146,17 +152,28 @@ def redact_backup(path: Path, target: Target, author: Author | None, number: int
     Without an author nothing is changed.
     """
     try:
+        verify_database(path, thorough=False)
         with open_database(path) as connection:
             found = _plan(connection, target, number)
-        if not found.holds_it:
-            return ""
-        if author:
+        if found.holds_it and author:
             _rewrite(path, target, author, number, progress)
-    except FAULTS:
+    except (ForeignDatabase, NewerDatabase):
+        return ""  # not ours to change; it is told of if it holds it as it stands
+    except DamagedDatabase:
+        if _is_sound(path):  # the fault is not its own
+            raise
         if author:
             path.unlink(missing_ok=True)
-        return "removed, since it is damaged and cannot be rewritten"
-    return "rewritten"
+        return REMOVED
+    return "rewritten" if found.holds_it else ""
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        verify_database(path)
+    except DamagedDatabase:
+        return False
+    return True
 
 
 def _plan(connection: Any, target: Target, number: int) -> database.DatabasePlan:
@@ -178,7 +195,7 @@ def _rewrite(path: Path, target: Target, author: Author, number: int, progress: 
             plan = _plan(connection, target, number)
             lift_guards(connection)
             database.apply_plan(plan, author)
-            if plan.rows.get("conversation_history"):
+            if plan.rows.get("conversation_history") and index.TABLE in connection.introspection.table_names():
                 index.make_anew(connection)
             create_guards(connection)
             cursor.execute("COMMIT")

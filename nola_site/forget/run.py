@@ -27,7 +27,7 @@ from state.errors import Unprocessable
 from state.history import replay
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.pointer import parse_pointer
-from state.locks import try_lock
+from state.locks import lock_copies, try_lock
 from state.models import Snapshot
 from state.revisions import Author
 from state.write_lock import write_transaction
@@ -153,7 +153,7 @@ def _copies(plan: DatabasePlan, what: Forgettable, author: Author | None, progre
 
 def _rewrite(what: Forgettable, author: Author, number: int, copies: dict[str, str], progress: OnProgress) -> Forgotten:
     """The database, in one transaction."""
-    with traces.note_erasure(), write_transaction():
+    with lock_copies(database_path().parent, alone=True), traces.note_erasure(), write_transaction():
         plan = _plan(what, number, progress)
         found = _about(plan)
         found.copies = copies

@@ -27,6 +27,7 @@ from state.database.sql import fetch_rows, read_at_once
 from state.files.atomic import draft_file, place_file
 from state.history import audit
 from state.history.audit import OnProgress, show_nothing
+from state.locks import lock_copies
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 OURS = {"state_meta", "state_revision", "state_change", "state_storage", "django_migrations"}
@@ -97,7 +98,7 @@ def create_backup(
     DamagedDatabase, NoRoom and CannotWrite.
     """
     source, folder = database_path(), Path(to or settings.NOLA_BACKUP_DIR)
-    with draft_file(folder, "backup.sqlite3") as draft:
+    with lock_copies(source.parent), draft_file(folder, "backup.sqlite3") as draft:
         progress("copying the database")
         copy_database(source, draft)
         now = verify_database(draft, thorough=thorough, progress=progress)

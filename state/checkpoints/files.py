@@ -32,6 +32,7 @@ from state.errors import Unprocessable
 from state.files.atomic import Taken, draft_file, place_draft_file, place_new_file
 from state.files.sources import explain_error
 from state.jsondoc.text import MAX_DEPTH, NotAcceptable, dump_json, parse_json
+from state.locks import lock_copies
 
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
 KEPT_NEWEST = 48  # automatic ones that stay, whatever their age
@@ -176,7 +177,7 @@ def save_checkpoint(
     """
     if name is not None:
         check_checkpoint_name(name)
-    with read_at_once(connection):
+    with lock_copies(Path(live.settings_dict["NAME"]).parent), read_at_once(connection):
         made = _header(why, ALL if keys is None else SOME, contents, connection)
         stem = name or _name(datetime.fromisoformat(made.at), made.revision, why)
         path = settings.NOLA_CHECKPOINT_DIR / f"{stem}.json"

@@ -1,6 +1,9 @@
 """Checkpoints and backups lose it too, and are as good as before."""
 
 import json
+import sqlite3
+import threading
+from contextlib import closing
 
 import pytest
 
@@ -9,13 +12,14 @@ from nola_site.forget.redaction import Redaction
 from nola_site.forget.tests.memory import CARD, forget, post, put
 from state import clock, store
 from state.address import Address
-from state.backups.files import create_backup, open_database, verify_database
+from state.backups.files import Backup, copy_database, create_backup, open_database, verify_database
 from state.checkpoints.files import create_automatic, save_checkpoint
 from state.checkpoints.verify import find_problem
 from state.database.sql import fetch_rows
 from state.history.audit import find_flaws
 from state.report import Category
 from state.sync.run import sync_folder
+from tests.server import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -95,3 +99,52 @@ def test_a_proposal_and_its_hash_would_be_rewritten():
     new = json.loads(places.COLUMNS["state_proposal"]["patches"](Redaction([CARD], 7), kept))
 
     assert new == {"Card": [{"op": "add", "path": "/[redacted] 7", "value": "[redacted]"}]}
+
+
+@pytest.mark.parametrize("what", ["Remember that I like", "/Identity/owner/name"])
+def test_a_backup_of_the_first_release_loses_it_too(settings, what):
+    path = settings.NOLA_BACKUP_DIR / "old.sqlite3"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript((ROOT / "tests" / "data" / "first_release.sql").read_text())
+    put("/Card", CARD)
+
+    found = forget(what)
+
+    assert found.copies == {"old.sqlite3": "rewritten"}
+    verify_database(path)
+    with open_database(path) as file:
+        [(message,)] = fetch_rows(file, "SELECT message FROM conversation_history WHERE id = 1")
+        [(value,)] = fetch_rows(file, "SELECT value_json FROM state_storage WHERE key_name = 'Identity'")
+    assert message.startswith("[redacted]") == (json.loads(value)["owner"]["name"] != "[redacted]")
+    assert forget(what).is_empty
+
+
+def test_a_damaged_backup_is_removed_with_a_word(settings):
+    put("/Card", CARD)
+    path = create_backup().path
+    path.write_bytes(path.read_bytes()[:5000])
+
+    found = forget(CARD)
+
+    assert found.copies == {path.name: "removed, since it is damaged and cannot be rewritten"}
+    assert not path.exists()
+
+
+def test_a_copy_that_is_being_made_is_waited_for_and_loses_it_too(monkeypatch):
+    put("/Card", CARD)
+    begun, made = threading.Event(), []
+
+    def copy(source, target):
+        copy_database(source, target)
+        begun.set()
+        forgetting.join(0.2)  # it would be through by then, and the copy of before would come after it
+
+    monkeypatch.setattr("state.backups.files.copy_database", copy)
+    copying = threading.Thread(target=lambda: made.append(create_backup()))
+    forgetting = threading.Thread(target=lambda: made.append((begun.wait(), forget(CARD))))
+    copying.start(), forgetting.start()
+    copying.join(), forgetting.join()
+
+    assert len(made) == 2 and isinstance(made[0], Backup)
+    assert CARD.encode() not in made[0].path.read_bytes()

@@ -8,6 +8,7 @@ from nola_site.forget.tests.memory import ADA, flaws, forget, post, put, stored
 from state import store
 from state.address import Address
 from state.history import past
+from state.models import Idempotency
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +85,15 @@ def test_receipts_lose_what_it_was(owner):
     forget("/Persona/address")
 
     assert "Long Lane" not in stored()
+
+
+def test_a_node_with_very_many_values_takes_nothing_else_with_it(owner):
+    put("/Log", [f"line number {n}" for n in range(400)])
+    other = {"Idempotency-Key": "other"}
+    owner.put("/api/state/Other", '"a line number"', content_type="application/json", headers=other)
+
+    found = forget("/Log", everywhere=True)
+
+    assert found.counts == {"keys": 1, "changes": 1}
+    assert json.loads(store.read_all().text) == {"Log": "[redacted]", "Other": "a line number"}
+    assert Idempotency.objects.count() == 1
