@@ -15,6 +15,7 @@ class StateConfig(AppConfig):
         rights = Right.READ_STATE, Right.WRITE_STATE
         kind = registry.Kind(store.are_current, store.write_edits, undo.undo_key, *rights, keep_before_bulk_delete)
         registry.register("state", kind)
-        secret = Right.READ_HISTORY, Right.ADMINISTER
-        registry.register("redaction", registry.Kind(bool, undo.write_redaction, undo.refuse_redaction, *secret))
+        rights = Right.READ_HISTORY, Right.ADMINISTER
+        kind = registry.Kind(bool, undo.write_redaction, undo.refuse_redaction, *rights, has_keys=False)
+        registry.register("redaction", kind)
         post_migrate.connect(ensure_guards, sender=self)

@@ -102,6 +102,7 @@ class Kind:
     writes: Right  # ... to make them
     prepare: Callable[[Sequence[Any]], None] = keep_nothing  # without the lock, before it is written
     belongs_to: Callable[[str, str], bool] = belong_to_nobody  # whether a thing is one of those of a user id
+    has_keys: bool = True  # its changes are of one thing each, by which they are asked for
 
 
 _KINDS: dict[str, Kind] = {}
@@ -110,6 +111,11 @@ _KINDS: dict[str, Kind] = {}
 def names() -> list[str]:
     """All registered kinds."""
     return list(_KINDS)
+
+
+def names_with_keys() -> list[str]:
+    """Those whose changes can be asked for by key."""
+    return [name for name, kind in _KINDS.items() if kind.has_keys]
 
 
 def register(name: str, kind: Kind) -> None:

@@ -154,9 +154,9 @@ def _things(wanted: FeedFilter) -> Iterator[tuple[str, list[str] | None]]:
     """The kinds that are wanted, and the keys of each; None for all."""
     sight = wanted.sight
     for kind in sight.kinds if sight else registry.names():
-        if wanted.addresses:
+        if wanted.addresses and registry.get(kind).has_keys:
             yield kind, [key for key in wanted.keys if not sight or sight.shows(kind, key)]
-        else:
+        elif not wanted.addresses:
             yield kind, sight.places.keys if sight and sight.places and kind == "state" else None
 
 

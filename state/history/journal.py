@@ -116,7 +116,7 @@ def _matching(wanted: JournalFilter, after: int, before: int, most: int) -> list
         " ORDER BY c.revision DESC LIMIT %s"
     )
     found: set[int] = set()
-    for kind in wanted.kinds or registry.names():
+    for kind in wanted.kinds or registry.names_with_keys():
         for key in wanted.keys:
             if wanted.sight and not wanted.sight.shows(kind, key):
                 continue

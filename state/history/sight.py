@@ -56,7 +56,8 @@ class Sight:
 @lru_cache(1024)
 def see_by(grant: Grant) -> Sight:
     """What a grant lets its holder see."""
-    kinds = tuple(name for name in registry.names() if registry.get(name).reads in grant.rights)
+    named = registry.names_with_keys() if grant.is_limited else registry.names()  # what was forgotten is of all
+    kinds = tuple(name for name in named if registry.get(name).reads in grant.rights)
     return Sight(kinds, find_places(grant), grant.user_id)
 
 
