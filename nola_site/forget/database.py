@@ -9,7 +9,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -186,7 +186,8 @@ def apply_plan(plan: DatabasePlan, author: Author) -> int:
     }
     changes = [("redaction", "", dump_json({name: found for name, found in left.items() if found}), "{}", "")]
     changes += (_head_change(plan, row) for row in plan.rows["state_storage"])
-    _insert_revision(database, _Clock(seq, at, clock.chain), author, changes)
+    said = replace(author, actor=plan.redaction.text(author.actor), reason=plan.redaction.text(author.reason))
+    _insert_revision(database, _Clock(seq, at, clock.chain), said, changes)
     _update(database, "state_revision", plan.rows["state_revision"])
     history.write_history(database, plan.history, seq)
     stamp = {"revision": seq, "updated_at": database.ops.adapt_datetimefield_value(at)}

@@ -7,7 +7,7 @@ repeated. A server may be running; its writers wait while the database is rewrit
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -40,11 +40,6 @@ class Forgettable(NamedTuple):
     address: Address | None = None
     everywhere: bool = False
 
-    @property
-    def shown(self) -> str:
-        """For the history: where it was, never what."""
-        return self.address.pointer if self.address else "a text"
-
 
 @dataclass
 class Forgotten:
@@ -64,9 +59,9 @@ class Forgotten:
     def lines(self) -> Iterator[str]:
         """For people."""
         for what, count in sorted(self.counts.items()):
-            yield f"{count:,} {what}"
+            yield f"{what}: {count:,}"
         if self.names:
-            yield f"{self.names:,} of them names of keys and members, which are renamed"
+            yield f"names of keys and members, which are renamed: {self.names:,}"
         for name, word in self.copies.items():
             yield f"{name}: {word}"
 
@@ -159,26 +154,22 @@ def _rewrite(what: Forgettable, author: Author, number: int, copies: dict[str, s
         found.copies = copies
         if found.is_empty:
             return found
-        detail = {"forgotten": what.shown, "rows": dict(found.counts), "copies": len(copies)}
+        shown = plan.redaction.pointer(what.address.pointer) if what.address else "a text"
+        detail = {"forgotten": shown, "rows": dict(found.counts), "copies": len(copies)}
         if plan.holds_it:
             if guards.find_missing():  # they are of a release before
                 guards.ensure_guards()
             snapshots = _list_snapshots(plan)
             database.replace_words(plan)
-            found.revision = apply_plan(plan, _informed(author, detail))
+            found.revision = apply_plan(plan, replace(author, info={**author.info, **detail}))
             transaction.on_commit(lambda: _settle(snapshots))
-        record_event(Event.FORGOTTEN, author.actor, _sentence(what, found))
+        record_event(Event.FORGOTTEN, plan.redaction.text(author.actor), _sentence(shown, found))
     return found
 
 
-def _informed(author: Author, detail: dict[str, object]) -> Author:
-    return Author(author.actor, author.source, author.reason, {**author.info, **detail})
-
-
-def _sentence(what: Forgettable, found: Forgotten) -> str:
-    return f"{what.shown}: {', '.join(f'{count} {name}' for name, count in sorted(found.counts.items()))}" + (
-        f"; {len(found.copies)} checkpoints and backups" if found.copies else ""
-    )
+def _sentence(shown: str, found: Forgotten) -> str:
+    rows = [f"{name}: {count}" for name, count in sorted(found.counts.items())]
+    return f"{shown}. {', '.join([*rows, f'checkpoints and backups: {len(found.copies)}'])}"
 
 
 def _list_snapshots(plan: DatabasePlan) -> list[tuple[str, int]]:

@@ -75,7 +75,7 @@ def test_a_preview_changes_nothing_and_does_not_show_it():
     found = run.preview(run.parse_forgettable(CARD))
 
     assert found.masked == "41…11 (19 characters)"
-    assert list(found.lines()) == ["1 changes", "1 keys", f"{one.path.name}: rewritten"]
+    assert list(found.lines()) == ["changes: 1", "keys: 1", f"{one.path.name}: rewritten"]
     assert (clock.read(), CARD in one.path.read_text()) == (head, True)
 
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from nola_site.serving.tests.streams import Stream
 from tests.server import lay, manage, running
 
 pytestmark = pytest.mark.process
@@ -111,6 +112,20 @@ def test_a_run_that_was_killed_is_finished_by_the_same_command(data, point, what
         assert not json.loads(server.request("GET", "/readyz")[1]).get("recovered")
 
 
+def test_who_follows_is_told_to_begin_anew(data):
+    with running(data) as server:
+        send(server, "PUT", "/api/state/Persona", {"friend": SECRET})
+        with Stream(server) as stream:
+            assert stream.next().kind == "hello"
+
+            run_forget(data, "/Persona/friend")
+
+            assert stream.next().kind == "reset"
+        with Stream(server, "?since=0") as again:
+            [first, *_] = [again.next() for _ in range(3)]
+            assert SECRET not in "".join(again.lines) and first.data["revision"] == 1
+
+
 def test_it_asks_first_and_tells_nothing_of_it(data):
     lay(data)
     with running(data) as server:
@@ -119,7 +134,7 @@ def test_it_asks_first_and_tells_nothing_of_it(data):
     asked = manage(data, "forget", SECRET)
 
     assert asked.returncode == 1 and "Say --yes" in asked.stderr
-    assert "1 keys" in asked.stdout and SECRET not in asked.stdout
+    assert "keys: 1" in asked.stdout and SECRET not in asked.stdout
     assert os.path.exists(data / "db") and files_with(data) != []
 
 

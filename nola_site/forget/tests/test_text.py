@@ -13,6 +13,7 @@ from state import clock, store
 from state.address import Address
 from state.history import audit, past, replay
 from state.models import Idempotency, Receipt, Revision, Snapshot
+from state.revisions import Author, Source
 
 pytestmark = pytest.mark.django_db
 
@@ -148,7 +149,7 @@ def test_who_did_it_is_kept_and_what_it_was_is_not():
     assert (row.actor, row.source, row.reason) == ("cli:ada", "forget", "it was never to be here")
     assert row.info == {"forgotten": "a text", "rows": {"keys": 1, "changes": 1}, "copies": 0}
     event = SecurityEvent.objects.get(event="forgotten")
-    assert (event.actor, event.detail) == ("cli:ada", "a text: 1 changes, 1 keys")
+    assert (event.actor, event.detail) == ("cli:ada", "a text. changes: 1, keys: 1, checkpoints and backups: 0")
 
 
 def test_readers_of_the_feed_begin_anew_and_learn_what_has_changed(owner):
@@ -199,3 +200,12 @@ def test_snapshots_are_made_anew(monkeypatch):
     assert list(Snapshot.objects.values_list("key", "revision")) == kept
     assert CARD not in stored()
     assert flaws() == []
+
+
+def test_a_reason_that_says_it_does_not_keep_it():
+    put("/Card", CARD)
+
+    found = run.forget(run.parse_forgettable(CARD), Author("cli:ada", Source.FORGET, f"because of {CARD}"))
+
+    assert Revision.objects.get(seq=found.revision).reason == "because of [redacted]"
+    assert CARD not in stored()

@@ -1,4 +1,5 @@
 import sys
+from getpass import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -14,8 +15,7 @@ from state.jsondoc.pointer import BadPointer
 from state.progress import Progress
 from state.revisions import Author, Source
 
-REFUSALS = (BadText, BadPointer, run.Busy, UnsupportedDatabase, DamagedDatabase, NoRoom, CannotWrite, DatabaseError)
-CHANGED = " Nothing of it is half done: run the same again."
+FAILURES = (run.Busy, DamagedDatabase, NoRoom, CannotWrite, DatabaseError)
 
 
 class Command(BaseCommand):
@@ -51,19 +51,21 @@ class Command(BaseCommand):
             if not (yes or self._agreed()):
                 return
             done = run.forget(wanted, Author(cli_actor(), Source.FORGET, reason), progress)
-        except REFUSALS as error:
-            raise CommandError(f"{error}.{CHANGED}") from None
+        except (BadText, BadPointer, UnsupportedDatabase) as error:
+            raise CommandError(f"{error}.") from None
+        except FAILURES as error:
+            raise CommandError(f"{error}. Nothing is half done: run the same again.") from None
         finally:
             progress.end()
         self.stdout.write(f"Forgotten{f', in revision {done.revision}' if done.revision else ''}.")
         self._list("Still there:", done.left)
 
     def _show(self, wanted: Forgettable, found: Forgotten) -> None:
-        where = f"at {wanted.shown}" if wanted.address else ""
+        where = f" at {wanted.address.pointer}" if wanted.address else ""
         if found.is_empty:
-            self.stdout.write(f"Nothing holds it{f' {where}' if where else ''}.")
+            self.stdout.write(f"Nothing holds it{where}.")
         else:
-            self._list(f"To be forgotten{f' {where}' if where else ''}: {found.masked}", list(found.lines()))
+            self._list(f"To be forgotten{where}: {found.masked}", list(found.lines()))
         self._list("Not changed by this:", [*found.left, *run.list_outside()])
 
     def _list(self, title: str, lines: list[str]) -> None:
@@ -78,4 +80,6 @@ class Command(BaseCommand):
 
 def _read(what: str) -> str:
     """What the command line names, or what is typed or piped in its place."""
-    return sys.stdin.readline().rstrip("\n") if what == "-" else what
+    if what != "-":
+        return what
+    return getpass("What is to be forgotten: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")

@@ -22,7 +22,7 @@ def memory(db):
 
 def test_it_shows_what_holds_it_and_forgets_it_once_that_was_seen(owner):
     seen = owner.post("/admin/forget/", {"what": CARD, "reason": "by mistake"})
-    assert "1 keys" in seen.content.decode() and store.head() == 1
+    assert "keys: 1" in seen.content.decode() and store.head() == 1
     assert "no-store" in seen["Cache-Control"]
 
     done = owner.post("/admin/forget/", {"what": CARD, "reason": "by mistake", "sure": "1"}, follow=True)
