@@ -6,11 +6,17 @@ It is kept with the conversation, so that a key that is limited to a user finds 
 
 from collections.abc import Iterable
 
-from django.db import connection
+from django.db import connection, connections
 
 from conversations.drafts import NewMessage
 from conversations.models import Conversation, Message
 
+FILL = """
+    UPDATE conversation SET user_id = (
+        SELECT CASE WHEN min(user_id) = max(user_id) THEN min(user_id) WHEN min(user_id) IS NOT NULL THEN '' END
+        FROM conversation_history WHERE conversation_id = conversation.id
+    ) WHERE user_id IS NULL
+"""
 NOTE = "UPDATE conversation SET user_id = CASE WHEN coalesce(user_id, %s) = %s THEN %s ELSE '' END WHERE id = %s"
 
 
@@ -28,6 +34,12 @@ def note_user(row: Conversation, messages: Iterable[Message | NewMessage]) -> No
     with connection.cursor() as cursor:
         cursor.execute(NOTE, [found, found, found, row.pk])
     row.user_id = found if row.user_id is None else ""
+
+
+def fill_users(using: str) -> None:
+    """Keep whose conversations are that came without it: a release before said it of none."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(FILL)
 
 
 def is_of(row: Conversation, user_id: str) -> bool:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from conversations import audit, checkpoint, log
 from conversations.drafts import NewConversation, NewMessage
 from conversations.models import Conversation
-from conversations.users import belongs_to
+from conversations.users import FILL, belongs_to
 from state.jsondoc.text import parse_json
 from state.revisions import Author, Source
 
@@ -76,13 +76,14 @@ def test_a_restored_conversation_is_its_users_again():
 
 
 @pytest.mark.django_db
-def test_a_store_from_before_is_told_whose_its_conversations_are():
+@pytest.mark.parametrize("fill", [import_module("conversations.migrations.0010_user").FILL, FILL])
+def test_a_store_from_before_is_told_whose_its_conversations_are(fill):
     for session, users in {"a": ["bob"], "b": ["bob", "eve"], "c": []}.items():
         log.create(NewConversation(session), AGENT, [said(one) for one in users])
     Conversation.objects.update(user_id=None)
 
     with connection.cursor() as cursor:
-        cursor.execute(import_module("conversations.migrations.0010_user").FILL)
+        cursor.execute(fill)
 
     assert [user_of(session) for session in "abc"] == ["bob", "", None]
 

@@ -22,6 +22,7 @@ from django.db import DatabaseError, connection, connections, models, transactio
 from conversations.models import Conversation, Message
 from conversations.order import settle_all
 from conversations.search import index
+from conversations.users import fill_users
 from nola_site.safety import recovery
 from state import clock
 from state.backups.files import database_path, verify_database
@@ -182,6 +183,7 @@ def _new_database(path: Path) -> Iterator[None]:
             yield
             index.ensure(ALIAS)  # which words are in which message is not archived
             settle_all(Message.objects.using(ALIAS))  # archives of releases before say nothing of places
+            fill_users(ALIAS)
     finally:
         connections[ALIAS].close()
         del connections[ALIAS], connections.settings[ALIAS]

@@ -121,20 +121,21 @@ def test_an_archive_from_before_receipts_or_proposals_can_still_be_read(source, 
     assert contents(tmp_path / "there") == {**contents(source), **{table: [] for table in lacks}}
 
 
-def test_messages_of_an_archive_from_before_places_get_theirs(source, archive, tmp_path):
+@pytest.mark.parametrize(("name", "column"), [("messages.jsonl", "place"), ("conversations.jsonl", "user_id")])
+def test_rows_of_an_archive_from_before_a_column_get_theirs(source, archive, tmp_path, name, column):
     with zipfile.ZipFile(archive) as new, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
         about = json.loads(new.read("nola.json"))
-        rows = [json.loads(line) for line in new.read("messages.jsonl").splitlines()]
-        text = "".join(json.dumps({k: v for k, v in row.items() if k != "place"}) + "\n" for row in rows)
-        about["sha256"]["messages.jsonl"] = hashlib.sha256(text.encode()).hexdigest()
-        for name in set(new.namelist()) - {"messages.jsonl", "nola.json"}:
-            old.writestr(name, new.read(name))
-        old.writestr("messages.jsonl", text)
+        rows = [json.loads(line) for line in new.read(name).splitlines()]
+        text = "".join(json.dumps({k: v for k, v in row.items() if k != column}) + "\n" for row in rows)
+        about["sha256"][name] = hashlib.sha256(text.encode()).hexdigest()
+        for other in set(new.namelist()) - {name, "nola.json"}:
+            old.writestr(other, new.read(other))
+        old.writestr(name, text)
         old.writestr("nola.json", json.dumps(about))
 
     result = manage(tmp_path / "there", "import", str(tmp_path / "old.zip"))
 
-    assert (result.returncode, bool(rows)) == (0, True), result.stderr
+    assert (result.returncode, all(row[column] for row in rows), bool(rows)) == (0, True, True), result.stderr
     assert contents(tmp_path / "there") == contents(source)
 
 
