@@ -15,7 +15,7 @@ from access.rights import Grant, Right
 from conversations import read
 from conversations.api import schemas
 from conversations.api.conversations import answer
-from conversations.search.messages import RANKED, MessageHit, search_messages
+from conversations.search.messages import MessageHit, search_messages
 from conversations.search.state_leaves import StateLeaf, search_leaves
 from conversations.search.tokenize import parse_terms
 from state.api.addresses import UnknownParameter
@@ -75,7 +75,7 @@ def search_all(request: HttpRequest, query: FromQuery[SearchQuery]) -> HttpRespo
             filters["user_id"] = grant.user_id
         found = search_messages(asked, filters, query.limit, skip=skip, newest_first=query.order == "newest")
         body["messages"] = [show_hit(hit) for hit in found.hits]
-        body["found"], body["ranked"] = found.total, "all" if found.is_whole else f"the newest {RANKED:,}"
+        body["found"], body["ranked"] = found.total, f"the newest {found.ranked:,}" if found.ranked else "all"
         if skip + query.limit < found.total:
             links = query.texts | {"cursor": str(skip + query.limit)}
     if in_state:

@@ -14,7 +14,7 @@ from conversations.api.search import parse_filters, parse_skip
 from conversations.drafts import SPEAKERS
 from conversations.models import Conversation, Message
 from conversations.read import BadCursor
-from conversations.search.messages import RANKED, MessageHits, search_messages
+from conversations.search.messages import MessageHits, search_messages
 from conversations.search.state_leaves import search_leaves
 from conversations.search.tokenize import BadSearch, SearchTerm, Snippet, parse_terms
 from state.api.addresses import UnknownParameter
@@ -74,8 +74,8 @@ def _find(request: HttpRequest) -> dict[str, Any]:
 def _heading(some: MessageHits, has_state: bool) -> str:
     if not some.hits:
         return "No message has these words" if not has_state else "No message has them"
-    if not some.is_whole:
-        return f"The newest {RANKED:,} of many messages"
+    if some.ranked:
+        return f"The newest {some.ranked:,} of many messages"
     return "1 message" if some.total == 1 else f"{some.total:,} messages"
 
 

@@ -1,5 +1,6 @@
 """Finding messages by their words: through the full-text index, with what was deleted left out."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find
 
 RANKED = 5000  # of a common word the newest so many hits are ranked: bm25 over all of them would take a second
 SCORED = 20_000  # characters of a message
-AT_ONCE = 500
+MOST_SCORED = 100  # of the hits of one user the newest so many are ranked, which takes reading them
 FILTERS = {
     "user_id": "c.user_id = %s",  # of the conversation, to which a key may be limited
     "session": "c.session_id = %s",
@@ -42,11 +43,11 @@ class MessageHit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MessageHits:
-    """A page of hits, best first. `is_whole` is false where only the newest RANKED hits were looked at."""
+    """A page of hits, best first. Where there are more than `ranked`, the newest so many are ranked."""
 
     hits: list[MessageHit]
     total: int
-    is_whole: bool
+    ranked: int | None
 
 
 def search_messages(
@@ -71,11 +72,12 @@ def search_messages(
     if newest_first or not looked_at:
         ids = looked_at[skip : skip + limit]
     elif "user_id" in filters:
-        ids = _rank_by_score(looked_at, asked)[skip : skip + limit]
+        ids = [*_rank_by_score(looked_at[:MOST_SCORED], asked), *looked_at[MOST_SCORED:]][skip : skip + limit]
     else:
         ranked = f"SELECT m.id {where} AND {TABLE}.rowid >= %s ORDER BY bm25({TABLE}), m.id DESC LIMIT %s OFFSET %s"
         ids = _ids(ranked, [*values, looked_at[-1], limit, skip])
-    return MessageHits(_hits(ids, asked), len(looked_at), len(newest) <= RANKED)
+    most = MOST_SCORED if "user_id" in filters and not newest_first else RANKED
+    return MessageHits(_hits(ids, asked), len(looked_at), most if len(newest) > most else None)
 
 
 def score_text(text: str, asked: Sequence[SearchTerm]) -> float:
@@ -85,11 +87,11 @@ def score_text(text: str, asked: Sequence[SearchTerm]) -> float:
 
 
 def _rank_by_score(ids: Sequence[int], asked: Sequence[SearchTerm]) -> list[int]:
-    scores: dict[int, float] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        rows = Message.objects.filter(pk__in=ids[start : start + AT_ONCE]).order_by()
-        for pk, message, metadata in rows.values_list("pk", "message", "metadata"):
-            scores[pk] = score_text(read_whole(message, metadata), asked)
+    marks = ", ".join(["%s"] * len(ids))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id, message, metadata FROM conversation_history WHERE id IN ({marks})", ids)
+        found = cursor.fetchall()
+    scores = {pk: score_text(read_whole(text, json.loads(metadata)), asked) for pk, text, metadata in found}
     return sorted(scores, key=lambda pk: (-scores[pk], -pk))
 
 

@@ -203,6 +203,16 @@ def test_a_limit_costs_no_query(agent, bob, path, queries):
     assert counts == [queries, queries]
 
 
+def test_the_newest_hits_are_ranked_and_the_others_come_behind(bob, monkeypatch):
+    monkeypatch.setattr("conversations.search.messages.MOST_SCORED", 2)
+    ids = say(bob, "trip", "word", "word word", "word and much more", "word")
+
+    pages = [send(bob, "GET", f"/search?q=word&limit=2&cursor={skip}")[1] for skip in (0, 2)]
+
+    assert [one["id"] for page in pages for one in page["messages"]] == [ids[3], ids[2], ids[1], ids[0]]
+    assert [(page["found"], page["ranked"]) for page in pages] == [(4, "the newest 2"), (4, "the newest 2")]
+
+
 # The law: as from a store that has nothing else
 
 words = st.sampled_from(["word", "word word", "other word, much longer than the rest of them"])

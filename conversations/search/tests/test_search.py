@@ -207,7 +207,6 @@ def test_what_is_purged_is_in_no_page_of_the_index(agent, monkeypatch, pages):
 
 def test_of_a_common_word_the_newest_are_ranked_and_it_says_so(agent, monkeypatch):
     monkeypatch.setattr("conversations.search.messages.RANKED", 10)
-    monkeypatch.setattr("conversations.api.search.RANKED", 10)
     say(*[f"the common word {n}" for n in range(25)])
 
     body = ask(agent, "common", limit=10).json()
