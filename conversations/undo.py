@@ -13,6 +13,7 @@ from conversations import log
 from conversations.models import Conversation, Message
 from conversations.order import find_answers, settle_messages
 from conversations.search import index
+from conversations.users import belongs_to
 from conversations.versions import exchange_texts
 from state import registry, store
 from state.history.audit import REDACTED
@@ -49,7 +50,8 @@ class TalkUndo:
 
 def register_kinds() -> None:
     """Make the kinds of this app known to the history."""
-    kind = registry.Kind(_is_current, _write, _undo, Right.READ_CONVERSATIONS, Right.WRITE_CONVERSATIONS)
+    rights = Right.READ_CONVERSATIONS, Right.WRITE_CONVERSATIONS
+    kind = registry.Kind(_is_current, _write, _undo, *rights, belongs_to=belongs_to)
     for name in ("conversation", "message"):
         registry.register(name, kind)
 
