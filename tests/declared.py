@@ -14,7 +14,7 @@ from django.test import Client
 from tests.server import Server
 
 ANY = {  # headers that any answer may have; they are the web's, not the call's
-    "connection", "content-language", "content-length", "content-security-policy", "content-type",
+    "cache-control", "connection", "content-language", "content-length", "content-security-policy", "content-type",
     "cross-origin-opener-policy", "date", "referrer-policy", "server", "set-cookie", "transfer-encoding", "vary",
     "x-content-type-options", "x-frame-options",
 }  # fmt: skip

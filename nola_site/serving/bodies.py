@@ -15,6 +15,7 @@ from nola_site.serving.bridge import Receive, Scope
 SECONDS = 20  # for a whole body to arrive
 SMALL = 64 * 1024  # bytes that any body may have without asking for room
 LARGE_BODIES = 8  # so many of the largest size may be in memory at once
+MOST_DIGITS = 15  # of a Content-Length
 PATIENCE = 4  # so many times the limit is read, and dropped: a client that is still sending sees no answer
 
 
@@ -38,6 +39,18 @@ def read_limit() -> int:
 def refuse_size() -> RefusedBody:
     limit = f"The body is larger than {read_limit():,} bytes, the limit that NOLA_MAX_BODY_MB sets"
     return RefusedBody(413, f"{limit}; manage.py importchats takes files of chats of any size")
+
+
+def check_encoding(name: str) -> None:
+    """Raises RefusedBody for a body that came compressed: what it would grow to, nobody knows before."""
+    if name.strip().lower() not in ("", "identity"):
+        raise RefusedBody(415, f"A body with Content-Encoding: {name[:40]} is not taken; send it as it is")
+
+
+def check_length(digits: bytes) -> None:
+    """Raises RefusedBody for a Content-Length that no body has."""
+    if len(digits) > MOST_DIGITS or not digits.isdigit():
+        raise RefusedBody(400, "The Content-Length is no length that a body can have; nothing was changed")
 
 
 class BodyRoom:
@@ -65,8 +78,11 @@ room = BodyRoom(LARGE_BODIES * read_limit())
 async def receive_body(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
     """The whole body; room is kept for a large one until its request is done.
 
-    Raises RefusedBody after 20 s or over the limit, CutOffBody when it is incomplete.
+    Raises RefusedBody after 20 s, over the limit or compressed, CutOffBody when it is incomplete.
     """
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            check_length(value)
     reading = BodyReader(scope)
     try:
         async with asyncio.timeout(SECONDS):
@@ -90,6 +106,7 @@ class BodyReader:
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
         self.most = min(int(lengths[0]), read_limit()) if lengths and lengths[0].isdigit() else read_limit()
         self.is_too_large = bool(lengths) and lengths[0].isdigit() and int(lengths[0]) > read_limit()
+        self.encoding = next((value for name, value in scope["headers"] if name == b"content-encoding"), b"")
         self.chunks: list[bytes] = []
         self.size = self.kept = 0
 
@@ -104,6 +121,7 @@ class BodyReader:
             await self.add(message.get("body", b""))
         if self.is_too_large:
             raise refuse_size()
+        check_encoding(self.encoding.decode("latin-1"))
 
     async def add(self, chunk: bytes) -> None:
         self.size += len(chunk)

@@ -10,12 +10,14 @@ import io
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from nola_site.serving import memory
+from nola_site.serving.calls import list_headers
 from nola_site.serving.problems import MEDIA_TYPE, format_problem
 
 Scope = dict[str, Any]
@@ -51,11 +53,11 @@ class Bridge:
         if answer:
             await self.send(answer, send)
 
-    async def ask(self, environ: dict[str, Any], send: Send) -> Answer | None:
-        """The application's answer; None if it was large and has been sent already."""
+    async def ask(self, environ: dict[str, Any], send: Send, threads: Executor | None = None) -> Answer | None:
+        """The application's answer, made in these threads or the pool's; None if it was large, and is sent already."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer | None] = loop.create_future()
-        job = self.threads.submit(self._work, environ, loop, send, answered)
+        job = (threads or self.threads).submit(self._work, environ, loop, send, answered)
         try:
             return await answered
         finally:
@@ -173,12 +175,18 @@ def drop_body(send: Send) -> Send:
 def make_refusal(status: int, detail: str, retry: int | None = None, close: bool = False) -> Answer:
     """A problem document that is answered without Django."""
     body = format_problem(status, detail).encode()
-    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body)), *guard_headers()]
     if retry is not None:
         headers.append((b"retry-after", b"%d" % retry))
     if close:
         headers.append((b"connection", b"close"))
     return Answer(status, headers, body)
+
+
+@cache
+def guard_headers() -> list[tuple[bytes, bytes]]:
+    """The headers that every answer has, as ASGI wants them."""
+    return [(name.lower().encode(), value.encode()) for name, value in list_headers()]
 
 
 def make_environ(scope: Scope, body: bytes) -> dict[str, Any]:

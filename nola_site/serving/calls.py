@@ -50,16 +50,21 @@ class CallMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith("/api/"):
             return self.get_response(request)
+        by_key = _has_key(request)
         with limit_work():
-            response = self.call_view(request) if _has_key(request) else self.get_response(request)
-        if response.status_code < 400 or response.headers.get("Content-Type") == MEDIA_TYPE:
-            return response
-        kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
-        detail = DETAILS.get(response.status_code, HTTPStatus(response.status_code).description)
-        return answer_problem(response.status_code, detail, kept)
+            response = self.call_view(request) if by_key else self.get_response(request)
+        if response.status_code >= 400 and response.headers.get("Content-Type") != MEDIA_TYPE:
+            kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
+            detail = DETAILS.get(response.status_code, HTTPStatus(response.status_code).description)
+            response = answer_problem(response.status_code, detail, kept)
+        if not by_key:
+            response.headers["Cache-Control"] = "no-store"  # a browser keeps what it is not told to forget
+        for name, value in self.headers:
+            response.headers.setdefault(name, value)
+        return response
 
     def _call_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The answer to a call by key, with the headers that any other would have."""
+        """The answer to a call by key."""
         request.get_host()  # raises DisallowedHost
         try:
             found = resolve(request.path_info)
@@ -69,8 +74,6 @@ class CallMiddleware:
             return self.get_response(request)
         request.resolver_match = found
         response: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
-        for name, value in self.headers:
-            response.headers.setdefault(name, value)
         if not response.streaming:
             response.headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined]
         return response

@@ -17,8 +17,7 @@ from django.http.request import split_domain_port, validate_host
 from access import auth
 from access.models import hash_key
 from access.rights import Grant, Right
-from nola_site.serving.bridge import Answer, Scope
-from nola_site.serving.calls import list_headers
+from nola_site.serving.bridge import Answer, Scope, guard_headers
 from state import conditions, store, texts
 from state.address import Address, read_node_text
 from state.api.addresses import PREFIX, parse_path
@@ -39,7 +38,7 @@ class PlainReads:
     def __init__(self) -> None:
         self.database: sqlite3.Connection | None = None
         self.large: set[str] = set()
-        always = [(name.lower().encode(), value.encode()) for name, value in list_headers()]
+        always = guard_headers()
         self.read = [(b"content-type", b"application/json"), *always]
         self.unchanged = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", b"0"), *always]
 

@@ -1,6 +1,10 @@
 """One port for everything: bodies, streams, waiting, plain reads, `/healthz` natively; Django behind them in a pool."""
 
 import asyncio
+import contextlib
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -25,7 +29,8 @@ request_started.disconnect(db.reset_queries)
 request_started.disconnect(db.close_old_connections)
 request_finished.disconnect(close_caches)
 
-HEALTHY = Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"16")], b'{"status": "ok"}')
+JSON = [(b"content-type", b"application/json"), (b"content-length", b"16")]
+HEALTHY = Answer(200, [*JSON, *bridge.guard_headers()], b'{"status": "ok"}')
 COME_BACK = 5  # seconds
 
 
@@ -49,6 +54,7 @@ class Site:
 
     def __init__(self) -> None:
         self.pool = bridge.Bridge(WSGIHandler(), settings.NOLA_THREADS)
+        self.sign_ins = ThreadPoolExecutor(1, "sign-in", stand_back)  # a password takes 100 MB, and much time
         self.limits = limits.PoolLimits(settings.NOLA_THREADS)
         self.reads = plain_reads.PlainReads()
         self.kept = KeptAnswers(self.reads)
@@ -105,7 +111,9 @@ class Site:
         try:
             async with bodies.receive_body(scope, receive) as body, self.limits.enter(scope):
                 handoff = Handoff()
-                answer = await self.pool.ask(bridge.make_environ(scope, body) | {LIVE: handoff}, send)
+                environ = bridge.make_environ(scope, body) | {LIVE: handoff}
+                threads = self.sign_ins if limits.is_sign_in(scope) else None
+                answer = await self.pool.ask(environ, send, threads)
         except bodies.CutOffBody:
             return None
         except bodies.RefusedBody as error:
@@ -147,7 +155,8 @@ class Site:
         self, streams: Streams, stream: Follow, opening: Answer | None, receive: Receive, send: Send
     ) -> None:
         """Send a stream, under the headers that Django has given it."""
-        headers = [pair for pair in opening.headers if pair[0] != b"content-length"] if opening else []
+        own = (b"content-length", b"cache-control")
+        headers = [pair for pair in opening.headers if pair[0] not in own] if opening else []
         headers += [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
         try:
             with self.slots.hold(stream.follower.credential):
@@ -157,6 +166,12 @@ class Site:
         except stream_slots.TooManyStreams as error:
             return await self.refuse(503, str(error), send, retry=COME_BACK)
         await send({"type": "http.response.body", "body": b""})
+
+
+def stand_back() -> None:
+    """Let this thread have what processor time others leave, and what it starts too."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _on(loop: asyncio.AbstractEventLoop, call: Any, argument: Any) -> None:

@@ -4,7 +4,10 @@ import socket
 import time
 from typing import Any
 
+from gunicorn.workers import gasgi
 from gunicorn.workers.gasgi import ASGIWorker
+
+from nola_site.serving.protocol import Protocol
 
 TURN = 0.0002  # seconds for each connection; as long as another worker takes to wake up
 LONGEST_TURN = 0.005
@@ -34,6 +37,7 @@ class Worker(ASGIWorker):
         super().__init__(*args, **kwargs)
 
     def init_process(self) -> None:
+        gasgi.ASGIProtocol = Protocol  # it takes no other by a setting
         for listener in self.sockets:
             listener.sock = SharedListener(fileno=listener.sock.detach())
             listener.sock.worker = self

@@ -10,6 +10,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from nola_site.serving import bodies, hub
 from nola_site.serving.bodies import RefusedBody
+from nola_site.serving.calls import list_headers
 from nola_site.serving.problems import MEDIA_TYPE, format_problem
 
 COME_BACK = 60  # seconds
@@ -29,6 +30,7 @@ class WsgiSite:
         if self.halted:
             return _refuse(start_response, 503, self.halted, ("Retry-After", str(COME_BACK)))
         try:
+            bodies.check_encoding(environ.get("HTTP_CONTENT_ENCODING", ""))
             body = _read_body(environ)
         except RefusedBody as error:
             return _refuse(start_response, error.status, error.detail, ("Connection", "close"))
@@ -54,8 +56,10 @@ class WsgiSite:
 
 
 def _refuse(start_response: StartResponse, status: int, detail: str, *headers: tuple[str, str]) -> list[bytes]:
-    start_response(f"{status} {HTTPStatus(status).phrase}", [("Content-Type", MEDIA_TYPE), *headers])
-    return [format_problem(status, detail).encode()]
+    body = format_problem(status, detail).encode()
+    about = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body)))]
+    start_response(f"{status} {HTTPStatus(status).phrase}", [*about, *list_headers(), *headers])
+    return [body]
 
 
 def _read_body(environ: Any) -> bytes:
