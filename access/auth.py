@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, connection
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja.errors import AuthenticationError, HttpError
@@ -17,6 +18,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from access import rates
+from access.database import write_without_waiting
 from access.models import ApiKey, hash_key
 from access.rights import Grant, Needs, grant_key, grant_person
 
@@ -96,6 +98,7 @@ class KeyAuth(HttpBearer):
             raise AuthenticationError(message="The Authorization header names no key")
         sha256 = hash_key(token)
         key = find_key(_execute, sha256)
+        request.caller = f"key:{key.name}" if key else _name_ended(sha256)  # type: ignore[attr-defined]
         if key is None:
             raise AuthenticationError(message="This API key is unknown, revoked or expired")
         self.needs.check(key.grant)
@@ -120,6 +123,7 @@ class StaffAuth(APIKeyCookie):
         if not key or not request.user.is_staff:
             return None
         grant = grant_person(request.user)
+        request.caller = f"user:{request.user.get_username()}"  # type: ignore[attr-defined]
         self.needs.check(grant)
         if not _same_origin(request):
             raise HttpError(403, "With a browser session the API answers only to its own pages; use an API key")
@@ -129,6 +133,12 @@ class StaffAuth(APIKeyCookie):
         request.credential = SessionCredential(key)  # type: ignore[attr-defined]
         request.grant = grant  # type: ignore[attr-defined]
         return f"user:{request.user.get_username()}"
+
+
+def _name_ended(sha256: str) -> str:
+    """Who calls with a key that opens nothing: one that was revoked or has expired is known by its name."""
+    found = ApiKey.objects.filter(Q(sha256=sha256) | Q(previous_sha256=sha256)).values_list("name", flat=True).first()
+    return f"key:{found}" if found else "an unknown key"
 
 
 def may_follow(follower: Follower) -> bool:
@@ -166,16 +176,4 @@ def _stamp(key_id: int) -> None:
     old = timezone.now() - timedelta(seconds=STAMP_EVERY)
     keys = ApiKey.objects.filter(pk=key_id).exclude(last_used_at__gt=old)
     with suppress(DatabaseError):  # busy or read-only: the next minute will do
-        _without_waiting(lambda: keys.update(last_used_at=timezone.now()))
-
-
-def _without_waiting(write: Callable[[], object]) -> None:
-    if connection.vendor != "sqlite":
-        write()
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA busy_timeout = 0")
-        try:
-            write()
-        finally:
-            cursor.execute("PRAGMA busy_timeout = 5000")
+        write_without_waiting(lambda: keys.update(last_used_at=timezone.now()))

@@ -14,6 +14,7 @@ from ninja.parser import Parser
 
 from access.rates import TooManyWrites
 from access.rights import NotAllowed
+from access.security import Event, read_address, record_event
 from conversations.api.context import router as context_router
 from conversations.api.conversations import router as conversations_router
 from conversations.api.imports import router as import_router
@@ -105,8 +106,15 @@ api.add_router("", declare(query_router))
 api.add_router("", declare(changes_router))
 
 
+def _record(request: HttpRequest, event: Event, detail: str) -> None:
+    """Write down what a key or a person is refused; whoever sends neither has tried nothing."""
+    if caller := getattr(request, "caller", ""):
+        record_event(event, caller, detail, read_address(request))
+
+
 @api.exception_handler(NotAllowed)
 def not_allowed(request: HttpRequest, error: NotAllowed) -> HttpResponse:
+    _record(request, Event.REFUSED, str(error))
     return answer_problem(403, str(error))
 
 
@@ -117,6 +125,7 @@ def refusal(request: HttpRequest, error: Refusal) -> HttpResponse:
 
 @api.exception_handler(TooManyWrites)
 def too_many_writes(request: HttpRequest, error: TooManyWrites) -> HttpResponse:
+    _record(request, Event.SLOWED, str(error))
     return answer_refusal(TooMany(str(error), error.seconds))  # `access` stands below our errors
 
 
@@ -140,6 +149,7 @@ def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 @api.exception_handler(AuthenticationError)
 def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     detail = str(error)
+    _record(request, Event.REFUSED, detail)
     if detail == "Unauthorized":
         detail = "Send an API key as Authorization: Bearer <key>, or sign in to the admin"
     return answer_problem(401, detail, {"WWW-Authenticate": "Bearer"})

@@ -8,13 +8,14 @@ from functools import wraps
 from typing import Any
 
 from csp.decorators import csp_update
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
 from ninja import Router
 from unfold.sites import UnfoldAdminSite
 
 from access.auth import KeyAuth, StaffAuth
 from access.rights import Needs, Right, grant_person, needs
+from access.security import Event, record_by_person
 
 lets_theme_evaluate = csp_update({"script-src": ["'unsafe-eval'"]})  # Alpine, in the theme of the admin, does
 
@@ -170,8 +171,12 @@ class NolaAdminSite(UnfoldAdminSite):
                 return view(request, *args, **kwargs)
             if found.view_name not in PAGES:
                 raise ImproperlyConfigured(f"nola_site.doors does not say what the page {found.view_name} needs")
-            PAGES[found.view_name].check(grant_person(request.user))
-            return view(request, *args, **kwargs)
+            try:
+                PAGES[found.view_name].check(grant_person(request.user))
+                return view(request, *args, **kwargs)
+            except PermissionDenied:
+                record_by_person(Event.REFUSED, request, f"the page {found.view_name}")
+                raise
 
         return super().admin_view(lets_theme_evaluate(guarded), cacheable)
 

@@ -1,4 +1,4 @@
-"""Triggers that keep the history append-only, whoever writes to the database.
+"""Triggers that keep the history and the security log append-only, whoever writes to the database.
 
 The one update they let through is a redaction: payloads may be blanked, salt and result hash are cleared, `redacted_by`
 is set, and the digest stays, so that the chain still verifies. A payload may be rewritten in part, and who wrote a
@@ -12,7 +12,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-TABLES = {"state_revision": "seq", "state_change": "id"}
+TABLES = {"state_revision": "seq", "state_change": "id", "security_log": "id"}
 
 _REDACTION = """
     NEW.redacted_by IS NOT NULL AND (OLD.redacted_by IS NULL OR OLD.redacted_by < NEW.redacted_by)

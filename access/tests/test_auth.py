@@ -85,7 +85,7 @@ def test_a_busy_database_does_not_stop_a_reader(agent, seeded, monkeypatch):
     def busy(write):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(auth, "_without_waiting", busy)
+    monkeypatch.setattr(auth, "write_without_waiting", busy)
 
     assert agent.get("/api/state").status_code == 200
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field, model_validator
 
+from access.security import Event, read_address, record_event
 from conversations import traces
 from conversations.api import schemas
 from conversations.api.conversations import answer
@@ -282,6 +283,8 @@ def remove_receipts(request: HttpRequest, query: FromQuery[RemovalQuery]) -> Htt
     before = schemas.parse_instant(query.before.replace(" ", "+"), "before")
     with traces.note_erasure():
         count, revision = receipts.remove(before, request_author(request))
+    if count:
+        record_event(Event.PURGED, request_author(request).actor, f"{count} receipts", read_address(request))
     left: dict[str, JSONValue] = {"left": found} if (found := traces.clear_soon()) and count else {}
     return answer({"removed": count, **left}, revision)
 

@@ -10,6 +10,7 @@ from django.utils.http import content_disposition_header
 from ninja import Router
 from pydantic import Field, WithJsonSchema
 
+from access.security import Event, read_address, record_event
 from conversations import append, delete, export, log, read, traces
 from conversations.api import schemas
 from conversations.api.schemas import FromBody, UnusableBody
@@ -179,7 +180,9 @@ def purge_conversation(
     The answer comes when the words are in no file of the database; or `left` says what keeps them there for now.
     """
     name, author = parse_session_id(session_id), request_author(request, Source.FORGET)
-    return _gone(name, delete.purge_conversation(name, body.confirm, author, read_limit(request)))
+    purged = delete.purge_conversation(name, body.confirm, author, read_limit(request))
+    record_event(Event.PURGED, author.actor, f"a conversation, in revision {purged.revision}", read_address(request))
+    return _gone(name, purged)
 
 
 def _gone(session_id: str, purged: delete.Purged) -> HttpResponse:

@@ -161,14 +161,14 @@ def _database(database: Path, progress: OnProgress) -> Iterator[DoctorFinding]:
 def _guards() -> Iterator[DoctorFinding]:
     missing = guards.find_missing()
     if not missing:
-        yield DoctorFinding("guards", OK, "the history is append-only for whoever writes to the database")
+        yield DoctorFinding("guards", OK, "history and security log are append-only for whoever writes")
         return
 
     def fix() -> str:
         guards.ensure_guards()
         return "made anew"
 
-    text = f"the history is not guarded against {', '.join(missing)}"
+    text = f"nothing guards against {', '.join(missing)}"
     yield DoctorFinding(
         "guards", ERROR, text, "manage.py doctor --fix makes the guards anew; read the findings below", fix
     )

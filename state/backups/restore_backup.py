@@ -12,6 +12,7 @@ from django.db import connection as live
 from django.db import connections, transaction
 from django.utils import timezone
 
+from access.security import Event, record_event
 from state import clock
 from state.backups.files import DamagedDatabase, create_backup, database_path, verify_database
 from state.files.atomic import draft_file, place_file, sync_path
@@ -22,6 +23,7 @@ from state.revisions import Author, Source
 
 # Who may come in stays as it is now, unless it is asked for: a key that was revoked since must not come back to life.
 ACCESS = ("access_", "auth_", "django_")
+ALWAYS_KEPT = "security_"  # who came in stays written down, whatever is put back
 ALIAS = "putback"
 
 
@@ -32,20 +34,26 @@ def restore_backup(path: Path, actor: str, progress: OnProgress = show_nothing, 
     What was there is backed up or set aside before. The clock goes on above both, in a new epoch. Raises Damaged,
     Unsupported, NoRoom and CannotWrite; then nothing has changed.
     """
+    made, was = _restore(path, actor, progress, with_access)
+    record_event(Event.RESTORED, actor, f"the backup {path.name}, of revision {was}, in revision {made}")
+    return made
+
+
+def _restore(path: Path, actor: str, progress: OnProgress, with_access: bool) -> tuple[int, int]:
     database = database_path()
     was = verify_database(path, progress=progress)
     author = Author(actor, Source.RESTORE, info={"backup": path.name, "backup_revision": was.seq})
     with _prepared(path, database.parent, progress) as draft:
         if is_usable(database):
             progress("replacing what is stored")
-            return _replace_rows(draft, was.seq, author, with_access)
+            return _replace_rows(draft, was.seq, author, with_access), was.seq
         check_no_server()
         set_aside(database)
         place_file(draft, database)
     head = clock.read_head_file()
     made = clock.continue_above(max(was.seq, head.seq if head else 0), author)
     clock.note_head(anew=True)
-    return made
+    return made, was.seq
 
 
 def is_usable(database: Path) -> bool:
@@ -92,7 +100,7 @@ def _replace_rows(draft: Path, seq: int, author: Author, with_access: bool) -> i
                 now, head = clock.read(), clock.read_head_file()
                 drop_guards()
                 for table in _tables(cursor):
-                    if with_access or not table.startswith(ACCESS):
+                    if (with_access or not table.startswith(ACCESS)) and not table.startswith(ALWAYS_KEPT):
                         _replace_table(cursor, table)
                 ensure_guards()
                 made = clock.continue_above(max(seq, now.seq if now else 0, head.seq if head else 0), author)

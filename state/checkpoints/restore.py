@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.serializers.base import DeserializationError
 from django.db import transaction
 
+from access.security import Event, record_event
 from state import store
 from state.address import Address
 from state.checkpoints.files import create_automatic
@@ -147,7 +148,9 @@ def keep_before_restore(planned: Callable[[], Sequence[Planned]]) -> None:
 def restore_keys(planned: Callable[[], Sequence[Planned]], author: Author) -> Written:
     """Do what was planned, as one revision, after an automatic checkpoint; neither, if nothing would change."""
     keep_before_restore(planned)
-    return store.commit(planned, author)
+    written = store.commit(planned, author)
+    _note_restore(author, written)
+    return written
 
 
 def restore_all(contents: FixtureContents, planned: Callable[[], Sequence[Planned]], author: Author) -> Restored:
@@ -156,8 +159,17 @@ def restore_all(contents: FixtureContents, planned: Callable[[], Sequence[Planne
     batch = uuid.uuid4().hex
     author = replace(author, info={**author.info, "batch": batch})
     with transaction.atomic():
-        written = store.commit(planned, author)
-        return Restored(written, restore_parts(contents, author), batch)
+        restored = Restored(store.commit(planned, author), restore_parts(contents, author), batch)
+    _note_restore(author, restored.written, sum(restored.brought_back.values()))
+    return restored
+
+
+def _note_restore(author: Author, written: Written, brought_back: int = 0) -> None:
+    """Write it down in the security log, too."""
+    if written.changed or brought_back:
+        more = f", and {brought_back} rows of conversations" if brought_back else ""
+        keys = f"{len(written.changed)} keys in revision {written.revision}{more}"
+        record_event(Event.RESTORED, author.actor, keys)
 
 
 def restore_parts(contents: FixtureContents, author: Author | None) -> dict[str, int]:

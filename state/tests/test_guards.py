@@ -110,7 +110,7 @@ def test_guards_come_back_after_a_migration_has_rebuilt_the_tables():
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'")
-        assert cursor.fetchone() == (6,)
+        assert cursor.fetchone() == (9,)
 
 
 def test_guards_can_be_set_twice(history):

@@ -198,3 +198,20 @@ def test_a_restore_that_dies_half_way_leaves_the_memory_as_it_was(data):
         assert len(json.loads(server.request("GET", "/api/state/Kept")[1])) == 1000
         assert put(server, "Kept", 1) == now + 1
         assert manage(data, "doctor").returncode == 0
+
+
+def test_the_security_log_is_never_put_back(data):
+    with running(data) as server:
+        put(server, "Facts", 1)
+        file = backup(data)
+        with closing(sqlite3.connect(data / "db" / "nola.sqlite3", timeout=10)) as database, database:
+            database.execute(
+                "INSERT INTO security_log (at, event, actor, detail, address)"
+                " VALUES ('2026-11-27', 'refused', 'key:wild', '', '')"
+            )
+
+        assert manage(data, "restorebackup", file.name, "--yes", "--with-access").returncode == 0
+
+    with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as database:
+        events = [event for (event,) in database.execute("SELECT event FROM security_log ORDER BY id")]
+    assert events[-2:] == ["refused", "restored"]
