@@ -50,6 +50,17 @@ class SecurityEvent(models.Model):
         return f"{self.event}: {self.actor}"
 
 
+class FailedSignIns(models.Model):
+    """How often signing in has failed at a place, one after the other; see access.delays."""
+
+    place = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField()
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.count} at {self.place[:9]}"
+
+
 def new_key() -> str:
     return "nola_" + secrets.token_urlsafe(32)
 

@@ -16,6 +16,7 @@ from unfold.sites import UnfoldAdminSite
 from access.auth import KeyAuth, StaffAuth
 from access.rights import Needs, Right, grant_person, needs
 from access.security import Event, record_by_person
+from access.sign_in import SignInForm, answer_wait, is_first_password_kept
 
 lets_theme_evaluate = csp_update({"script-src": ["'unsafe-eval'"]})  # Alpine, in the theme of the admin, does
 
@@ -159,9 +160,12 @@ def declare(router: Router) -> Router:
 class NolaAdminSite(UnfoldAdminSite):
     """The admin, whose pages open to those who have what PAGES says."""
 
+    login_form = SignInForm
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        more = {"is_first_password_kept": is_first_password_kept(), **(extra_context or {})}
         view: Any = lets_theme_evaluate(super().login)
-        return view(request, extra_context)
+        return answer_wait(view(request, more))
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         @wraps(view)

@@ -169,6 +169,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "access.passwords.LongPasswordValidator"},
     {"NAME": "access.passwords.KeptPasswordValidator"},
 ]
 SESSION_COOKIE_NAME = "nola_session"
@@ -226,6 +227,7 @@ FORMAT_MODULE_PATH = "nola_site.formats"
 USE_TZ = True
 TIME_ZONE = envzone("NOLA_TIME_ZONE")
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
