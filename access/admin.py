@@ -1,4 +1,4 @@
-"""People in the admin. API keys are in admin_keys.py, the security log in security_admin.py."""
+"""People in the admin. API keys are in admin_keys.py, the security log in admin_security.py."""
 
 from typing import Any
 
@@ -11,9 +11,10 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from access import people
 from access.admin_keys import ApiKeyAdmin
+from access.admin_security import SecurityEventAdmin
 from access.security import Event, record_by_person
 
-__all__ = ["ApiKeyAdmin", "PersonAdmin"]
+__all__ = ["ApiKeyAdmin", "PersonAdmin", "SecurityEventAdmin"]
 admin.site.unregister(User)
 admin.site.unregister(Group)
 

@@ -142,6 +142,10 @@ PAGES: dict[str, Needs] = {
     "admin:auth_user_password_change": MODEL,
     "admin:access_apikey_rotate": MODEL,
     "forget": needs(Right.ADMINISTER),
+    **dict.fromkeys(
+        (f"admin:access_securityevent_{page}" for page in ("changelist", "add", "change", "delete", "history")),
+        needs(Right.ADMINISTER),
+    ),
 }
 
 

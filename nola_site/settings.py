@@ -376,6 +376,12 @@ UNFOLD = {
                         "permission": holds("auth.view_user"),
                     },
                     {"title": "Forget", "icon": "ink_eraser", "link": "/admin/forget/", "permission": opens("forget")},
+                    {
+                        "title": "Security log",
+                        "icon": "shield",
+                        "link": "/admin/access/securityevent/",
+                        "permission": opens("admin:access_securityevent_changelist"),
+                    },
                     {"title": "API reference", "icon": "api", "link": "/api/docs"},
                 ],
             },

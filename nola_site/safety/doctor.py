@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from access import review
 from conversations import traces
 from nola_site.safety import schedule
 from nola_site.safety.leaks import MOST, find_leaks
@@ -156,6 +157,13 @@ def _database(database: Path, progress: OnProgress) -> Iterator[DoctorFinding]:
         yield from _head(head)
         yield from _growth()
         yield from _receipts()
+        yield from _access()
+
+
+def _access() -> Iterator[DoctorFinding]:
+    """Who may come in, and who tried to."""
+    for text, do in review.find_notable():
+        yield DoctorFinding("access", NOTE if do else OK, text, do)
 
 
 def _guards() -> Iterator[DoctorFinding]:

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from ninja import Router
 
-from access.models import ApiKey
+from access.models import ApiKey, SecurityEvent
 from access.rights import PERMISSIONS, SCOPES
 from nola_site.api import api
 from nola_site.doors import declare
@@ -70,6 +70,8 @@ PAGES = [
     ("/admin/(conversations|state/revision)/(.*/)?(add|delete)/", {"nobody has it"}),  # nothing is done there
     ("/admin/access/apikey/.*delete/", {"nobody has it"}),
     ("/admin/access/apikey/.*rotate/", set()),  # shows nothing, and does nothing but by POST
+    ("/admin/access/securityevent/(.*/)?(add|delete)/", {"nobody has it"}),
+    ("/admin/access/securityevent/.*", {"access.administer"}),
     ("/admin/(state/tree/(moments|sizes)|state/stateentry/.*/history/)", SEE | PAST),
     (
         "/admin/(state/stateentry/(add/|.*/delete/)|checkpoints/.*(create|upload|verify|delete|accept|restore|undo)/)",
@@ -282,7 +284,9 @@ def pages(patterns, prefix="/", names=()):
 def all_pages():
     facts, revision = StateEntry.objects.get(), Revision.objects.latest("seq")
     user, key = User.objects.latest("id"), ApiKey.objects.create(name="some", sha256="0")
+    event = SecurityEvent.objects.create(event="signed in", actor="user:ada")
     ids = {"stateentry": facts.pk, "revision": revision.pk, "user": user.pk, "apikey": key.pk}
+    ids["securityevent"] = event.pk
     for place in pages(get_resolver().url_patterns):
         if not place.startswith("/admin/") or place in APART:
             continue

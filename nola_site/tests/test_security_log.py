@@ -1,12 +1,13 @@
 """What goes into the security log from all over, and the page that shows it."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
 from access import security
 from access.models import ApiKey, SecurityEvent
+from access.review import find_notable
 from state import store
 from state.address import Address
 from state.checkpoints.files import save_checkpoint
@@ -99,3 +100,53 @@ def test_restores_are_written_down_where_something_changed(agent, owner):
     owner.post("/admin/checkpoints/kept/restore/", {})
 
     assert [actor for actor, *_ in rows("restored")] == ["key:default", "user:ada"]
+
+
+def test_the_page_shows_the_log_newest_first_to_those_who_administer(owner):
+    security.record_event(security.Event.KEY_MADE, "user:ada", "first")
+    security.record_event(security.Event.KEY_REVOKED, "user:ada", "second")
+    bob = User.objects.create_user("bob", is_staff=True)
+    client = Client()
+    client.force_login(bob)
+
+    shown = owner.get("/admin/access/securityevent/").context_data["cl"].result_list
+    assert [row.detail for row in shown][:2] == ["second", "first"]
+    assert "Security log" in owner.get("/admin/").content.decode()
+    assert client.get("/admin/access/securityevent/").status_code == 403
+    bob.user_permissions.add(Permission.objects.get(codename="administer"))
+    assert client.get("/admin/access/securityevent/").status_code == 200
+    found = owner.get("/admin/access/securityevent/?event=key+revoked").context_data["cl"].result_list
+    assert [row.detail for row in found] == ["second"]
+
+
+def test_nobody_changes_the_log_in_the_admin(owner):
+    security.record_event(security.Event.KEY_MADE, "user:ada", "first")
+    row = SecurityEvent.objects.latest("pk")
+
+    assert owner.post(f"/admin/access/securityevent/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert owner.post(f"/admin/access/securityevent/{row.pk}/change/", {"actor": "eve"}).status_code == 403
+    assert owner.get("/admin/access/securityevent/add/").status_code == 403
+
+
+def test_the_doctor_says_what_is_notable(reader, owner, settings, tmp_path):
+    settings.NOLA_DB_DIR = tmp_path
+    (tmp_path / "admin-password").write_text("x")
+    now = timezone.now()
+    for number, more in enumerate([{"expires_at": now}, {"created_at": now - timezone.timedelta(days=40)}, {}]):
+        key = ApiKey.objects.create(name=f"key{number}", sha256=str(number), scopes="admin")
+        ApiKey.objects.filter(pk=key.pk).update(**more)
+    reader.put("/api/state/Facts", "2", content_type=JSON)
+    Client().post("/admin/login/", {"username": "ada", "password": "wrong"})
+
+    found = "\n".join(one.text for one in find_notable())
+
+    for words in [
+        "signing in failed in the last day: 1 rows, from 1 addresses",
+        "refused in the last day: 1 rows",
+        "never used: key1",
+        "have expired: key0",
+        "purge and administer: key1, key2",
+        "people who may do everything: ada",
+        "the first password still holds",
+    ]:
+        assert words in found

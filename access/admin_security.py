@@ -1,0 +1,35 @@
+"""The security log in the admin: for those who administer, and for nobody to change."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from access.models import SecurityEvent
+from access.rights import Right, may
+
+
+@admin.register(SecurityEvent)
+class SecurityEventAdmin(ModelAdmin):
+    list_display = ["at", "event", "actor", "address", "detail"]
+    list_display_links = None
+    list_filter = ["event", "at"]
+    search_fields = ["actor", "address", "detail"]
+    search_help_text = "Who, from which address, or what"
+    list_per_page = 50
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request.user, Right.ADMINISTER)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
