@@ -101,6 +101,7 @@ def create_backup(
     with lock_copies(source.parent), draft_file(folder, "backup.sqlite3") as draft:
         progress("copying the database")
         copy_database(source, draft)
+        drop_sessions(draft)
         now = verify_database(draft, thorough=thorough, progress=progress)
         path = folder / f"{_free_name(folder, now.seq, why)}.sqlite3"
         place_file(draft, path)
@@ -121,10 +122,27 @@ def copy_database(source: Path, target: Path) -> None:
         with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as database:
             database.execute("VACUUM INTO ?", [str(target)])
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
-            raise OSError(errno.ENOSPC, "No space left on device") from None
-        raise DamagedDatabase(f"{source.name} cannot be read to its end: {error}") from None
+        raise _explain(source, error) from None
+
+
+def _explain(path: Path, error: sqlite3.Error) -> Exception:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return OSError(errno.ENOSPC, "No space left on device")
+    return DamagedDatabase(f"{path.name} cannot be read to its end: {error}")
+
+
+def drop_sessions(path: Path) -> None:
+    """Sign everybody out in a database file that nothing uses: whoever finds a copy must not come in with it.
+
+    Raises DamagedDatabase and OSError.
+    """
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'django_session'").fetchone():
+                database.execute("PRAGMA secure_delete = ON")
+                database.execute("DELETE FROM django_session")
+    except sqlite3.Error as error:
+        raise _explain(path, error) from None
 
 
 # Verifying

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from access.security import Event, record_event
 from state import clock
-from state.backups.files import DamagedDatabase, create_backup, database_path, verify_database
+from state.backups.files import DamagedDatabase, create_backup, database_path, drop_sessions, verify_database
 from state.files.atomic import draft_file, place_file, sync_path
 from state.guards import drop_guards, ensure_guards
 from state.history.audit import OnProgress, show_nothing
@@ -80,6 +80,7 @@ def _prepared(path: Path, folder: Path, progress: OnProgress) -> Iterator[Path]:
     with draft_file(folder, "putback.sqlite3") as draft:
         progress("preparing a copy of the backup")
         shutil.copyfile(path, draft)
+        drop_sessions(draft)  # older releases have kept them
         connections.settings[ALIAS] = {**live.settings_dict, "NAME": str(draft), "OPTIONS": {}}
         try:
             call_command("migrate", database=ALIAS, interactive=False, verbosity=0)

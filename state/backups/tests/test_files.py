@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import threading
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -198,6 +199,36 @@ def test_a_restore_that_dies_half_way_leaves_the_memory_as_it_was(data):
         assert len(json.loads(server.request("GET", "/api/state/Kept")[1])) == 1000
         assert put(server, "Kept", 1) == now + 1
         assert manage(data, "doctor").returncode == 0
+
+
+def test_no_copy_lets_anybody_in(data, tmp_path):
+    with running(data) as server:
+        with closing(sqlite3.connect(data / "db" / "nola.sqlite3", timeout=10)) as database, database:
+            database.execute("INSERT INTO django_session VALUES ('a-live-session-key', 'its-data', '2099-01-01')")
+        put(server, "Facts", 1)
+
+        file = backup(data)
+        assert manage(data, "export", str(tmp_path / "all.zip")).returncode == 0
+        assert manage(data, "restorebackup", file.name, "--yes", "--with-access").returncode == 0
+
+    assert b"a-live-session-key" not in file.read_bytes()
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert not any(b"session-key" in archive.read(name) for name in archive.namelist())
+    with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as database:
+        assert database.execute("SELECT count(*) FROM django_session").fetchone() == (0,)
+
+
+def test_a_backup_of_an_older_release_signs_nobody_in(data):
+    with running(data) as server:
+        put(server, "Facts", 1)
+        file = backup(data)
+        with closing(sqlite3.connect(file)) as old, old:
+            old.execute("INSERT INTO django_session VALUES ('a-live-session-key', 'its-data', '2099-01-01')")
+
+        assert manage(data, "restorebackup", file.name, "--yes", "--with-access").returncode == 0
+
+    with closing(sqlite3.connect(data / "db" / "nola.sqlite3")) as database:
+        assert database.execute("SELECT count(*) FROM django_session").fetchone() == (0,)
 
 
 def test_the_security_log_is_never_put_back(data):
