@@ -4,7 +4,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # a run of the tests compiles everything once, not each time
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick check format bench bench-peers soak screenshots clean
+.PHONY: help setup run test quick check format bench bench-peers soak screenshots audit clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +26,10 @@ check: .venv/.installed-dev ## Formatting, lint, types, migrations
 	@$(BIN)/mypy .
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py check
+
+audit: .venv-audit/.installed ## Look for known weaknesses in what is installed, in the public database
+	@.venv-audit/bin/python -m pip_audit --requirement requirements.txt --requirement requirements-dev.txt \
+		--no-deps --disable-pip --progress-spinner off --timeout 15 $(ARGS)
 
 format: .venv/.installed-dev ## Format the code
 	@$(BIN)/ruff format .
@@ -49,7 +53,7 @@ screenshots: .venv/.installed-dev ## Take the pictures of the docs anew, or some
 	@$(BIN)/python -m tests.screenshots $(ONLY)
 
 clean: ## Remove what was installed; data stays
-	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-audit .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nola needs Python 3.11 or newer; this is " + sys.version)'
@@ -69,4 +73,10 @@ clean: ## Remove what was installed; data stays
 	@echo "Installing what Nola is measured beside into .venv-peers ..."
 	@$(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.venv-audit/.installed: requirements-audit.txt
+	@echo "Installing what looks for known weaknesses into .venv-audit ..."
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
