@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -60,14 +61,17 @@ def test_signing_in_leads_to_the_overview():
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody", "guest", "gone"])
-def test_all_failures_look_alike(name):
+def test_all_failures_look_alike_and_take_as_long(name, monkeypatch):
     User.objects.create_user("guest", password=RIGHT)
     User.objects.create_user("gone", password=RIGHT, is_staff=True, is_active=False)
+    hashed, encode = [], MD5PasswordHasher.encode
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *given: hashed.append(given) or encode(*given))
 
     page = sign_in(name, "wrong" if name == "ada" else RIGHT)
 
     assert page.status_code == 200
     assert page.context_data["form"].non_field_errors() == [WRONG]
+    assert len(hashed) == 1
 
 
 def test_after_five_wrong_passwords_even_the_right_one_has_to_wait(clock):
