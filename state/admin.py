@@ -23,6 +23,7 @@ from state.address import Address
 from state.history.sight import see_by
 from state.jsondoc.text import Document, JSONValue, NotAcceptable, format_json, json_type, parse_json
 from state.models import Change, Revision, StateEntry
+from state.proposals.protected import BadProtectedPaths, check_list
 from state.revisions import Author, Source
 
 MAX_SHOWN = 20_000  # characters of a patch on a page
@@ -92,14 +93,14 @@ class StateForm(forms.ModelForm):
         key = self.instance.pk or cleaned.get("key_name")
         if key and not self.errors:
             try:
-                store.plan_put(Address(key), cleaned["value"], seen=cleaned["seen"])
+                check_list(store.plan_put(Address(key), cleaned["value"], seen=cleaned["seen"]))
             except store.Stale as error:
                 raise forms.ValidationError(
                     f"{error}. Your text is kept below and is not saved: open the key in another tab, bring over what"
                     " you still want, and save there.",
                     code="stale",
                 ) from None
-            except (edits.TooLarge, edits.TooDeep) as error:
+            except (edits.TooLarge, edits.TooDeep, BadProtectedPaths) as error:
                 raise forms.ValidationError(str(error)) from None
         return cleaned
 

@@ -27,7 +27,7 @@ from state.jsondoc.projection import Places, find_ways, project_text
 from state.jsondoc.text import Document, JSONValue, dump_json
 from state.merging import EditFrom
 from state.models import Revision
-from state.proposals.protected import check_edits
+from state.proposals.protected import check_edits, check_list
 from state.proposals.records import keep_proposal
 from state.registry import Planned
 from state.revisions import Author, Recorder
@@ -352,6 +352,7 @@ def _keep_proposal(planned: Sequence[Edit], author: Author) -> Written | None:
     if not are_current(planned):
         return None
     changed = [edit for edit in planned if edit.forward]
+    check_list(changed)
     proposed = Written(head(), planned, keep_proposal(changed, author, head()) if changed else 0)
     if author.claim:
         author.claim.keep(proposed)

@@ -13,7 +13,7 @@ from state.edits import Edit
 from state.errors import Refusal, Unprocessable
 from state.jsondoc.diff import Op
 from state.jsondoc.pointer import BadPointer, Tokens, format_pointer, parse_index, parse_pointer
-from state.revisions import PROTECTED, Author, read_protected
+from state.revisions import PROTECTED, Author, Source, read_protected
 
 LIST: Tokens = (PROTECTED,)  # is protected itself
 
@@ -42,11 +42,11 @@ class BadProtectedPaths(Unprocessable):
 def check_edits(edits: Sequence[Edit], author: Author, text: str | None) -> None:
     """Raises ProtectedPath if an API key is to change what is protected; `text` is the list before the write.
 
-    Raises BadProtectedPaths, whoever writes, if the list itself would not be one: it would protect nothing.
+    Raises BadProtectedPaths where somebody writes a list that is none. One that is brought back or comes from a file
+    is taken as it is, and then protects all.
     """
-    for edit in edits:
-        if edit.key == PROTECTED and edit.text is not None:
-            parse_list(edit.text)
+    if author.source in (Source.API, Source.ADMIN, Source.MCP):
+        check_list(edits)
     if not author.decider.startswith("key:"):
         return
     paths = (LIST, *_read_list(text))
@@ -54,6 +54,13 @@ def check_edits(edits: Sequence[Edit], author: Author, text: str | None) -> None
         for path in paths:
             if path[:1] in ((), (edit.key,)) and _changes(edit, path[1:]):
                 raise ProtectedPath(format_pointer(path), author.decider)
+
+
+def check_list(edits: Iterable[Edit]) -> None:
+    """Raises BadProtectedPaths if the list would be none after these edits."""
+    for edit in edits:
+        if edit.key == PROTECTED and edit.text is not None:
+            parse_list(edit.text)
 
 
 def check_now(edits: Sequence[Edit], author: Author) -> None:

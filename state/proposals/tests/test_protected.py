@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +12,7 @@ from hypothesis import strategies as st
 from state import store
 from state.address import Address
 from state.jsondoc.text import make_document
-from state.models import StateEntry
-from state.proposals.protected import BadProtectedPaths, ProtectedPath
+from state.proposals.protected import ProtectedPath
 from state.revisions import Author, Source
 from state.store import head
 
@@ -143,15 +143,21 @@ def test_what_is_not_protected_any_more_is_written(agent):
 
 
 @pytest.mark.parametrize("value", ["/Persona", {"Persona": True}, [1], ["Persona"], ["/a~2"]])
-def test_what_is_no_list_of_pointers_is_refused(owner, value):
-    with pytest.raises(BadProtectedPaths):
-        put("ProtectedPaths", value)
+def test_what_is_no_list_of_pointers_is_refused_where_it_is_written(owner, make_key, value):
+    make_key("nola_suggester", "planner", ("suggest",))
+    suggester = Client(headers={"Authorization": "Bearer nola_suggester"})
+    form = {"key_name": "ProtectedPaths", "value": json.dumps(value), "seen": 3, "reason": ""}
+    before = head()
 
     assert send(owner, "PUT", "/api/state/ProtectedPaths", value).status_code == 422
+    assert send(suggester, "PUT", "/api/state/ProtectedPaths", value).status_code == 422
+    page = owner.post("/admin/state/stateentry/ProtectedPaths/change/", form)
+    assert "ProtectedPaths" in page.context["adminform"].form.non_field_errors()[0]
+    assert head() == before
 
 
-def test_where_the_list_cannot_be_read_all_is_protected(agent):
-    StateEntry.objects.filter(pk="ProtectedPaths").update(value_json="all of it")
+def test_a_list_that_comes_in_otherwise_protects_all_if_it_is_none(agent):
+    put("ProtectedPaths", "all of it", Author("cli:ada", Source.SYNC))
 
     assert send(agent, "PUT", "/api/state/Notes/a", 1).status_code == 403
 
