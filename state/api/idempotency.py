@@ -22,11 +22,12 @@ from state.errors import Malformed, Unprocessable
 from state.jsondoc.patch import PatchFailed
 from state.jsondoc.pointer import Blocked
 from state.models import Idempotency
+from state.proposals.records import Decided
 from state.registry import ConflictError
 from state.store import Written
 from state.transactions import OperationFailed
 
-REFUSALS = (NotFound, Blocked, PatchFailed, PreconditionFailed, ConflictError, OperationFailed)
+REFUSALS = (NotFound, Blocked, PatchFailed, PreconditionFailed, ConflictError, OperationFailed, Decided)
 Write = Callable[..., HttpResponse]
 
 KEPT = timedelta(hours=24)

@@ -13,7 +13,6 @@ from state.api.idempotency import idempotent
 from state.api.parameters import CURSOR, FromQuery, Limit, NoParameters, Parameters, Whole, one_of
 from state.api.routes import add_read_route
 from state.api.writes import answer_changed, repeat_summary
-from state.errors import Gone
 from state.jsondoc.text import JSONValue, dump_json
 from state.models import Proposal
 from state.proposals import decisions, records
@@ -92,11 +91,7 @@ def read_proposal(request: HttpRequest, number: int, query: FromQuery[NoParamete
     body = describe_proposal(proposal)
     reads = Right.READ_STATE in request.grant.rights  # type: ignore[attr-defined]
     outlook = look_ahead(proposal) if proposal.state == Proposal.WAITING else None
-    try:
-        operations = list_operations(proposal, outlook)
-    except Gone:  # the base is of a past that was put away
-        operations = list_operations(proposal)
-    body["operations"] = [_shown(one, reads) for one in operations]
+    body["operations"] = [_shown(one, reads) for one in list_operations(proposal, outlook)]
     if outlook and reads:
         patches: dict[str, JSONValue] = {key: [*edit.forward] for key, edit in outlook.edits.items()}
         body["patches"] = patches

@@ -1,16 +1,19 @@
 """Protected paths: no API key changes what is there, through whatever door; people do."""
 
 import json
+from contextlib import suppress
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from state import store
 from state.address import Address
+from state.jsondoc.patch import PatchFailed
+from state.jsondoc.pointer import Blocked
 from state.jsondoc.text import make_document
 from state.proposals.protected import ProtectedPath
 from state.revisions import Author, Source
@@ -182,7 +185,10 @@ values = st.recursive(
 )
 
 
-@pytest.mark.usefixtures("db")
+ON_A_DATABASE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@ON_A_DATABASE
 @given(values, values, st.lists(st.sampled_from("ab01"), max_size=2))
 def test_what_stands_at_a_protected_path_never_changes_by_a_key(old, new, way):
     put("Doc", old)
@@ -199,6 +205,27 @@ def test_what_stands_at_a_protected_path_never_changes_by_a_key(old, new, way):
         assert now == old
     put("Doc", new)  # as a person does
     assert json.loads(store.read(Address("Doc")).text) == new
+
+
+indexes = st.sampled_from(["", "/0", "/1", "/2", "/a", "/a/0", "/0/a", "/1/0", "/-"])
+operations = st.fixed_dictionaries(
+    {"op": st.sampled_from(["add", "remove", "replace"]), "path": indexes, "value": st.integers(7, 9)}
+)
+moves = st.fixed_dictionaries({"op": st.sampled_from(["move", "copy"]), "path": indexes, "from": indexes})
+
+
+@ON_A_DATABASE
+@given(values, st.lists(operations | moves, min_size=1, max_size=4), st.lists(st.sampled_from("a01"), max_size=2))
+def test_no_patch_by_a_key_changes_it_either(old, ops, way):
+    put("Doc", old)
+    protect("".join(f"/{name}" for name in ["Doc", *way]))
+    before = node(old, way)
+
+    with suppress(ProtectedPath, PatchFailed, Blocked):
+        store.patch(Address("Doc"), ops, AGENT)
+
+    now = store.read_all().text
+    assert node(json.loads(now).get("Doc", {}), way) == before
 
 
 def node(value, way):
