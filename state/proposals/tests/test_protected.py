@@ -207,15 +207,21 @@ def test_what_stands_at_a_protected_path_never_changes_by_a_key(old, new, way):
     assert json.loads(store.read(Address("Doc")).text) == new
 
 
-indexes = st.sampled_from(["", "/0", "/1", "/2", "/a", "/a/0", "/0/a", "/1/0", "/-"])
-operations = st.fixed_dictionaries(
-    {"op": st.sampled_from(["add", "remove", "replace"]), "path": indexes, "value": st.integers(7, 9)}
+lists = st.lists(st.integers(0, 3) | st.lists(st.integers(0, 3), min_size=1, max_size=3), min_size=2, max_size=4)
+places = st.sampled_from(["/0", "/1", "/2", "/1/0", "/1/1", "/-", ""])
+values_set = st.fixed_dictionaries(
+    {"op": st.sampled_from(["add", "replace"]), "path": places, "value": st.integers(7, 9)}
 )
-moves = st.fixed_dictionaries({"op": st.sampled_from(["move", "copy"]), "path": indexes, "from": indexes})
+removals = st.fixed_dictionaries({"op": st.just("remove"), "path": places})
+moves = st.fixed_dictionaries({"op": st.sampled_from(["move", "copy"]), "path": places, "from": places})
 
 
 @ON_A_DATABASE
-@given(values, st.lists(operations | moves, min_size=1, max_size=4), st.lists(st.sampled_from("a01"), max_size=2))
+@given(
+    old=lists,
+    ops=st.lists(values_set | removals | moves, min_size=1, max_size=3),
+    way=st.sampled_from([["0"], ["1"], ["2"], ["1", "0"], ["1", "1"]]),
+)
 def test_no_patch_by_a_key_changes_it_either(old, ops, way):
     put("Doc", old)
     protect("".join(f"/{name}" for name in ["Doc", *way]))
