@@ -26,6 +26,7 @@ from state.backups.files import (
     ForeignDatabase,
     NewerDatabase,
     copy_database,
+    database_path,
     list_backups,
     open_database,
     verify_database,
@@ -46,7 +47,6 @@ REMOVED = "removed, since it is damaged and cannot be rewritten"
 CHUNK = 1 << 20
 NAMED = {"session_id", "client_id"}  # columns of rows in checkpoints that name something
 TEXTS = COLUMNS["conversation"].keys() | COLUMNS["conversation_history"].keys()
-OURS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm"}
 
 
 class Target(NamedTuple):
@@ -217,13 +217,19 @@ def find_others(redaction: Redaction, progress: OnProgress, skip: Callable[[Path
     folders = {settings.NOLA_DATA_DIR, settings.NOLA_DB_DIR, settings.NOLA_CHECKPOINT_DIR, settings.NOLA_BACKUP_DIR}
     found = {path.resolve() for folder in folders if folder.is_dir() for path in folder.rglob("*")}
     wanted = [one.encode("utf-8", "surrogatepass") for one in redaction.spellings]
-    for path in sorted(found):
-        # to open and close the database here would give up the locks that this process holds on it
-        if path.is_file() and path.name not in OURS and not skip(path):
+    # to open and close the database here would give up the locks that this process holds on it
+    ours = {Path(f"{database_path().resolve()}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")}
+    for path in sorted(found - ours):
+        if path.is_file() and not skip(path):
             progress(f"looking into {path.name}")
             with suppress(OSError):
                 if _holds(path, wanted):
                     yield path
+
+
+def list_set_aside() -> list[Path]:
+    """Directories with databases that could not be used, and so not be looked into either."""
+    return sorted(path for path in database_path().parent.glob("set-aside-*") if path.is_dir())
 
 
 def _holds(path: Path, wanted: list[bytes]) -> bool:

@@ -188,10 +188,14 @@ def _settle(snapshots: Sequence[tuple[str, int]]) -> None:
 
 
 def _list_others(plan: DatabasePlan, copies: dict[str, str], progress: OnProgress) -> list[str]:
+    aside = [
+        f"{path} may hold it, and is not looked into: remove it once you need it no more"
+        for path in files.list_set_aside()
+    ]
     if not plan.redaction.spellings:
-        return []
+        return aside
     others = files.find_others(plan.redaction, progress, lambda path: path.name in copies)
-    return [f"{path} holds it, and is not changed: remove it yourself" for path in others]
+    return aside + [f"{path} holds it, and is not changed: remove it yourself" for path in others]
 
 
 def list_outside() -> list[str]:

@@ -141,7 +141,11 @@ def test_it_asks_first_and_tells_nothing_of_it(data):
 def test_what_is_not_its_own_to_change_is_named(data):
     lay(data)
     (data / "db" / "notes.txt").write_text(SECRET)
+    (data / "db" / "set-aside-20260101T000000Z").mkdir()
+    (data / "db" / "set-aside-20260101T000000Z" / "nola.sqlite3").write_text(SECRET)
 
     said = manage(data, "forget", "--yes", SECRET)
 
     assert "notes.txt holds it, and is not changed" in said.stdout
+    assert "set-aside-20260101T000000Z may hold it" in said.stdout
+    assert "set-aside-20260101T000000Z/nola.sqlite3 holds it" in said.stdout
