@@ -26,7 +26,12 @@ _REDACTED_REVISION = """
     NEW.seq = OLD.seq AND NEW.at = OLD.at AND NEW.source = OLD.source AND NEW.chain = OLD.chain
     AND EXISTS (SELECT 1 FROM state_change r WHERE r.kind = 'redaction' AND r.revision > OLD.seq)
 """
-_UPDATES = {"state_revision": _REDACTED_REVISION, "state_change": _REDACTION}
+_REDACTED_EVENT = """
+    NEW.id = OLD.id AND NEW.at = OLD.at AND NEW.event = OLD.event
+    AND EXISTS (SELECT 1 FROM state_change c JOIN state_revision r ON r.seq = c.revision
+                WHERE c.kind = 'redaction' AND r.at >= OLD.at)
+"""
+_UPDATES = {"state_revision": _REDACTED_REVISION, "state_change": _REDACTION, "security_log": _REDACTED_EVENT}
 
 
 def ensure_guards(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
