@@ -186,14 +186,14 @@ def project_changes(rows: Iterable[Change], key: str, ways: Ways, *, backwards: 
     if ways is None:
         yield from rows
         return
-    document: Any = None  # where the last change began, or ended: once somebody has had to know
+    document, is_known = None, False  # where the last change began, or ended: once somebody has had to know
     for change in rows:
         spend_work()
         kept = [project_ops(ops, ways) for ops in (change.forward, change.inverse)]
         is_unclear = None in kept
-        if is_unclear and document is None:
-            document = document_at(key, change.revision_id - (not backwards))
-        if document is not None:
+        if is_unclear and not is_known:
+            document, is_known = document_at(key, change.revision_id - (not backwards)), True
+        if is_known:
             here = copy.deepcopy(project_value(document, ways)) if is_unclear else None
             document = replay_ops(document, copy.deepcopy(change.inverse if backwards else change.forward))
             if is_unclear:

@@ -297,3 +297,12 @@ def test_each_sees_the_history_of_the_memory_that_it_may_read(agent, make_key, m
     assert clients[0].get("/api/history?kind=conversation").json() == {"revisions": []}
     assert clients[1].get("/api/history?key=Mixed").json() == {"revisions": []}
     assert clients[1].get("/api/history?pointer=/Mixed").status_code == 403
+
+
+def test_a_place_that_gives_way_to_null_is_gone(agent, limited):
+    for text in ('{"mine": 1}', "null", '{"mine": 2}'):
+        agent.put("/api/state/Mixed", text, content_type="application/json")
+
+    found = limited.get("/api/history/Mixed").json()["revisions"]
+
+    assert [one["patch"][0]["op"] for one in found] == ["add", "remove", "add"]
