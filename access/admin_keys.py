@@ -35,6 +35,7 @@ from access.keys import (
 )
 from access.models import ApiKey
 from access.rights import Grant, grant_person
+from access.security import read_address
 
 MAY = {
     "read": "read all",
@@ -152,9 +153,9 @@ class ApiKeyAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if change:
-            change_key(obj, form.settings, _actor(request))
+            change_key(obj, form.settings, *_by(request))
         else:
-            request.new_key = create_key(obj.name, form.settings, _actor(request))  # type: ignore[attr-defined]
+            request.new_key = create_key(obj.name, form.settings, *_by(request))  # type: ignore[attr-defined]
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """There is nothing that belongs to a key."""
@@ -187,7 +188,7 @@ class ApiKeyAdmin(ModelAdmin):
             messages.error(request, f"This key may {', and '.join(missing)}, which your account may not.")
             return here
         try:
-            return self._show(request, row.name, rotate_key(row, _actor(request)), is_rotated=True)
+            return self._show(request, row.name, rotate_key(row, *_by(request)), is_rotated=True)
         except BadKeySettings as error:
             messages.error(request, f"Nothing was changed: {error}.")
             return here
@@ -213,9 +214,10 @@ class ApiKeyAdmin(ModelAdmin):
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        count = len(revoke_keys(queryset, _actor(request)))
+        count = len(revoke_keys(queryset, *_by(request)))
         self.message_user(request, f"{count} revoked. Calls with them are refused from now on.")
 
 
-def _actor(request: HttpRequest) -> str:
-    return f"user:{request.user.get_username()}"
+def _by(request: HttpRequest) -> tuple[str, str]:
+    """Who does it, and from where, for the security log."""
+    return f"user:{request.user.get_username()}", read_address(request)

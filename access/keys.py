@@ -46,7 +46,7 @@ class KeySettings:
         }
 
 
-def create_key(name: str, settings: KeySettings, actor: str) -> str:
+def create_key(name: str, settings: KeySettings, actor: str, address: str = "") -> str:
     """Make a key of a name that is free; returns it, which is the only time that it is there. Raises BadKeySettings."""
     name = check_name(name)
     key = new_key()
@@ -55,18 +55,18 @@ def create_key(name: str, settings: KeySettings, actor: str) -> str:
         if ApiKey.objects.filter(name=name).exists():
             raise BadKeySettings(f"the name {name!r} is taken: history names it for good, revoked or not")
         row = ApiKey.objects.create(name=name, sha256=hash_key(key), prefix=key[:9], **columns)
-    record_event(Event.KEY_MADE, actor, describe_key(row))
+    record_event(Event.KEY_MADE, actor, describe_key(row), address)
     return key
 
 
-def change_key(row: ApiKey, settings: KeySettings, actor: str) -> None:
+def change_key(row: ApiKey, settings: KeySettings, actor: str, address: str = "") -> None:
     """Let a key do something else from now on. Raises BadKeySettings."""
     ApiKey.objects.filter(pk=row.pk).update(**settings.columns)
     row.refresh_from_db()
-    record_event(Event.KEY_CHANGED, actor, describe_key(row))
+    record_event(Event.KEY_CHANGED, actor, describe_key(row), address)
 
 
-def rotate_key(row: ApiKey, actor: str) -> str:
+def rotate_key(row: ApiKey, actor: str, address: str = "") -> str:
     """Give a key another secret; the one it has holds for a day more. Raises BadKeySettings."""
     if row.revoked_at is not None:
         raise BadKeySettings(f"the key {row.name!r} is revoked; make another")
@@ -74,16 +74,16 @@ def rotate_key(row: ApiKey, actor: str) -> str:
     ApiKey.objects.filter(pk=row.pk).update(
         sha256=hash_key(key), prefix=key[:9], previous_sha256=row.sha256, previous_until=timezone.now() + BOTH_HOLD
     )
-    record_event(Event.KEY_ROTATED, actor, row.name)
+    record_event(Event.KEY_ROTATED, actor, row.name, address)
     return key
 
 
-def revoke_keys(rows: Iterable[ApiKey], actor: str) -> list[str]:
+def revoke_keys(rows: Iterable[ApiKey], actor: str, address: str = "") -> list[str]:
     """End keys at once, and what they replaced with them; returns the names of those that were not ended before."""
     names = [row.name for row in rows if row.revoked_at is None]
     ApiKey.objects.filter(name__in=names).update(revoked_at=timezone.now(), previous_sha256="", previous_until=None)
     for name in names:
-        record_event(Event.KEY_REVOKED, actor, name)
+        record_event(Event.KEY_REVOKED, actor, name, address)
     return names
 
 

@@ -21,9 +21,9 @@ def make_groups(apps, schema_editor):
     alias = schema_editor.connection.alias
     for label in ("auth", "access", "state", "conversations"):  # permissions are made after all migrations
         config = apps.get_app_config(label)
-        config.models_module = True
+        was, config.models_module = getattr(config, "models_module", None), True
         create_permissions(config, apps=apps, using=alias, verbosity=0)
-        config.models_module = None
+        config.models_module = was
     permissions = {
         f"{one.content_type.app_label}.{one.codename}": one
         for one in apps.get_model("auth", "Permission").objects.using(alias).select_related("content_type")

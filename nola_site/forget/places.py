@@ -62,7 +62,7 @@ COLUMNS: dict[str, dict[str, Redact]] = {
     },
     "conversation": {
         "session_id": _name, "title": _text, "channel": _text, "source": _text, "started_text": _text,
-        "metadata": _document,
+        "user_id": _text, "metadata": _document,
     },
     "conversation_history": {
         "user_id": _text, "message": _text, "speaker": _text, "timestamp_text": _text, "stimuli_type": _text,

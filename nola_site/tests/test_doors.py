@@ -5,10 +5,14 @@ What a door needs is said here a second time, by address and in the permissions 
 
 import re
 from datetime import timedelta
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -329,6 +333,7 @@ def test_no_page_opens_to_nobody_or_to_somebody_who_is_not_staff():
 
 
 def test_the_groups_hold_what_they_are_named_for():
+    import_module("access.migrations.0003_groups").make_groups(apps, SimpleNamespace(connection=connection))
     held = {
         group.name: {f"{one.content_type.app_label}.{one.codename}" for one in group.permissions.all()}
         for group in Group.objects.all()

@@ -133,7 +133,7 @@ GETS = [(path, one["get"]) for path, one in api.get_openapi_schema()["paths"].it
 
 def addresses(path):
     """The addresses of a call, with each of the places and keys in it."""
-    names = {"session_id": "talk", "name": "kept", "receipt": "r", "message_id": "1"}
+    names = {"session_id": "talk", "name": "kept", "receipt": "r", "message_id": "1", "number": "1"}
     for address in ADDRESSES if "{address}" in path or "{any:address}" in path else [""]:
         filled = re.sub(r"{(?:\w+:)?address}", address, path)
         yield re.sub(r"{(?:\w+:)?(\w+)}", lambda found: names[found[1]], filled)

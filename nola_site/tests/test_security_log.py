@@ -39,7 +39,10 @@ def test_what_a_key_may_not_do_is_written_down_once(reader):
     for _ in range(5):
         assert reader.put("/api/state/Facts", "2", content_type=JSON).status_code == 403
 
-    said = "The API key 'planner' may not write the state; an owner can let it, under API keys"
+    said = (
+        "The API key 'planner' may neither write the state nor suggest changes of the state;"
+        " an owner can let it, under API keys"
+    )
     assert rows("refused") == [("key:planner", said, "127.0.0.1")]
 
 
@@ -71,13 +74,13 @@ def test_pages_that_are_refused_are_written_down():
 
 
 def test_keys_that_are_made_changed_and_revoked_are_written_down(owner):
-    owner.post("/admin/access/apikey/add/", {"name": "scout", "scopes": ["read"]})
+    owner.post("/admin/access/apikey/add/", {"name": "scout", "scopes": ["read"], "ends": "never"})
     key = ApiKey.objects.get()
-    owner.post(f"/admin/access/apikey/{key.pk}/change/", {"scopes": ["read", "write"]})
+    owner.post(f"/admin/access/apikey/{key.pk}/change/", {"scopes": ["read", "write"], "ends": "as it is"})
     owner.post("/admin/access/apikey/", {"action": "revoke", "_selected_action": [key.pk]})
 
-    assert rows("key made") == [("user:ada", "scout: may read", "127.0.0.1")]
-    assert rows("key changed") == [("user:ada", "scout: may read, write", "127.0.0.1")]
+    assert rows("key made") == [("user:ada", "scout: read", "127.0.0.1")]
+    assert rows("key changed") == [("user:ada", "scout: read, write", "127.0.0.1")]
     assert rows("key revoked") == [("user:ada", "scout", "127.0.0.1")]
     assert key.sha256 not in str([*SecurityEvent.objects.values_list()])
 
