@@ -94,10 +94,11 @@ def parse_tree_page(parameters: Mapping[str, str], opened: Sequence[str] = ()) -
     """The page that the query parameters depth, limit, after and open ask for. Raises BadPage and BadPointer."""
     depth = _number("depth", parameters.get("depth", "1"), 0, MAX_DEPTH)
     limit = _number("limit", parameters.get("limit", "100"), 1, MAX_LIMIT)
-    return TreePage(depth, limit, parameters.get("after"), _ways(opened))
+    return TreePage(depth, limit, parameters.get("after"), parse_ways(opened) if opened else None)
 
 
-def _ways(pointers: Sequence[str]) -> Ways | None:
+def parse_ways(pointers: Sequence[str]) -> Ways:
+    """The nodes at these pointers, and those on the way to them. Raises BadPage and BadPointer."""
     if len(pointers) > MAX_OPEN:
         raise BadPage(f"open is given {len(pointers)} times; {MAX_OPEN} nodes are opened at once")
     ways = Ways()
@@ -105,7 +106,7 @@ def _ways(pointers: Sequence[str]) -> Ways | None:
         at = ways
         for token in parse_pointer(pointer):
             at = at.setdefault(token, Ways())
-    return ways if pointers else None
+    return ways
 
 
 def render_tree(data: bytes, page: TreePage = TreePage()) -> str:  # noqa: B008 - a constant

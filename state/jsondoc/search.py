@@ -1,18 +1,19 @@
 """Find words in names and values, and tell what has them as a narrowed tree: the way to each, and nothing beside it.
 
 The answer is `{"found": 2, "more": false, "tree": node}`. A node is told as in `pages`, closed; one on the way
-has `part` instead of its members or items, [[name or index, node], ...], and one that was found has `"hit": true`.
+has `part` instead of its members or items: [[name, node, place among all members], ...] of an object, [[index, node],
+...] of an array. One that was found has `"hit": true`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from state.jsondoc.fold import fold_text
 from state.jsondoc.levels_text import show_state_at_level
-from state.jsondoc.pages import MAX_TEXT
+from state.jsondoc.pages import MAX_TEXT, Ways, parse_ways
 from state.jsondoc.pointer import RAW_OBJECT
 from state.jsondoc.text import dump_json
 
@@ -43,10 +44,32 @@ def search_text(text: str, words: str, level: int | None = None) -> str:
     At a level the tree is the one that `view=tree` tells of what shows there. Raises BadLevel.
     """
     search = _Search(words)
-    keys = RAW_OBJECT.decode((text if level is None else show_state_at_level(text, level)).encode())
-    part = [[key, told] for key, raw in keys.items() if (told := _key(key, raw, search))]
+    keys = _keys(text, level)
+    part = [[key, told, at] for at, (key, raw) in enumerate(keys.items()) if (told := _key(key, raw, search))]
     tree = {"type": "object", "size": len(keys), "part": part}
     return dump_json({"found": LIMIT - search.left, "more": search.more, "tree": tree})
+
+
+def show_places(text: str, pointers: Sequence[str], level: int | None = None) -> str:
+    """The narrowed tree of the nodes at these pointers, as far as they are there. Raises BadLevel and BadPointer."""
+    ways = parse_ways(pointers)
+    keys = _keys(text, level)
+    part = [
+        [key, _narrow(json.loads(bytes(raw)), ways[key]), at]
+        for at, (key, raw) in enumerate(keys.items())
+        if key in ways
+    ]
+    return dump_json({"tree": {"type": "object", "size": len(keys), "part": part}})
+
+
+def _keys(text: str, level: int | None) -> dict[str, msgspec.Raw]:
+    return RAW_OBJECT.decode((text if level is None else show_state_at_level(text, level)).encode())
+
+
+def _narrow(value: Any, ways: Ways) -> Told:
+    kids = _kids(value) if ways else ()
+    part = [[label, _narrow(one, ways[str(label)]), *place] for label, one, *place in kids if str(label) in ways]
+    return summarize_value(value) | ({"part": part} if part else {})
 
 
 def _key(key: str, raw: msgspec.Raw, search: _Search) -> Told | None:
@@ -59,7 +82,7 @@ def _key(key: str, raw: msgspec.Raw, search: _Search) -> Told | None:
 
 def _node(name: str | int, value: Any, search: _Search) -> Told | None:
     hit = _has(name, value, search) and search.take()
-    part = [[label, told] for label, one in _kids(value) if (told := _node(label, one, search))]
+    part = [[label, told, *place] for label, one, *place in _kids(value) if (told := _node(label, one, search))]
     if not hit and not part:
         return None
     return summarize_value(value) | ({"part": part} if part else {}) | ({"hit": True} if hit else {})
@@ -74,9 +97,10 @@ def _has(name: str | int, value: Any, search: _Search) -> bool:
     return search.words in fold_text(text)
 
 
-def _kids(value: Any) -> Iterator[tuple[str | int, Any]]:
+def _kids(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Each (name, value, place among all) of an object, (index, value) of an array."""
     if isinstance(value, dict):
-        yield from value.items()
+        yield from ((name, one, place) for place, (name, one) in enumerate(value.items()))
     elif isinstance(value, list):
         yield from enumerate(value)
 

@@ -10,7 +10,9 @@ from state.api.addresses import UnknownParameter
 from state.api.views import parse_level
 from state.history import past, replay
 from state.jsondoc.levels import BadLevel
-from state.jsondoc.search import search_text
+from state.jsondoc.pages import BadPage
+from state.jsondoc.pointer import BadPointer
+from state.jsondoc.search import search_text, show_places
 from state.pages import tree_past
 
 MAX_WORDS = 200
@@ -26,18 +28,23 @@ def show_tree(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def find_nodes(request: HttpRequest) -> HttpResponse:
-    """What has the words `q` in its name or value, as a narrowed tree; `at`, `level` and `stimuli` as in the API."""
-    words = request.GET.get("q", "").strip()
-    if not 0 < len(words) <= MAX_WORDS:
+    """What has the words `q` in its name or value, or stands at the pointers `node`, as a narrowed tree.
+
+    `at`, `level` and `stimuli` are as in the API.
+    """
+    words, nodes = request.GET.get("q", "").strip(), request.GET.getlist("node")
+    if not nodes and not 0 < len(words) <= MAX_WORDS:
         return tree_past.refuse(f"q is a text of 1 to {MAX_WORDS} characters to look for")
     try:
         level = parse_level({name: request.GET[name] for name in ("level", "stimuli") if name in request.GET})
         found, revision = tree_past.at_moment(request)
-    except (UnknownParameter, BadLevel, replay.UnknownMoment) as error:
+        text = past.join_texts(found)
+        answer = show_places(text, nodes, level) if nodes else search_text(text, words, level)
+    except (UnknownParameter, BadLevel, BadPage, BadPointer, replay.UnknownMoment) as error:
         return tree_past.refuse(str(error))
     except replay.GoneRevision as error:
         return tree_past.refuse(str(error), 410)
-    response = HttpResponse(search_text(past.join_texts(found), words, level), content_type="application/json")
+    response = HttpResponse(answer, content_type="application/json")
     response["Nola-Revision"] = str(revision)
     response["Cache-Control"] = "no-store"
     return response

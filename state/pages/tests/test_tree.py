@@ -30,6 +30,7 @@ def test_words_are_found_in_names_and_values_whatever_their_case(owner, agent):
     put(agent, "A", {"Straße": 1, "b": ["x", {"c": "In der STRASSE"}], "d": "no"})
     put(agent, "B", "no")
 
+    deep = {"type": "object", "size": 1, "part": [["c", {"type": "text", "text": "In der STRASSE", "hit": True}, 0]]}
     assert found(owner, "strasse") == {
         "found": 2,
         "more": False,
@@ -43,32 +44,31 @@ def test_words_are_found_in_names_and_values_whatever_their_case(owner, agent):
                         "type": "object",
                         "size": 3,
                         "part": [
-                            ["Straße", {"type": "number", "number": "1", "hit": True}],
-                            [
-                                "b",
-                                {
-                                    "type": "array",
-                                    "size": 2,
-                                    "part": [
-                                        [
-                                            1,
-                                            {
-                                                "type": "object",
-                                                "size": 1,
-                                                "part": [
-                                                    ["c", {"type": "text", "text": "In der STRASSE", "hit": True}]
-                                                ],
-                                            },
-                                        ]
-                                    ],
-                                },
-                            ],
+                            ["Straße", {"type": "number", "number": "1", "hit": True}, 0],
+                            ["b", {"type": "array", "size": 2, "part": [[1, deep]]}, 1],
                         ],
                     },
+                    0,
                 ]
             ],
         },
     }
+
+
+def test_nodes_are_told_with_their_places_among_all(owner, agent):
+    put(agent, "A", {"z": 1, "a/b": {"x": 2, "y": [3, 4]}, "c": 5})
+    put(agent, "B", 6)
+
+    answer = owner.get(f"{URL}find", {"node": ["/A/a~1b/y/1", "/A/c", "/A/gone", "/Gone"]})
+
+    y = {"type": "array", "size": 2, "part": [[1, {"type": "number", "number": "4"}]]}
+    b = {"type": "object", "size": 2, "part": [["y", y, 1]]}
+    a = {"type": "object", "size": 3, "part": [["a/b", b, 1], ["c", {"type": "number", "number": "5"}, 2]]}
+    assert answer.json() == {"tree": {"type": "object", "size": 2, "part": [["A", a, 0]]}}
+
+
+def test_a_node_that_is_no_pointer_is_refused(owner):
+    assert owner.get(f"{URL}find", {"node": "A"}).status_code == 422
 
 
 def test_numbers_and_words_of_json_are_found_as_they_are_written(owner, agent):
@@ -81,7 +81,7 @@ def test_numbers_and_words_of_json_are_found_as_they_are_written(owner, agent):
 def test_a_key_is_found_by_its_name(owner, agent):
     put(agent, "Tasks", [])
 
-    assert found(owner, "task")["tree"]["part"] == [["Tasks", {"type": "array", "size": 0, "hit": True}]]
+    assert found(owner, "task")["tree"]["part"] == [["Tasks", {"type": "array", "size": 0, "hit": True}, 0]]
 
 
 def test_no_more_than_200_places_are_told(owner, agent):

@@ -7,7 +7,7 @@ import { announce, h, sentence } from "../../nola/lib/dom.js";
 import { Editor, entry, jsonValue, typedValue } from "./edit.js";
 import { guess, parse, write } from "../../nola/lib/json.js";
 import { Gone } from "./memory.js";
-import { short } from "./view.js";
+import { short } from "./told.js";
 import * as writes from "./writes.js";
 
 const KINDS = {
@@ -98,7 +98,7 @@ export class Actions {
     );
     (this.view.groupOf(parent) ?? this.view.addGroup(parent)).insertBefore(
       ghost,
-      before?.el ?? (parent.isWhole ? null : parent.more),
+      before?.el ?? [...(parent.gaps?.values() ?? [])].at(-1) ?? null,
     );
     const wrap = (value) => ({ names: [], value });
     const editor = this.open(parent.isRoot ? (this.view.current ?? parent) : parent, ghost.firstChild, {
@@ -371,7 +371,7 @@ export class Actions {
     for (const token of tokens) {
       if (!node.isRoot) await this.expand(node);
       if (!node.kid(token) && !node.isWhole && node.isContainer)
-        await this.memory.single(node, token).catch(only_missing);
+        await Promise.resolve(this.memory.single(node, token)).catch(only_missing);
       if (!node.kid(token)) break;
       node = node.kid(token);
     }

@@ -4,7 +4,7 @@ import { call } from "../../nola/lib/api.js";
 import { ago, h, icon, person } from "../../nola/lib/dom.js";
 import { event_of } from "./feed.js";
 import { member, parse, tokensOf } from "../../nola/lib/json.js";
-import { short, spoken } from "./view.js";
+import { short, spoken } from "./told.js";
 
 const KEPT = 60;
 const SHOWN = 4; // changes of one revision

@@ -4,7 +4,7 @@
 import { told } from "../changes/changes.js";
 import { aligned } from "./aligned.js";
 import { announce, bytes, count, h, icon } from "../../nola/lib/dom.js";
-import { short, spoken } from "./view.js";
+import { short, spoken } from "./told.js";
 
 const MOST = 500; // rows at once
 const REST = 150; // milliseconds of rest before two moments are read

@@ -6,7 +6,7 @@ import { h, icon } from "../../nola/lib/dom.js";
 import { tokensOf } from "../../nola/lib/json.js";
 import { Pages, onward } from "./pages.js";
 import { bringBack } from "./restore.js";
-import { short, spoken } from "./view.js";
+import { short, spoken } from "./told.js";
 
 const DELETED = "/api/deleted";
 const PAGE = 20;

@@ -1,6 +1,5 @@
 // Show only what has a word in its name or its value, and the way to it. The server looks, so all of the memory counts.
 
-import { call } from "../../nola/lib/api.js";
 import { announce, count } from "../../nola/lib/dom.js";
 import { findFolded, fold } from "../../nola/lib/fold.js";
 
@@ -8,8 +7,8 @@ const REST = 200; // milliseconds without a key before it looks
 const AGAIN = 500; // milliseconds after a change before it looks again
 
 export class Filter {
-  constructor(input, said, tree, memory, view, address) {
-    Object.assign(this, { input, said, tree, memory, view, address, words: "", marked: new Set() });
+  constructor(input, said, tree, memory, view) {
+    Object.assign(this, { input, said, tree, memory, view, words: "", marked: new Set() });
     input.addEventListener("input", () => this.later(REST));
     this.marks = globalThis.Highlight && new Highlight();
     if (this.marks) CSS.highlights.set("tree-found", this.marks);
@@ -41,18 +40,13 @@ export class Filter {
     try {
       await this.memory.read(
         () => [],
-        () => this.ask(words),
+        () => this.memory.find({ q: words }),
         (answer) => words === this.words && this.take(answer),
       );
     } catch (error) {
       if (words === this.words) this.said.textContent = error.status ? error.message : "No answer from the server";
     }
     return undefined;
-  }
-
-  async ask(words) {
-    const { text, revision } = await call("GET", this.address, { query: { q: words, ...this.memory.lens?.query } });
-    return { ...JSON.parse(text), revision };
   }
 
   take({ found, more, tree }) {

@@ -4,8 +4,8 @@
 import { tree_view } from "../../nola/lib/api.js";
 import { pointerOf } from "../../nola/lib/json.js";
 import { PAGE } from "./memory.js";
+import { portions } from "./portions.js";
 
-const LONGEST = 2500; // characters of an address that name what is open
 const MOST = 1000; // members or items of an opened node in one answer
 
 /** {view, revision} of all, with the nodes at these tokens opened. Throws Problem, and AbortError at the signal. */
@@ -16,22 +16,6 @@ export async function look(lens, opened, limit, signal) {
   const same = { query: { ...lens?.query, at: revision } };
   for (const answer of await Promise.all(others.map((open) => ask(open, same)))) join(view, answer.view);
   return { view, revision };
-}
-
-function portions(pointers) {
-  const found = [[]];
-  let room = LONGEST;
-  for (const pointer of pointers) {
-    const length = encodeURIComponent(pointer).length + 6;
-    if (length > LONGEST) continue;
-    if (length > room) {
-      found.push([]);
-      room = LONGEST;
-    }
-    found.at(-1).push(pointer);
-    room -= length;
-  }
-  return found;
 }
 
 /** Put into a view what another one of the same moment has opened beside. */

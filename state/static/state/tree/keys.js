@@ -48,7 +48,10 @@ export class Keys {
 
   inTree(event) {
     const { view } = this.app;
+    const gap = event.target.closest(".tree-more");
     const node = view.nodeAt(event.target);
+    if (gap && /^Arrow(Up|Down)$/.test(event.key))
+      this.does(event, () => view.focus(view.step({ el: gap }, event.key === "ArrowUp" ? -1 : 1)));
     if (!node || event.target.closest(".tree-edit, .tree-note, .tree-conflict")) return;
     const act = this.command(event, node) ?? this.way(event, node);
     if (!act) return;

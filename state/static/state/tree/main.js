@@ -33,7 +33,7 @@ const loading = new Set();
 let addressing;
 const app = {}; // the parts, for what is said below; each of them is given only what it needs
 app.view = new View(part("list"), part("scroll"), {
-  more: (node) => more(node),
+  more: (node, behind) => more(node, behind),
   open: (node) => !node.kids?.length && node.size && more(node),
   focus: (node) => here(node),
   row: (node) => app.levels?.row(node),
@@ -49,7 +49,7 @@ app.feed = new Feed({
   },
   status,
 });
-app.memory = new Memory(app.tree, app.feed, me, {
+app.memory = new Memory(app.tree, app.feed, { me, find: page.dataset.find }, {
   batch: (change) => app.view.batch(change),
   applied,
   waiting: () => status("lost"),
@@ -66,7 +66,7 @@ app.mine = new Mine(app.memory, { undo: part("undo"), redo: part("redo") }, part
 app.actions = new Actions(app.tree, app.memory, app.view, app.mine, app.activity);
 app.tools = new Tools(app.view, part("foot"), run);
 app.drag = new Drag(app.view, app.tools, part("scroll"), (...where) => app.past.refuses("move") || app.actions.move(...where));
-app.filter = new Filter(part("filter"), part("found"), app.tree, app.memory, app.view, page.dataset.find);
+app.filter = new Filter(part("filter"), part("found"), app.tree, app.memory, app.view);
 const { actions, activity, filter, memory, mine, tools, tree, view } = app;
 const panel = (app.panel = new Panel(page, { actions, activity, memory, mine, reason, tree, view }));
 app.keys = new Keys({ actions, filter, level, mine, panel, run, sheet, view }, part("list"));
@@ -76,15 +76,15 @@ app.compare = new Compare(past, page);
 app.levels = new Levels({ memory, panel, past, tree }, page);
 Object.freeze(app);
 
-async function more(node) {
+async function more(node, behind = undefined) {
   if (loading.has(node)) return;
   loading.add(node);
   try {
-    await app.memory.load(node);
+    await app.memory.load(node, undefined, behind);
     app.view.lookAgain(node);
     app.past.marks.draw();
   } catch (error) {
-    if (!(error instanceof Gone) && node.el) app.view.note(node, reason(error), [["Try again", () => more(node)]]);
+    if (!(error instanceof Gone) && node.el) app.view.note(node, reason(error), [["Try again", () => more(node, behind)]]);
   } finally {
     loading.delete(node);
   }

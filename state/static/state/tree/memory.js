@@ -4,6 +4,7 @@
 
 import * as api from "../../nola/lib/api.js";
 import { pointerOf, write } from "../../nola/lib/json.js";
+import { portions } from "./portions.js";
 
 export const PAGE = 200; // members or items that are loaded at once
 const PATIENCE = 150; // milliseconds until an event that must come is fetched
@@ -17,11 +18,15 @@ function way(node) {
   return node.tokens;
 }
 
+function only_gone(error) {
+  if (!(error instanceof Gone) && error.status !== 404) throw error;
+}
+
 export class Memory {
   /** `on.applied(event, touched, isMine)` after each revision, `on.waiting(error)` while a write cannot be sent,
    *  `on.batch(change)` wraps whatever changes the tree. */
-  constructor(tree, feed, me, on) {
-    Object.assign(this, { tree, feed, me, on, revision: 0, events: [], reads: 0, writing: false, waiters: [] });
+  constructor(tree, feed, { me, find }, on) {
+    Object.assign(this, { tree, feed, me, address: find, on, revision: 0, events: [], reads: 0, writing: false, waiters: [] });
     this.lens = null; // what all is seen through: {query: {at, level}}; nothing can be written then
     this.mine = new Set();
     this.touched = new Map(); // of my own revisions: what they touched
@@ -50,6 +55,9 @@ export class Memory {
     this.on.batch(() => {
       while (this.events.length && !this.reads && !this.isMaybeMine(this.events[0])) this.next();
     });
+    if (this.events.length) return;
+    for (const node of this.tree.unsure) this.findPlaces(node).catch(only_gone);
+    this.tree.unsure.clear();
   }
 
   isMaybeMine(event) {
@@ -160,13 +168,16 @@ export class Memory {
     return api.tree_view(tokens, query, this.lens);
   }
 
-  /** Load the first or the next page of a node. */
-  load(node, limit = PAGE) {
-    const after = () => (node.kids?.length && node.prefix ? [node.kids[node.prefix - 1].label] : []);
+  /** Load the first or the next page of a node, or the one behind one of its kids. */
+  load(node, limit = PAGE, behind = undefined) {
+    const isSingle = () => behind?.parent === node && node.kids.indexOf(behind) >= node.prefix;
+    const last = () => (isSingle() ? behind : node.prefix ? node.kids[node.prefix - 1] : undefined);
+    const after = () => (last() ? [last().label] : []);
     return this.read(
       () => [...way(node), ...after()],
       (tokens) => this.view(node.tokens, { limit, after: after().length ? tokens.at(-1) : undefined }),
-      ({ view }) => this.tree.fill(node, view, { more: Boolean(node.kids?.length) }),
+      ({ view }) =>
+        this.tree.fill(node, view, { more: Boolean(node.kids?.length), behind: isSingle() ? behind : undefined }),
     );
   }
 
@@ -179,13 +190,40 @@ export class Memory {
     );
   }
 
-  /** Load one member or item where its page is not loaded. Throws a Problem if it is not there. */
+  /** Load a member or item where its page is not loaded, and of a list what stands around it, if it is there. */
   single(parent, token) {
+    if (parent.type === "object") return this.findPlaces(parent, [token]);
+    if (!/^\d{1,9}$/.test(token)) return undefined;
+    const start = Math.max(0, Number(token) - PAGE / 2);
     return this.read(
       () => way(parent),
-      (tokens) => this.view([...tokens, token], { depth: 0 }),
-      ({ view }) => this.tree.pin(parent, { part: [[token, view]] }, () => {}),
+      (tokens) => this.view(tokens, { limit: PAGE, after: start ? String(start - 1) : undefined }),
+      ({ view }) => this.tree.pin(parent, { part: view.items.map((item, at) => [start + at, item]) }),
     );
+  }
+
+  /** Find the places of what stands alone in an object, and of others that are wanted. */
+  findPlaces(parent, names = []) {
+    return this.read(
+      () => way(parent),
+      (tokens) => this.places([...names, ...parent.singles.map(({ name }) => name)].map((name) => [...tokens, name])),
+      ({ trees }) => trees.forEach((tree) => this.tree.pin(this.tree.root, tree)),
+    );
+  }
+
+  /** Nodes with their places among all, as narrowed trees of one moment: {trees, revision}. */
+  async places(ways) {
+    if (!ways.length) return { trees: [], revision: this.revision };
+    const [first, ...others] = portions(ways.map(pointerOf));
+    const { tree, revision } = await this.find({ node: first });
+    const same = others.map((node) => this.find({ node, at: revision }));
+    return { trees: [tree, ...(await Promise.all(same)).map((one) => one.tree)], revision };
+  }
+
+  /** What is found where, as a narrowed tree, and the revision of it. */
+  async find(query) {
+    const { text, revision } = await api.call("GET", this.address, { query: { ...this.lens?.query, ...query } });
+    return { ...JSON.parse(text), revision };
   }
 
   async refresh(node) {
@@ -200,7 +238,7 @@ export class Memory {
         (node.kids ?? []).filter((kid) => kid.kids?.length && kid.isContainer).map((kid) => this.refresh(kid)),
       );
     } catch (error) {
-      if (!(error instanceof Gone) && error.status !== 404) throw error;
+      only_gone(error);
     }
   }
 

@@ -24,7 +24,7 @@ export class Node {
     return this.parent !== null && this.parent.parent === null;
   }
 
-  /** Where an item stands: `kids` begins with what is loaded without a gap; single ones behind it know their index. */
+  /** Where it stands: `kids` begins with what is loaded without a gap; single ones behind it know their place. */
   get index() {
     const at = this.parent.kids.indexOf(this);
     return at < this.parent.prefix ? at : this.at;
@@ -52,6 +52,26 @@ export class Node {
   /** Whether all its members or items are loaded. */
   get isWhole() {
     return this.kids !== null && this.prefix >= this.size;
+  }
+
+  /** Those that stand alone, behind what is loaded without a gap. */
+  get singles() {
+    return this.kids?.slice(this.prefix) ?? [];
+  }
+
+  /** What its rows show, in order: kids, and for those that are not loaded {behind: a kid or null, left, isLast}. */
+  get rows() {
+    const rows = this.kids.slice(0, this.prefix);
+    let [behind, next, left] = [rows.at(-1) ?? null, this.prefix, this.size - this.kids.length];
+    for (const kid of this.singles) {
+      const missing = Math.min(left, kid.at - next);
+      if (missing > 0) rows.push({ behind, left: missing });
+      left -= Math.max(0, missing);
+      rows.push(kid);
+      [behind, next] = [kid, kid.at + 1];
+    }
+    if (left > 0) rows.push({ behind, left, isLast: true });
+    return rows;
   }
 
   within(other) {
@@ -105,6 +125,7 @@ function parts_of(value) {
 export class Tree {
   constructor(on) {
     this.on = on;
+    this.unsure = new Set(); // objects of which single members do not know their places any more, only their order
     this.root = new Node(undefined, { type: "object", size: 0 });
     Object.assign(this.root, { isRoot: true, open: true });
   }
@@ -121,9 +142,10 @@ export class Tree {
 
   // What the server tells of a node
 
-  /** Take a view of a node, or a value from a patch: a first page of its kids, or with `more` one that goes on.
-   *  `fresh` says that what is loaded may be wrong: what the view does not have is let go. */
-  fill(node, view, { more = false, fresh = false } = {}) {
+  /** Take a view of a node, or a value from a patch: a first page of its kids, or with `more` one that goes on, there
+   *  with `behind` one of its kids. `fresh` says that what is loaded may be wrong: what the view does not have is let
+   *  go. */
+  fill(node, view, { more = false, behind = undefined, fresh = false } = {}) {
     if (view.type !== node.type || !node.isContainer) {
       if (!node.equals(view)) this.become(node, view);
       return;
@@ -131,10 +153,18 @@ export class Tree {
     const parts = parts_of(view);
     node.size = view.size ?? parts.length;
     node.measure(view);
-    if (more) for (const [name, value] of parts) this.append(node, name, value);
+    if (behind) this.pin(node, { part: from_place(behind.index + 1, parts) });
+    else if (more) for (const [name, value] of parts) this.append(node, name, value);
     else if (parts && !fresh && view.next !== undefined && node.prefix >= parts.length)
       parts.forEach(([, value], index) => this.fill(node.kids[index], value));
-    else if (parts) this.reconcile(node, parts, fresh);
+    else if (parts) this.reconcile(node, parts, { fresh, isAll: fresh || view.next === undefined });
+    this.settle(node);
+  }
+
+  /** Count to what is loaded without a gap whatever has come to stand there. */
+  settle(node) {
+    if (node.kids?.length === node.size) node.prefix = node.size;
+    if (node.type === "array") while (node.kids?.[node.prefix]?.at === node.prefix) node.prefix += 1;
     this.on.changed(node);
   }
 
@@ -157,14 +187,13 @@ export class Tree {
     }
   }
 
-  /** Make a node's kids what the server says they are, keeping those that are the same: by name, or by index. */
-  reconcile(node, parts, fresh) {
-    const old = node.kids ?? [];
-    const byName = new Map(old.map((kid) => [kid.name, kid]));
-    const wanted = parts.map(([name], index) => (node.type === "object" ? byName.get(name) : old[index]));
-    const kept = new Set(wanted);
+  /** Make a node's kids what the server says they are, keeping those that are the same: by name, or by index. Where that
+   *  is not all of them, those that stand alone behind it stay. */
+  reconcile(node, parts, { fresh, isAll }) {
     node.kids ??= [];
-    for (const kid of [...old]) if (!kept.has(kid)) this.lose(kid, node);
+    const wanted = parts.map(([name], index) => node.kid(name ?? index));
+    const kept = new Set(isAll ? wanted : [...wanted, ...node.singles]);
+    for (const kid of [...node.kids]) if (!kept.has(kid)) this.lose(kid, node);
     node.prefix = 0;
     parts.forEach(([name, value], index) => {
       const kid = wanted[index];
@@ -179,23 +208,32 @@ export class Tree {
   }
 
   /** Take a narrowed view: only some members or items of each level, which stand alone until their page is loaded. */
-  pin(node, view, seen) {
+  pin(node, view, seen = () => {}) {
     seen(node, view);
     if (!view.part) return;
     node.kids ??= [];
-    for (const [token, value] of view.part) {
-      let kid = node.kid(token);
-      if (!kid) {
-        kid = new Node(node.type === "object" ? token : undefined, value);
-        kid.parent = node;
-        if (node.type === "array") kid.at = Number(token);
-        const place = node.type === "object" ? node.kids.length : place_of(node, kid.at);
-        node.kids.splice(place, 0, kid);
-        node.names?.set(kid.name, kid);
-        this.on.inserted(kid);
-      }
+    for (const [token, value, at = Number(token)] of view.part) {
+      const kid = node.kid(token) ?? this.single(new Node(node.type === "object" ? token : undefined, value), node, at);
+      kid.at = at;
       this.pin(kid, value, seen);
     }
+    this.sort(node);
+    this.settle(node);
+  }
+
+  single(kid, parent, at) {
+    kid.at = at;
+    kid.parent = parent;
+    parent.kids.push(kid);
+    parent.names?.set(kid.name, kid);
+    this.on.inserted(kid);
+    return kid;
+  }
+
+  /** Those that stand alone stand in the order of their places. */
+  sort(node) {
+    const singles = node.singles.sort((one, other) => one.at - other.at);
+    node.kids.splice(node.prefix, singles.length, ...singles);
   }
 
   attach(kid, parent, at) {
@@ -254,47 +292,54 @@ export class Tree {
   insert(tokens, position, value, moved = undefined) {
     const parent = this.find(tokens.slice(0, -1));
     if (!parent) return undefined;
-    const place = this.room(parent, tokens.at(-1), position);
+    const name = tokens.at(-1);
+    const at = this.place(parent, name, position);
+    const isNear = parent.kids && (at < parent.prefix || (at === parent.prefix && parent.isWhole));
+    const isKnown = isNear || (moved && parent.kids && parent !== this.root);
+    this.shift(parent, name, at, 1);
     parent.size += 1;
-    if (place === undefined || (!moved && value === undefined)) {
-      this.on.changed(parent);
+    if (!isKnown || (!moved && value === undefined)) {
+      this.settle(parent);
       return undefined;
     }
     const node = moved ?? new Node(undefined, value);
-    node.name = parent.type === "object" ? tokens.at(-1) : undefined;
-    this.attach(node, parent, place);
+    node.name = parent.type === "object" ? name : undefined;
+    if (isNear) this.attach(node, parent, at);
+    else this.single(node, parent, at);
+    this.sort(parent);
     this.on.changed(node);
-    this.on.changed(parent);
+    this.settle(parent);
     return [{ node, did: moved ? "move" : "add" }];
   }
 
-  /** Where in `kids` a new member or item goes; undefined where that part is not loaded. Counts up what stands behind. */
-  room(parent, token, position) {
-    const whole = parent.isWhole;
-    let at = parent === this.root ? key_place(parent, token) : parent.type === "array" ? Number(token) : position;
-    if (parent.type === "array")
-      for (const kid of parent.kids?.slice(parent.prefix) ?? []) if (kid.at >= at) kid.at += 1;
-    at ??= whole ? parent.prefix : Infinity;
-    if (!parent.kids || at > parent.prefix || (at === parent.prefix && !whole)) return undefined;
-    return at;
+  /** Where among all of them a new member or item goes; of keys, as far as they are loaded. */
+  place(parent, name, position) {
+    if (parent === this.root) return key_place(parent, name);
+    return parent.type === "array" ? Number(name) : (position ?? parent.size);
+  }
+
+  /** Count up, or down, what stands alone behind a place. */
+  shift(parent, name, at, by) {
+    for (const kid of parent.singles)
+      if (parent === this.root ? compare(kid.name, name) > 0 : kid.at >= at) kid.at += by;
   }
 
   take(tokens) {
     const parent = this.find(tokens.slice(0, -1));
     if (!parent) return undefined;
     const node = this.loosen(parent, tokens.at(-1));
-    this.on.changed(parent);
+    this.settle(parent);
     return node && [{ node, did: "remove", parent }];
   }
 
   /** Take a kid out of its parent, if it is loaded, and count it off. */
   loosen(parent, token) {
     const node = parent.kid(token);
-    const index = Number(token);
+    const at = node ? node.index : parent.type === "array" ? Number(token) : undefined;
     if (node) this.lose(node, parent);
     parent.size -= 1;
-    if (parent.type === "array")
-      for (const kid of parent.kids?.slice(parent.prefix) ?? []) if (kid.at > index) kid.at -= 1;
+    this.shift(parent, token, at, -1);
+    if (at === undefined && parent !== this.root && parent.singles.length) this.unsure.add(parent);
     return node;
   }
 
@@ -304,7 +349,7 @@ export class Tree {
     const known = source?.kid(from.at(-1));
     const open = known?.open;
     const node = source && this.loosen(source, from.at(-1));
-    if (source) this.on.changed(source);
+    if (source) this.settle(source);
     if (known) known.open = open;
     const done = this.insert(tokens, position, node ? undefined : { type: "null", unknown: true }, node);
     if (done && !node) done[0].unknown = true;
@@ -312,9 +357,9 @@ export class Tree {
   }
 }
 
-function place_of(node, index) {
-  const at = node.kids.findIndex((kid, place) => place >= node.prefix && kid.at > index);
-  return at < 0 ? node.kids.length : at;
+/** A page that begins at a place, as a narrowed view tells its part. */
+function from_place(start, parts) {
+  return parts.map(([name, value], at) => [name ?? start + at, value, start + at]);
 }
 
 /** Keys stand in the order of their bytes. */

@@ -2,7 +2,7 @@
 
 import { ago, h, icon, person } from "../../nola/lib/dom.js";
 import { places_of } from "./marks.js";
-import { short } from "./view.js";
+import { short } from "./told.js";
 
 const PLACES = 3;
 const TIME = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });

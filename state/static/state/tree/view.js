@@ -1,14 +1,15 @@
 // The tree on the page: one element a node, made when its parent is opened, and from then on only changed. A change
 // elsewhere never touches the element that somebody is typing in, and nothing that is seen moves by it.
 
-import { bytes, count, h, icon, moving } from "../../nola/lib/dom.js";
+import { h, icon } from "../../nola/lib/dom.js";
+import { after, arrange, before, following, preceding } from "./order.js";
+import { content, spoken } from "./told.js";
 
-const SHOWN = 300; // characters of a text in its row
 const FRESH = 6000; // milliseconds that a change by somebody else stays marked
-const LONG = 60;
+const NEAR = 200; // rows that are loaded as soon as their place comes into sight, also before others
 
 export class View {
-  /** `on.more(node)` loads the next page, `on.open(node)` is told what is opened, `on.focus(node)` what is focused,
+  /** `on.more(node, behind)` loads the next page, behind one of its kids, `on.open(node)` is told what is opened, `on.focus(node)` what is focused,
    *  `on.row(node)` which row was drawn; `on.keeps(element)` says whether somebody is typing. */
   constructor(list, scroller, on) {
     Object.assign(this, {
@@ -69,11 +70,7 @@ export class View {
   // What the tree tells
 
   inserted(node) {
-    if (!this.groupOf(node.parent)) return;
-    const element = node.el ?? this.make(node);
-    const { kids, more } = node.parent;
-    const next = kids.slice(kids.indexOf(node) + 1).find((kid) => kid.el?.isConnected)?.el;
-    place(this.groupOf(node.parent), element, next ?? more ?? null);
+    this.changed(node.parent);
   }
 
   removed(node) {
@@ -87,9 +84,10 @@ export class View {
 
   flush() {
     for (const [node, element] of this.gone) if (!node.isAttached) this.drop(node, element);
-    this.gone.clear();
     for (const node of this.dirty) if (node.isRoot || node.el) this.update(node);
     this.dirty.clear();
+    for (const [node, element] of this.gone) if (node.isAttached && !this.isPlaced(node)) this.drop(node, element);
+    this.gone.clear();
     for (const act of this.then.splice(0)) act();
   }
 
@@ -97,6 +95,11 @@ export class View {
   afterwards(act) {
     this.then.push(act);
     if (this.depth === 0) this.flush();
+  }
+
+  /** Whether its element stands in its parent's: not so where it was moved into what is closed. */
+  isPlaced(node) {
+    return Boolean(node.el) && node.el.parentElement === this.groupOf(node.parent);
   }
 
   /** Take a removed node off the page, unless somebody is typing in it: that is theirs to end. */
@@ -121,7 +124,7 @@ export class View {
 
   forget(node) {
     this.nodes.delete(node.id);
-    Object.assign(node, { el: null, group: null, more: null });
+    Object.assign(node, { el: null, group: null, gaps: null });
     for (const kid of node.kids ?? []) if (kid.el) this.forget(kid);
   }
 
@@ -158,7 +161,7 @@ export class View {
     } else if (node.group) {
       node.group.remove();
       for (const kid of node.kids ?? []) this.forget(kid);
-      Object.assign(node, { group: null, more: null });
+      Object.assign(node, { group: null, gaps: null });
     }
     if (node.isRoot) this.list.classList.toggle("tree-none", node.isWhole && !node.size);
   }
@@ -198,57 +201,59 @@ export class View {
   }
 
   fillGroup(node) {
-    if (!this.groupOf(node)) {
-      const kids = document.createDocumentFragment();
-      for (const kid of node.kids) kids.append(kid.el ?? this.make(kid));
-      node.group = h("ul.tree-group", { role: "group" }, kids);
-      node.el.append(node.group);
-    }
-    this.fillMore(node);
+    const group = this.groupOf(node) ?? this.addGroup(node);
+    const old = node.gaps;
+    node.gaps = new Map();
+    const rows = node.rows.map((row) => (row.left ? this.gap(node, row, old) : (row.el ?? this.make(row))));
+    for (const [behind, gap] of old ?? []) if (node.gaps.get(behind) !== gap) this.dropGap(node, behind, gap);
+    arrange(group, rows, (one) => !one.matches(".tree-more") && this.nodes.get(one.id)?.parent !== node);
   }
 
-  /** An empty group, to add the first one to. */
   addGroup(node) {
     node.group = h("ul.tree-group", { role: "group" });
     node.el.append(node.group);
     return node.group;
   }
 
-  /** The row that says how much more there is; it loads the next page when it comes into sight. */
-  fillMore(node) {
-    const left = node.size - node.prefix;
-    if (left <= 0) {
-      node.more?.remove();
-      node.more = null;
-      return;
-    }
-    if (!node.more) {
-      node.more = h(
-        "li.tree-more",
-        { role: "treeitem", tabIndex: -1, onclick: () => this.on.more(node) },
-        h("div.tree-row"),
-      );
-      node.more.node = node;
-      this.onscreen.observe(node.more);
-    }
-    const group = this.groupOf(node);
-    const next = node.kids[node.prefix - 1]?.el.nextElementSibling ?? (node.prefix ? null : group.firstElementChild);
-    if (next !== node.more) group.insertBefore(node.more, next);
-    const text = `${left.toLocaleString("en")} more …`;
-    node.more.firstChild.textContent = text;
-    node.more.setAttribute("aria-label", text);
+  /** The row that says how many are not loaded between two others. At the end, or where they are few, they are loaded
+   *  when it comes into sight; otherwise whoever wants them says so. */
+  gap(node, { behind, left, isLast }, old) {
+    const gap = old?.get(behind) ?? this.newGap(node, behind);
+    node.gaps.set(behind, gap);
+    gap.comes = isLast || left <= NEAR;
+    const text = `${left.toLocaleString("en")} more`;
+    gap.firstChild.firstChild.textContent = text;
+    gap.setAttribute("aria-label", text);
+    return gap;
+  }
+
+  newGap(node, behind) {
+    const load = () => this.on.more(node, behind);
+    const button = h("button.ui-link", { type: "button", onclick: load });
+    const gap = h("li.tree-more", { role: "treeitem", tabIndex: -1 }, h("div.tree-row", {}, button));
+    Object.assign(gap, { load });
+    this.onscreen.observe(gap);
+    return gap;
+  }
+
+  dropGap(node, behind, gap) {
+    const next = node.kids[node.kids.indexOf(behind) + 1];
+    if (gap.contains(document.activeElement)) this.then.push(() => this.focus(next, { scroll: false }));
+    this.onscreen.unobserve(gap);
+    gap.remove();
   }
 
   reached(entries) {
     for (const { isIntersecting, target } of entries)
-      if (isIntersecting && target.isConnected) this.on.more(target.node);
+      if (isIntersecting && target.isConnected && target.comes) target.load();
   }
 
-  /** Look again whether the end of a page is in sight. */
+  /** Look again which rows that stand for others are in sight. */
   lookAgain(node) {
-    if (!node.more) return;
-    this.onscreen.unobserve(node.more);
-    this.onscreen.observe(node.more);
+    for (const gap of node.gaps?.values() ?? []) {
+      this.onscreen.unobserve(gap);
+      this.onscreen.observe(gap);
+    }
   }
 
   // Opening, and the one row that has the focus
@@ -289,7 +294,7 @@ export class View {
   }
 
   nodeAt(element) {
-    return this.nodes.get(element?.closest?.(".tree-node")?.id);
+    return this.nodes.get(element?.closest?.(".tree-node, .tree-more")?.id);
   }
 
   // Marks
@@ -321,77 +326,4 @@ export class View {
     node.el.firstChild.after(note);
     return note;
   }
-}
-
-/** What stands in a row for a value. */
-function content(value) {
-  if (value.type === "object" || value.type === "array")
-    return [h("span.tree-count", {}, value.size ?? (value.members ?? value.items).length)];
-  if (value.type !== "text") return [String(value.value ?? value.number ?? value.boolean ?? "null")];
-  const text = value.text ?? value.value;
-  const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
-  const parts = [h("span.tree-string", {}, shown.replace(/\r?\n/g, " ↵ "))];
-  const lines = text.split("\n").length;
-  if (value.truncated) parts.push(h("span.tree-tag.ui-chip", {}, bytes(value.bytes)));
-  else if (lines > 1) parts.push(h("span.tree-tag.ui-chip", {}, count(lines, "line", "lines")));
-  return parts;
-}
-
-export function spoken(value) {
-  switch (value.type) {
-    case "object":
-      return `object, ${count(value.size ?? value.members.length, "member", "members")}`;
-    case "array":
-      return `list, ${count(value.size ?? value.items.length, "item", "items")}`;
-    case "text":
-      return `text ${short(value.text ?? value.value)}`;
-    default:
-      return String(value.value ?? value.number ?? value.boolean ?? "null");
-  }
-}
-
-export function short(text) {
-  return text.length > LONG ? `${text.slice(0, LONG)}…` : text || "(empty)";
-}
-
-/** Put an element somewhere, and leave focus, caret and scrolling in it as they are. */
-function place(parent, element, next) {
-  const typing = element.contains(document.activeElement) ? document.activeElement : undefined;
-  if (element.isConnected && parent.moveBefore) return parent.moveBefore(element, next);
-  if (!typing) return parent.insertBefore(element, next);
-  const { selectionStart, selectionEnd, scrollTop } = typing; // browsers that cannot move drop the focus
-  moving.now = true;
-  parent.insertBefore(element, next);
-  typing.focus({ preventScroll: true });
-  if (selectionStart !== undefined) typing.setSelectionRange(selectionStart, selectionEnd);
-  typing.scrollTop = scrollTop;
-  moving.now = false;
-  return undefined;
-}
-
-function after(element) {
-  let next = element.nextElementSibling;
-  while (next && !next.matches(".tree-node:not(.tree-leaving)")) next = next.nextElementSibling;
-  return next;
-}
-
-function before(element) {
-  let previous = element.previousElementSibling;
-  while (previous && !previous.matches(".tree-node:not(.tree-leaving)")) previous = previous.previousElementSibling;
-  return previous;
-}
-
-function following(element) {
-  const first = element.querySelector(":scope > ul > li");
-  if (first) return first;
-  for (let one = element; one?.matches("li"); one = one.parentElement.closest("li"))
-    if (one.nextElementSibling) return one.nextElementSibling;
-  return null;
-}
-
-function preceding(element, list) {
-  let previous = element.previousElementSibling;
-  if (!previous) return element.parentElement === list ? null : element.parentElement.closest("li");
-  for (let last; (last = previous.querySelector(":scope > ul > li:last-child"));) previous = last;
-  return previous;
 }

@@ -1,0 +1,157 @@
+"""Whatever happened before, the rows on the page stand in the order of the API, and say how many are missing where."""
+
+import json
+import random
+
+import pytest
+
+from state.pages.tests.tree import clear, focused, item, open_tree, patch, stored, write
+
+ROWS = """() => {
+  const rows = (list) => [...list.children].filter((one) => one.matches('.tree-node, .tree-more')).map((one) => {
+    if (one.matches('.tree-more')) return parseInt(one.textContent.replaceAll(',', ''));
+    const [, name, value] = one.firstElementChild.children;
+    const kids = one.querySelector(':scope > ul');
+    return [name.textContent, kids ? rows(kids) : value.textContent];
+  });
+  return rows(document.querySelector('[role=tree]'));
+}"""
+FIND_APP = "async () => { globalThis.app = (await import('/static/state/tree/main.js')).app; }"
+SETTLED = """(head) => {
+  const {memory, tree} = globalThis.app;
+  return memory.revision >= head && !memory.reads && !tree.unsure.size && !document.querySelector('.tree-saving');
+}"""
+ACTS = """async ([act, way, word]) => {
+  const open = [...document.querySelectorAll('.tree-node[aria-expanded]')].map((one) => app.view.nodeAt(one));
+  const one = (list) => list[way % list.length];
+  const gaps = [...document.querySelectorAll('.tree-more button')];
+  const leaves = [...document.querySelectorAll('.tree-node:not([aria-expanded])')].map((one) => app.view.nodeAt(one));
+  const filter = (words) => { app.filter.input.value = words; return app.filter.look(); };
+  const node = one(leaves);
+  await {
+    filter: () => filter(word),
+    clear: () => filter(''),
+    open: () => app.keys.open(one(open), !one(open).open),
+    page: () => gaps.length && one(gaps).click(),
+    link: () => app.actions.reveal(word.split('/')),
+    remove: () => node && app.actions.remove(node),
+    rename: () => node?.name && app.actions.setName(node, `mine ${way}`),
+    up: () => node && app.actions.nudge(node, -1),
+    undo: () => app.mine.undo(),
+    level: () => app.keys.app.level(2),
+  }[act]();
+}"""
+
+
+def read_all(page, server):
+    """Everything, once the page shows it."""
+    _, body, headers = server.request("GET", "/api/state")
+    page.wait_for_function(SETTLED, arg=int(headers["nola-revision"]))
+    return json.loads(body)
+
+
+def misplaced(rows, value, way: str = "") -> list[str]:
+    """Where rows do not tell a value: names and values in order, numbers for what is missing, all accounted for."""
+    parts = list(value.items()) if isinstance(value, dict) else [(str(at), one) for at, one in enumerate(value)]
+    found, at = [], 0
+    for row in rows:
+        if isinstance(row, int):
+            at += row
+            continue
+        name, one = parts[at] if at < len(parts) else (None, None)
+        if row[0] != name:
+            return [f"{way}/{row[0]} is where {name} is"]
+        if isinstance(row[1], list):
+            found += misplaced(row[1], one, f"{way}/{name}")
+        elif not isinstance(one, (dict, list)) and row[1] != (one if isinstance(one, str) else json.dumps(one)):
+            found.append(f"{way}/{name} is {one}, not {row[1]}")
+        at += 1
+    return found if at == len(parts) else [*found, f"{way}: {at} of {len(parts)}"]
+
+
+def change(server, luck: random.Random, number: int) -> None:
+    """A change by somebody else, somewhere in a list or an object, large or small."""
+    key = luck.choice(["Long", "Wide", "Small", "Steps"])
+    value = stored(server, f"/{key}")
+    at, to = luck.randrange(len(value)), luck.randrange(len(value))
+    names = list(value)
+    name = names[at] if isinstance(value, dict) else at
+    new = {"path": f"/new {number}", "position": to} if isinstance(value, dict) else {"path": f"/{to}"}
+    moved = {"path": f"/moved {number}", "position": at} if isinstance(value, dict) else {"path": f"/{to}"}
+    operations = [
+        {"op": "add", **new, "value": f"new pour {number}"},
+        {"op": "move", "from": f"/{name}", **moved},
+        {"op": "remove", "path": f"/{name}"} if len(value) > 4 else {"op": "add", **new, "value": "again"},
+        {"op": "move", "from": f"/{name}", "path": f"/{name}", "position": to}
+        if isinstance(value, dict)
+        else {"op": "replace", "path": f"/{name}", "value": f"pour {number}"},
+    ]
+    patch(server, key, luck.choice(operations))
+
+
+@pytest.fixture(autouse=True)
+def memory(server):
+    clear(server)
+    write(server, "PUT", "/Steps", ["boil water", "grind beans", "pour", "wait", "drink"])
+    write(server, "PUT", "/Small", {"z": "1 pour", "b": "2", "a": "3 pour", "10": "4", "2": "5 pour", "c": {"in": "6"}})
+    write(server, "PUT", "/Long", [f"{'pour' if n % 97 == 0 else 'item'} {n}" for n in range(700)])
+    write(server, "PUT", "/Wide", {f"m{n * 7 % 650}": f"{'pour' if n % 83 == 0 else 'item'} {n}" for n in range(650)})
+
+
+def test_rows_stand_in_order_after_a_filter_is_cleared(page, server):
+    open_tree(page, "/Steps")
+
+    page.keyboard.press("/")
+    page.keyboard.type("pour")
+    page.wait_for_selector(".tree-hit >> text=pour")
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => document.querySelectorAll('[aria-label^=\"Steps:\"] li.tree-node').length === 5")
+
+    steps = item(page, "Steps").locator("li.tree-node").evaluate_all("rows => rows.map((row) => row.ariaLabel)")
+    assert steps == ["0: text boil water", "1: text grind beans", "2: text pour", "3: text wait", "4: text drink"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_rows_stand_in_order_whatever_happens(page, server, problems, seed):
+    luck = random.Random(seed)
+    open_tree(page, "/Steps")
+    page.evaluate(FIND_APP)
+    done = []
+
+    for number in range(40):
+        act = luck.choice(
+            ["others"] * 5
+            + ["key"]
+            + ["filter", "clear", "open", "open", "open", "page", "page", "link", "link"]
+            + ["remove", "rename", "up", "undo", "level"]
+        )
+        far = luck.choice([f"Long/{luck.randrange(650)}", f"Wide/m{luck.randrange(650)}"])
+        word = far if act == "link" else luck.choice(["pour", "item 1", "new", "nothing at all"])
+        done.append((act, word))
+        if act == "others":
+            change(server, luck, number)
+        elif act == "key":
+            write(server, "PUT", f"/Key {luck.randrange(9)}", number)
+        else:
+            page.evaluate(ACTS, [act, luck.randrange(10_000), word])
+        value = read_all(page, server)
+        assert misplaced(page.evaluate(ROWS), value) == [], done
+    problems[:] = [one for one in problems if "409" not in one and "404" not in one]  # of names asked for
+
+
+def test_a_link_far_into_a_list_loads_what_is_around_it_alone(page, server):
+    write(server, "PUT", "/Array", [f"item {n}" for n in range(12_000)])
+    calls = []
+    page.on("request", lambda request: calls.append(request.url) if "view=tree" in request.url else None)
+
+    open_tree(page, "/Array/9000")
+    page.evaluate(FIND_APP)
+    value = read_all(page, server)
+
+    assert focused(page) == "9000: text item 9000"
+    assert len(calls) < 6
+    assert page.locator(".tree-more").first.text_content() == "8,700 more"
+    assert misplaced(page.evaluate(ROWS), value) == []
+    page.locator(".tree-more button >> text=8,700 more").press("Enter")
+    page.wait_for_selector(".tree-more >> text=8,500 more", state="attached")
+    assert focused(page) == "200: text item 200"
