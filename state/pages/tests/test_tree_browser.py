@@ -73,6 +73,42 @@ def test_awkward_values_survive_an_edit_of_all_as_json(page, server):
     assert server.request("GET", "/api/state/Awkward2")[1] == before.replace(b'"old"', b'"new"')
 
 
+@pytest.mark.parametrize(("pointer", "first"), [("/Slow", "e"), ("/Slow/text", "Enter"), ("/Slow/box", "a")])
+def test_keys_typed_before_the_editor_is_there_are_no_commands(page, server, pointer, first):
+    slow = {"text": "long " * 1000, "box": {"a": 1}}
+    write(server, "PUT", "/Slow", slow)
+    open_tree(page, pointer)
+    waiting = []
+    page.route("**/api/state*", lambda route: waiting.append(route))
+
+    page.keyboard.press(first)
+    for key in ("d", "Control+a", "Delete", "o", "Backspace", "e", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_selector(".tree-opening")
+    assert len(waiting) == 1
+    page.unroute("**/api/state*")  # lets it go on
+    page.wait_for_selector(".tree-edit")
+
+    page.keyboard.press("Escape")
+    settled(page)
+    assert stored(server, "/Slow") == slow
+
+
+def test_an_editor_that_is_given_up_does_not_open(page, server):
+    write(server, "PUT", "/GivenUp", {"a": 1})
+    open_tree(page, "/GivenUp")
+    waiting = []
+    page.route("**/api/state*", lambda route: waiting.append(route))
+
+    page.keyboard.press("e")
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => document.getElementById('tree-said').textContent === 'Not opened'")
+    waiting[0].continue_()
+    page.wait_for_selector(".tree-opening", state="detached")
+
+    assert page.locator(".tree-edit").count() == 0
+
+
 def test_bad_json_is_shown_with_its_place_and_stays(page, server):
     write(server, "PUT", "/Typo", {"a": 1})
     open_tree(page, "/Typo")

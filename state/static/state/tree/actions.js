@@ -7,6 +7,7 @@ import { announce, h, sentence } from "../../nola/lib/dom.js";
 import { Editor, entry, jsonValue, typedValue } from "./edit.js";
 import { guess, parse, write } from "../../nola/lib/json.js";
 import { Gone } from "./memory.js";
+import { Opening } from "./opening.js";
 import { short } from "./told.js";
 import * as writes from "./writes.js";
 
@@ -21,7 +22,7 @@ const KINDS = {
 
 export class Actions {
   constructor(tree, memory, view, mine, activity) {
-    Object.assign(this, { tree, memory, view, mine, activity, session: null });
+    Object.assign(this, { tree, memory, view, mine, activity, session: null, opening: new Opening(view.list) });
   }
 
   // Editors
@@ -29,8 +30,8 @@ export class Actions {
   /** Edit a value in its row; objects and lists as JSON below it. `typed` is what was refused before. */
   async edit(node, { typed, type, pick = false } = {}) {
     if (node.isContainer) return this.editJSON(node);
-    const text =
-      typed ?? (node.truncated ? parse((await this.memory.stored(node)).text).text : String(node.value ?? "null"));
+    const text = typed ?? (node.truncated ? await this.wholeText(node) : String(node.value ?? "null"));
+    if (text === undefined) return undefined;
     const editor = this.open(node, node.el.firstChild, {
       about: "value",
       text,
@@ -44,9 +45,14 @@ export class Actions {
     return editor;
   }
 
+  async wholeText(node) {
+    const stored = await this.opening.read(node, () => this.memory.stored(node));
+    return stored && parse(stored.text).text;
+  }
+
   async editJSON(node) {
-    const stored = await this.memory.stored(node);
-    return this.openJSON(node, stored, write(parse(stored.text), "  "));
+    const stored = await this.opening.read(node, () => this.memory.stored(node));
+    return stored && this.openJSON(node, stored, write(parse(stored.text), "  "));
   }
 
   /** Edit all of a value as text, for the revision in which it was read. */
@@ -84,12 +90,8 @@ export class Actions {
 
   /** Add into a container by typing, before one of its kids or (null) at its end. */
   async add(parent, { before = null, text = "" } = {}) {
-    const [turn, focused] = [(this.turn = {}), document.activeElement];
-    if (!parent.isRoot && !parent.open) {
-      await this.expand(parent);
-      if (turn !== this.turn || focused !== document.activeElement) return undefined; // the person has gone on
-    }
-    this.giveUp();
+    const isOpen = parent.isRoot || parent.open;
+    if (!isOpen && !(await this.opening.read(parent, () => this.expand(parent)))) return undefined;
     const isList = parent.type === "array";
     const ghost = h(
       "li.tree-node.tree-ghost",
@@ -115,11 +117,6 @@ export class Actions {
     });
     if (!editor) ghost.remove();
     return editor;
-  }
-
-  /** Forget an editor that is about to open. */
-  giveUp() {
-    this.turn = null;
   }
 
   /** Open an editor. One that is open is saved first; if it cannot be, it stays, and nothing is returned. */
@@ -363,6 +360,7 @@ export class Actions {
   async expand(node) {
     if (node.isContainer && !node.kids?.length && node.size) await this.memory.load(node);
     this.view.setOpen(node, true);
+    return node;
   }
 
   /** Open the way to a place, loading what is missing, and focus it, or as near to it as there is something. */

@@ -37,7 +37,6 @@ export class Keys {
     else if (event.key === "i") this.does(event, () => this.app.panel.toggle());
     else if (event.key === "I") this.does(event, () => this.app.panel.enter());
     else if (event.key === "?") this.does(event, () => this.app.sheet());
-    else if (event.key === "Escape" && this.app.actions.turn) this.does(event, () => this.app.actions.giveUp());
     else if (event.key === "Escape" && this.app.filter.isOn) this.does(event, () => this.app.filter.clear());
   }
 

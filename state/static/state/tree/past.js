@@ -64,7 +64,7 @@ export class Past {
   /** What is being typed must be ended first. */
   mayLeave() {
     const { actions } = this.app;
-    actions.giveUp();
+    actions.opening.giveUp();
     actions.session?.submit(false);
     if (!actions.session) return true;
     this.app.mine.say("First save or cancel what you are editing.");
