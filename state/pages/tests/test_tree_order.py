@@ -155,3 +155,25 @@ def test_a_link_far_into_a_list_loads_what_is_around_it_alone(page, server):
     page.locator(".tree-more button >> text=8,700 more").press("Enter")
     page.wait_for_selector(".tree-more >> text=8,500 more", state="attached")
     assert focused(page) == "200: text item 200"
+
+
+def test_end_leads_to_the_last_key_of_thousands_and_home_to_the_first(page, server):
+    for start in range(0, 1280, 128):
+        operations = [{"op": "put", "pointer": f"/key {n:04}", "value": n} for n in range(start, start + 128)]
+        assert server.request("POST", "/api/transactions", json.dumps({"operations": operations}).encode())[0] == 200
+    write(server, "PUT", "/z", {"list": list(range(5000))})
+    open_tree(page, "/Steps")
+    said = "() => document.querySelector('.tree-message')?.textContent ?? ''"
+
+    page.keyboard.press("End")
+    page.wait_for_function(f"() => ({said})().includes('of 1,288')")
+    page.wait_for_function("() => document.activeElement.ariaLabel?.startsWith('z:')")
+    assert misplaced(page.evaluate(ROWS), json.loads(server.request("GET", "/api/state")[1])) == []
+    page.keyboard.press("Home")
+    assert focused(page).startswith("Context:")
+
+    open_tree(page, "/z/list")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(".tree-more >> text=4,800 more", state="attached")
+    page.keyboard.press("End")
+    page.wait_for_function("() => document.activeElement.ariaLabel === '4999: 4999'")

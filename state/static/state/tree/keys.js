@@ -18,7 +18,7 @@ const WITH_CTRL = { x: "cut", c: "copy", v: "paste" };
 const WITH_ALT = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "out", ArrowRight: "in" };
 
 export class Keys {
-  /** `app` has view, actions, mine, filter, panel, run(name, node), level(number), sheet(). */
+  /** `app` has view, actions, mine, filter, panel, run(name, node), level(number), toEnd(), sheet(). */
   constructor(app, list) {
     this.app = app;
     list.addEventListener("keydown", (event) => this.inTree(event));
@@ -98,9 +98,9 @@ export class Keys {
       case "ArrowLeft":
         return node.open ? () => this.open(node, false) : node.parent.isRoot ? undefined : go(node.parent);
       case "Home":
-        return go(view.nodeAt(view.list.firstElementChild));
+        return go(view.edge());
       case "End":
-        return go(this.many(view.nodeAt(view.list.querySelector(":scope > .tree-node:last-of-type")), 1e6));
+        return () => this.app.toEnd();
       case "PageDown":
         return go(this.many(node, 20));
       case "PageUp":

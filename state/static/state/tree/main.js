@@ -7,6 +7,7 @@ import { Compare } from "./compare.js";
 import { met } from "./conflicts.js";
 import { Drag } from "./drag.js";
 import { announce, h, person } from "../../nola/lib/dom.js";
+import { toEnd } from "./end.js";
 import { Feed } from "./feed.js";
 import { Filter } from "./filter.js";
 import { parse, pointerOf, tokensOf, write } from "../../nola/lib/json.js";
@@ -69,7 +70,8 @@ app.drag = new Drag(app.view, app.tools, part("scroll"), (...where) => app.past.
 app.filter = new Filter(part("filter"), part("found"), app.tree, app.memory, app.view);
 const { actions, activity, filter, memory, mine, tools, tree, view } = app;
 const panel = (app.panel = new Panel(page, { actions, activity, memory, mine, reason, tree, view }));
-app.keys = new Keys({ actions, filter, level, mine, panel, run, sheet, view }, part("list"));
+const end = () => toEnd(app).catch((error) => mine.say(reason(error)));
+app.keys = new Keys({ actions, filter, level, mine, panel, run, sheet, toEnd: end, view }, part("list"));
 const parts = { actions, filter, memory, mine, reason, run, tools, tree, view };
 const past = (app.past = new Past(parts, page, new Moments(page.dataset.moments)));
 app.compare = new Compare(past, page);

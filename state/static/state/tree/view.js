@@ -293,6 +293,13 @@ export class View {
     return this.nodes.get(element?.id);
   }
 
+  /** The first row that can be seen, or the last. */
+  edge(last = false) {
+    const elements = [...this.list.querySelectorAll(".tree-node:not(.tree-ghost, .tree-leaving)")];
+    const found = (last ? elements.reverse() : elements).find((one) => one.firstChild.checkVisibility());
+    return this.nodes.get(found?.id);
+  }
+
   nodeAt(element) {
     return this.nodes.get(element?.closest?.(".tree-node, .tree-more")?.id);
   }
