@@ -73,8 +73,12 @@ def show_preview(request: HttpRequest, name: str) -> HttpResponse:
     found = find_checkpoint(name)
     contents = read_fixture(found.path)
     head = store.head()
-    choice = _choice(contents, request.GET)
-    would = [[one.key, _kind(one.forward), len(one.forward)] for one in plan_restore(contents, choice)()]
+    choice = _choice(contents, {**request.GET.dict(), "mode": ""})
+    edits = [one for one in plan_restore(contents, choice)() if one.forward]
+    would = [[one.key, _kind(one.forward), len(one.forward)] for one in edits]
+    later = [one for one in would if one[1] == "remove"]
+    is_merge = not contents.is_whole or request.GET.get("mode", "merge" if later else "") == "merge"
+    would = [one for one in would if not is_merge or one not in later]
     [row] = rows_of([found], {found.path: ""})
     parts = [part for part in contents.parts if may(request.user, PARTS[part].reads)]
     context = {
@@ -82,10 +86,13 @@ def show_preview(request: HttpRequest, name: str) -> HttpResponse:
         "checkpoint": row,
         "is_whole": contents.is_whole,
         "holds": len(contents.documents),
-        "mode": "merge" if choice.mode == "merge" or not contents.is_whole else "replace",
+        "mode": "merge" if is_merge else "replace",
+        "later": _count(len(later), "key"),
+        "later_count": len(later),
         "pointer": choice.pointer,
         "place": parse_pointer(choice.pointer or ""),
-        "would": [one for one in would if one[2]],
+        "would": would,
+        "does": _count_deeds([str(kind) for _, kind, _ in would]),
         "parts": parts if choice.pointer is None else [],
         "head": head,
         "may_change": may(request.user, Right.WRITE_STATE),
@@ -98,6 +105,14 @@ def _kind(patch: list[Op]) -> str:
     """What restoring does to a key: add, remove or replace it, or change some places in it."""
     whole = len(patch) == 1 and patch[0]["path"] == ""
     return str(patch[0]["op"]) if whole else "change"
+
+
+def _count_deeds(kinds: Sequence[str]) -> list[tuple[str, str]]:
+    """What restoring does to how many keys: [("change", "2 keys"), ("remove", "1,000")]."""
+    removed, added = kinds.count("remove"), kinds.count("add")
+    counts = {"change": len(kinds) - removed - added, "bring back": added, "remove": removed}
+    some = [(deed, number) for deed, number in counts.items() if number]
+    return [(deed, f"{number:,}" if place else _count(number, "key")) for place, (deed, number) in enumerate(some)]
 
 
 def show_changes(request: HttpRequest, name: str) -> HttpResponse:
@@ -196,14 +211,14 @@ def restore_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
         if contents.parts and request.POST.get("parts") == "yes":
             _restore_with_parts(request, contents, plan, author)
         else:
-            _restored(request, name, restore_keys(plan, author))
+            _restored(request, contents, restore_keys(plan, author), name)
     except Moved as error:
         messages.warning(request, checkpoints.make_sentence(error))
     return back
 
 
 def _address(name: str, choice: RestoreChoice) -> str:
-    mode = "?mode=merge" if choice.mode == "merge" else ""
+    mode = "" if choice.mode is None else f"?mode={choice.mode}"
     return reverse("checkpoints:one", args=[name]) + mode
 
 
@@ -224,12 +239,21 @@ def _as_seen(plan: Callable[[], list[Edit]], seen: int) -> Callable[[], list[Edi
     return planned
 
 
-def _restored(request: HttpRequest, name: str, written: store.Written) -> None:
+def _restored(request: HttpRequest, contents: FixtureContents, written: store.Written, name: str) -> None:
     if not written.changed:
         messages.info(request, f"All is as in {name} already; nothing was changed.")
         return
-    text = f"{_count(len(written.changed), 'key')} restored in revision {written.revision}."
+    text = f"{', '.join(_tell_keys(contents, written))} in revision {written.revision}."
     _say(request, text, {"revision": str(written.revision), "name": name})
+
+
+def _tell_keys(contents: FixtureContents, written: store.Written, *others: str) -> list[str]:
+    """How many keys came back, with what else did, and how many went."""
+    gone = len({one.key for one in written.changed} - contents.documents.keys())
+    restored = len(written.changed) - gone
+    back = [*([_count(restored, "key")] if restored else []), *others]
+    removed = [f"{gone:,} removed" if back else f"{_count(gone, 'key')} removed"] if gone else []
+    return [*([f"{', '.join(back)} restored"] if back else []), *removed]
 
 
 def _restore_with_parts(request: HttpRequest, contents: FixtureContents, plan: Plan, author: Author) -> None:
@@ -237,12 +261,12 @@ def _restore_with_parts(request: HttpRequest, contents: FixtureContents, plan: P
     if not all(may(request.user, PARTS[part].writes) for part in contents.parts):
         raise PermissionDenied
     made = restore_all(contents, plan, author)
-    counts = {"key": len(made.written.changed), **{what[:-1]: count for what, count in made.brought_back.items()}}
-    said = [_count(count, what) for what, count in counts.items() if count]
+    others = [_count(count, what[:-1]) for what, count in made.brought_back.items() if count]
+    said = _tell_keys(contents, made.written, *others)
     if not said:
         messages.info(request, f"All is as in {name} already; nothing was changed.")
         return
-    _say(request, f"{', '.join(said)} restored.", {"batch": made.batch, "name": name})
+    _say(request, f"{', '.join(said)}.", {"batch": made.batch, "name": name})
 
 
 def _count(count: int, what: str) -> str:

@@ -208,8 +208,9 @@ def would(client, address="mine/"):
 
 
 def test_comparing_shows_what_a_restore_would_do_and_changes_nothing(mine):
-    assert would(mine) == [["A", "change", 1], ["New", "remove", 1]]
+    assert would(mine, "mine/?mode=replace") == [["A", "change", 1], ["New", "remove", 1]]
     assert would(mine, "mine/?mode=merge") == [["A", "change", 1]]
+    assert would(mine) == [["A", "change", 1]]
     assert would(mine, "mine/?pointer=/A/deep") == []
     assert store.head() == 4
 
@@ -292,7 +293,7 @@ def test_a_restore_is_undone_from_its_message(mine):
 
     undone = mine.post(f"{PAGE}undo/", fields)
 
-    assert "2 keys restored in revision 5" in form
+    assert "1 key restored, 1 removed in revision 5" in form
     assert "taken back, in revision 6" in said(undone)[-1]
     assert state() == {"A": {"n": 5, "deep": {"x": [1, 2]}}, "B": 2, "New": "<b>"}
 

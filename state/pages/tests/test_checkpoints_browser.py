@@ -89,6 +89,7 @@ def test_a_restore_of_all_is_undone_from_its_message(page, server):
     write(server, "PUT", "/Later", "new")
 
     open_checkpoint(page, "whole")
+    page.get_by_role("link", name="As it was then").click()
     page.get_by_label("Why you restore it").fill("it was better")
     press_restore(page)
 
@@ -112,13 +113,44 @@ def test_what_came_later_stays_in_a_merge(page, server):
     write(server, "PUT", "/Afterwards", "stays")
 
     open_checkpoint(page, "merged")
-    page.get_by_role("link", name="Keep what came later").click()
-    page.wait_for_url("**?mode=merge")
-    page.wait_for_selector(".cp-key")
+    assert page.locator(".cp-modes [aria-current]").inner_text().startswith("Keep what came later")
     assert page.locator(".cp-key", has_text="Afterwards").count() == 0
     press_restore(page)
 
     assert (stored(server, "/Merged"), stored(server, "/Afterwards")) == (1, "stays")
+
+
+def test_what_would_be_removed_is_said_apart_and_is_not_what_is_preselected(page, server):
+    write(server, "PUT", "/Kept", 1)
+    take(server, "before-many")
+    later = ask(server, "GET", "/api/state")
+    write(server, "PUT", "/Kept", 2)
+    for number in range(5):
+        write(server, "PUT", f"/Came later {number}", number)
+
+    open_checkpoint(page, "before-many")
+    button, heading = page.locator("[data-part=restore]"), page.locator(".cp-form h2")
+    assert heading.inner_text() == "Restoring would change 1 key"
+    assert button.inner_text() == "Restore 1 key"
+    page.get_by_role("link", name="As it was then 5 keys that came later are removed").click()
+    page.wait_for_url("**?mode=replace")
+    page.wait_for_selector(".cp-group")
+
+    assert heading.inner_text() == "Restoring would change 1 key and remove 5"
+    assert button.inner_text() == "Restore 1 key, remove 5"
+    assert "ui-danger" in button.get_attribute("class")
+    assert page.locator(".cp-key").count() == 2  # the removed are one row
+    page.locator(".cp-group > details > summary").click()
+    page.get_by_label("Remove Came later 3").uncheck()
+    assert button.inner_text() == "Restore 1 key, remove 4"
+    page.get_by_label("Remove all these keys").click()
+    page.get_by_label("Remove all these keys").uncheck()
+    assert button.inner_text() == "Restore 1 key"
+    assert "ui-danger" not in button.get_attribute("class")
+    page.get_by_label("Remove all these keys").check()
+    press_restore(page)
+    assert page.locator("text=1 key restored, 5 removed in revision").count() == 1
+    assert ask(server, "GET", "/api/state") == later
 
 
 def test_only_the_chosen_keys_are_restored(page, server):

@@ -9,10 +9,13 @@ import { member, parse, plain, tokensOf } from "../../nola/lib/json.js";
 
 const AT_ONCE = 200; // keys in the list before a person asks for more
 const WORDS = {
-  remove: "goes: it was not there then",
+  remove: "is removed: it was not there then",
   add: "comes back",
   replace: "is replaced as a whole",
 };
+
+const GROUP = 4; // removed keys from which they are one row
+const isRemoved = ([, kind]) => kind === "remove";
 
 const page = document.getElementById("cp-one");
 const form = document.getElementById("cp-restore");
@@ -40,36 +43,66 @@ class Keys {
   }
 
   show() {
-    const [found, rows] = [this.found, []];
-    if (this.may_choose) rows.push(this.all(found));
-    rows.push(...found.slice(0, AT_ONCE).map((one) => this.row(one)));
-    this.list.replaceChildren(...rows);
-    this.grow(found, AT_ONCE);
+    const { found } = this;
+    const goes = found.filter(isRemoved);
+    const rest = found.filter((one) => !isRemoved(one));
+    this.list.replaceChildren(...(this.may_choose ? [this.all(found)] : []));
+    this.grow(this.list, rest, 0);
+    if (goes.length < GROUP) this.grow(this.list, goes, 0);
+    else this.list.append(this.group(goes));
   }
 
-  grow(found, from) {
-    if (found.length <= from) return;
-    const more = h("button.cp-more", { type: "button" }, `Show more (${(found.length - from).toLocaleString("en")} left)`);
+  grow(list, found, from) {
+    list.append(...found.slice(from, from + AT_ONCE).map((one) => this.row(one)));
+    const left = found.length - from - AT_ONCE;
+    if (left <= 0) return;
+    const more = h("button.cp-more", { type: "button" }, `Show more (${left.toLocaleString("en")} left)`);
     const item = h("li", {}, more);
     more.onclick = () => {
-      item.replaceWith(...found.slice(from, from + AT_ONCE).map((one) => this.row(one)));
-      this.grow(found, from + AT_ONCE);
+      item.remove();
+      this.grow(list, found, from + AT_ONCE);
     };
-    this.list.append(item);
+    list.append(item);
+  }
+
+  /** Keys that would be removed, in one row until somebody wants to see them. */
+  group(goes) {
+    const list = h("ul.ui-rows");
+    const details = h(
+      "details",
+      {},
+      h(
+        "summary",
+        {},
+        h("strong", {}, count(goes.length, "key", "keys")),
+        h("span.cp-what.cp-remove", {}, "are removed: they were not there then"),
+      ),
+      list,
+    );
+    details.addEventListener("toggle", () => details.open && this.grow(list, goes, 0), { once: true });
+    details.open = this.words !== "";
+    return h("li.cp-key.cp-group", {}, this.may_choose ? this.choices(goes, "Remove all these keys") : undefined, details);
   }
 
   all(found) {
-    const box = h("input", { type: "checkbox" });
-    box.checked = found.every(([key]) => !this.left.has(key));
-    box.indeterminate = !box.checked && found.some(([key]) => !this.left.has(key));
+    const label = this.words ? `All ${found.length} found` : "All of them";
+    this.box = this.choices(found);
+    return h("li.cp-all", {}, h("label.ui-label", {}, this.box, label));
+  }
+
+  /** A box that takes or leaves all of these keys. */
+  choices(found, label) {
+    const box = h("input", { type: "checkbox", "aria-label": label });
+    const left = found.filter(([key]) => this.left.has(key)).length;
+    box.checked = !left;
+    box.indeterminate = left > 0 && left < found.length;
     box.onchange = () => {
       for (const [key] of found) this.take(key, box.checked);
       this.show();
-      this.list.querySelector("input").focus();
+      const again = label ? `[aria-label="${label}"]` : "input";
+      this.list.querySelector(again).focus();
     };
-    const label = this.words ? `All ${found.length} found` : "All of them";
-    this.box = box;
-    return h("li.cp-all", {}, h("label.ui-label", {}, box, label));
+    return box;
   }
 
   take(key, is_taken) {
@@ -91,11 +124,11 @@ class Keys {
     );
     details.addEventListener("toggle", () => details.open && look(details, { key }), { once: true });
     if (this.would.length === 1) details.open = true;
-    return h("li.cp-key", {}, this.may_choose ? this.choice(key) : undefined, details);
+    return h("li.cp-key", {}, this.may_choose ? this.choice(key, kind) : undefined, details);
   }
 
-  choice(key) {
-    const box = h("input", { type: "checkbox", "aria-label": `Restore ${key}` });
+  choice(key, kind) {
+    const box = h("input", { type: "checkbox", "aria-label": `${kind === "remove" ? "Remove" : "Restore"} ${key}` });
     box.checked = !this.left.has(key);
     box.onchange = () => {
       this.take(key, box.checked);
@@ -167,13 +200,20 @@ let keys;
 function update() {
   const button = part("restore");
   if (!button) return;
-  const total = keys ? keys.would.length : 0;
-  const taken = keys ? total - keys.left.size : 0;
+  const taken = keys ? keys.would.filter(([key]) => !keys.left.has(key)) : [];
+  const goes = taken.filter(isRemoved).length;
   const with_parts = is_missing && form.elements.parts?.checked;
-  part("foot").hidden = !total && !is_missing;
-  button.disabled = !taken && !with_parts;
-  const what = !taken ? "conversations" : count(taken, "key", "keys");
-  button.textContent = form.elements.pointer ? "Restore this part" : `Restore ${what}`;
+  part("foot").hidden = !keys && !is_missing;
+  button.disabled = !taken.length && !with_parts;
+  button.classList.toggle("ui-danger", goes > 0);
+  button.textContent = form.elements.pointer ? "Restore this part" : said(taken.length - goes, goes);
+}
+
+/** What the button does to keys. */
+function said(back, goes) {
+  if (!goes) return `Restore ${back ? count(back, "key", "keys") : "conversations"}`;
+  if (!back) return `Remove ${count(goes, "key", "keys")}`;
+  return `Restore ${count(back, "key", "keys")}, remove ${goes.toLocaleString("en")}`;
 }
 
 form.addEventListener("submit", () => {
