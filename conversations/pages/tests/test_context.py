@@ -187,6 +187,26 @@ def test_the_page_is_accessible_and_fits(told, new_page, scheme, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_thousands_of_keys_fit_the_page(server, new_page):
+    for start in range(0, 3072, 128):
+        operations = [{"op": "put", "pointer": f"/key {n}", "value": n} for n in range(start, start + 128)]
+        assert server.request("POST", "/api/transactions", json.dumps({"operations": operations}).encode())[0] == 200
+    page = new_page(viewport={"width": 1440, "height": 900})
+
+    open_page(page, "budget=100000")
+    page.wait_for_selector("[data-part=sections] >> text=Show more")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+    stack = page.locator("[data-part=stack]")
+    assert stack.evaluate(
+        "stack => stack.lastChild.offsetLeft + stack.lastChild.offsetWidth <= stack.offsetLeft + stack.offsetWidth"
+    )
+    rows = page.locator("[data-part=sections] > .ctx-section")
+    assert rows.count() == 100
+    page.locator("[data-part=sections] >> text=Show more").click()
+    assert rows.count() == 200
+
+
 @pytest.mark.process
 def test_a_receipt_outlives_the_server_and_what_it_was_made_of(tmp_path):
     with running(tmp_path / "data") as server:

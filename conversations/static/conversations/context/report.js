@@ -2,6 +2,8 @@
 
 import { count, h } from "../../nola/lib/dom.js";
 
+const AT_ONCE = 100; // rows of a list
+const THIN = 0.004; // of the budget
 const number = (value) => value.toLocaleString("en");
 const tokens = (value) => count(value, "token", "tokens");
 
@@ -9,14 +11,16 @@ export function draw(report, part, tree) {
   const rows = parts_of(report);
   part("sum").textContent = `${number(report.tokens)} of ${tokens(report.budget)}`;
   part("revision").textContent = `as of revision ${number(report.revision)}`;
-  part("stack").replaceChildren(...rows.map((one, at) => slice(one, at, report.budget)));
-  part("sections").replaceChildren(...rows.map((one, at) => row(one, at, report, tree)));
+  part("stack").replaceChildren(...slices(rows, report.budget));
+  part("sections").replaceChildren();
+  list(part("sections"), rows, (one, at) => row(one, at, report, tree));
   if (!rows.length) part("sections").append(h("li.ctx-none", {}, "Nothing fits into this budget."));
   part("warnings").hidden = !report.warnings;
   part("warnings").textContent = (report.warnings ?? []).join("\n");
   const out = left_out(report);
   part("out").hidden = !out.length;
-  part("left_out").replaceChildren(...out.map((one) => missing(one, tree)));
+  part("left_out").replaceChildren();
+  list(part("left_out"), out, (one) => missing(one, tree));
   part("text").textContent = report.text;
 }
 
@@ -28,6 +32,27 @@ function parts_of(report) {
     found.push({ name: messages.conversation, tokens: messages.tokens, note: count(messages.shown, "message", "messages") });
   if (finds?.shown) found.push({ name: `Found for ${finds.q}`, tokens: finds.tokens, note: count(finds.shown, "find", "finds") });
   return found;
+}
+
+/** A list of rows, of which a person asks for more. */
+function list(place, rows, draw, from = 0) {
+  place.append(...rows.slice(from, from + AT_ONCE).map((one, at) => draw(one, from + at)));
+  const left = rows.length - from - AT_ONCE;
+  if (left <= 0) return;
+  const grow = () => {
+    more.remove();
+    list(place, rows, draw, from + AT_ONCE);
+  };
+  const more = h("li.ctx-none", {}, h("button.ui-link", { type: "button", onclick: grow }, `Show more (${number(left)} left)`));
+  place.append(more);
+}
+
+/** What each takes of the budget; those too thin to be seen are one. */
+function slices(rows, budget) {
+  const isThin = (one) => one.tokens < THIN * budget;
+  const thin = rows.filter(isThin).reduce((sum, one) => sum + one.tokens, 0);
+  const seen = rows.map((one, at) => (isThin(one) ? undefined : slice(one, at, budget)));
+  return [...seen.filter(Boolean), ...(thin ? [slice({ tokens: thin }, rows.length, budget)] : [])];
 }
 
 function slice({ tokens: taken }, at, budget) {
