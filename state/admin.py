@@ -12,7 +12,7 @@ from django.db.models.functions import Substr
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -21,6 +21,7 @@ from access.rights import grant_person
 from state import edits, store
 from state.address import Address
 from state.history.sight import see_by
+from state.jsondoc.names import show_name
 from state.jsondoc.text import Document, JSONValue, NotAcceptable, format_json, json_type, parse_json
 from state.models import Change, Revision, StateEntry
 from state.proposals.protected import BadProtectedPaths, check_list
@@ -137,7 +138,7 @@ class ReadOnlyAdmin(ModelAdmin):
 class StateAdmin(ModelAdmin):
     form = StateForm
     fields = ["key_name", "value", "reason", "seen"]
-    list_display = ["key_name", "kind", "size", "updated_at", "changed_by"]
+    list_display = ["key", "kind", "size", "updated_at", "changed_by"]
     search_fields = ["key_name"]
     search_help_text = "Find keys by name"
     list_per_page = 50
@@ -164,6 +165,12 @@ class StateAdmin(ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: StateEntry | None = None) -> list[str]:
         return self.fields[1:] if obj else self.fields
+
+    @admin.display(description="Key name", ordering="key_name")
+    def key(self, entry: Any) -> SafeString:
+        shown = show_name(entry.pk)
+        mark = "" if shown == entry.pk else " nola-marked"
+        return format_html('<span class="nola-name{}" title="{}">{}</span>', mark, shown, shown)
 
     @admin.display(description="Kind")
     def kind(self, entry: Any) -> str:

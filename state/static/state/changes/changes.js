@@ -4,6 +4,7 @@
 import { count, h } from "../../nola/lib/dom.js";
 import { op_of } from "../tree/feed.js";
 import { pointerOf, tokensOf, write } from "../../nola/lib/json.js";
+import { shownName } from "../../nola/lib/names.js";
 import { between, worth } from "./values.js";
 
 const TREE = "/admin/state/tree/";
@@ -130,7 +131,7 @@ function fill(list, node, tokens, reveal) {
 }
 
 function place(tokens, names, reveal) {
-  const link = h("a.chg-place", { href: href(tokens), title: "Show in the tree" }, names.map(named).join(" › "));
+  const link = h("a.chg-place", { href: href(tokens), title: "Show in the tree" }, names.map(shownName).join(" › "));
   if (reveal)
     link.onclick = (event) => {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -138,10 +139,6 @@ function place(tokens, names, reveal) {
       reveal(tokens);
     };
   return link;
-}
-
-function named(name) {
-  return name === "" ? "(empty name)" : name;
 }
 
 /** What one operation did. */
@@ -167,9 +164,9 @@ function moved({ from, path, position }) {
   if (from === path) return `moved to place ${position + 1}`;
   const [before, after] = [tokensOf(from), tokensOf(path)];
   const beside = pointerOf(before.slice(0, -1)) === pointerOf(after.slice(0, -1));
-  if (!beside) return `moved here from ${before.map(named).join(" › ")}`;
+  if (!beside) return `moved here from ${before.map(shownName).join(" › ")}`;
   const is_index = /^\d+$/.test(before.at(-1)) && /^\d+$/.test(after.at(-1));
-  return is_index ? `moved here from place ${Number(before.at(-1)) + 1}` : `renamed from ${named(before.at(-1))}`;
+  return is_index ? `moved here from place ${Number(before.at(-1)) + 1}` : `renamed from ${shownName(before.at(-1))}`;
 }
 
 function word(text) {

@@ -5,6 +5,7 @@ import { undo } from "../changes/undo.js";
 import { call } from "../../nola/lib/api.js";
 import { count, h } from "../../nola/lib/dom.js";
 import { fold } from "../../nola/lib/fold.js";
+import { shownName, spokenName } from "../../nola/lib/names.js";
 import { member, parse, plain, tokensOf } from "../../nola/lib/json.js";
 
 const AT_ONCE = 200; // keys in the list before a person asks for more
@@ -118,7 +119,7 @@ class Keys {
       h(
         "summary",
         {},
-        h("strong", {}, key || "(empty name)"),
+        h("strong", {}, shownName(key)),
         h(`span.cp-what.cp-${kind}`, {}, WORDS[kind] ?? `${count(places, "place changes", "places change")}`),
       ),
     );
@@ -128,7 +129,7 @@ class Keys {
   }
 
   choice(key, kind) {
-    const box = h("input", { type: "checkbox", "aria-label": `${kind === "remove" ? "Remove" : "Restore"} ${key}` });
+    const box = h("input", { type: "checkbox", "aria-label": `${kind === "remove" ? "Remove" : "Restore"} ${spokenName(key)}` });
     box.checked = !this.left.has(key);
     box.onchange = () => {
       this.take(key, box.checked);
@@ -164,7 +165,7 @@ function parts_of(pointers) {
   select.append(h("option", { value: "" }, "Restore only a part of it …"));
   for (const pointer of pointers) {
     const [, ...names] = tokensOf(pointer);
-    select.append(h("option", { value: pointer }, names.map((name) => name || "(empty name)").join(" › ")));
+    select.append(h("option", { value: pointer }, names.map(shownName).join(" › ")));
   }
   select.onchange = () => select.value && location.assign(`?${new URLSearchParams({ pointer: select.value })}`);
   return [select];

@@ -100,7 +100,7 @@ export class Actions {
     );
     (this.view.groupOf(parent) ?? this.view.addGroup(parent)).insertBefore(
       ghost,
-      before?.el ?? [...(parent.gaps?.values() ?? [])].at(-1) ?? null,
+      parent.isRoot ? this.view.list.firstChild : (before?.el ?? [...(parent.gaps?.values() ?? [])].at(-1) ?? null),
     );
     const wrap = (value) => ({ names: [], value });
     const editor = this.open(parent.isRoot ? (this.view.current ?? parent) : parent, ghost.firstChild, {

@@ -4,6 +4,7 @@ import { call } from "../../nola/lib/api.js";
 import { ago, h, icon, person } from "../../nola/lib/dom.js";
 import { event_of } from "./feed.js";
 import { member, parse, tokensOf } from "../../nola/lib/json.js";
+import { shownName } from "../../nola/lib/names.js";
 import { short, spoken } from "./told.js";
 
 const KEPT = 60;
@@ -55,7 +56,7 @@ export class Activity {
     const path = h(
       "button.tree-act-path",
       { type: "button", title: "Show it in the tree", onclick: () => this.reveal(tokens) },
-      tokens.join(" › "),
+      tokens.map(shownName).join(" › "),
     );
     const what = value
       ? [h(`span.tree-value.tree-${value.type}`, {}, value.type === "text" ? short(value.text) : spoken(value))]

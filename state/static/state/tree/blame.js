@@ -3,6 +3,7 @@
 import { about, call } from "../../nola/lib/api.js";
 import { ago, count, h, icon, person } from "../../nola/lib/dom.js";
 import { tokensOf } from "../../nola/lib/json.js";
+import { shownName } from "../../nola/lib/names.js";
 
 const BLAME = "/api/blame";
 const FIGURES = { agent: "smart_toy", nola: "settings", person: "person", you: "person" };
@@ -61,7 +62,7 @@ function of_parts({ actor, leaves, last, newest }, here, me, reveal) {
       h(
         "button.tp-lead",
         { type: "button", title: "Show it in the tree", onclick: () => reveal(tokens) },
-        tokens.slice(here.length).join(" › ") || "(no name)",
+        tokens.slice(here.length).map(shownName).join(" › "),
       ),
     );
   };

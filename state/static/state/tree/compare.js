@@ -4,6 +4,7 @@
 import { told } from "../changes/changes.js";
 import { aligned } from "./aligned.js";
 import { announce, bytes, count, h, icon } from "../../nola/lib/dom.js";
+import { shownName } from "../../nola/lib/names.js";
 import { short, spoken } from "./told.js";
 
 const MOST = 500; // rows at once
@@ -225,7 +226,7 @@ function differs(row) {
 function side(value, row, which) {
   const cell = h(`div.past-cmp-${which}`);
   if (!value) return cell;
-  cell.append(h("span.past-cmp-name", {}, value.tokens.at(-1) || "(no name)"), " ", h(`span.tree-value.tree-${value.type}`, {}, ...content(value)));
+  cell.append(h("span.past-cmp-name", {}, shownName(value.tokens.at(-1))), " ", h(`span.tree-value.tree-${value.type}`, {}, ...content(value)));
   const way = row.did === "left" ? `to ${said(row.to)}` : row.did === "move" && which === "now" ? from(row) : "";
   if (way) cell.append(" ", h("span.past-cmp-way", {}, way));
   return cell;

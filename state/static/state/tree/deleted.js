@@ -4,6 +4,7 @@ import { call } from "../../nola/lib/api.js";
 import { who } from "./blame.js";
 import { h, icon } from "../../nola/lib/dom.js";
 import { tokensOf } from "../../nola/lib/json.js";
+import { shownName, spokenName } from "../../nola/lib/names.js";
 import { Pages, onward } from "./pages.js";
 import { bringBack } from "./restore.js";
 import { short, spoken } from "./told.js";
@@ -82,7 +83,7 @@ export class Deleted extends Pages {
       h(
         "div.tp-lost",
         {},
-        h("span.tp-name", {}, name || "(no name)"),
+        h("span.tp-name", {}, shownName(name)),
         h(
           `span.tree-value.tree-${gone.node.type}`,
           {},
@@ -96,7 +97,7 @@ export class Deleted extends Pages {
         {},
         h(
           "button.ui-link",
-          { type: "button", "aria-label": `Bring it back … (${name})`, onclick: back },
+          { type: "button", "aria-label": `Bring it back … (${spokenName(name)})`, onclick: back },
           "Bring it back …",
         ),
       ),

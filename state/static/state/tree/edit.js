@@ -85,8 +85,8 @@ export class Editor {
     this.input.focus({ preventScroll: true });
     if (select && !this.block) this.input.select();
     else this.input.setSelectionRange(0, 0);
-    this.element.scrollIntoView({ block: "nearest" });
     this.tell();
+    this.element.scrollIntoView({ block: "nearest" });
     return this;
   }
 
@@ -190,6 +190,7 @@ export class Editor {
     this.problem.textContent = message;
     this.input.setAttribute("aria-invalid", "true");
     this.input.setAttribute("aria-describedby", "tree-problem");
+    this.problem.scrollIntoView({ block: "nearest" });
     if (index === undefined) return;
     this.input.focus();
     this.input.setSelectionRange(index, Math.min(index + 1, this.input.value.length));

@@ -4,6 +4,7 @@ import { Actions } from "./actions.js";
 import { Activity } from "./activity.js";
 import { Problem, call } from "../../nola/lib/api.js";
 import { Compare } from "./compare.js";
+import { draw } from "./crumbs.js";
 import { met } from "./conflicts.js";
 import { Drag } from "./drag.js";
 import { announce, h, person } from "../../nola/lib/dom.js";
@@ -16,6 +17,7 @@ import { Levels } from "./levels.js";
 import { Gone, Memory } from "./memory.js";
 import { Tools, sheet } from "./menu.js";
 import { Mine } from "./mine.js";
+import { tellMissing } from "./missing.js";
 import { Tree } from "./model.js";
 import { Panel } from "./panel.js";
 import { View } from "./view.js";
@@ -133,21 +135,7 @@ function here(node) {
       ),
     200,
   );
-  const crumb = (label, at) =>
-    h(
-      "button.tree-crumb",
-      {
-        type: "button",
-        onclick: () => app.actions.reveal(tokens.slice(0, at)),
-        "aria-current": at === tokens.length ? "true" : undefined,
-      },
-      label === "" ? "(no name)" : label,
-    );
-  part("crumbs").replaceChildren(
-    ...tokens
-      .flatMap((token, at) => [h("span.ui-soft", { "aria-hidden": "true" }, "›"), crumb(token, at + 1)])
-      .slice(1),
-  );
+  draw(part("crumbs"), tokens, (way) => app.actions.reveal(way));
 }
 
 async function level(number) {
@@ -326,9 +314,9 @@ function listen() {
   );
 }
 
-function to_hash() {
+async function to_hash() {
   const tokens = tokensOf(location.hash.slice(1).split("&")[0]).map((token) => decodeURIComponent(token));
-  return tokens.length ? app.actions.reveal(tokens) : Promise.resolve();
+  if (tokens.length && !(await app.actions.reveal(tokens))) await tellMissing(app, panel, tokens);
 }
 
 async function start() {

@@ -5,6 +5,7 @@ import { authorship } from "./blame.js";
 import { concerns } from "./conflicts.js";
 import { Deleted } from "./deleted.js";
 import { ago, announce, h, icon } from "../../nola/lib/dom.js";
+import { shownName } from "../../nola/lib/names.js";
 import { PastValues } from "./past_values.js";
 
 const REST = 250; // milliseconds that the focus must rest on a row before it is asked about
@@ -162,7 +163,7 @@ export class Panel {
   }
 
   name(node, isRoot) {
-    const tokens = node.tokens.map((token) => token || "(no name)");
+    const tokens = node.tokens.map(shownName);
     this.title.textContent = isRoot ? "All keys" : tokens.at(-1);
     this.place.textContent = isRoot ? "What was deleted, and can come back" : tokens.slice(0, -1).join(" › ");
     this.all.hidden = isRoot;

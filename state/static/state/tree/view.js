@@ -2,6 +2,7 @@
 // elsewhere never touches the element that somebody is typing in, and nothing that is seen moves by it.
 
 import { h, icon } from "../../nola/lib/dom.js";
+import { shownName, spokenName } from "../../nola/lib/names.js";
 import { after, arrange, before, following, preceding } from "./order.js";
 import { content, spoken } from "./told.js";
 
@@ -181,14 +182,15 @@ export class View {
 
   label(node, name, index = undefined) {
     const label = node.pendingName ?? (node.parent?.type === "array" ? String(index ?? node.index) : node.name);
-    name.textContent = label === "" ? "(no name)" : label;
+    name.textContent = shownName(label);
     name.classList.toggle("tree-index", node.parent?.type === "array" || label === "");
+    name.classList.toggle("tree-marked", label !== "" && name.textContent !== label);
     node.shown = label;
   }
 
   describe(node) {
     const shown = node.pending ?? node;
-    node.el.setAttribute("aria-label", `${node.shown || "no name"}: ${spoken(shown)}`);
+    node.el.setAttribute("aria-label", `${spokenName(node.shown)}: ${spoken(shown)}`);
   }
 
   relabel(node) {
