@@ -13,8 +13,6 @@ from conversations.imports.legacy_state import ImportRun, import_documents
 from conversations.imports.legacy_state_files import StateDocument
 from conversations.imports.messages import ImportedState, Reader, report_notes
 from conversations.imports.reading import Found, Notes, read_file
-from state import store
-from state.checkpoints.files import create_automatic
 from state.jsondoc.budget import TooCostly
 from state.jsondoc.text import make_document
 from state.report import Category, Report, Unit, make_printable
@@ -131,8 +129,6 @@ def _import_file(job: FileImport) -> Report:
             report.findings += first.select(Category.FAILED)
             report.add(Category.NOTED, Unit.FILES, job.label, "nothing was imported, since something is wrong")
             return report
-    if not job.dry_run and store.head():
-        create_automatic("before import")
     batch: _Batch | None = None
     sizes: Counter[str] = Counter()
     documents: dict[Reader, dict[str, StateDocument]] = {}

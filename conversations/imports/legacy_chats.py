@@ -30,7 +30,6 @@ from conversations.imports.match import (
 from conversations.imports.newer import compare_versions, find_links, is_newer, note_updated, pick_fields, pick_leaf
 from conversations.models import Message
 from state import store
-from state.checkpoints.files import create_automatic
 from state.errors import Unavailable
 from state.report import Category, Report, Unit
 from state.write_lock import write_transaction
@@ -65,8 +64,6 @@ def import_folder(
     report.batch = uuid.uuid4().hex
     run = ImportRun(actor, path.resolve(), report, replace, dry_run, progress)
     documents, chats = read_folder(path, run)
-    if not dry_run and store.head():
-        create_automatic("before import")
     import_documents(collect_documents(documents, report), run)
     import_chats(chats, run)
     return report
@@ -119,6 +116,8 @@ def import_batch(batch: dict[str, list[Chat]], taken: AbstractSet[str], run: Imp
 
 def _write(writings: Sequence[ConversationWrite], files: Mapping[str, str], seen: int, run: ImportRun) -> bool:
     """Write a batch, each revision in a transaction of its own. False if the plan is not true any more."""
+    if writings:
+        run.keep_before()
     names = [one.conversation.session_id for one in writings]
     for number, parts in enumerate(drafts.split_into_portions(writings)):
         if number:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from django.db import connection
@@ -13,6 +14,7 @@ from django.db.models import Max
 from conversations.imports.legacy_state_files import CopiedPart, StateDocument, fill_document
 from state import edits, store
 from state.address import Address
+from state.checkpoints.files import create_automatic
 from state.edits import Edit
 from state.jsondoc.text import JSONValue
 from state.models import Change, Revision
@@ -55,6 +57,11 @@ class ImportRun:
             "files": files,
         }
         return Author(self.actor, Source.IMPORT, info=info)
+
+    def keep_before(self) -> None:
+        """An automatic checkpoint before the first of its revisions. Raises NoRoom and CannotWrite."""
+        if not self.report.revisions and store.head():
+            create_automatic("before import")
 
     def holder(self, by: Revision | None, name: str, file: str) -> str:
         """Whose is what revision `by` wrote, so that `file` may not change it; "" if it may."""
@@ -120,13 +127,17 @@ def _portions(found: Mapping[str, StateDocument]) -> Iterator[dict[str, StateDoc
 def _import(found: Mapping[str, StateDocument], run: ImportRun) -> None:
     planned: dict[str, KeyPlan] = {}
     files: dict[str, str] = {}
+    keep_before = cache(run.keep_before)  # not again where it is planned anew, under the lock
 
     def plan() -> list[Edit]:
         # Decided on the very entries that the commit compares under the lock, so no edit can slip in between.
         planned.update(_plan(found, run))
         files.clear()
         files.update({key: one.file for key, one in planned.items() if one.writes})
-        return [one.edit for one in planned.values() if one.edit and one.writes]
+        edits = [one.edit for one in planned.values() if one.edit and one.writes]
+        if any(edit.forward for edit in edits) and not run.dry_run:
+            keep_before()
+        return edits
 
     if run.dry_run:
         plan()

@@ -15,6 +15,7 @@ from conversations.imports.tests.legacy import PERSON, bring, chat, counts, run,
 from conversations.models import Conversation, Message
 from state import store
 from state.address import Address
+from state.checkpoints.files import read_checkpoints
 from state.jsondoc.text import parse_json
 from state.report import Category, Unit
 
@@ -345,3 +346,19 @@ def test_the_samples_text_file_becomes_five_sessions_with_two_errors():
     assert cli.count() == 5
     assert cli.filter(messages=None).count() == 1
     assert Message.objects.filter(status="error").count() == 2
+
+
+# What is kept
+
+
+def test_an_import_that_changes_nothing_takes_no_checkpoint(tmp_path):
+    store.put(Address("Mine"), parse_json("1"), PERSON)
+    write(tmp_path, "State/Task.json", {"a": 1})
+    write(tmp_path, "Conversations/one.json", chat())
+
+    kept = [len(read_checkpoints()) for _ in range(3) if bring(tmp_path)]
+    write(tmp_path, "State/Task.json", {"a": 2})
+    bring(tmp_path)
+
+    assert kept == [1, 1, 1]
+    assert [one.header.why for one in read_checkpoints()] == ["before import", "before import"]
