@@ -119,3 +119,22 @@ def test_a_level_follows_what_changes_and_goes_with_the_past(page, server):
     page.wait_for_selector(".tree:not([data-seen], [data-past]) [aria-label='level_1: text Grace']")
     page.wait_for_selector(".tree-activity >> text=Grace")
     assert opened(shown(page))["Profile"][0] == ["level_1", "text", "Grace"]
+
+
+def test_at_first_sight_keys_are_open_where_all_of_it_fits(new_page, server):
+    clear(server)
+    write(server, "PUT", "/Fits", {"a": 1, "b": {"c": 2}})
+    page = new_page(viewport={"width": 1280, "height": 900})
+
+    open_tree(page)
+    page.wait_for_selector("[aria-label='a: 1']")
+    assert page.locator(".tree-node[aria-expanded=true]").count() == len(
+        json.loads(server.request("GET", "/api/state")[1])
+    )
+    assert page.locator("[aria-label='c: 2']").count() == 0
+    assert page.locator(".tree-unit, .lv-unit").all_inner_texts() == ["Open to", "As seen at"]
+
+    write(server, "PUT", "/Large", list(range(100)))
+    open_tree(page)
+    page.wait_for_selector("[aria-selected=true]")
+    assert page.locator(".tree-node[aria-expanded=true]").count() == 0

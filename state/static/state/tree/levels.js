@@ -27,7 +27,7 @@ export class Levels {
         h("span.lv-tokens"),
       ),
     );
-    page.querySelector("[data-part=detail]").append(h("span.lv-unit", { "aria-hidden": "true" }, "tokens"), ...this.buttons);
+    page.querySelector("[data-part=detail]").append(h("span.lv-unit", { "aria-hidden": "true" }, "As seen at"), ...this.buttons);
     app.past.whenShown(() => this.shown());
     this.tell();
   }

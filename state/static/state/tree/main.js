@@ -153,6 +153,16 @@ async function level(number) {
   announce(number === ALL ? "Opened all" : `Opened down to level ${number}`);
 }
 
+/** At first sight what is in each key is shown, where all of it fits. */
+async function openWhereItFits() {
+  const { root } = app.tree;
+  const rows = root.kids.reduce((sum, { size }) => sum + 1 + size, 0);
+  const room = part("scroll").clientHeight / (root.kids[0]?.el.offsetHeight || 1);
+  if (!root.isWhole || rows > room) return;
+  await app.memory.deepen(root, 2);
+  app.view.batch(() => open_to(root, 2));
+}
+
 /** Open what is loaded down to a level. */
 function open_to(node, levels) {
   if (levels <= 1) return;
@@ -338,6 +348,7 @@ async function start() {
   if (hash) location.hash = hash;
   await app.past.follow();
   await to_hash();
+  if (!hash && !location.search) await openWhereItFits().catch(reason); // it can be opened by hand
   if (!app.view.current) app.view.focus(app.tree.root.kids[0], { take: false });
   app.activity.open(app.memory.revision).catch(() => {});
   app.levels.later(0);
