@@ -242,6 +242,22 @@ def test_a_change_by_others_is_shown_with_who_made_it(page, server):
     assert focused(page) == "mood: text curious"
 
 
+def test_changes_in_a_row_by_one_are_one_entry_of_the_activity(page, server):
+    for number in range(4):
+        write(server, "PUT", "/Run", {"n": number})
+    open_tree(page, "/Run")
+    newest = page.locator(".tree-activity ol > li:visible").first
+    newest.get_by_text("changes before").click()
+    before = newest.locator("details > .tree-act-one").count()
+
+    write(server, "PUT", "/Run/n", 4)
+    page.wait_for_function("() => document.querySelector('.tree-act .tree-number')?.textContent === '4'")
+
+    assert "default" in newest.inner_text()
+    assert newest.locator("details[open] > .tree-act-one").count() in (before + 1, 59)  # no more are kept
+    assert newest.locator("details > .tree-act-one").first.inner_text().split()[-1] == "3"
+
+
 @pytest.fixture
 def met(page, server):
     """I am typing in a value that somebody else has just changed."""

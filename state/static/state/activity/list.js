@@ -1,15 +1,12 @@
 // The list: lines in blocks. Only blocks near what is seen have elements, so that a history of any length stays light.
 
+import { FEW, isRun } from "../changes/runs.js";
 import { h } from "../../nola/lib/dom.js";
 import { Group, row, settle } from "./rows.js";
 import { day } from "./words.js";
 
-const FEW = 3; // so many changes in a row become one line
-const MOST = 500; // changes in one line
-const PAUSE = 30 * 60_000; // milliseconds between two changes that are no longer in a row
 const BLOCK = 40; // lines in a block
 const NEAR = 1200; // pixels above and below, within which blocks have elements
-const ALONE = new Set(["undo", "restore", "seed"]);
 
 export class List {
   constructor(feed, scroll, page) {
@@ -34,7 +31,7 @@ export class List {
     for (const entry of entries) {
       const block = this.blocks.at(-1);
       const line = block?.lines.at(-1);
-      if (line && is_run(line.entries.at(-1), entry, line)) line.entries.push(entry);
+      if (line && isRun(line.entries.at(-1), entry, line.entries.length)) line.entries.push(entry);
       else if (block && block.lines.length < BLOCK) block.lines.push({ entries: [entry] });
       else this.grow("push", [{ entries: [entry] }]);
       touched.add(this.blocks.at(-1));
@@ -48,7 +45,7 @@ export class List {
     for (const entry of [...entries].reverse()) {
       const block = this.blocks[0];
       const line = block?.lines[0];
-      if (line && is_run(entry, line.entries[0], line)) line.entries.unshift(entry);
+      if (line && isRun(entry, line.entries[0], line.entries.length)) line.entries.unshift(entry);
       else if (block && block.lines.length < BLOCK) block.lines.unshift({ entries: [entry] });
       else this.grow("unshift", [{ entries: [entry] }]);
       entry.isFresh = true;
@@ -165,16 +162,4 @@ function light(element) {
   element.classList.remove("act-fresh");
   void element.offsetWidth; // begin anew
   element.classList.add("act-fresh");
-}
-
-/** Whether a newer entry and the older one right after it are one line. */
-function is_run(newer, older, line) {
-  return (
-    line.entries.length < MOST &&
-    newer.actor === older.actor &&
-    newer.source === older.source &&
-    newer.info.batch === older.info.batch &&
-    !ALONE.has(newer.source) &&
-    newer.at - older.at < PAUSE
-  );
 }

@@ -1,7 +1,8 @@
 // What has happened lately: who changed what, newest first. Also who made a revision, for conflicts to say.
 
 import { call } from "../../nola/lib/api.js";
-import { ago, h, icon, person } from "../../nola/lib/dom.js";
+import { FEW, isRun } from "../changes/runs.js";
+import { ago, count, h, icon, person } from "../../nola/lib/dom.js";
 import { event_of } from "./feed.js";
 import { member, parse, tokensOf } from "../../nola/lib/json.js";
 import { shownName } from "../../nola/lib/names.js";
@@ -12,7 +13,7 @@ const SHOWN = 4; // changes of one revision
 
 export class Activity {
   constructor(list, me, reveal) {
-    Object.assign(this, { list, me, reveal, authors: new Map() });
+    Object.assign(this, { list, me, reveal, authors: new Map(), runs: [] });
     setInterval(() => this.age(), 15_000);
   }
 
@@ -32,11 +33,57 @@ export class Activity {
     this.authors.set(event.revision, event.actor);
     const told = event.changes.flatMap(tell);
     if (!told.length) return;
+    const { actor, source } = event;
+    this.join({ actor, source, at: new Date(event.at), element: this.element(event, told) }, where === "prepend");
+    const last = this.runs.at(-1);
+    if (this.runs.reduce((sum, run) => sum + run.entries.length, 0) <= KEPT) return;
+    last.entries.pop();
+    this.draw(last);
+    if (!last.entries.length) this.runs.pop();
+  }
+
+  /** Put an entry into the run that it goes on, or into one of its own. */
+  join(entry, isNew) {
+    const next = this.runs.at(isNew ? 0 : -1);
+    const many = next?.entries.length;
+    const goesOn = next && (isNew ? isRun(entry, next.entries[0], many) : isRun(next.entries.at(-1), entry, many));
+    const run = goesOn ? next : { entries: [], place: h("li", { hidden: true }), items: [] };
+    if (!goesOn) this.runs[isNew ? "unshift" : "push"](run);
+    if (!goesOn) this.list[isNew ? "prepend" : "append"](run.place);
+    run.entries[isNew ? "unshift" : "push"](entry);
+    this.draw(run);
+  }
+
+  /** The changes of a run each for itself, or from a few on as one: the newest, and those before it on demand. */
+  draw(run) {
+    const { entries, place, items } = run;
+    const isOpen = items[0]?.querySelector("details")?.open ?? false;
+    const kind = `li.tree-act.tree-by-${person(entries[0]?.actor ?? "", this.me).kind}`;
+    run.items = (entries.length < FEW ? entries.map((one) => [one]) : [entries]).map(([newest, ...before]) =>
+      h(kind, {}, newest.element, before.length ? this.before(before, isOpen) : undefined),
+    );
+    for (const item of items) item.remove();
+    place.before(...run.items);
+    if (!entries.length) place.remove();
+  }
+
+  before(entries, isOpen) {
+    const details = h(
+      "details.tree-act-before",
+      {},
+      h("summary.ui-soft", {}, `and ${count(entries.length, "change", "changes")} before`),
+      ...entries.map(({ element }) => element),
+    );
+    details.open = isOpen;
+    return details;
+  }
+
+  element(event, told) {
     const { name, kind } = person(event.actor, this.me);
     const lines = told.slice(0, SHOWN).map((one) => this.line(one));
     if (told.length > SHOWN) lines.push(h("div.tree-act-line.ui-soft", {}, `and ${told.length - SHOWN} more`));
-    const item = h(
-      `li.tree-act.tree-by-${kind}`,
+    return h(
+      "div.tree-act-one",
       {},
       h(
         "div.tree-act-who",
@@ -48,8 +95,6 @@ export class Activity {
       ...lines,
       ...(event.reason ? [h("div.tree-act-why.ui-why", {}, event.reason)] : []),
     );
-    this.list[where](item);
-    while (this.list.children.length > KEPT) this.list.lastChild.remove();
   }
 
   line({ did, tokens, value, from }) {
