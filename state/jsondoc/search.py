@@ -51,11 +51,14 @@ def search_text(text: str, words: str, level: int | None = None) -> str:
 
 
 def show_places(text: str, pointers: Sequence[str], level: int | None = None) -> str:
-    """The narrowed tree of the nodes at these pointers, as far as they are there. Raises BadLevel and BadPointer."""
+    """The narrowed tree of the nodes at these pointers, as far as they are there. Raises BadLevel, BadPage, BadPointer.
+
+    Of keys that are only passed through no place is told, so `text` need not hold all keys where no key is asked for.
+    """
     ways = parse_ways(pointers)
     keys = _keys(text, level)
     part = [
-        [key, _narrow(json.loads(bytes(raw)), ways[key]), at]
+        [key, _narrow(json.loads(bytes(raw)), ways[key]), *([] if ways[key] else [at])]
         for at, (key, raw) in enumerate(keys.items())
         if key in ways
     ]

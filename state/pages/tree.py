@@ -11,7 +11,7 @@ from state.api.views import parse_level
 from state.history import past, replay
 from state.jsondoc.levels import BadLevel
 from state.jsondoc.pages import BadPage
-from state.jsondoc.pointer import BadPointer
+from state.jsondoc.pointer import BadPointer, parse_pointer
 from state.jsondoc.search import search_text, show_places
 from state.pages import tree_past
 
@@ -37,7 +37,7 @@ def find_nodes(request: HttpRequest) -> HttpResponse:
         return tree_past.refuse(f"q is a text of 1 to {MAX_WORDS} characters to look for")
     try:
         level = parse_level({name: request.GET[name] for name in ("level", "stimuli") if name in request.GET})
-        found, revision = tree_past.at_moment(request)
+        found, revision = tree_past.at_moment(request, _keys_on_the_way(nodes))
         text = past.join_texts(found)
         answer = show_places(text, nodes, level) if nodes else search_text(text, words, level)
     except (UnknownParameter, BadLevel, BadPage, BadPointer, replay.UnknownMoment) as error:
@@ -48,3 +48,9 @@ def find_nodes(request: HttpRequest) -> HttpResponse:
     response["Nola-Revision"] = str(revision)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _keys_on_the_way(nodes: list[str]) -> list[str] | None:
+    """The keys that these nodes lie in; None for all, where places among keys are asked for."""
+    ways = [parse_pointer(node) for node in nodes]
+    return sorted({way[0] for way in ways}) if ways and all(len(way) > 1 for way in ways) else None

@@ -1,6 +1,6 @@
 """What the tree page asks for beside the API: the moments it can go back to, and how much there is at each level."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef
@@ -98,14 +98,14 @@ def count_tokens(characters: int) -> int:
     return -(-characters // CHARACTERS)
 
 
-def at_moment(request: HttpRequest) -> tuple[list[past.KeyText], int]:
-    """The keys as they are now, or were at the moment `at`. Raises UnknownMoment, Gone and NotAllowed."""
+def at_moment(request: HttpRequest, keys: Sequence[str] | None = None) -> tuple[list[past.KeyText], int]:
+    """All keys, or some, as they are now, or were at the moment `at`. Raises UnknownMoment, Gone and NotAllowed."""
     if "at" not in request.GET:
-        return past.read_texts()
+        return past.read_texts(keys)
     revision = replay.revision_at(request.GET["at"])
     if revision != head():
         grant_person(request.user).require(Right.READ_HISTORY)
-    return past.texts_at(revision), revision
+    return past.texts_at(revision, keys), revision
 
 
 def refuse(detail: str, status: int = 422) -> HttpResponse:

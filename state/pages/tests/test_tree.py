@@ -64,7 +64,9 @@ def test_nodes_are_told_with_their_places_among_all(owner, agent):
     y = {"type": "array", "size": 2, "part": [[1, {"type": "number", "number": "4"}]]}
     b = {"type": "object", "size": 2, "part": [["y", y, 1]]}
     a = {"type": "object", "size": 3, "part": [["a/b", b, 1], ["c", {"type": "number", "number": "5"}, 2]]}
-    assert answer.json() == {"tree": {"type": "object", "size": 2, "part": [["A", a, 0]]}}
+    assert answer.json() == {"tree": {"type": "object", "size": 2, "part": [["A", a]]}}
+    asked = owner.get(f"{URL}find", {"node": "/B"}).json()
+    assert asked == {"tree": {"type": "object", "size": 2, "part": [["B", {"type": "number", "number": "6"}, 1]]}}
 
 
 def test_a_node_that_is_no_pointer_is_refused(owner):

@@ -1,6 +1,7 @@
 // A report of the API, drawn: what is in the context, how much room it takes, and what is left out.
 
 import { count, h } from "../../nola/lib/dom.js";
+import { shownName } from "../../nola/lib/names.js";
 
 const AT_ONCE = 100; // rows of a list
 const THIN = 0.004; // of the budget
@@ -76,7 +77,8 @@ function fill(tag, size, most) {
 }
 
 function name_of({ name, pointer }, tree) {
-  return pointer ? h("a.ctx-name", { href: `${tree}#${encodeURI(pointer)}` }, name) : h("span.ctx-name", {}, name);
+  const shown = shownName(name);
+  return pointer ? h("a.ctx-name", { href: `${tree}#${encodeURI(pointer)}` }, shown) : h("span.ctx-name", {}, shown);
 }
 
 function facts({ level, levels, weight, note }) {

@@ -212,8 +212,11 @@ export class Tree {
     seen(node, view);
     if (!view.part) return;
     node.kids ??= [];
-    for (const [token, value, at = Number(token)] of view.part) {
-      const kid = node.kid(token) ?? this.single(new Node(node.type === "object" ? token : undefined, value), node, at);
+    for (const [token, value, place] of view.part) {
+      const known = node.kid(token);
+      const at = node.type === "array" ? Number(token) : (place ?? known?.at); // no place is told of what is passed
+      if (at === undefined && !known) continue;
+      const kid = known ?? this.single(new Node(node.type === "object" ? token : undefined, value), node, at);
       kid.at = at;
       this.pin(kid, value, seen);
     }
