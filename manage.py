@@ -8,6 +8,10 @@ import sys
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["mcp"]:  # speaks before Django is there
+        from nola_site.mcp import stdio
+
+        return stdio.main(sys.argv[2:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nola_site.settings")
     from django.core.management import execute_from_command_line
     from django.core.management.base import BaseCommand

@@ -1,5 +1,7 @@
 """Every door there is, and what it needs: calls of the API by the name of their view, pages by that of their URL.
 
+What each tool of MCP needs stands with it, in `nola_site.mcp.tools`.
+
 A call or a page that does not stand here does not open: the start, or the page, fails.
 """
 

@@ -4,6 +4,7 @@ from django.views.generic import RedirectView
 
 from conversations.pages import context
 from nola_site.api import api
+from nola_site.mcp import http as mcp
 from nola_site.pages import forget, home
 from nola_site.serving import health
 from state.pages import activity, proposals, restore, tree, tree_past
@@ -13,6 +14,7 @@ admin.site.index_title = "Overview"
 
 urlpatterns = [
     path("api/", api.urls),  # first: they are tried one by one, and agents call it all the time
+    path("mcp", mcp.answer, name="mcp"),
     path("", RedirectView.as_view(pattern_name="tree")),
     path("admin/state/tree/", admin.site.admin_view(tree.show_tree), name="tree"),
     path("admin/state/tree/find", admin.site.admin_view(tree.find_nodes), name="tree-find"),

@@ -19,6 +19,7 @@ from django.urls import Resolver404, resolve
 from nola_site.serving.problems import MEDIA_TYPE, answer_problem, explain_unwritable
 from state.jsondoc.budget import limit_work
 
+MCP = "/mcp"
 DETAILS = {
     400: "The request cannot be read. If you reach this server under another name, list it in NOLA_ALLOWED_HOSTS.",
     404: "Nothing is here; /api/docs lists all calls",
@@ -48,12 +49,12 @@ class CallMiddleware:
         )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith("/api/"):
+        if not request.path_info.startswith("/api/") and request.path_info != MCP:
             return self.get_response(request)
         by_key = _has_key(request)
         with limit_work():
             response = self.call_view(request) if by_key else self.get_response(request)
-        if response.status_code >= 400 and response.headers.get("Content-Type") != MEDIA_TYPE:
+        if response.status_code >= 400 and not _is_told(request, response):
             kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
             detail = DETAILS.get(response.status_code, HTTPStatus(response.status_code).description)
             response = answer_problem(response.status_code, detail, kept)
@@ -77,6 +78,12 @@ class CallMiddleware:
         if not response.streaming:
             response.headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined]
         return response
+
+
+def _is_told(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether an error is a problem document, or in the words of the protocol of MCP."""
+    form = response.headers.get("Content-Type")
+    return form == MEDIA_TYPE or (request.path_info == MCP and form == "application/json")
 
 
 def _has_key(request: HttpRequest) -> bool:

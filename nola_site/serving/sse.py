@@ -134,7 +134,7 @@ class Streams:
     async def follow(self, stream: Follow, send: Send) -> None:
         """Send a stream until its client goes or stalls, its credential ends, or the server stops."""
         with suppress(TimeoutError):  # the client takes nothing any more
-            await Stream(self, stream, send).run()
+            await (TranslatedStream if stream.told_as else Stream)(self, stream, send).run()
 
     async def batch(self, at: Cursor, wanted: FeedFilter) -> tuple[bytes, Cursor] | None:
         """The next events after `at`, as they are sent, and the cursor behind them; None where there is nothing new."""
@@ -184,16 +184,23 @@ class Stream:
 
     async def run(self) -> None:
         streams, stream = self.streams, self.stream
-        await self.say(b"retry: %d\n\n" % random.randint(*RETRY) + self.greeting(stream.greeting, stream.reason))
+        await self.greet()
         while True:
             reason = streams.closing or ("the credential has ended" if stream.follower in streams.ended else "")
             if reason:
-                return await self.say(_control("bye", {"reason": reason}))
+                return await self.end(reason)
             found = await streams.batch(self.at, stream.wanted)
             if found is None:
                 await self.rest()
             else:
                 await self.give(*found)
+
+    async def greet(self) -> None:
+        greeting = self.greeting(self.stream.greeting, self.stream.reason)
+        await self.say(b"retry: %d\n\n" % random.randint(*RETRY) + greeting)
+
+    async def end(self, reason: str) -> None:
+        await self.say(_control("bye", {"reason": reason}))
 
     def greeting(self, kind: str, reason: str) -> bytes:
         if not kind:
@@ -231,13 +238,37 @@ class Stream:
         newest: Cursor = await self.streams.in_pool(feed.read_head)
         if newest.epoch != self.at.epoch:
             self.at, self.marked, self.marked_at = newest, -1, time.monotonic()
-            await self.say(self.greeting("reset", "the history is another one now: an older file was put back"))
+            await self.say_reset()
+
+    async def say_reset(self) -> None:
+        await self.say(self.greeting("reset", "the history is another one now: an older file was put back"))
 
     async def say(self, text: bytes) -> None:
         """Raises TimeoutError if the client has taken nothing for a long time."""
         async with asyncio.timeout(STALLED):
             await self._send({"type": "http.response.body", "body": text, "more_body": True})
         self.spoke_at = time.monotonic()
+
+
+class TranslatedStream(Stream):
+    """A stream that is told in other words: those of `Follow.told_as`, which have no cursors."""
+
+    async def greet(self) -> None:
+        await self.say(self.stream.told_as.greet())
+
+    async def give(self, text: bytes, at: Cursor) -> None:
+        self.at = at
+        if told := self.stream.told_as.translate(text):
+            await self.say(told)
+
+    async def mark(self) -> None:
+        """There is nothing to come back with."""
+
+    async def say_reset(self) -> None:
+        await self.say(self.stream.told_as.start_over())
+
+    async def end(self, reason: str) -> None:
+        await self.say(self.stream.told_as.end())
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -59,13 +59,17 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """A stream to be opened: what to show, from where on, for whom. `greeting` is the first event: hello or reset."""
+    """A stream to be opened: what to show, from where on, for whom. `greeting` is the first event: hello or reset.
+
+    `told_as` has other words for what is told.
+    """
 
     wanted: FeedFilter
     after: Cursor
     follower: Follower
     greeting: str = ""
     reason: str = ""
+    told_as: Any = None
 
 
 class FeedPage(NamedTuple):

@@ -1,0 +1,86 @@
+"""What tools are given and give: who calls, and an answer or a refusal in the words of the protocol."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.db import OperationalError
+
+from access.rates import TooManyWrites
+from access.rights import NotAllowed
+from nola_site.mcp.callers import Caller
+from nola_site.mcp.messages import Message
+from nola_site.mcp.protocol import Report, Request, make_failure
+from nola_site.mcp.tools import Tool
+from nola_site.serving.problems import explain_unwritable
+from state import store
+from state.errors import Refusal
+from state.jsondoc.text import dump_json
+from state.registry import ConflictError
+from state.revisions import Author, Source
+
+SHORT = 200  # characters of a value that stands beside something else
+MOST_REASON = 1000
+
+
+class Answer(NamedTuple):
+    """What a tool gives: as data, and as the text that a model reads; the same, if left out."""
+
+    told: dict[str, Any]
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool."""
+
+    caller: Caller
+    client: str
+    report: Report
+
+    def make_author(self, reason: str = "", source: Source = Source.MCP, **info: Any) -> Author:
+        """Who writes, through which client, and why."""
+        return self.caller.make_author(self.client, reason[:MOST_REASON], source, **info)
+
+
+Handler = Callable[..., Answer]
+
+
+def run_tool(handler: Handler, request: Request, tool: Tool, arguments: dict[str, Any]) -> Message:
+    """Call what a tool does, if the caller may; every refusal is an answer that a model can act on."""
+    try:
+        caller: Caller = request.wire.find_caller()
+        tool.needs.check(caller.grant)
+        if tool.writes:
+            caller.check_rate()
+        return _show(handler(Call(caller, request.client, request.report), **arguments))
+    except ConflictError as error:
+        head = store.head()
+        advice = f"decide between theirs and yours, then write again with base={head}"
+        return make_failure(f"{error}", {**error.members, "revision": head, "advice": advice})
+    except Refusal as error:
+        return make_failure(error.detail, error.members | _later(error.seconds))
+    except TooManyWrites as error:
+        return make_failure(str(error), _later(error.seconds))
+    except NotAllowed as error:
+        return make_failure(str(error))
+    except OperationalError as fault:
+        unwritable = explain_unwritable(fault)
+        if unwritable is None:
+            raise
+        return make_failure(unwritable.detail, _later(unwritable.seconds))
+
+
+def _later(seconds: int | None) -> dict[str, Any]:
+    return {"retry_after_seconds": seconds}
+
+
+def _show(answer: Answer) -> Message:
+    text = dump_json(answer.told) if answer.text is None else answer.text
+    return {"content": [{"type": "text", "text": text}], "structuredContent": answer.told, "isError": False}
+
+
+def shorten(value: Any, most: int = SHORT) -> str:
+    """The beginning of a value as text."""
+    text = dump_json(value)
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"

@@ -1,0 +1,238 @@
+"""`manage.py mcp`: the protocol over standard input and output, a line a message.
+
+Clients give a server few seconds to say its first word, start several at once, and leave them behind: so the first
+lines are answered before Django is there, nothing is held, and it ends with its input or with who started it.
+"""
+
+import argparse
+import gc
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from nola_site.mcp.messages import (
+    INTERNAL_ERROR,
+    Id,
+    Message,
+    RpcError,
+    Unreadable,
+    make_error,
+    read_message,
+    refuse_message,
+    write_message,
+)
+from nola_site.mcp.offer import NOLA
+from nola_site.mcp.protocol import NEEDS_NO_MEMORY, Offer, Request, answer_message, answer_unreadable, make_failure
+from state.jsondoc.budget import limit_work
+
+LOOK = 0.5  # seconds between two looks at the feed, and at whether our parent is there
+SOON = 0.01  # seconds without a message, after which there is time to make ready
+AHEAD = 64  # messages that are read before the first of them is answered
+PATIENCE = 4  # so many times the limit is kept of a line that is too long
+MOST_MB = 16  # of a line; NOLA_MAX_BODY_MB says otherwise
+CANCEL = "notifications/cancelled"
+OPTIONS = ("data", "key")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line."""
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the data directory, in place of NOLA_DATA_DIR")
+    parser.add_argument("--key", metavar="NAME", help="come in as the API key of this name; else you may do everything")
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the input ends."""
+    parser = argparse.ArgumentParser(prog="manage.py mcp", description="Serve the memory to one agent.")
+    add_arguments(parser)
+    run(**vars(parser.parse_args(arguments)))
+    gc.freeze()  # what is left goes as a whole: to look for garbage in it first takes long
+
+
+def run(data: Path | None, key: str | None) -> None:
+    """Serve until the input ends."""
+    if data is not None:
+        os.environ["NOLA_DATA_DIR"] = str(data.expanduser().absolute())
+    server = StdioServer(NOLA, key, sys.stdin.buffer, take_output())
+    if missing := explain_missing():
+        print(f"nola: {missing}", file=sys.stderr, flush=True)  # noqa: T201 - it is a command
+    server.serve()
+
+
+def take_output() -> BinaryIO:
+    """Standard output, for messages alone: whatever else is printed goes to standard error."""
+    sys.stdout.flush()
+    output = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return output
+
+
+def explain_missing() -> str:
+    """That there is no memory where one is looked for; "" where there is."""
+    home = Path(os.environ.get("NOLA_DATA_DIR") or Path(__file__).resolve().parents[2] / "data").expanduser().absolute()
+    if (home / "db" / "nola.sqlite3").exists():
+        return ""
+    return (
+        f"there is no memory in {home}. Start Nola there once (make run), or name its data directory:"
+        " manage.py mcp --data DIR"
+    )
+
+
+class StdioServer:
+    """One client, whose messages are answered one after the other."""
+
+    is_stateless = False  # messages say so for themselves
+
+    def __init__(self, offer: Offer, key: str | None, lines: BinaryIO, output: BinaryIO) -> None:
+        self.offer, self.key, self.lines, self.output = offer, key, lines, output
+        self.client = ""
+        self.parent = os.getppid()
+        self.most = int(os.environ.get("NOLA_MAX_BODY_MB") or MOST_MB) * 1024 * 1024
+        self.read: queue.Queue[bytes | None] = queue.Queue(AHEAD)
+        self.cancelled: set[Id] = set()
+        self.listeners: Any = None
+        self.is_ready = self.has_spoken = False
+
+    def serve(self) -> None:
+        """Answer until the input ends, the client takes nothing any more, or who started it is gone."""
+        threading.Thread(target=self._read_lines, daemon=True).start()
+        try:
+            while (line := self._next()) is not None:
+                self._answer(line)
+        except (BrokenPipeError, KeyboardInterrupt):
+            pass
+
+    # What comes in
+
+    def _read_lines(self) -> None:
+        while line := self._read_line():
+            if CANCEL.encode() in line and b'"id"' not in line:
+                self._note_cancelled(line)
+            if line.strip():
+                self.read.put(line)
+        self.read.put(None)
+
+    def _read_line(self) -> bytes:
+        """A line, b"" at the end; of one that is too long as much as may show its id, which may stand last in it."""
+        line = self.lines.readline(PATIENCE * self.most)
+        rest = line
+        while rest and not rest.endswith(b"\n"):
+            rest = self.lines.readline(self.most)
+        return line
+
+    def _note_cancelled(self, line: bytes) -> None:
+        """Know of it before the request that it is about is begun, if that is still waiting."""
+        try:
+            message = read_message(line)
+        except (Unreadable, RpcError):
+            return
+        id_ = message.get("params", {}).get("requestId") if isinstance(message.get("params"), dict) else None
+        if message.get("method") == CANCEL and isinstance(id_, str | int):
+            self.cancelled.add(id_)
+
+    def _next(self) -> bytes | None:
+        """The next line; None at the end. While nothing comes, what takes long is made ready."""
+        while True:
+            try:
+                return self.read.get(timeout=LOOK if self.is_ready or not self.has_spoken else SOON)
+            except queue.Empty:
+                if os.getppid() != self.parent:
+                    return None
+                if self.has_spoken:
+                    self._make_ready()
+                if self.listeners:
+                    self.listeners.look()
+
+    # What goes out
+
+    def _answer(self, line: bytes) -> None:
+        told = self._find_answer(line)
+        if told is not None:
+            self.send(told)
+
+    def _find_answer(self, line: bytes) -> Message | None:
+        """The answer to a line, None where none is wanted. There is one to any line that is no message, too."""
+        if len(line) > self.most:
+            return answer_unreadable(refuse_message(line, f"the line has more than {self.most:,} bytes"))
+        try:
+            message = read_message(line)
+        except Unreadable as error:
+            return answer_unreadable(error)
+        except RpcError as error:
+            return make_error(None, error)
+        id_ = message.get("id")
+        if message.get("method") == CANCEL:
+            return self._cancel(message)
+        if isinstance(id_, str | int) and id_ in self.cancelled:
+            self.cancelled.discard(id_)
+            return None  # nobody waits for it
+        return self._work(message, id_)
+
+    def _work(self, message: Message, id_: Id) -> Message | None:
+        is_request = "id" in message and isinstance(message.get("method"), str)
+        try:
+            if is_request and message["method"] not in NEEDS_NO_MEMORY:
+                if missing := explain_missing():
+                    return self._refuse(message, missing)
+                self._make_ready()
+            with limit_work():
+                return answer_message(self.offer, message, self)
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc()
+            return self._refuse(message, f"something went wrong on our side: {type(error).__name__}; see its log")
+
+    def _refuse(self, message: Message, text: str) -> Message:
+        if message["method"] == "tools/call":
+            return {"jsonrpc": "2.0", "id": message["id"], "result": make_failure(text)}
+        return make_error(message.get("id"), RpcError(INTERNAL_ERROR, text))
+
+    def _cancel(self, message: Message) -> Message | None:
+        params = message.get("params")
+        id_ = params.get("requestId") if isinstance(params, dict) else None
+        if isinstance(id_, str | int):
+            self.cancelled.discard(id_)  # what it was about came before it
+            if self.listeners:
+                self.listeners.remove(id_)
+        return None
+
+    def _make_ready(self) -> None:
+        """Set up Django and what the tools need, once."""
+        if self.is_ready or explain_missing():
+            return
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nola_site.settings")
+        import django
+
+        django.setup()
+        self.offer.load()
+        self.is_ready = True
+
+    # The wire
+
+    def send(self, message: Message) -> None:
+        """Send a message."""
+        data = write_message(message) + b"\n"
+        while data:
+            data = data[self.output.write(data) :]
+        self.has_spoken = True
+
+    def find_caller(self) -> Any:
+        """Who calls: asked on each call, since a key can be revoked. Raises NotAllowed."""
+        from nola_site.mcp import callers
+
+        return callers.find_by_name(self.key) if self.key is not None else callers.find_user()
+
+    def listen(self, request: Request, wanted: Message) -> None:
+        """Tell of changes from now on. Raises RpcError."""
+        from nola_site.mcp import listen
+
+        subscription = listen.subscribe(request, wanted, self.find_caller())
+        if self.listeners is None:
+            self.listeners = listen.Listeners(self.send)
+        self.listeners.add(subscription)

@@ -1,0 +1,161 @@
+"""Which tools open to whom: with each word of a scope, with limits, and over either wire. Said here a second time."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from access import rates
+from access.models import ApiKey
+from access.rights import SCOPES
+from nola_site.mcp.tests.talking import ask, ask_stateless, call
+from state import store
+from state.address import Address
+from state.jsondoc.text import make_document
+from state.revisions import Author, Source
+
+pytestmark = pytest.mark.django_db
+KEY = "nola_key-of-this-test-0000"
+CALLS = {
+    "context": {},
+    "read": {"pointer": "/Facts"},
+    "search": {"q": "one"},
+    "write": {"pointer": "/Facts", "value": 2},
+    "edit": {"operations": [{"op": "add", "pointer": "/More", "value": 1}]},
+    "delete": {"pointer": "/Facts"},
+    "history": {},
+    "undo": {"revision": 2},
+    "messages": {"session": "talk"},
+    "messages+": {"session": "talk", "append": [{"speaker": "user", "message": "hi"}]},
+}
+OPENS = {  # of a scope, the tools that it opens; an undo needs the right to write what it takes back too
+    "read": {"context", "read", "search", "history", "messages"},
+    "read:state": {"read", "search", "history"},
+    "read:conversations": {"search", "history", "messages"},
+    "write": {"write", "edit", "delete", "messages+"},
+    "write:state": {"write", "edit", "delete"},
+    "write:conversations": {"messages+"},
+    "suggest": set(),
+    "admin": set(),
+    "read write": set(CALLS),
+    "read:state write:state": {"read", "search", "history", "write", "edit", "delete", "undo"},
+}
+
+
+@pytest.fixture(autouse=True)
+def memory(db):
+    store.put(Address("Facts"), make_document("one"), Author("user:ada", Source.API))
+    store.put(Address("Facts"), make_document("two"), Author("key:planner", Source.API))
+    store.put(Address("Else"), make_document("one"), Author("user:ada", Source.API))
+
+
+@pytest.fixture
+def keyed(make_key):
+    def make(scopes, **more):
+        make_key(KEY, "planner", tuple(scopes.split()))
+        ApiKey.objects.filter(name="planner").update(**more)
+        return Client(headers={"Authorization": f"Bearer {KEY}"})
+
+    return make
+
+
+@pytest.fixture
+def talk(agent):
+    agent.post("/api/conversations", {"session_id": "talk"}, content_type="application/json")
+
+
+def opens(client, name):
+    before = store.head()
+    result = call(client, name.rstrip("+"), **CALLS[name])
+    is_open = "may n" not in result["content"][0]["text"] and "may only" not in result["content"][0]["text"]
+    assert is_open or (result["isError"] and store.head() == before)
+    return is_open
+
+
+def test_no_scope_is_forgotten():
+    assert set(SCOPES) <= set(OPENS)
+
+
+@pytest.mark.parametrize("scopes", sorted(OPENS))
+def test_a_key_opens_the_tools_of_its_scope(keyed, talk, scopes):
+    client = keyed(scopes)
+
+    assert {name for name in CALLS if opens(client, name)} == OPENS[scopes]
+
+
+@pytest.mark.parametrize("limit", [{"places": '["/Facts"]'}, {"user_id": "ada"}])
+def test_a_limited_key_opens_no_tool_until_tools_heed_limits(keyed, limit):
+    client = keyed("read write admin", **limit)
+
+    for name, arguments in CALLS.items():
+        text = call(client, name.rstrip("+"), **arguments)["content"][0]["text"]
+        assert "is limited to a part of the memory" in text, name
+    assert store.head() == 3
+    for method, params in (("resources/list", {}), ("resources/read", {"uri": "nola://state/Facts"})):
+        assert "is limited" in ask(client, method, params)["error"]["message"]
+    assert "is limited" in ask(client, "prompts/get", {"name": "load-context"})["error"]["message"]
+
+
+def test_a_key_that_may_only_suggest_moves_nothing(keyed):
+    client = keyed("read suggest")
+
+    for name, arguments in CALLS.items():
+        call(client, name.rstrip("+"), **arguments)
+
+    assert store.head() == 3
+
+
+def test_resources_and_the_prompt_need_their_rights(keyed):
+    client = keyed("write")
+
+    for method, params in (
+        ("resources/list", {}),
+        ("resources/read", {"uri": "nola://state/Facts"}),
+        ("prompts/get", {"name": "load-context"}),
+    ):
+        assert "may not read" in ask(client, method, params)["error"]["message"]
+
+
+def test_what_a_key_may_not_read_is_not_found(keyed, talk, agent):
+    call(agent, "messages", session="talk", append=[{"speaker": "user", "message": "one"}])
+    client = keyed("read:state")
+
+    found = call(client, "search", q="one")["structuredContent"]["found"]
+    told = call(client, "history")["structuredContent"]["revisions"]
+
+    assert found == [{"pointer": "/Else", "text": "one"}]
+    assert all(not line.startswith(("message", "conversation")) for one in told for line in one["what"])
+
+
+@pytest.mark.parametrize("authorization", [None, "Basic x", "Bearer", "Bearer nola_unknown-00000000"])
+def test_nobody_else_comes_in(authorization):
+    headers = {"Authorization": authorization} if authorization else {}
+
+    response = ask_stateless(Client(), "tools/list", **headers)
+
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Bearer"
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_browser_session_does_not_come_in(owner):
+    assert ask_stateless(owner, "tools/list").status_code == 401
+
+
+def test_a_key_that_was_revoked_opens_nothing(keyed):
+    client = keyed("read", revoked_at=timezone.now())
+
+    assert ask_stateless(client, "tools/list").status_code == 401
+
+
+def test_a_key_that_writes_too_fast_is_told_so_in_words_that_the_model_sees(keyed, monkeypatch):
+    client = keyed("read write")
+
+    def refuse(actor):
+        raise rates.TooManyWrites(f"{actor} writes too much", 12)
+
+    monkeypatch.setattr(rates, "check", refuse)
+    result = call(client, "write", pointer="/A", value=1)
+
+    assert result["isError"]
+    assert "key:planner writes too much; come back in 12 s" in result["content"][0]["text"]
+    assert store.head() == 3
