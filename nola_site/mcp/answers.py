@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import OperationalError
 
 from access.rates import TooManyWrites
-from access.rights import NotAllowed
+from access.rights import NotAllowed, Right
 from nola_site.mcp.callers import Caller
 from nola_site.mcp.messages import Message
 from nola_site.mcp.protocol import Report, Request, make_failure
@@ -41,6 +41,13 @@ class Call:
     def make_author(self, reason: str = "", source: Source = Source.MCP, **info: Any) -> Author:
         """Who writes, through which client, and why."""
         return self.caller.make_author(self.client, reason[:MOST_REASON], source, **info)
+
+    def make_state_author(self, reason: str = "") -> Author:
+        """The same for the state. The one place for what somebody does who may only suggest. Raises NotAllowed."""
+        grant = self.caller.grant
+        if Right.WRITE_STATE not in grant.rights:
+            raise NotAllowed(f"{grant.who} may only suggest, and suggestions are not taken here yet; use the API")
+        return self.make_author(reason)
 
 
 Handler = Callable[..., Answer]

@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from access.rights import NotAllowed
+from nola_site.mcp.graph_tools import make_offer
 from nola_site.mcp.messages import (
     INTERNAL_ERROR,
     Id,
@@ -26,6 +28,7 @@ from nola_site.mcp.messages import (
 )
 from nola_site.mcp.offer import NOLA
 from nola_site.mcp.protocol import NEEDS_NO_MEMORY, Offer, Request, answer_message, answer_unreadable, make_failure
+from state.errors import Refusal
 from state.jsondoc.budget import limit_work
 
 LOOK = 0.5  # seconds between two looks at the feed, and at whether our parent is there
@@ -34,13 +37,16 @@ AHEAD = 64  # messages that are read before the first of them is answered
 PATIENCE = 4  # so many times the limit is kept of a line that is too long
 MOST_MB = 16  # of a line; NOLA_MAX_BODY_MB says otherwise
 CANCEL = "notifications/cancelled"
-OPTIONS = ("data", "key")
+OPTIONS = ("data", "key", "compat", "graph", "import")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
     parser.add_argument("--data", type=Path, metavar="DIR", help="the data directory, in place of NOLA_DATA_DIR")
     parser.add_argument("--key", metavar="NAME", help="come in as the API key of this name; else you may do everything")
+    parser.add_argument("--compat", choices=["memory"], help="offer the tools of the reference memory server instead")
+    parser.add_argument("--graph", default="Graph", metavar="KEY", help="of these: the key that holds their graph")
+    parser.add_argument("--import", type=Path, metavar="FILE", help="of these: take in a memory.jsonl, and end")
 
 
 def main(arguments: list[str]) -> None:
@@ -51,13 +57,15 @@ def main(arguments: list[str]) -> None:
     gc.freeze()  # what is left goes as a whole: to look for garbage in it first takes long
 
 
-def run(data: Path | None, key: str | None) -> None:
-    """Serve until the input ends."""
+def run(data: Path | None, key: str | None, compat: str | None, graph: str, **more: Path | None) -> None:
+    """Serve until the input ends; or take in a file."""
     if data is not None:
         os.environ["NOLA_DATA_DIR"] = str(data.expanduser().absolute())
-    server = StdioServer(NOLA, key, sys.stdin.buffer, take_output())
+    server = StdioServer(make_offer(graph) if compat else NOLA, key, sys.stdin.buffer, take_output())
     if missing := explain_missing():
         print(f"nola: {missing}", file=sys.stderr, flush=True)  # noqa: T201 - it is a command
+    if file := more.get("import"):
+        sys.exit(1 if missing else server.take_in(file, graph))
     server.serve()
 
 
@@ -212,6 +220,20 @@ class StdioServer:
         django.setup()
         self.offer.load()
         self.is_ready = True
+
+    def take_in(self, file: Path, graph: str) -> str | None:
+        """Take in a file of the reference memory server, and tell of it; why not, where it cannot be."""
+        self._make_ready()
+        from nola_site.mcp import graph_memory
+
+        try:
+            told, bad = graph_memory.import_file(file, graph, self.find_caller())
+        except (OSError, Refusal, NotAllowed) as error:
+            return f"nola: nothing was taken in: {error}"
+        left = [f"left out: {one}" for one in bad]
+        held = f"{graph} has by now: entities {told['entities']:,}, relations {told['relations']:,}"
+        print("\n".join([*left, f"{held} (revision {told['revision']})"]), file=sys.stderr)  # noqa: T201
+        return None
 
     # The wire
 

@@ -5,7 +5,7 @@ from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from access.rights import NotAllowed, Right
+from access.rights import Right
 from conversations.append import append_messages
 from conversations.drafts import NewConversation, NewMessage
 from nola_site.mcp.answers import Answer, Call, shorten
@@ -19,7 +19,7 @@ from state.jsondoc.pointer import format_pointer
 from state.jsondoc.text import JSONValue, make_document
 from state.models import Revision
 from state.registry import Planned
-from state.revisions import Author, Source
+from state.revisions import Source
 from state.store import Written
 
 
@@ -54,7 +54,7 @@ def write_value(
     call: Call, pointer: str, value: JSONValue, mode: str = "set", base: int | None = None, reason: str = ""
 ) -> Answer:
     """Put a value, or merge into one."""
-    address, author = find_target(pointer), _make_author(call, reason)
+    address, author = find_target(pointer), call.make_state_author(reason)
     if mode == "merge":
         return _tell(store.merge(address, value, author, base=_parse_base(base)), address)
     return _tell(store.put(address, make_document(value), author, base=_parse_base(base)), address)
@@ -63,12 +63,12 @@ def write_value(
 def delete_value(call: Call, pointer: str, base: int | None = None, reason: str = "") -> Answer:
     """Remove a key, or a value inside one."""
     address = find_target(pointer)
-    return _tell(store.remove(address, _make_author(call, reason), base=_parse_base(base)), address)
+    return _tell(store.remove(address, call.make_state_author(reason), base=_parse_base(base)), address)
 
 
 def edit_values(call: Call, operations: list[dict[str, Any]], base: int | None = None, reason: str = "") -> Answer:
     """Several changes of any keys, all of them or none. Raises EditFailed."""
-    author = _make_author(call, reason)
+    author = call.make_state_author(reason)
     steps: list[tuple[int, transactions.Operation]] = []
     for number, one in enumerate(operations):
         changed = {step.address.key for _, step in steps}
@@ -78,13 +78,6 @@ def edit_values(call: Call, operations: list[dict[str, Any]], base: int | None =
         return _tell(store.commit(plan, author))
     except transactions.OperationFailed as error:
         raise EditFailed(steps[error.index][0], error.cause) from None
-
-
-def _make_author(call: Call, reason: str) -> Author:
-    """Who writes the state. The one place for what a key that may only suggest does. Raises NotAllowed."""
-    if Right.WRITE_STATE not in call.caller.grant.rights:
-        raise NotAllowed(f"{call.caller.grant.who} may only suggest, and suggestions are not taken here yet")
-    return call.make_author(reason)
 
 
 def _tell(written: Written, address: Address | None = None) -> Answer:
