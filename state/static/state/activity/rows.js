@@ -34,11 +34,13 @@ export function row(entry, page) {
 
 function aside(entry, page) {
   const door = DOORS[entry.source] ?? entry.source;
-  const title = `${entry.at.toLocaleString()} · change ${entry.seq} · through ${door}`;
+  const { client } = entry.info; // the program that an agent wrote with, where it has said so
+  const title = `${entry.at.toLocaleString()} · change ${entry.seq} · through ${client ? `${door}, ${client}` : door}`;
+  const shown = ["api", "undo", "restore"].includes(entry.source) ? "" : door.replace(/^(the|an?) /, "");
   return h(
     "div.act-aside",
     {},
-    h("span.act-door", {}, ["api", "undo", "restore"].includes(entry.source) ? "" : door.replace(/^(the|an?) /, "")),
+    h("span.act-door", {}, client || shown),
     h("time.act-time", { dateTime: entry.at.toISOString(), title }, time(entry.at)),
     page.mayUndo ? undoer("Undo", `Undo change ${entry.seq}`, () => page.undo(...undoing([entry], page))) : null,
   );
