@@ -1,6 +1,6 @@
 """What tools are given and give: who calls, and an answer or a refusal in the words of the protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,17 +10,20 @@ from access.rates import TooManyWrites
 from access.rights import NotAllowed, Right
 from nola_site.mcp.callers import Caller
 from nola_site.mcp.messages import Message
+from nola_site.mcp.outline import cut_value
 from nola_site.mcp.protocol import Report, Request, make_failure
 from nola_site.mcp.tools import Tool
 from nola_site.serving.problems import explain_unwritable
 from state import store
 from state.errors import Refusal
 from state.jsondoc.text import dump_json
-from state.registry import ConflictError
+from state.registry import ConflictError, describe_conflict
 from state.revisions import Author, Source
 
 SHORT = 200  # characters of a value that stands beside something else
 MOST_REASON = 1000
+MOST_CONFLICTS = 20
+SIDES, SIDE = ("base", "theirs", "yours", "value", "was"), 2000  # what of a conflict is a value, and its characters
 
 
 class Answer(NamedTuple):
@@ -64,7 +67,8 @@ def run_tool(handler: Handler, request: Request, tool: Tool, arguments: dict[str
     except ConflictError as error:
         head = store.head()
         advice = f"decide between theirs and yours, then write again with base={head}"
-        return make_failure(f"{error}", {**error.members, "revision": head, "advice": advice})
+        sides = [show_sides(describe_conflict(one)) for one in error.conflicts[:MOST_CONFLICTS]]
+        return make_failure(f"{error}", {"conflicts": sides, "revision": head, "advice": advice})
     except Refusal as error:
         return make_failure(error.detail, error.members | _later(error.seconds))
     except TooManyWrites as error:
@@ -76,6 +80,11 @@ def run_tool(handler: Handler, request: Request, tool: Tool, arguments: dict[str
         if unwritable is None:
             raise
         return make_failure(unwritable.detail, _later(unwritable.seconds))
+
+
+def show_sides(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A conflict or an operation, with values of a bounded size."""
+    return {name: cut_value(value, SIDE).value if name in SIDES else value for name, value in one.items()}
 
 
 def _later(seconds: int | None) -> dict[str, Any]:

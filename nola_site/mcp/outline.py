@@ -80,6 +80,8 @@ def _page(value: dict[str, JSONValue] | list[JSONValue], limit: int, depth: int,
     for name, one in entries:
         shown = show_depth(one, depth - 1)
         room -= len(dump_json(shown)) + 1 + (len(dump_json(name)) + 1 if name is not None else 0)
+        if room < 0 and not count and depth > 1:
+            return _page(value, limit, 1, start)  # not even one fits so deep
         if room < 0 and count:
             break
         count += 1

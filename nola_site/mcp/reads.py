@@ -20,6 +20,7 @@ from state.address import Address, NotFound
 from state.context import receipts
 from state.history import journal, past, replay, timeline
 from state.history.journal import JournalFilter
+from state.jsondoc.budget import spend_work
 from state.jsondoc.levels import check_way
 from state.jsondoc.levels_text import show_state_at_level, show_text_at_level
 from state.jsondoc.pointer import parse_pointer
@@ -185,6 +186,7 @@ def _read_node(
     """A place that has moved is followed from where it is now, also on a later page."""
     told: list[dict[str, Any]] = []
     for event in timeline.find_events(address.key, address.tokens, brief=True):
+        spend_work()
         row = event.revision
         if row.seq >= before or not event.patch or (mine and row.actor != call.caller.actor):
             continue

@@ -8,7 +8,7 @@ from typing import Any
 from access.rights import Right
 from conversations.append import append_messages
 from conversations.drafts import NewConversation, NewMessage
-from nola_site.mcp.answers import Answer, Call, shorten
+from nola_site.mcp.answers import Answer, Call, shorten, show_sides
 from nola_site.mcp.reads import find_address, read_messages
 from state import store, transactions, undo
 from state.address import Address, find_node_text
@@ -21,6 +21,8 @@ from state.models import Revision
 from state.registry import Planned
 from state.revisions import Source
 from state.store import Written
+
+MOST_SHOWN = 20  # operations of a preview
 
 
 class NotYours(Unprocessable):
@@ -163,14 +165,14 @@ def undo_revision(call: Call, revision: int, preview: bool = False, reason: str 
 
 
 def _preview(planned: Sequence[Planned]) -> list[dict[str, Any]]:
-    """What would be done, as patches with what stands there now."""
+    """What would be done, as patches with what stands there now; of many operations the first ones."""
     written = Written(0, planned)
-    others = [{"kind": one.kind, "key": one.key} for one in written.changed if one.kind != "state"]
-    return [
-        {"key": edit.key, "patch": with_old_values(edit.forward, edit.inverse)}
-        for edit in written.edits
-        if edit.forward
-    ] + others
+    found: list[dict[str, Any]] = [{"kind": one.kind, "key": one.key} for one in written.changed if one.kind != "state"]
+    for edit in written.edits:
+        patch = with_old_values(edit.forward, edit.inverse)
+        more = {"operations": len(patch)} if len(patch) > MOST_SHOWN else {}
+        found += [{"key": edit.key, "patch": [show_sides(op) for op in patch[:MOST_SHOWN]], **more}] if patch else []
+    return found
 
 
 # Conversations

@@ -36,6 +36,16 @@ def test_a_long_text_in_an_outline_is_its_beginning_and_says_so():
     assert shown == {"a": {"…": "500 characters", "begins": "x" * 400}}
 
 
+@pytest.mark.parametrize("depth", [None, 1, 5, 20])
+def test_one_large_member_does_not_make_a_large_answer(depth):
+    value = {"a": {"b": {"c": ["x" * 100] * 10_000}}, "d": 1}
+
+    shown = cut_value(value, 1000, depth)
+
+    assert size(shown.value) <= 1000
+    assert shown.is_cut
+
+
 def test_a_long_text_is_read_in_parts():
     text = "".join(map(chr, range(1000, 2500)))
     parts, start = [], 0

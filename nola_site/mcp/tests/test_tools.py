@@ -164,6 +164,17 @@ def test_a_conflict_has_all_sides_and_the_revision_to_write_on(agent):
     use(agent, "write", pointer="/Tasks/open/0", value="oat milk", base=2)
 
 
+def test_a_conflict_of_large_values_is_told_in_outline(agent):
+    put("Large", [["x" * 100] * 10 for _ in range(100)])
+    put("Large", [["y" * 100] * 10 for _ in range(100)])
+
+    told = fail(agent, "write", pointer="/Large", value=[["z" * 100] * 10 for _ in range(100)], base=2)
+
+    assert len(json.dumps(told)) < 200_000
+    assert len(told["conflicts"]) <= 20
+    assert told["revision"] == 3
+
+
 def test_an_edit_of_several_keys_is_one_revision(agent):
     put("Done", {"list": []})
     operations = [
