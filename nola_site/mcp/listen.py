@@ -144,12 +144,12 @@ NOTHING = events.make_filter([""], [])  # there is no key without a name
 
 
 class Listeners:
-    """All who listen through one process."""
+    """All who listen through one process; `find_caller` says who they are by now."""
 
-    def __init__(self, send: Callable[[Message], None]) -> None:
-        self.send = send
+    def __init__(self, send: Callable[[Message], None], find_caller: Callable[[], Caller]) -> None:
+        self.send, self.find_caller = send, find_caller
         self.open: dict[Id, Subscription] = {}
-        self.at: Cursor | None = None
+        self.at = Cursor("", 0)
 
     def add(self, subscription: Subscription) -> None:
         """Begin to tell."""
@@ -163,17 +163,29 @@ class Listeners:
         return self.open.pop(id_, None) is not None
 
     def look(self) -> None:
-        """Tell what is new."""
+        """Tell what is new, to who may still hear of it."""
         newest = feed.read_head()
-        if self.at is None or newest.epoch != self.at.epoch:
+        if not self.open or newest == self.at:
+            return
+        if not self._may_listen():
+            self._send_all(one.end() for one in self.open.values())
+            self.open.clear()
+        if self.at.epoch not in (newest.epoch, ""):  # another history; the first revision of a new store is none
             self.at = newest
             self._send_all(told for one in self.open.values() for told in one.tell_all())
+        self.at = self.at._replace(epoch=newest.epoch)
         while self.open and self.at.seq < newest.seq:
             page = feed.read_page(FeedFilter(), self.at, newest, PAGE)
             self.at = page.cursor
             for _, text in page.events:
                 event = json.loads(text)
                 self._send_all(told for one in self.open.values() for told in one.tell(event))
+
+    def _may_listen(self) -> bool:
+        try:
+            return NEEDS.suffices(self.find_caller().grant)
+        except NotAllowed:
+            return False
 
     def _send_all(self, messages: Iterable[Message]) -> None:
         for told in messages:

@@ -98,7 +98,8 @@ class StdioServer:
         self.offer, self.key, self.lines, self.output = offer, key, lines, output
         self.client = ""
         self.parent = os.getppid()
-        self.most = int(os.environ.get("NOLA_MAX_BODY_MB") or MOST_MB) * 1024 * 1024
+        megabytes = os.environ.get("NOLA_MAX_BODY_MB", "")
+        self.most = (int(megabytes) if megabytes.isdecimal() else MOST_MB) * 1024 * 1024
         self.read: queue.Queue[bytes | None] = queue.Queue(AHEAD)
         self.cancelled: set[Id] = set()
         self.listeners: Any = None
@@ -256,5 +257,5 @@ class StdioServer:
 
         subscription = listen.subscribe(request, wanted, self.find_caller())
         if self.listeners is None:
-            self.listeners = listen.Listeners(self.send)
+            self.listeners = listen.Listeners(self.send, self.find_caller)
         self.listeners.add(subscription)

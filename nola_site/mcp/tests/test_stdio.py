@@ -166,6 +166,22 @@ def test_a_listener_hears_of_what_changes(serve, monkeypatch):
     assert told[1]["params"]["uri"] == "nola://state/A"
 
 
+def test_a_listener_whose_key_is_revoked_hears_the_end(serve, make_key):
+    make_key("nola_some-key-000000000000", "planner")
+    output = Output()
+    server = StdioServer(NOLA, "planner", io.BytesIO(), output)
+    wanted = {"resourceSubscriptions": ["nola://state/A"]}
+    server._answer(line("subscriptions/listen", "s", _meta=META, notifications=wanted))
+    server._answer(tool(1, "write", pointer="/A", value=1))
+    ApiKey.objects.update(revoked_at="2026-01-01T00:00:00Z")
+
+    server.listeners.look()
+
+    last = output.messages[-1]
+    assert (last["id"], last["result"]["resultType"]) == ("s", "complete")
+    assert not any(one.get("method") == "notifications/resources/updated" for one in output.messages)
+
+
 # Processes of its own
 
 
