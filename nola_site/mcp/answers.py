@@ -1,7 +1,7 @@
 """What tools are given and give: who calls, and an answer or a refusal in the words of the protocol."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from django.db import OperationalError
@@ -19,6 +19,7 @@ from state.errors import Refusal
 from state.jsondoc.text import dump_json
 from state.registry import ConflictError, describe_conflict
 from state.revisions import Author, Source
+from state.store import Written
 
 SHORT = 200  # characters of a value that stands beside something else
 MOST_REASON = 1000
@@ -46,11 +47,9 @@ class Call:
         return self.caller.make_author(self.client, reason[:MOST_REASON], source, **info)
 
     def make_state_author(self, reason: str = "") -> Author:
-        """The same for the state. The one place for what somebody does who may only suggest. Raises NotAllowed."""
-        grant = self.caller.grant
-        if Right.WRITE_STATE not in grant.rights:
-            raise NotAllowed(f"{grant.who} may only suggest, and suggestions are not taken here yet; use the API")
-        return self.make_author(reason)
+        """The same for the state: who may only suggest does no more."""
+        is_writer = Right.WRITE_STATE in self.caller.grant.rights
+        return replace(self.make_author(reason), suggests=not is_writer)
 
 
 Handler = Callable[..., Answer]
@@ -94,6 +93,15 @@ def _later(seconds: int | None) -> dict[str, Any]:
 def _show(answer: Answer) -> Message:
     text = dump_json(answer.told) if answer.text is None else answer.text
     return {"content": [{"type": "text", "text": text}], "structuredContent": answer.told, "isError": False}
+
+
+def tell_proposal(written: Written) -> dict[str, Any] | None:
+    """What became of a write of who only suggests; None where it was made."""
+    if written.proposal is None:
+        return None
+    if not written.proposal:
+        return {"revision": written.revision, "changed": []}
+    return {"proposal": written.proposal, "state": "waits for a person"}
 
 
 def shorten(value: Any, most: int = SHORT) -> str:

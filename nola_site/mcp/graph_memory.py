@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nola_site.mcp import graph as graphs
-from nola_site.mcp.answers import Answer, Call, run_tool
+from nola_site.mcp.answers import Answer, Call, run_tool, tell_proposal
 from nola_site.mcp.callers import Caller
 from nola_site.mcp.graph import BadLine, Entity, Graph, Relation, make_graph
 from nola_site.mcp.messages import Message
@@ -130,7 +130,7 @@ class GraphMemory:
             return [] if same else [edits.put(Address(self.key), make_document(graph), was)]
 
         written = store.commit(plan, author)
-        return told | {"revision": written.revision}
+        return tell_proposal(written) or told | {"revision": written.revision}
 
 
 def import_file(path: Path, key: str, caller: Caller) -> tuple[dict[str, Any], list[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from access.rights import Right
 from conversations.append import append_messages
 from conversations.drafts import NewConversation, NewMessage
-from nola_site.mcp.answers import Answer, Call, shorten, show_sides
+from nola_site.mcp.answers import Answer, Call, shorten, show_sides, tell_proposal
 from nola_site.mcp.reads import find_address, read_messages
 from state import store, transactions, undo
 from state.address import Address, find_node_text
@@ -84,6 +84,8 @@ def edit_values(call: Call, operations: list[dict[str, Any]], base: int | None =
 
 def _tell(written: Written, address: Address | None = None) -> Answer:
     """The revision, what it changed, and how to take it back; with what stood at an address before, in short."""
+    if proposed := tell_proposal(written):
+        return Answer(proposed)
     told: dict[str, Any] = {"revision": written.revision, "changed": [one.key for one in written.changed]}
     was = next((edit.was for edit in written.edits if address and edit.key == address.key), None)
     before = find_node_text(address, was.text) if address and was else None

@@ -34,7 +34,7 @@ OPENS = {  # of a scope, the tools that it opens; an undo needs the right to wri
     "write": {"write", "edit", "delete", "messages+"},
     "write:state": {"write", "edit", "delete"},
     "write:conversations": {"messages+"},
-    "suggest": set(),
+    "suggest": {"write", "edit", "delete"},  # which become proposals
     "admin": set(),
     "read write": set(CALLS),
     "read:state write:state": {"read", "search", "history", "write", "edit", "delete", "undo"},
@@ -66,7 +66,7 @@ def talk(agent):
 def opens(client, name):
     before = store.head()
     result = call(client, name.rstrip("+"), **CALLS[name])
-    is_open = "may n" not in result["content"][0]["text"] and "may only" not in result["content"][0]["text"]
+    is_open = "may n" not in result["content"][0]["text"]
     assert is_open or (result["isError"] and store.head() == before)
     return is_open
 
@@ -95,13 +95,17 @@ def test_a_limited_key_opens_no_tool_until_tools_heed_limits(keyed, limit):
     assert "is limited" in ask(client, "prompts/get", {"name": "load-context"})["error"]["message"]
 
 
-def test_a_key_that_may_only_suggest_moves_nothing(keyed):
+def test_what_a_key_that_may_only_suggest_writes_waits_for_a_person(keyed, agent):
     client = keyed("read suggest")
 
-    for name, arguments in CALLS.items():
-        call(client, name.rstrip("+"), **arguments)
+    answers = {name: call(client, name.rstrip("+"), **arguments) for name, arguments in CALLS.items()}
 
+    told = {name: answer["structuredContent"] for name, answer in answers.items()}
     assert store.head() == 3
+    assert [told[name]["state"] for name in ("write", "edit", "delete")] == ["waits for a person"] * 3
+    agent.post(f"/api/proposals/{told['write']['proposal']}/accept", {}, content_type="application/json")
+    assert store.read(Address("Facts")).text == "2"
+    assert call(client, "write", pointer="/Facts", value=2)["structuredContent"] == {"revision": 4, "changed": []}
 
 
 def test_resources_and_the_prompt_need_their_rights(keyed):
