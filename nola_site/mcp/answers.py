@@ -15,7 +15,10 @@ from nola_site.mcp.protocol import Report, Request, make_failure
 from nola_site.mcp.tools import Tool
 from nola_site.serving.problems import explain_unwritable
 from state import store
+from state.address import Address
 from state.errors import Refusal
+from state.history.sight import find_places
+from state.jsondoc.projection import Places
 from state.jsondoc.text import dump_json
 from state.registry import ConflictError, describe_conflict
 from state.revisions import Author, Source
@@ -41,6 +44,17 @@ class Call:
     caller: Caller
     client: str
     report: Report
+
+    @property
+    def places(self) -> Places | None:
+        """The places of the state that the caller is limited to, None where there is no limit."""
+        return find_places(self.caller.grant)
+
+    def check_within(self, *addresses: Address) -> None:
+        """Raises NotAllowed unless all of them are at or below those places: in words that tell of nothing else."""
+        places = self.places
+        if places and not all(places.hold((one.key, *one.tokens)) for one in addresses):
+            raise NotAllowed(f"{self.caller.grant.who} may write nothing but what is at or below {places}")
 
     def make_author(self, reason: str = "", source: Source = Source.MCP, **info: Any) -> Author:
         """Who writes, through which client, and why."""

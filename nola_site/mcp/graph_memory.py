@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,12 @@ class GraphMemory:
 
     def call_tool(self, request: Request, tool: Tool, arguments: dict[str, Any]) -> Message:
         """Call one of the nine."""
-        return run_tool(getattr(self, tool.name), request, tool, arguments)
+        return run_tool(partial(self._call, tool.name), request, tool, arguments)
+
+    def _call(self, name: str, call: Call, **arguments: Any) -> Answer:
+        call.check_within(Address(self.key))  # a graph is read and written whole
+        answer: Answer = getattr(self, name)(call, **arguments)
+        return answer
 
     # Reading
 

@@ -9,7 +9,7 @@ from nola_site.mcp.protocol import Offer
 from nola_site.mcp.tools import CURSOR, MENDABLE, READ_ONLY, WRITES, Tool
 
 TEXT, TEXTS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
-SEES = needs(Right.READ_STATE)
+SEES = needs(Right.READ_STATE, heeds_limits=True)
 REMOVES = {"destructiveHint": True, "openWorldHint": False}
 INSTRUCTIONS = (
     "A memory of entities, relations and observations, which a person sees and corrects. Search it before you answer."

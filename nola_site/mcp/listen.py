@@ -24,8 +24,9 @@ from state.errors import Refusal
 from state.history import events, feed
 from state.history.events import FeedFilter
 from state.history.feed import Cursor, Follow
+from state.history.sight import Sight, see_by
 
-NEEDS = needs(Right.READ_STATE, Right.READ_HISTORY)
+NEEDS = needs(Right.READ_STATE, Right.READ_HISTORY, heeds_limits=True)
 PAGE = 100
 
 
@@ -36,11 +37,17 @@ class Subscription:
     id: Id
     uris: dict[str, str]  # as it was asked for, by key
     wants_list: bool
+    sight: Sight
 
     @property
     def filter(self) -> FeedFilter:
         """Of the feed, what can be meant. Raises TooManyAddresses."""
-        return events.make_filter([] if self.wants_list else self.uris, [])
+        return events.make_filter([] if self.wants_list else self.uris, [], self.sight)
+
+    @property
+    def shown(self) -> FeedFilter:
+        """The same; nothing, where nothing was asked for."""
+        return self.filter if self.uris or self.wants_list else NOTHING
 
     def acknowledge(self) -> Message:
         """What is told first: what will be told."""
@@ -88,7 +95,7 @@ def subscribe(request: Request, wanted: Message, caller: Caller) -> Subscription
     if not isinstance(asked, list) or not all(isinstance(uri, str) for uri in asked):
         raise RpcError(INVALID_PARAMS, "resourceSubscriptions must be an array of addresses")
     uris = {key: uri for uri in asked if (key := parse_uri(uri)) is not None}
-    subscription = Subscription(request.id, uris, wanted.get("resourcesListChanged") is True)
+    subscription = Subscription(request.id, uris, wanted.get("resourcesListChanged") is True, see_by(caller.grant))
     try:
         assert subscription.filter is not None
     except Refusal as error:
@@ -133,8 +140,7 @@ def open_stream(request: Request, wanted: Message, caller: Caller, follower: Any
     if live is None:
         raise RpcError(INTERNAL_ERROR, "streams are not served here; start Nola with manage.py serve")
     subscription = subscribe(request, wanted, caller)
-    shown = subscription.filter if subscription.uris or subscription.wants_list else NOTHING
-    live.follow(Follow(shown, feed.read_head(), follower, told_as=Translation(subscription)))
+    live.follow(Follow(subscription.shown, feed.read_head(), follower, told_as=Translation(subscription)))
 
 
 NOTHING = events.make_filter([""], [])  # there is no key without a name
@@ -174,12 +180,17 @@ class Listeners:
             self.at = newest
             self._send_all(told for one in self.open.values() for told in one.tell_all())
         self.at = self.at._replace(epoch=newest.epoch)
-        while self.open and self.at.seq < newest.seq:
-            page = feed.read_page(FeedFilter(), self.at, newest, PAGE)
-            self.at = page.cursor
-            for _, text in page.events:
-                event = json.loads(text)
-                self._send_all(told for one in self.open.values() for told in one.tell(event))
+        if self.at.seq < newest.seq:
+            for one in [*self.open.values()]:
+                self._tell(one, newest)
+            self.at = newest
+
+    def _tell(self, one: Subscription, newest: Cursor) -> None:
+        at = self.at
+        while at.seq < newest.seq:
+            page = feed.read_page(one.shown, at, newest, PAGE)
+            at = page.cursor
+            self._send_all(told for _, text in page.events for told in one.tell(json.loads(text)))
 
     def _may_listen(self) -> bool:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from access.rights import Right
+from access.rights import Grant, Right
 from conversations import read as talks
 from conversations.context.assemble import ContextRequest, assemble_context
 from conversations.models import Message as TalkMessage
@@ -15,15 +15,17 @@ from conversations.search.state_leaves import search_leaves
 from conversations.search.tokenize import parse_terms
 from nola_site.mcp.answers import Answer, Call, shorten
 from nola_site.mcp.outline import BadCursor, cut_value
-from state import registry, store
+from state import store
 from state.address import Address, NotFound
 from state.context import receipts
 from state.history import journal, past, replay, timeline
 from state.history.journal import JournalFilter
+from state.history.sight import see_by
 from state.jsondoc.budget import spend_work
 from state.jsondoc.levels import check_way
 from state.jsondoc.levels_text import show_state_at_level, show_text_at_level
 from state.jsondoc.pointer import parse_pointer
+from state.jsondoc.projection import Places, find_ways
 from state.jsondoc.text import dump_json
 from state.models import Revision
 
@@ -92,7 +94,10 @@ def read_value(
     address, start = find_address(pointer), 0
     if cursor is not None:
         at, start = parse_cursor(cursor, 2)
-    text, revision = _read_text(address, None if at is None else str(at), level)
+    revision = None if at is None else replay.revision_at(str(at))
+    if revision not in (None, store.head()):
+        call.caller.grant.require(Right.READ_HISTORY)
+    text, revision = _read_text(address, revision, level, call.places)
     shown = cut_value(json.loads(text), limit, depth, start)
     told: dict[str, Any] = {"value": shown.value, "revision": revision}
     if shown.is_cut:
@@ -102,14 +107,19 @@ def read_value(
     return Answer(told)
 
 
-def _read_text(address: Address | None, at: str | None, level: int | None) -> tuple[str, int]:
+def _read_text(address: Address | None, at: int | None, level: int | None, places: Places | None) -> tuple[str, int]:
+    """A value now or at a revision, in a state that has only what lies in the places."""
     if address and level is not None:
         check_way(address.tokens, level)
-    if at is None:
-        text, revision = store.read(address) if address else store.read_all()
+    if at is not None:
+        text, revision = past.read_value_at(address, at, places), at
+    elif address:
+        text, revision = store.read(address) if places is None else store.read_within(address, places)
+    elif places is None:
+        text, revision = store.read_all()
     else:
-        revision = replay.revision_at(at)
-        text = past.read_value_at(address, revision)
+        found, revision = past.read_texts(places=places)
+        text = past.join_texts(found)
     if level is None:
         return text, revision
     seen = show_text_at_level(text, level) if address else show_state_at_level(text, level)
@@ -120,20 +130,20 @@ def _read_text(address: Address | None, at: str | None, level: int | None) -> tu
 
 def search(call: Call, q: str, limit: int = 10, cursor: str | None = None, **more: str) -> Answer:
     """Leaves of the state and messages, each with where it stands; a part that the caller may not read is left out."""
-    where, terms = more.get("in", "all"), parse_terms(q)
+    where, terms, grant = more.get("in", "all"), parse_terms(q), call.caller.grant
     [skip] = parse_cursor(cursor, 1) if cursor else [0]
     rights = {"state": Right.READ_STATE, "messages": Right.READ_CONVERSATIONS}
     if where != "all":
-        call.caller.grant.require(rights[where])
+        grant.require(rights[where])
     found: list[dict[str, Any]] = []
     has_more = False
-    if where != "messages" and rights["state"] in call.caller.grant.rights:
-        leaves, has_more = search_leaves(terms, skip + limit)
+    if where != "messages" and rights["state"] in grant.rights:
+        leaves, has_more = search_leaves(terms, skip + limit, places=call.places)
         found += [
             {"pointer": Address(one.key).pointer + one.pointer, "text": one.snippet.text} for one in leaves[skip:]
         ]
-    if where != "state" and rights["messages"] in call.caller.grant.rights:
-        hits = search_messages(terms, {}, limit, skip=skip)
+    if where != "state" and rights["messages"] in grant.rights:
+        hits = search_messages(terms, {"user_id": grant.user_id} if grant.user_id else {}, limit, skip=skip)
         found += [_tell_hit(one.message, one.snippet.text) for one in hits.hits]
         has_more = has_more or hits.total > skip + limit
     return Answer({"found": found} | ({"cursor": format_cursor(skip + limit)} if has_more else {}))
@@ -168,10 +178,8 @@ def read_history(
 
 
 def _read_all(call: Call, mine: bool, limit: int, before: int) -> tuple[list[dict[str, Any]], int | None]:
-    rights = call.caller.grant.rights
-    kinds = [name for name in registry.names() if registry.get(name).reads in rights]
-    everything = len(kinds) == len(registry.names())
-    wanted = JournalFilter([call.caller.actor] if mine else (), kinds=() if everything else kinds)
+    sight = see_by(call.caller.grant)
+    wanted = JournalFilter([call.caller.actor] if mine else (), sight=None if sight.is_whole else sight)
     page = journal.read_page(wanted, 0, before, limit)
     found = [json.loads(item) for item in page.items]
     return [
@@ -185,7 +193,8 @@ def _read_node(
 ) -> tuple[list[dict[str, Any]], int | None]:
     """A place that has moved is followed from where it is now, also on a later page."""
     told: list[dict[str, Any]] = []
-    for event in timeline.find_events(address.key, address.tokens, brief=True):
+    grant, ways = call.caller.grant, find_ways(call.places, address.key)
+    for event in timeline.find_events(address.key, address.tokens, None, ways, brief=True):
         spend_work()
         row = event.revision
         if row.seq >= before or not event.patch or (mine and row.actor != call.caller.actor):
@@ -193,14 +202,16 @@ def _read_node(
         if len(told) == limit:
             return told, told[-1]["revision"]
         patch = [{"kind": "state", "key": address.key, "patch": event.patch}]
-        told.append(_tell_revision(_describe(row), format_moment(row.at), _tell_changes(patch)))
+        told.append(_tell_revision(_describe(row, grant), format_moment(row.at), _tell_changes(patch)))
     if not told:
-        timeline.check_known(address.key)
+        timeline.check_known(address.key, ways)
     return told, None
 
 
-def _describe(row: Revision) -> dict[str, Any]:
-    return {"revision": row.seq, "actor": row.actor, "reason": row.reason, "info": row.info}
+def _describe(row: Revision, grant: Grant) -> dict[str, Any]:
+    """A revision; to a key with limits without its info, which names other things."""
+    info = {} if grant.is_limited else row.info
+    return {"revision": row.seq, "actor": row.actor, "reason": row.reason, "info": info}
 
 
 def _tell_revision(row: dict[str, Any], at: str, what: Sequence[str]) -> dict[str, Any]:
@@ -232,9 +243,12 @@ def _tell_change(change: dict[str, Any]) -> Iterator[str]:
 # Messages
 
 
-def read_messages(session: str, limit: int, cursor: str | None) -> dict[str, Any]:
-    """The last messages of a conversation, oldest first, as many as fit. Raises UnknownTalk."""
-    row = talks.find_conversation(session)
+def read_messages(session: str, limit: int, cursor: str | None, user_id: str) -> dict[str, Any]:
+    """The last messages of a conversation, oldest first, as many as fit; of that user, if one is named.
+
+    Raises UnknownTalk.
+    """
+    row = talks.find_conversation(session, user_id)
     page = talks.read_page(row, "newest", limit, cursor)
     shown: list[dict[str, Any]] = []
     room = MOST_PAGE

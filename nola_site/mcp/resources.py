@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from django.db.models import QuerySet
 from django.db.models.functions import Length
 
 from access.rights import NotAllowed, Right, needs
@@ -17,11 +18,15 @@ from nola_site.mcp.reads import read_context
 from state import store
 from state.address import Address, NotFound
 from state.errors import Refusal
+from state.history import past
+from state.history.sight import find_places
+from state.jsondoc.projection import Places
 from state.jsondoc.text import count_bytes
 from state.models import StateEntry
 
 PREFIX = "nola://state/"
-SEES, KNOWS = needs(Right.READ_STATE), needs(Right.READ_STATE, Right.READ_CONVERSATIONS)
+SEES = needs(Right.READ_STATE, heeds_limits=True)
+KNOWS = needs(either=(Right.READ_STATE, Right.READ_CONVERSATIONS), heeds_limits=True)
 PAGE = 100
 MOST_BYTES = 1024 * 1024  # of a resource; the tool `read` has larger ones in parts
 
@@ -42,10 +47,19 @@ def parse_uri(uri: str) -> str | None:
         return None
 
 
+def list_keys(caller: Caller) -> QuerySet[StateEntry]:
+    """The keys of which the caller may see something, in byte order."""
+    rows, places = StateEntry.objects.order_by("key_name"), find_places(caller.grant)
+    if places is None:
+        return rows
+    shown, _ = past.read_texts(places=places)
+    return rows.filter(key_name__in=[one.name.key for one in shown])
+
+
 def list_resources(request: Request, cursor: str | None) -> Message:
-    """A page of the keys, in byte order."""
-    _enter(request)
-    rows = StateEntry.objects.order_by("key_name").annotate(size=Length("value_json"))
+    """A page of the keys, in byte order; how large they are, where all of them may be seen."""
+    caller = _enter(request)
+    rows = list_keys(caller).annotate(size=Length("value_json"))
     if cursor is not None:
         after = parse_uri(cursor)
         if after is None:
@@ -54,8 +68,10 @@ def list_resources(request: Request, cursor: str | None) -> Message:
             )
         rows = rows.filter(key_name__gt=after)
     found = list(rows.values_list("key_name", "size")[: PAGE + 1])
+    is_limited = caller.grant.is_limited
     listed = [
-        {"uri": format_uri(key), "name": key, "mimeType": "application/json", "size": size} for key, size in found
+        {"uri": format_uri(key), "name": key, "mimeType": "application/json", **({} if is_limited else {"size": size})}
+        for key, size in found
     ]
     more = {"nextCursor": listed[PAGE - 1]["uri"]} if len(found) > PAGE else {}
     return {"resources": listed[:PAGE], **more}
@@ -63,10 +79,10 @@ def list_resources(request: Request, cursor: str | None) -> Message:
 
 def read_resource(request: Request, uri: str) -> Message:
     """The document of a key, as it is stored to the byte."""
-    _enter(request)
+    places = find_places(_enter(request).grant)
     key = parse_uri(uri)
     try:
-        text = store.read(Address(key)).text if key is not None else None
+        text = _read(Address(key), places) if key is not None else None
     except NotFound:
         text = None
     if text is None:
@@ -78,12 +94,15 @@ def read_resource(request: Request, uri: str) -> Message:
     return {"contents": [{"uri": uri, "mimeType": "application/json", "text": text}]}
 
 
+def _read(address: Address, places: Places | None) -> str:
+    return (store.read(address) if places is None else store.read_within(address, places)).text
+
+
 def complete(request: Request, ref: Message, argument: Message) -> Sequence[str]:
     """The keys that begin with what is typed, where a key is asked for."""
     if ref.get("type") != "ref/resource" or argument["name"] != "key":
         return []
-    _enter(request)
-    rows = StateEntry.objects.filter(key_name__startswith=argument["value"]).order_by("key_name")
+    rows = list_keys(_enter(request)).filter(key_name__startswith=argument["value"])
     return list(rows.values_list("key_name", flat=True)[: PAGE + 1])
 
 

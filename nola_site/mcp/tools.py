@@ -10,7 +10,7 @@ from access.rights import Needs, Right, needs
 
 READS = (Right.READ_STATE, Right.READ_CONVERSATIONS)
 TALKS = (Right.READ_CONVERSATIONS, Right.WRITE_CONVERSATIONS)
-WRITES = needs(either=(Right.WRITE_STATE, Right.SUGGEST_STATE))
+WRITES = needs(either=(Right.WRITE_STATE, Right.SUGGEST_STATE), heeds_limits=True)
 
 READ_ONLY = {"readOnlyHint": True, "openWorldHint": False}
 MENDABLE = {"destructiveHint": False, "openWorldHint": False}  # all that is written can be taken back
@@ -69,7 +69,7 @@ TOOLS = (
             "q": {"type": "string", "description": "Words to look for too"},
             "session": SESSION,
         },
-        needs(*READS),
+        needs(either=READS, heeds_limits=True),
         READ_ONLY,
     ),
     Tool(
@@ -84,7 +84,7 @@ TOOLS = (
             "limit": count(200, 40_000, 12_000, "Characters"),
             "cursor": CURSOR,
         },
-        needs(Right.READ_STATE),
+        needs(Right.READ_STATE, heeds_limits=True),
         READ_ONLY,
     ),
     Tool(
@@ -96,7 +96,7 @@ TOOLS = (
             "limit": count(1, 50, 10),
             "cursor": CURSOR,
         },
-        needs(either=READS),
+        needs(either=READS, heeds_limits=True),
         READ_ONLY,
         required=("q",),
     ),
@@ -166,14 +166,14 @@ TOOLS = (
             "limit": count(1, 50, 20),
             "cursor": CURSOR,
         },
-        needs(Right.READ_HISTORY, either=READS),
+        needs(Right.READ_HISTORY, either=READS, heeds_limits=True),
         READ_ONLY,
     ),
     Tool(
         "undo",
         "Take back a revision that you made; later changes elsewhere stay.",
         {"revision": count(1, 2**53), "preview": {"type": "boolean", "default": False}, "reason": REASON},
-        needs(Right.READ_HISTORY),
+        needs(Right.READ_HISTORY, heeds_limits=True),
         MENDABLE | {"idempotentHint": True},
         required=("revision",),
         writes=True,
@@ -199,7 +199,7 @@ TOOLS = (
             "limit": count(1, 100, 20),
             "cursor": CURSOR,
         },
-        needs(either=TALKS),
+        needs(either=TALKS, heeds_limits=True),
         MENDABLE,
         required=("session",),
         writes=True,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,12 +11,14 @@ from conversations.append import append_messages
 from conversations.drafts import NewConversation, NewMessage
 from nola_site.mcp.answers import Answer, Call, shorten, show_sides, tell_proposal
 from nola_site.mcp.reads import find_address, read_messages
-from state import store, transactions, undo
+from state import edits, store, transactions, undo
 from state.address import Address, find_node_text
 from state.errors import Refusal, Unprocessable
 from state.history import replay
+from state.history.sight import see_by
 from state.jsondoc.old_values import with_old_values
 from state.jsondoc.pointer import format_pointer
+from state.jsondoc.projection import Places, find_ways
 from state.jsondoc.text import JSONValue, make_document
 from state.models import Revision
 from state.registry import Planned
@@ -57,15 +60,19 @@ def write_value(
 ) -> Answer:
     """Put a value, or merge into one."""
     address, author = find_target(pointer), call.make_state_author(reason)
+    call.check_within(address)
     if mode == "merge":
-        return _tell(store.merge(address, value, author, base=_parse_base(base)), address)
-    return _tell(store.put(address, make_document(value), author, base=_parse_base(base)), address)
+        return _tell(store.merge(address, value, author, base=_parse_base(base), places=call.places), address)
+    return _tell(store.put(address, make_document(value), author, base=_parse_base(base), places=call.places), address)
 
 
 def delete_value(call: Call, pointer: str, base: int | None = None, reason: str = "") -> Answer:
     """Remove a key, or a value inside one."""
     address = find_target(pointer)
-    return _tell(store.remove(address, call.make_state_author(reason), base=_parse_base(base)), address)
+    call.check_within(address)
+    return _tell(
+        store.remove(address, call.make_state_author(reason), base=_parse_base(base), places=call.places), address
+    )
 
 
 def edit_values(call: Call, operations: list[dict[str, Any]], base: int | None = None, reason: str = "") -> Answer:
@@ -73,9 +80,10 @@ def edit_values(call: Call, operations: list[dict[str, Any]], base: int | None =
     author = call.make_state_author(reason)
     steps: list[tuple[int, transactions.Operation]] = []
     for number, one in enumerate(operations):
+        call.check_within(*(find_target(one[name]) for name in ("pointer", "from") if name in one))
         changed = {step.address.key for _, step in steps}
-        steps += [(number, step) for step in transactions.check([*_list_steps(number, one, changed)])]
-    plan = transactions.plan([step for _, step in steps], _parse_base(base))
+        steps += [(number, step) for step in transactions.check([*_list_steps(number, one, changed, call.places)])]
+    plan = transactions.plan([step for _, step in steps], _parse_base(base), call.places)
     try:
         return _tell(store.commit(plan, author))
     except transactions.OperationFailed as error:
@@ -103,7 +111,7 @@ def _parse_base(base: int | None) -> int | None:
 # Operations of JSON Patch over all keys, as those that transactions have
 
 
-def _list_steps(number: int, one: dict[str, Any], changed: Container[str]) -> list[JSONValue]:
+def _list_steps(number: int, one: dict[str, Any], changed: Container[str], places: Places | None) -> list[JSONValue]:
     """What one operation is in a transaction, after others that changed some keys. Raises Unusable."""
     op, address = one["op"], find_target(one["pointer"])
     needed = {"test": "value", "add": "value", "replace": "value", "move": "from"}.get(op)
@@ -118,18 +126,18 @@ def _list_steps(number: int, one: dict[str, Any], changed: Container[str]) -> li
                 f"operation {number} (move): what an operation before it has changed is not moved to another key at"
                 " once; move it first, or in an edit of its own"
             )
-        return _list_move(source, address)
+        return _list_move(source, address, places)
     pointer = address.pointer
     if not address.tokens and op in ("add", "remove"):
         return [{"op": "put", "pointer": pointer, "value": one["value"]} if op == "add" else _remove(pointer)]
     return [_patch(address.key, op, address, **({"value": one["value"]} if needed else {}))]
 
 
-def _list_move(source: Address, target: Address) -> list[JSONValue]:
+def _list_move(source: Address, target: Address, places: Places | None) -> list[JSONValue]:
     """Within a key it is one operation; from one to another it is a copy of what is there, and its removal."""
     if source.key == target.key and source.tokens and target.tokens:
         return [_patch(source.key, "move", target, **{"from": format_pointer(source.tokens)})]
-    text = store.read(source).text
+    text = (store.read_within(source, places) if places else store.read(source)).text
     value = json.loads(text)
     put: JSONValue = {"op": "put", "pointer": target.pointer, "value": value}
     there = _patch(target.key, "add", target, value=value) if target.tokens else put
@@ -152,26 +160,29 @@ def _remove(pointer: str) -> JSONValue:
 
 def undo_revision(call: Call, revision: int, preview: bool = False, reason: str = "") -> Answer:
     """Take back a revision of one's own. Raises NotYours, UndoConflict and NotAllowed."""
+    actor, grant = call.caller.actor, call.caller.grant
     row = Revision.objects.filter(seq=revision).first()
-    if row is not None and row.actor != call.caller.actor:
+    if grant.is_limited and (row is None or row.actor != actor or not undo.lie_within([revision], see_by(grant))):
+        raise NotYours(f"revision {revision} is none that {actor} made within its limits")
+    if row is not None and row.actor != actor:
         raise NotYours(
-            f"revision {revision} was made by {row.actor}, and only what {call.caller.actor} wrote is taken back here;"
+            f"revision {revision} was made by {row.actor}, and only what {actor} wrote is taken back here;"
             " a person can take it back under Activity"
         )
     found = undo.find_revision(revision)
-    call.caller.grant.require(*undo.find_rights(found))
-    plan = undo.plan(found)
+    grant.require(*undo.find_rights(found))
+    plan = undo.plan(found, places=call.places)
     if preview:
-        return Answer({"revision": store.head(), "would_change": _preview(plan())})
+        return Answer({"revision": store.head(), "would_change": _preview(plan(), call.places)})
     return _tell(store.commit(plan, call.make_author(reason, Source.UNDO, undoes=found)))
 
 
-def _preview(planned: Sequence[Planned]) -> list[dict[str, Any]]:
+def _preview(planned: Sequence[Planned], places: Places | None) -> list[dict[str, Any]]:
     """What would be done, as patches with what stands there now; of many operations the first ones."""
     written = Written(0, planned)
     found: list[dict[str, Any]] = [{"kind": one.kind, "key": one.key} for one in written.changed if one.kind != "state"]
     for edit in written.edits:
-        patch = with_old_values(edit.forward, edit.inverse)
+        patch = with_old_values(*edits.show_within(edit, find_ways(places, edit.key)))
         more = {"operations": len(patch)} if len(patch) > MOST_SHOWN else {}
         found += [{"key": edit.key, "patch": [show_sides(op) for op in patch[:MOST_SHOWN]], **more}] if patch else []
     return found
@@ -184,24 +195,25 @@ def keep_messages(
     call: Call, session: str, append: list[dict[str, str]] | None = None, limit: int = 20, cursor: str | None = None
 ) -> Answer:
     """Add messages, and read the last ones; a caller that may do only one of the two is given that."""
-    rights = call.caller.grant.rights
+    rights, user_id = call.caller.grant.rights, call.caller.grant.user_id
     told: dict[str, Any] = {}
     if append:
         call.caller.grant.require(Right.WRITE_CONVERSATIONS)
         store.check_key(session)
         call.report(0, 2, "adding")
-        sent = [_make_message(number, **one) for number, one in enumerate(append)]
-        added = append_messages(session, sent, call.make_author(), fields=NewConversation(session))
+        sent = [_make_message(number, user_id, **one) for number, one in enumerate(append)]
+        added = append_messages(session, sent, call.make_author(), fields=NewConversation(session), user_id=user_id)
         told = {"added": [row.pk for row in added.messages], "revision": added.revision}
         call.report(1, 2, "reading")
     else:
         call.caller.grant.require(Right.READ_CONVERSATIONS)
     if Right.READ_CONVERSATIONS in rights:
-        told |= read_messages(session, limit, cursor)
+        told |= read_messages(session, limit, cursor, user_id)
     return Answer(told)
 
 
-def _make_message(number: int, speaker: str, message: str) -> NewMessage:
+def _make_message(number: int, user_id: str, speaker: str, message: str) -> NewMessage:
     if "\0" in message:
         raise Unusable(f"append[{number}]: message contains the character NUL, which cannot be kept; leave it out")
-    return NewMessage(speaker, message, datetime.now(UTC))
+    one = NewMessage(speaker, message, datetime.now(UTC))
+    return replace(one, user_id=user_id) if user_id else one
