@@ -37,6 +37,8 @@ AHEAD = 64  # messages that are read before the first of them is answered
 PATIENCE = 4  # so many times the limit is kept of a line that is too long
 MOST_MB = 16  # of a line; NOLA_MAX_BODY_MB says otherwise
 CANCEL = "notifications/cancelled"
+REPLACED = "the database was replaced by another file, and nothing was done; this server ends, start it again"
+UPDATED = "If Nola was updated, start it once (make run)"
 OPTIONS = ("data", "key", "compat", "graph", "import")
 
 
@@ -78,15 +80,27 @@ def take_output() -> BinaryIO:
     return output
 
 
+def find_database() -> Path:
+    """Where the memory is, by the environment: known before Django is there."""
+    home = Path(os.environ.get("NOLA_DATA_DIR") or Path(__file__).resolve().parents[2] / "data")
+    return home.expanduser().absolute() / "db" / "nola.sqlite3"
+
+
 def explain_missing() -> str:
     """That there is no memory where one is looked for; "" where there is."""
-    home = Path(os.environ.get("NOLA_DATA_DIR") or Path(__file__).resolve().parents[2] / "data").expanduser().absolute()
-    if (home / "db" / "nola.sqlite3").exists():
+    database = find_database()
+    if database.exists():
         return ""
     return (
-        f"there is no memory in {home}. Start Nola there once (make run), or name its data directory:"
+        f"there is no memory in {database.parent.parent}. Start Nola there once (make run), or name its data directory:"
         " manage.py mcp --data DIR"
     )
+
+
+def identify_database() -> tuple[int, int]:
+    """Which file it is: another one, once a backup was put in its place."""
+    found = find_database().stat()
+    return found.st_dev, found.st_ino
 
 
 class StdioServer:
@@ -103,13 +117,14 @@ class StdioServer:
         self.read: queue.Queue[bytes | None] = queue.Queue(AHEAD)
         self.cancelled: set[Id] = set()
         self.listeners: Any = None
-        self.is_ready = self.has_spoken = False
+        self.is_ready = self.has_spoken = self.is_over = False
+        self.file: tuple[int, int] | None = None
 
     def serve(self) -> None:
         """Answer until the input ends, the client takes nothing any more, or who started it is gone."""
         threading.Thread(target=self._read_lines, daemon=True).start()
         try:
-            while (line := self._next()) is not None:
+            while not self.is_over and (line := self._next()) is not None:
                 self._answer(line)
         except (BrokenPipeError, KeyboardInterrupt):
             pass
@@ -187,6 +202,11 @@ class StdioServer:
                 if missing := explain_missing():
                     return self._refuse(message, missing)
                 self._make_ready()
+                if self.file != identify_database():
+                    self.is_over = (
+                        True  # what is open is the file that was there before: nobody would find what we write
+                    )
+                    return self._refuse(message, REPLACED)
             with limit_work():
                 return answer_message(self.offer, message, self)
         except BrokenPipeError:
@@ -195,7 +215,9 @@ class StdioServer:
             import traceback
 
             traceback.print_exc()
-            return self._refuse(message, f"something went wrong on our side: {type(error).__name__}; see its log")
+            return self._refuse(
+                message, f"something went wrong on our side: {type(error).__name__}: {error}. {UPDATED}"
+            )
 
     def _refuse(self, message: Message, text: str) -> Message:
         if message["method"] == "tools/call":
@@ -218,6 +240,7 @@ class StdioServer:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nola_site.settings")
         import django
 
+        self.file = identify_database()
         django.setup()
         self.offer.load()
         self.is_ready = True

@@ -43,6 +43,7 @@ class Graph:
 @pytest.fixture
 def graph(db, monkeypatch):
     monkeypatch.setattr("nola_site.mcp.stdio.explain_missing", lambda: "")
+    monkeypatch.setattr("nola_site.mcp.stdio.identify_database", lambda: None)
     return Graph()
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +41,7 @@ class Output(io.BytesIO):
 def serve(db, monkeypatch):
     """What is answered to some lines, in this process."""
     monkeypatch.setattr("nola_site.mcp.stdio.explain_missing", lambda: "")
+    monkeypatch.setattr("nola_site.mcp.stdio.identify_database", lambda: (0, 0))
     monkeypatch.setattr(threading.Thread, "start", lambda self: self.run())  # all is read before the first answer
 
     def run(*lines, key=None):
@@ -242,6 +244,22 @@ def test_where_there_is_no_memory_it_says_so_on_both_ways(tmp_path):
     assert errors.decode().count("\n") == 1
     assert errors.decode().startswith("nola: there is no memory in ")
     assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.process
+def test_where_the_database_was_replaced_nothing_is_written_and_it_ends(data):
+    database = data / "db" / "nola.sqlite3"
+    with start(data) as process:
+        process.stdin.write(tool(1, "write", pointer="/A", value=1))
+        process.stdin.flush()
+        assert not json.loads(process.stdout.readline())["result"]["isError"]
+        shutil.copyfile(database, data / "other")
+        os.replace(data / "other", database)
+        output, _ = process.communicate(tool(2, "write", pointer="/B", value=1) + tool(3, "read"), timeout=60)
+
+    [answer] = output.splitlines()
+    assert json.loads(answer)["result"]["isError"]
+    assert "the database was replaced" in answer.decode()
 
 
 @pytest.mark.process

@@ -165,10 +165,10 @@ def test_a_conflict_has_all_sides_and_the_revision_to_write_on(agent):
 
 
 def test_a_conflict_of_large_values_is_told_in_outline(agent):
-    put("Large", [["x" * 100] * 10 for _ in range(100)])
-    put("Large", [["y" * 100] * 10 for _ in range(100)])
+    put("Large", [["x" * 500] * 5 for _ in range(30)])
+    put("Large", [["y" * 500] * 5 for _ in range(30)])
 
-    told = fail(agent, "write", pointer="/Large", value=[["z" * 100] * 10 for _ in range(100)], base=2)
+    told = fail(agent, "write", pointer="/Large", value=[["z" * 500] * 5 for _ in range(30)], base=2)
 
     assert len(json.dumps(told)) < 200_000
     assert len(told["conflicts"]) <= 20
