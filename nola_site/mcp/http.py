@@ -33,6 +33,7 @@ from nola_site.mcp.messages import (
 from nola_site.mcp.offer import NOLA
 from nola_site.mcp.protocol import (
     BY_HANDSHAKE,
+    MOST_CLIENT,
     STATELESS,
     UNSUPPORTED_VERSION,
     VERSION_KEY,
@@ -186,7 +187,7 @@ def read_session(session: str) -> str:
         text = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode() if len(name) < 400 else ""
     except (binascii.Error, ValueError):
         return ""
-    return text if text.isprintable() else ""
+    return text[:MOST_CLIENT] if text.isprintable() else ""
 
 
 # Answers

@@ -114,11 +114,11 @@ class Request:
         return value
 
     def get_object(self, name: str) -> Message:
-        """A parameter that may be left out. Raises RpcError."""
-        value = self.params.get(name, {})
-        if not isinstance(value, dict):
+        """A parameter that may be left out, or null. Raises RpcError."""
+        value = self.params.get(name)
+        if value is not None and not isinstance(value, dict):
             raise RpcError(INVALID_PARAMS, f"{name} must be an object")
-        return value
+        return value or {}
 
     @property
     def cursor(self) -> str | None:
@@ -149,7 +149,8 @@ def answer_unreadable(error: Unreadable) -> Message:
 
 def read_request(offer: Offer, message: Message, wire: Wire) -> Request:
     """A request, in the revision that it speaks. Raises RpcError."""
-    method, params = message.get("method"), message.get("params", {})
+    method, params = message.get("method"), message.get("params")
+    params = {} if params is None else params
     if message.get("jsonrpc") != "2.0" or not isinstance(method, str) or not _is_id(message["id"]):
         raise RpcError(
             INVALID_REQUEST, 'a request has "jsonrpc": "2.0", an id that is a string or number, and a method'

@@ -151,6 +151,20 @@ def test_progress_comes_before_the_answer_where_a_stream_is_taken(agent):
     assert "result" in ask(agent, "tools/call", params)
 
 
+@pytest.mark.parametrize(
+    "params", [{"name": "read"}, {"name": "read", "arguments": None}, {"name": "read", "arguments": {}}]
+)
+def test_arguments_may_be_left_out(agent, params):
+    assert not ask(agent, "tools/call", params)["result"]["isError"]
+
+
+@pytest.mark.parametrize(
+    "params", [{"name": "read", "arguments": []}, {"name": "read", "arguments": "x"}, {"name": 3}, {}]
+)
+def test_parameters_of_another_type_are_refused(agent, params):
+    assert ask(agent, "tools/call", params)["error"]["code"] == -32602
+
+
 # Resources, completion, the prompt
 
 
@@ -223,4 +237,17 @@ def test_what_a_session_id_says_is_a_name_and_nothing_else(agent):
             **{"Mcp-Session-Id": session},
         )
         assert not result["result"]["isError"]
-    assert not call(agent, "history")["isError"]
+    assert "through" not in call(agent, "history")["structuredContent"]["revisions"][0]
+
+
+def test_a_name_in_a_session_id_is_no_longer_than_any(agent):
+    session = "x." + base64.urlsafe_b64encode(b"n" * 200).decode()
+
+    ask(
+        agent,
+        "tools/call",
+        {"name": "write", "arguments": {"pointer": "/A", "value": 1}},
+        **{"Mcp-Session-Id": session},
+    )
+
+    assert call(agent, "history")["structuredContent"]["revisions"][0]["through"] == "n" * 60
