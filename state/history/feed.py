@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
 
-from access.auth import Follower
 from state import registry
 from state.errors import Gone, Unprocessable
 from state.history.events import MAX_EVENT, Event, FeedFilter, make_event
 from state.history.sight import Sight
 from state.jsondoc.text import dump_json
+
+if TYPE_CHECKING:  # what stands there needs ninja, which a command does not
+    from access.auth import Follower
 
 MAX_PAGE = 4 * 1024 * 1024  # bytes of a page, about; and of what one page reads of the log
 SCAN = 200  # revisions read at a time
@@ -66,7 +68,7 @@ class Follow:
 
     wanted: FeedFilter
     after: Cursor
-    follower: Follower
+    follower: "Follower"
     greeting: str = ""
     reason: str = ""
     told_as: Any = None

@@ -233,6 +233,20 @@ def test_the_first_answer_needs_no_django():
 
 
 @pytest.mark.process
+def test_the_tools_need_neither_the_api_nor_the_pages(data):
+    script = (
+        "import django, sys; django.setup(); from nola_site.mcp import memory\n"
+        "heavy = {'ninja', 'pydantic', 'nola_site.urls', 'nola_site.api', 'unfold.admin'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    env = environment(data, 8000, DJANGO_SETTINGS_MODULE="nola_site.settings")
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.process
 def test_where_there_is_no_memory_it_says_so_on_both_ways(tmp_path):
     with start(tmp_path / "nothing") as process:
         output, errors = process.communicate(line("initialize", 1, **HELLO) + tool(2, "read"), timeout=60)
