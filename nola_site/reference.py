@@ -42,6 +42,7 @@ HEADERS = {
     "Retry-After": "Seconds after which it is worth asking again",
     "WWW-Authenticate": "Bearer",
     "X-Accel-Buffering": "no: a proxy is to pass a stream on as it comes",
+    "X-Should-Retry": "false: the same again would be refused again",
 }
 PROBLEM = {
     "type": "object",
@@ -113,7 +114,7 @@ PLAIN = {
     HTTPStatus.REQUEST_TIMEOUT: "The body took too long to arrive.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on the server; nothing was changed.",
 }
-WITH_HEADERS = {401: ["WWW-Authenticate"], 405: ["Allow"], 415: ["Accept-Patch"]} | {
+WITH_HEADERS = {401: ["WWW-Authenticate"], 405: ["Allow"], 409: ["X-Should-Retry"], 415: ["Accept-Patch"]} | {
     status: ["Retry-After"] for status in (429, 503, 507)
 }
 

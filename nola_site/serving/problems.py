@@ -11,12 +11,14 @@ from django.http import HttpResponse
 from state.errors import Refusal, StorageFull, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
+NO_RETRY = {"X-Should-Retry": "false"}  # clients that send a 409 again by themselves read it; it would be a 409 again
 
 
 def answer_problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> HttpResponse:
     """A problem document with status, title and detail, and members of its own such as pointer or line."""
     body = format_problem(status, detail, **members)
-    return HttpResponse(body, status=status, content_type=MEDIA_TYPE, headers=headers)
+    more = NO_RETRY if status == HTTPStatus.CONFLICT else {}
+    return HttpResponse(body, status=status, content_type=MEDIA_TYPE, headers={**(headers or {}), **more})
 
 
 def format_problem(status: int, detail: str, **members: Any) -> str:

@@ -88,3 +88,10 @@ def test_an_operation_is_refused_as_its_cause(rf):
     response, body = answered(rf, transactions.OperationFailed(3, New("it is new")))
 
     assert (response.status_code, body["detail"], body["op_index"]) == (409, "operation 3: it is new", 3)
+
+
+@pytest.mark.parametrize(("base", "status"), BASES, ids=lambda given: getattr(given, "__name__", given))
+def test_a_conflict_alone_says_not_to_send_it_again(rf, base, status):
+    response, _ = answered(rf, base("it is so"))
+
+    assert response.get("X-Should-Retry") == ("false" if status == 409 else None)
