@@ -1,6 +1,7 @@
 """Who may import whom: downwards only, no circles, and none hidden in a function. docs/architecture.md draws it."""
 
 import ast
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -29,6 +30,8 @@ OFFERED = (  # what of `state` the apps above it may use
 OFFERED_TO_SITE = (
     OFFERED + " entries texts backups guards pages progress proposals transactions"
 )  # it serves and safeguards it all
+
+ADAPTERS: set[tuple[str, str]] = set()  # modules of nola_client, and the framework that each stands on
 
 
 def name_of(path: Path) -> str:
@@ -108,6 +111,20 @@ def test_jsondoc_stands_alone():
     ]
 
     assert foreign == []
+
+
+def test_the_client_stands_alone():
+    """Each module of it stands on httpx; the adapters also on what they are named for."""
+    foreign = {
+        (path.stem, module.split(".")[0])
+        for path in (ROOT / "nola_client").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for module in ([node.module] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names])
+        if module.split(".")[0] not in {*sys.stdlib_module_names, "nola_client", "httpx"}
+    }
+
+    assert foreign == ADAPTERS
 
 
 def test_a_folder_can_be_taken_in_at_a_glance():
