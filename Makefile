@@ -4,7 +4,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # a run of the tests compiles everything once, not each time
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick check format bench bench-peers soak screenshots audit clean
+.PHONY: help setup run test quick check format adapters bench bench-peers soak screenshots audit clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -35,6 +35,9 @@ format: .venv/.installed-dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+adapters: .venv/.installed-dev .venv-adapters/.installed ## Test the adapters of nola_client beside their frameworks
+	@$(BIN)/python -m pytest -rs nola_client/tests/test_adapters.py
+
 bench: .venv/.installed ## Measure what Nola costs, beside its targets (minutes)
 	@$(BIN)/python -m tests.bench
 
@@ -53,7 +56,7 @@ screenshots: .venv/.installed-dev ## Take the pictures of the docs anew, or some
 	@$(BIN)/python -m tests.screenshots $(ONLY)
 
 clean: ## Remove what was installed; data stays
-	rm -rf .venv .venv-peers .venv-audit .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-audit .venv-adapters .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nola needs Python 3.11 or newer; this is " + sys.version)'
@@ -79,4 +82,10 @@ clean: ## Remove what was installed; data stays
 	@echo "Installing what looks for known weaknesses into .venv-audit ..."
 	@$(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.venv-adapters/.installed: nola_client/tests/adapters/requirements.txt nola_client/pyproject.toml
+	@echo "Installing nola_client and the frameworks it has adapters for into .venv-adapters ..."
+	@$(PYTHON) -m venv .venv-adapters
+	@.venv-adapters/bin/python -m pip install --quiet --disable-pip-version-check ./nola_client --requirement $<
 	@touch $@

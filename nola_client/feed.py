@@ -95,7 +95,7 @@ class Follower:
                 raise error
             raise Unreachable(0, "", f"the feed was lost: {error or 'the stream ended'}") from error
         asked = (error.retry_after or 0.0) if isinstance(error, Busy) else 0.0
-        pause = min(LONGEST, self.retry * 2 ** min(self.failures - 1, 10)) * random.uniform(0.5, 1)
+        pause = min(LONGEST, self.retry * 2.0 ** min(self.failures - 1, 10)) * random.uniform(0.5, 1)
         return max(asked, pause)
 
     def _line(self, line: bytes) -> Event | None:

@@ -57,7 +57,7 @@ class Retries:
 
     def pause(self, number: int) -> float:
         """The pause before the attempt of this number: twice as long each time, never the same for two clients."""
-        return min(self.longest, 0.25 * 2**number) * random.uniform(0.5, 1)
+        return min(self.longest, 0.25 * 2.0**number) * random.uniform(0.5, 1)
 
 
 Flow: TypeAlias = Generator[Request, httpx.Response, T]

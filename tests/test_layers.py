@@ -31,7 +31,12 @@ OFFERED_TO_SITE = (
     OFFERED + " entries texts backups guards pages progress proposals transactions"
 )  # it serves and safeguards it all
 
-ADAPTERS: set[tuple[str, str]] = set()  # modules of nola_client, and the framework that each stands on
+ADAPTERS = {  # modules of nola_client, and the framework that each stands on
+    ("anthropic_memory", "anthropic"),
+    ("langchain", "langchain_core"),
+    ("langgraph", "langgraph"),
+    ("openai_agents", "agents"),
+}
 
 
 def name_of(path: Path) -> str:

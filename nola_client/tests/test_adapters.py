@@ -1,0 +1,45 @@
+"""The adapters in an environment that has the frameworks; `make adapters` makes it."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.server import KEY, ROOT
+
+pytestmark = pytest.mark.process
+PYTHON = ROOT / ".venv-adapters" / "bin" / "python"
+WHERE = "import nola_client, sys; print(nola_client.__file__, bool({'agents', 'django'} & sys.modules.keys()))"
+HERE = Path(__file__).parent / "adapters"
+
+
+LEAST = {"langgraph": 500, "openai_agents": 100, "langchain": 80, "anthropic_memory": 150}  # calls that are compared
+
+
+def run(*arguments, **env):
+    if not (ROOT / ".venv-adapters" / ".installed").exists():
+        pytest.skip("NO FRAMEWORKS: `make adapters` installs what the adapters are tested against, and tests them")
+    env |= {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([PYTHON, *arguments], cwd=HERE, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("adapter", LEAST)
+def test_an_adapter_does_what_the_frameworks_own_object_does(server, adapter):
+    env = {"MEMORY_URL": f"http://127.0.0.1:{server.port}", "MEMORY_KEY": KEY, "PYTHONPATH": str(ROOT)}
+
+    output = run("-m", "pytest", f"check_{adapter}.py", OPENAI_AGENTS_DISABLE_TRACING="1", **env)
+
+    assert int(re.search(r"(\d+) calls compared", output)[1]) > LEAST[adapter]
+
+
+def test_the_package_is_installed_from_a_clone_and_needs_httpx_alone():
+    place, has_framework = run("-I", "-c", WHERE).split()
+
+    installed = {path.name for path in Path(place).parent.iterdir()} - {"__pycache__"}
+    assert "site-packages" in place
+    assert has_framework == "False"
+    assert installed == {path.name for path in (ROOT / "nola_client").glob("*.py")} | {"py.typed"}
