@@ -133,6 +133,8 @@ PAGES: dict[str, Needs] = {
     **dict.fromkeys((f"admin:conversations_message_{page}" for page in ("add", "change", "delete", "history")), TALKS),
     "context": needs(either=READS),
     # Access
+    "connect": STAFF,
+    "connect-callers": STAFF,
     **dict.fromkeys(
         (
             f"admin:{model}_{page}"

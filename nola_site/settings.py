@@ -363,6 +363,7 @@ UNFOLD = {
             {
                 "title": "Access",
                 "items": [
+                    {"title": "Connect", "icon": "cable", "link": "/admin/connect/", "permission": opens("connect")},
                     {
                         "title": "API keys",
                         "icon": "key",

@@ -5,7 +5,7 @@ from django.views.generic import RedirectView
 from conversations.pages import context
 from nola_site.api import api
 from nola_site.mcp import http as mcp
-from nola_site.pages import forget, home
+from nola_site.pages import connect, forget, home
 from nola_site.serving import health
 from state.pages import activity, proposals, restore, tree, tree_past
 
@@ -25,6 +25,8 @@ urlpatterns = [
     path("admin/checkpoints/", include((restore.list_urls(), "checkpoints"))),
     path("admin/context/", admin.site.admin_view(context.show_page), name="context"),
     path("admin/forget/", admin.site.admin_view(forget.show_page), name="forget"),
+    path("admin/connect/", admin.site.admin_view(connect.show_connect), name="connect"),
+    path("admin/connect/callers", admin.site.admin_view(connect.list_callers), name="connect-callers"),
     path("admin/latest/", admin.site.admin_view(home.show_latest), name="latest"),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
