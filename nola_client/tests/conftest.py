@@ -12,6 +12,7 @@ from nola_client import AsyncNola, Nola
 from tests.server import KEY, Server
 
 NAMES = itertools.count()
+collect_ignore = ["adapters"]  # they have an environment of their own, see test_adapters.py
 
 
 class Waiting:
