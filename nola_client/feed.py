@@ -11,7 +11,7 @@ from typing import Any, Literal
 import httpx
 
 from nola_client.errors import Busy, NolaError, Unreachable
-from nola_client.flow import Request, given
+from nola_client.flow import OURS, Request, given
 from nola_client.values import Address, format_pointer, load_json
 
 CHANGES = "/api/changes"
@@ -85,6 +85,8 @@ class Follower:
 
     def fail(self, error: Exception | None) -> float:
         """Seconds to wait before the next attempt. Raises the error, if another attempt would not help."""
+        if isinstance(error, OURS):
+            raise Unreachable(0, "", f"{type(error).__name__}: {error}") from error
         passing = error is None or isinstance(error, httpx.TransportError | Busy)
         if not passing and not (isinstance(error, NolaError) and error.status in PASSING):
             assert error is not None

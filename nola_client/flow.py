@@ -63,6 +63,7 @@ class Retries:
 Flow: TypeAlias = Generator[Request, httpx.Response, T]
 Steps: TypeAlias = Generator[Request | Pause, httpx.Response | None, T]
 AGAIN = (429, 503)  # what is answered so has not been done
+OURS = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)  # the address or the key is none
 
 
 class Said(TypedDict, total=False):
@@ -122,7 +123,7 @@ def _attempt(request: Request, retries: Retries) -> Steps[httpx.Response]:
         try:
             response = yield request
         except httpx.TransportError as error:
-            if is_last:
+            if is_last or isinstance(error, OURS):
                 raise Unreachable(0, "", f"{type(error).__name__}: {error}") from error
             yield Pause(retries.pause(number))
             continue

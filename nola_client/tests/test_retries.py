@@ -86,6 +86,19 @@ def test_what_cannot_be_done_twice_is_sent_once(connect):
     assert len(answers.requests) == 1
 
 
+@pytest.mark.parametrize("error", [httpx.LocalProtocolError("no"), httpx.UnsupportedProtocol("no")])
+def test_what_was_never_right_is_not_tried_again(connect, error):
+    answers = Answers(error, error, value(), value())
+    nola = connect("key", retries=SOON, transport=answers)
+
+    with pytest.raises(Unreachable):
+        nola.get("A")
+    with pytest.raises(Unreachable):
+        next(nola.follow())
+
+    assert len(answers.requests) == 2
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 412, 413, 422, 500, 507])
 def test_a_refusal_is_final(connect, status):
     answers = Answers(refused(status), value())
