@@ -110,14 +110,14 @@ def test_an_agent_loads_answers_keeps_and_learns(memory, nola):
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(memory, nola, monkeypatch):
     from examples import agent
 
-    base = nola.put("Profile/city", "Brno").revision
-    nola.put("Profile/city", "Prague")
+    base = nola.put("Places/city", "Brno").revision
+    nola.put("Places/city", "Prague")
 
-    told = agent.remember(nola, json.dumps({"path": "Profile/city", "value": "Lisbon"}), base)
+    told = agent.remember(nola, json.dumps({"path": "Places/city", "value": "Lisbon"}), base)
 
     assert "Not written" in told
     assert "Prague" in told
-    assert nola.get("Profile/city") == "Prague"
+    assert nola.get("Places/city") == "Prague"
     assert "Not written" in agent.remember(nola, "{broken", base)
 
 

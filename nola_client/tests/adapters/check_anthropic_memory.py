@@ -59,7 +59,7 @@ def told(call):
 BEGIN = [
     {"command": "create", "path": path, "file_text": text}
     for path, text in (
-        ("/memories/a.md", "one\ntea\nthree\nfour\nfive\n"),
+        ("/memories/a.md", "one\ntwo\nthree\ntea\nfive\n"),
         ("/memories/.hidden", "tea"),
         ("/memories/trips/b", ""),
     )
@@ -72,7 +72,7 @@ def check_that_both_answer_the_same(count, nola, waiting, run, fresh, commands):
         tool, other = NolaMemoryTool(nola, fresh()), AsyncNolaMemoryTool(waiting, fresh())
         oracle = BetaLocalFilesystemMemoryTool(folder)
 
-        for command in BEGIN + commands:
+        for command in [*BEGIN, *commands, {"command": "view", "path": "/memories"}]:
             if command["command"] == "rename" and is_inside(command["new_path"], command["old_path"]):
                 continue  # the file system refuses it in words of its own
             expected = told(lambda: oracle.call(command))  # noqa: B023  # called at once
