@@ -94,7 +94,7 @@ def test_what_a_redaction_has_left_of_a_message_is_guarded(owner):
 
     Message.objects.update(message="pay with pleasure")
 
-    assert flaws() == ["message 1 is not what a redaction has left of it"]
+    assert flaws() == [f"message {Message.objects.get().pk} is not what a redaction has left of it"]
 
 
 def test_a_purge_takes_what_was_left(owner):
