@@ -47,7 +47,7 @@ def narrowed(node):
     """The texts of the leaves that a finder's tree tells."""
     if "text" in node:
         yield node["text"]
-    for _, child in node.get("part", []):
+    for _, child, *_ in node.get("part", []):
         yield from narrowed(child)
 
 
