@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -56,7 +56,8 @@ _lock = threading.Lock()
 def record_event(event: Event, actor: str, detail: str = "", address: str = "") -> None:
     """Add a row. `actor` is as in the history (user:ada, key:planner, cli:ada), `address` the network address, if any.
 
-    Never a secret in `detail`. It never fails and never waits: while another writes, the line in the log is all.
+    Never a secret in `detail`. It never fails. What anybody can cause does not wait either: while another writes, the
+    line in the log is all. What is done in a terminal has said so there.
     """
     repeats = _count_repeats(event, actor, address) if event in COUNTED else 0
     if repeats is None and event != Event.SIGN_IN_FAILED:
@@ -65,11 +66,15 @@ def record_event(event: Event, actor: str, detail: str = "", address: str = "") 
     row = SecurityEvent(
         event=event, actor=actor[:MOST_ACTOR], detail=detail[: MOST_DETAIL - len(more)] + more, address=address
     )
-    _say(row)
+    if not actor.startswith("cli:"):
+        _say(row)
     if repeats is None:
         return
     try:
-        if event not in COUNTED or _has_room(row):
+        if event not in COUNTED:
+            with transaction.atomic():
+                row.save()
+        elif _has_room(row):
             write_without_waiting(row.save)
     except DatabaseError as error:
         log.warning("this stands in no row of the security log: %s", error)

@@ -98,14 +98,24 @@ def test_long_texts_are_cut():
     assert (len(actor), len(detail)) == (200, 500)
 
 
-def test_a_busy_database_costs_the_row_and_nothing_else(monkeypatch, caplog):
-    def busy(write):
+@pytest.mark.parametrize("event", [Event.KEY_MADE, Event.REFUSED])
+def test_a_busy_database_costs_the_row_and_nothing_else(monkeypatch, caplog, event):
+    def busy(*arguments, **options):
         raise OperationalError("database is locked")
 
     monkeypatch.setattr(security, "write_without_waiting", busy)
+    monkeypatch.setattr(SecurityEvent, "save", busy)
     with caplog.at_level("INFO", "nola.security"):
-        record_event(Event.KEY_MADE, "user:ada")
+        record_event(event, "user:ada")
 
     assert rows() == []
-    assert "key made" in caplog.records[0].message
+    assert event in caplog.records[0].message
     assert "no row" in caplog.records[1].message
+
+
+def test_what_is_done_in_a_terminal_is_a_row_and_no_line_there(caplog):
+    with caplog.at_level("INFO", "nola.security"):
+        record_event(Event.KEY_MADE, "cli:ada", "planner: read")
+
+    assert rows() == [("key made", "cli:ada", "planner: read", "")]
+    assert caplog.records == []

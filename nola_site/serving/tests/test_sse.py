@@ -68,7 +68,7 @@ def follow(streams: Streams, client: Client) -> asyncio.Task:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    for name, seconds in [("TICK", 0.01), ("HEARTBEAT", 0.05), ("MARK", 0.2), ("STALLED", 0.1)]:
+    for name, seconds in [("TICK", 0.01), ("HEARTBEAT", 0.05), ("MARK", 0.2)]:
         monkeypatch.setattr(sse, name, seconds)
 
 
@@ -170,7 +170,9 @@ def test_the_ring_is_bounded_in_bytes_too(monkeypatch):
     play(scenario)
 
 
-def test_a_client_that_takes_nothing_is_given_up():
+def test_a_client_that_takes_nothing_is_given_up(monkeypatch):
+    monkeypatch.setattr(sse, "STALLED", 0.1)
+
     async def scenario(streams: Streams) -> None:
         client = Client()
         task = follow(streams, client)
