@@ -8,7 +8,6 @@ import sys
 import tomllib
 
 import pytest
-from django.core.management import get_commands
 from django.test import Client
 
 from nola_site.pages.connect import list_clients
@@ -23,7 +22,6 @@ FILES = [
     for snippet in client.snippets
     if snippet.place.endswith((".json", ".toml"))
 ]
-needs_mcp = pytest.mark.skipif("mcp" not in get_commands(), reason="NO MCP: manage.py mcp is not there")
 
 
 def read(snippet):
@@ -63,7 +61,6 @@ def test_a_file_names_what_is_there(snippet):
     assert set(addresses) <= {"http://127.0.0.1:8000/mcp"}
 
 
-@needs_mcp
 @pytest.mark.process
 @pytest.mark.parametrize("snippet", [one for one in FILES if '"args"' in one.values[0].text])
 def test_a_command_is_one_of_ours(snippet):
@@ -77,7 +74,6 @@ def test_a_command_is_one_of_ours(snippet):
     assert {word for word in server["args"] if word.startswith("--")} <= set(re.findall(r"--\w+", told.stdout))
 
 
-@needs_mcp
 def test_the_address_is_one_of_ours():
     assert Client().post("/mcp", "{}", content_type="application/json").status_code == 401
 
