@@ -96,7 +96,8 @@ def test_places_are_told_each_once_with_the_way_out_and_never_the_value(owner):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_doctor_tells_of_them_unless_it_is_not_to_look(capsys):
+def test_doctor_tells_of_them_unless_it_is_not_to_look(capsys, settings, tmp_path):
+    settings.NOLA_DB_DIR = tmp_path  # where no other test has said how far a memory went
     store.put(Address("Card"), make_document({"number": CARD}), ADA)
 
     call_command("doctor")
