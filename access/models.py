@@ -45,6 +45,8 @@ class SecurityEvent(models.Model):
     class Meta:
         db_table = "security_log"
         ordering = ["-id"]
+        verbose_name = "event"
+        verbose_name_plural = "security log"
 
     def __str__(self) -> str:
         return f"{self.event}: {self.actor}"
