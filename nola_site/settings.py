@@ -302,6 +302,7 @@ UNFOLD = {
             {
                 "title": "Memory",
                 "items": [
+                    {"title": "Overview", "icon": "home", "link": "/admin/"},
                     {
                         "title": "Tree",
                         "icon": "account_tree",

@@ -15,7 +15,7 @@ admin.site.index_title = "Overview"
 urlpatterns = [
     path("api/", api.urls),  # first: they are tried one by one, and agents call it all the time
     path("mcp", mcp.answer, name="mcp"),
-    path("", RedirectView.as_view(pattern_name="tree")),
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/state/tree/", admin.site.admin_view(tree.show_tree), name="tree"),
     path("admin/state/tree/find", admin.site.admin_view(tree.find_nodes), name="tree-find"),
     path("admin/state/tree/moments", admin.site.admin_view(tree_past.list_moments), name="tree-moments"),
