@@ -47,13 +47,13 @@ PERMISSIONS: dict[Right, tuple[str, ...]] = {  # all of which a person needs for
 AREAS: dict[str, tuple[Right, ...]] = {
     "read:state": (Right.READ_STATE, Right.READ_HISTORY),
     "read:conversations": (Right.READ_CONVERSATIONS, Right.READ_HISTORY),
-    "write:state": (Right.WRITE_STATE,),
-    "write:conversations": (Right.WRITE_CONVERSATIONS,),
+    "write:state": (Right.READ_STATE, Right.WRITE_STATE),  # a write tells what it met
+    "write:conversations": (Right.READ_CONVERSATIONS, Right.WRITE_CONVERSATIONS),
 }
 SCOPES: dict[str, tuple[Right, ...]] = {  # what the words of a key's scope stand for
     "read": AREAS["read:state"] + AREAS["read:conversations"],
     "write": AREAS["write:state"] + AREAS["write:conversations"],
-    "suggest": (Right.SUGGEST_STATE,),
+    "suggest": (Right.READ_STATE, Right.SUGGEST_STATE),
     "admin": (Right.PURGE, Right.ADMINISTER),
     **AREAS,
 }

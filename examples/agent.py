@@ -53,19 +53,21 @@ def ask_model(messages: list[dict[str, Any]]) -> dict[str, Any]:
     return message
 
 
-def remember(nola: Nola, arguments: str, base: int) -> str:
-    """Write a fact, as it was seen at revision `base`; what the model is told about it."""
+def remember(nola: Nola, arguments: str, base: int) -> tuple[str, int]:
+    """Write a fact, as it was seen at revision `base`; what the model is told, and what it has seen by now."""
     try:
         fact = json.loads(arguments)
         written = nola.put(fact["path"], fact["value"], base=base, reason=fact.get("reason", ""))
     except ConflictError as error:
         both = [{"pointer": one.pointer, "theirs": repr(one.theirs)} for one in error.conflicts]
-        return f"Not written, somebody else has changed it meanwhile: {json.dumps(both)}. Ask which one holds."
+        return f"Not written, somebody else has changed it meanwhile: {json.dumps(both)}. Ask which one holds.", base
     except (NolaError, ValueError, KeyError, TypeError) as error:
-        return f"Not written: {error}"
+        return f"Not written: {error}", base
     if isinstance(written, Proposal):
-        return f"Suggested to the owner, as proposal {written.number}; do not count on it yet."
-    return f"Remembered, as revision {written.revision}."
+        if written.number is None:
+            return "That is so already.", base
+        return f"Suggested to the owner, as proposal {written.number}; do not count on it yet.", base
+    return f"Remembered, as revision {written.revision}.", written.revision
 
 
 def take_turn(nola: Nola, session: str, said: str) -> str:
@@ -87,6 +89,7 @@ def answer_from_memory(nola: Nola, session: str, said: str) -> str:
     spoken = [one for one in nola.last_messages(session, 20) if one["speaker"] in ("user", "assistant")]
     messages: list[dict[str, Any]] = [{"role": "system", "content": INSTRUCTIONS + memory.text}]
     messages += [{"role": one["speaker"], "content": one["message"]} for one in spoken]
+    seen = memory.revision
     for _ in range(ROUNDS):
         message = ask_model(messages)
         calls = message.get("tool_calls") or []
@@ -94,7 +97,7 @@ def answer_from_memory(nola: Nola, session: str, said: str) -> str:
             return str(message.get("content") or "")
         messages.append(message)
         for call in calls:
-            told = remember(nola, call["function"]["arguments"], memory.revision)
+            told, seen = remember(nola, call["function"]["arguments"], seen)
             messages.append({"role": "tool", "tool_call_id": call["id"], "content": told})
     return "I could not finish that."
 

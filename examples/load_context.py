@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import urllib.request
+from http.client import HTTPException
 
 BUDGET = os.environ.get("MEMORY_BUDGET", "2000")  # tokens
 SECONDS = 5
@@ -19,13 +20,13 @@ SECONDS = 5
 def read_context() -> str:
     """The context as Markdown; nothing where there is none to be had."""
     address = os.environ.get("MEMORY_URL", "http://127.0.0.1:8000").rstrip("/")
-    headers = {"Authorization": f"Bearer {os.environ.get('MEMORY_KEY', '')}"}
+    headers = {"Authorization": f"Bearer {os.environ.get('MEMORY_KEY', '').strip()}"}
     try:
         request = urllib.request.Request(f"{address}/api/context?format=markdown&budget={BUDGET}", headers=headers)
         with urllib.request.urlopen(request, timeout=SECONDS) as response:
             return str(response.read().decode())
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"nola: no context: {error}\n")
+    except (OSError, ValueError, HTTPException) as error:
+        sys.stderr.write(f"nola: no context: {type(error).__name__ if isinstance(error, ValueError) else error}\n")
         return ""
 
 

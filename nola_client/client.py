@@ -68,6 +68,9 @@ class Calls:
 
 
 def _options(address: str, key: str, timeout: float) -> dict[str, Any]:
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable():
+        raise ValueError("an API key is printable ASCII; this one is not, or is empty")  # never with the key itself
     headers = {"Authorization": f"Bearer {key}", "User-Agent": f"nola-client/{VERSION}", "Accept": "application/json"}
     return {"base_url": address, "headers": headers, "timeout": timeout}
 

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from access.rights import grant_person
+from access.rights import Right, grant_person, may
 from state import edits, store
 from state.address import Address
 from state.history.sight import see_by
@@ -136,12 +136,23 @@ class ReadOnlyAdmin(ModelAdmin):
 
 @admin.register(StateEntry)
 class StateAdmin(ModelAdmin):
+    """The form of a key. Who may write the state may do all of it, as in the API."""
+
     form = StateForm
     fields = ["key_name", "value", "reason", "seen"]
     list_display = ["key", "kind", "size", "updated_at", "changed_by"]
     search_fields = ["key_name"]
     search_help_text = "Find keys by name"
     list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Right.WRITE_STATE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request.user, Right.WRITE_STATE)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request.user, Right.WRITE_STATE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StateEntry]:
         author = Revision.objects.filter(seq=OuterRef("revision")).values("actor")

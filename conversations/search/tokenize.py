@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from state.errors import Unprocessable
+from state.jsondoc.budget import spend_work
 from state.jsondoc.fold import fold_text, fold_with_places
 
 MOST_CHARACTERS = 1000  # in a question
@@ -100,9 +101,11 @@ def _find_tokens(text: str) -> Iterator[tuple[str, int, int]]:
     for chunk in _CHUNK.finditer(text):
         folded, places = fold_with_places(chunk[0])
         for match in _TOKEN.finditer(folded):
-            last = places[match.end() - 1]
-            end = next(place for place in places[match.end() :] if place > last)
-            yield match[0], chunk.start() + places[match.start()], chunk.start() + end
+            spend_work()
+            last, end = places[match.end() - 1], match.end()
+            while places[end] <= last:
+                end += 1
+            yield match[0], chunk.start() + places[match.start()], chunk.start() + places[end]
 
 
 def _at_first(window: Sequence[tuple[str, int, int]], asked: Sequence[SearchTerm]) -> Iterator[tuple[int, int]]:

@@ -192,7 +192,7 @@ def apply_plan(plan: DatabasePlan, author: Author) -> int:
     history.write_history(database, plan.history, seq)
     stamp = {"revision": seq, "updated_at": database.ops.adapt_datetimefield_value(at)}
     _update(database, "state_storage", [row._replace(new=row.new | stamp) for row in plan.rows["state_storage"]])
-    _remove_rows(database, plan, seq)
+    _remove_rows(database, plan)
     if "keys" in _columns(database, "state_meta"):
         recount_totals(database)
     return seq
@@ -304,19 +304,15 @@ def _insert_revision(
         )
 
 
-def _remove_rows(database: BaseDatabaseWrapper, plan: DatabasePlan, seq: int) -> None:
+def _remove_rows(database: BaseDatabaseWrapper, plan: DatabasePlan) -> None:
     """What is not rewritten, but goes: notes of a day, sessions, and snapshots, which are a cache."""
     tables = database.introspection.table_names()
     with database.cursor() as cursor:
         for table, keys in plan.gone.items():
             name = "session_key" if table == "django_session" else "id"
             cursor.executemany(f"DELETE FROM {table} WHERE {name} = %s", [(key,) for key in keys])
-        if "state_idempotency" in tables:  # their hashes are over requests that may have held it
-            cursor.execute(
-                "DELETE FROM state_idempotency WHERE revision IN"
-                " (SELECT revision FROM state_change WHERE redacted_by = %s)",
-                [seq],
-            )
+        if "state_idempotency" in tables:  # their hashes are over requests, any of which may have held it
+            cursor.execute("DELETE FROM state_idempotency")
         if "state_snapshot" in tables:
             keys = [(key,) for kind, key in plan.history.keys if kind == "state"]
             cursor.executemany("DELETE FROM state_snapshot WHERE key = %s", keys)

@@ -41,7 +41,7 @@ def _hook(indent: str, timeout: int) -> str:
     return f'"SessionStart": [\n{indent}  {{"hooks": [{command}]}}\n{indent}]'
 
 
-STDIO = '"command": "@PYTHON@",\n      "args": ["@ROOT@/manage.py", "mcp", "--data", "@DATA@", "--key", "default"]'
+STDIO = '"command": "@PYTHON@",\n      "args": ["@ROOT@/manage.py", "mcp", "--data", "@DATA@", "--key", "planner"]'
 BEGINS = "Loads the context when a session begins; start the client where MEMORY_KEY is set."
 
 CLIENTS = (

@@ -23,5 +23,5 @@ class WrongHosts(logging.Filter):
             more = f" ({self.unsaid:,} more since the last such line)" if self.unsaid else ""
             self.next, self.unsaid = time.monotonic() + EVERY, 0
         record.msg, record.args, record.exc_info = f"{record.getMessage()[:200]}{more}", (), None
-        record.msg = record.msg.replace("ALLOWED_HOSTS", "NOLA_ALLOWED_HOSTS")
+        record.msg = record.msg.replace(" ALLOWED_HOSTS", " NOLA_ALLOWED_HOSTS")
         return True

@@ -84,7 +84,10 @@ def read_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParamete
 @answers(headers=())
 def delete_checkpoint(request: HttpRequest, name: str, query: FromQuery[NoParameters]) -> HttpResponse:
     """Remove the file. Seeds belong to the program and stay."""
-    remove_checkpoint(_named(name))
+    found = _named(name)
+    held = found.header.contents if found.header else ()
+    request.grant.require(*(part.writes for name, part in PARTS.items() if name in held))  # type: ignore[attr-defined]
+    remove_checkpoint(found)
     return HttpResponse(status=204)
 
 

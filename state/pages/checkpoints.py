@@ -218,6 +218,9 @@ def delete_checkpoint(request: HttpRequest, name: str) -> HttpResponse:
     found = find_checkpoint(name)
     if found.is_seed:
         raise BadCheckpointName(f"{name!r} is a seed, which belongs to the program and stays")
+    held = found.header.contents if found.header else ()
+    if not all(may(request.user, part.writes) for part_name, part in PARTS.items() if part_name in held):
+        raise PermissionDenied
     if request.method == "POST":
         remove_checkpoint(found)
         messages.success(request, f"{name} is deleted. What the memory holds is as it was.")

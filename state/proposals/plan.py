@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -128,6 +129,8 @@ def look_ahead(proposal: Proposal) -> Outlook:
             [found[key]] = plan_accept(proposal, taken)()
         except ProposalConflict as error:
             conflicts += error.conflicts
+        except InTheWay:  # of what it was made for too little is left, as after a redaction
+            continue
     return Outlook(found, conflicts)
 
 
@@ -141,7 +144,9 @@ def list_operations(proposal: Proposal, outlook: Outlook | None = None) -> list[
         edit = outlook.edits.get(key) if outlook else None
         if edit is None or len(edit.forward) != len(ops):
             base = replay.document_at(key, proposal.base)
-            edit = edits.apply(key, None if isinstance(base, Nothing) else Stored(dump_json(base), proposal.base), ops)
-        shown = with_old_values(edit.forward, edit.inverse) if len(edit.forward) == len(ops) else ops
+            with suppress(InTheWay):
+                stored = None if isinstance(base, Nothing) else Stored(dump_json(base), proposal.base)
+                edit = edits.apply(key, stored, ops)
+        shown = with_old_values(edit.forward, edit.inverse) if edit and len(edit.forward) == len(ops) else ops
         found += [{"pointer": locate_op(key, op), **one} for op, one in zip(ops, shown, strict=True)]
     return found

@@ -23,8 +23,8 @@ def task(owner):
     return owner
 
 
-def test_the_landing_page_leads_to_the_tree(owner):
-    assert owner.get("/").headers["Location"] == "/admin/state/tree/"
+def test_the_landing_page_leads_to_the_overview(owner):
+    assert owner.get("/").headers["Location"] == "/admin/"
 
 
 def test_the_list_shows_size_kind_and_last_change(task):

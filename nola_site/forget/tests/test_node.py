@@ -92,4 +92,4 @@ def test_a_node_with_very_many_values_takes_nothing_else_with_it(owner):
 
     assert found.counts == {"keys": 1, "changes": 1}
     assert json.loads(store.read_all().text) == {"Log": "[redacted]", "Other": "a line number"}
-    assert Idempotency.objects.count() == 1
+    assert Idempotency.objects.count() == 0  # any of them may have been of it

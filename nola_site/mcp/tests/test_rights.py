@@ -31,10 +31,10 @@ OPENS = {  # of a scope, the tools that it opens; an undo needs the right to wri
     "read": {"context", "read", "search", "history", "messages"},
     "read:state": {"context", "read", "search", "history"},
     "read:conversations": {"context", "search", "history", "messages"},
-    "write": {"write", "edit", "delete", "messages+"},
-    "write:state": {"write", "edit", "delete"},
-    "write:conversations": {"messages+"},
-    "suggest": {"write", "edit", "delete"},  # which become proposals
+    "write": {"context", "read", "search", "messages", "write", "edit", "delete", "messages+"},
+    "write:state": {"context", "read", "search", "write", "edit", "delete"},
+    "write:conversations": {"context", "search", "messages", "messages+"},
+    "suggest": {"context", "read", "search", "write", "edit", "delete"},  # which become proposals
     "admin": set(),
     "read write": set(CALLS),
     "read:state write:state": {"context", "read", "search", "history", "write", "edit", "delete", "undo"},
@@ -96,7 +96,7 @@ def test_what_a_key_that_may_only_suggest_writes_waits_for_a_person(keyed, agent
 
 
 def test_resources_and_the_prompt_need_their_rights(keyed):
-    client = keyed("write")
+    client = keyed("admin")
 
     for method, params in (
         ("resources/list", {}),

@@ -257,18 +257,6 @@ def test_one_tells_what_has_come_in_its_way(suggester, owner):
     assert (conflict["base"], conflict["theirs"], conflict["yours"]) == ("good", "best", "low")
 
 
-def test_who_may_not_read_the_state_learns_nothing_of_it(make_key, owner):
-    blind = key_client(make_key, "blind", "suggest")
-    send(blind, "PUT", "/api/state/Persona/mood", "low")
-    send(owner, "PUT", "/api/state/Persona/mood", "a secret")
-
-    text = blind.get("/api/proposals/1").content.decode()
-
-    assert "low" in text
-    assert "good" not in text
-    assert "a secret" not in text
-
-
 def test_who_suggests_sees_its_own_alone(suggester, make_key):
     other = key_client(make_key, "other", "read", "suggest")
     send(suggester, *WRITES["put"])
