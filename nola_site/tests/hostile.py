@@ -105,6 +105,14 @@ CASES: dict[str, Callable[[], list[Sent]]] = {
     "a text of quotes and commas": lambda: [put(b'["' + rb"\"," * (SIZE // 3 - 3) + b'"]')],
     "one name again and again": lambda: [put(b"{" + b'"a":0,' * 900_000 + b'"a":0}')],
     "wrong at the very end": lambda: [put(array("0", 900_000)[:-1] + b",NaN]")],
+    "a text without a space, and a search of it": lambda: [
+        put(text("中文记忆和上下文" * 200_000)),
+        Sent("GET", f"/api/search?q={quote('下*')}&limit=50"),
+    ],
+    "a message without a space, and a search of it": lambda: [
+        post("/api/conversations/long/messages", text({**MESSAGE, "message": 'q"\\\x01é😀' * 100_000})),
+        Sent("GET", "/api/search?q=q*&limit=50"),
+    ],
     # Patches
     "a copy into itself": lambda: [put(b'{"a":[]}'), patch(*[{"op": "copy", "from": "/a", "path": "/a/-"}] * 30)],
     "copies that are removed again": lambda: [

@@ -1,6 +1,6 @@
 """`/api/proposals`: what agents suggest to write, and what a person decides about it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
@@ -21,7 +21,6 @@ from state.proposals.records import find_proposal
 from state.registry import describe_conflict
 
 MOST_ANSWER = 1000  # characters
-HIDDEN = ("was", "base", "theirs")  # what only who may read the state is told
 
 router = Router(tags=["proposals"])
 
@@ -89,14 +88,11 @@ def read_proposal(request: HttpRequest, number: int, query: FromQuery[NoParamete
     """
     head, proposal = store.head(), find_proposal(number, _seen_by(request))
     body = describe_proposal(proposal)
-    reads = Right.READ_STATE in request.grant.rights  # type: ignore[attr-defined]
     outlook = look_ahead(proposal) if proposal.state == Proposal.WAITING else None
-    body["operations"] = [_shown(one, reads) for one in list_operations(proposal, outlook)]
-    if outlook and reads:
-        patches: dict[str, JSONValue] = {key: [*edit.forward] for key, edit in outlook.edits.items()}
-        body["patches"] = patches
+    body["operations"] = [*list_operations(proposal, outlook)]
     if outlook:
-        body["conflicts"] = [_shown(describe_conflict(one), reads) for one in outlook.conflicts]
+        patches: dict[str, JSONValue] = {key: [*edit.forward] for key, edit in outlook.edits.items()}
+        body |= {"patches": patches, "conflicts": [describe_conflict(one) for one in outlook.conflicts]}
     return answer_reading(store.Reading(dump_json(body), head))
 
 
@@ -163,7 +159,3 @@ def _seen_by(request: HttpRequest) -> str | None:
         return None
     actor: str = request.auth  # type: ignore[attr-defined]
     return actor
-
-
-def _shown(one: dict[str, Any], reads: bool) -> dict[str, Any]:
-    return one if reads else {name: value for name, value in one.items() if name not in HIDDEN}
