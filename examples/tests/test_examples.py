@@ -113,12 +113,13 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(memory, nola, m
     base = nola.put("Places/city", "Brno").revision
     nola.put("Places/city", "Prague")
 
-    told = agent.remember(nola, json.dumps({"path": "Places/city", "value": "Lisbon"}), base)
+    told, seen = agent.remember(nola, json.dumps({"path": "Places/city", "value": "Lisbon"}), base)
 
     assert "Not written" in told
     assert "Prague" in told
+    assert seen == base
     assert nola.get("Places/city") == "Prague"
-    assert "Not written" in agent.remember(nola, "{broken", base)
+    assert "Not written" in agent.remember(nola, "{broken", base)[0]
 
 
 def test_what_was_said_is_kept_also_where_the_model_fails(memory, nola):

@@ -39,12 +39,13 @@ def test_names_that_cannot_be_seen_are_written_out_spoken_and_clicked(page, serv
 def test_keys_that_cannot_be_seen_and_long_ones_stand_in_the_list_of_keys(page, server):
     put_key(server, "\u200b", 1)
     put_key(server, "long " * 60, 2)
-    page.goto("/admin/state/stateentry/")
+    page.goto("/admin/state/stateentry/?q=long")
 
     page.locator("#result_list, table").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     by = page.locator("td.field-changed_by").last.bounding_box()
     assert by["x"] + by["width"] <= 1280
+    page.goto("/admin/state/stateentry/?o=-1")  # a page has fifty keys, and others may have put more
     page.get_by_role("link", name="‹U+200B›").click()
     page.wait_for_selector("textarea[name=value]")
 
