@@ -69,7 +69,7 @@ def _texts(entity: Entity) -> Iterator[str]:
 
 
 def _observations(entity: Entity) -> list[Any]:
-    seen = entity.setdefault("observations", [])
+    seen = entity.get("observations", [])
     return seen if isinstance(seen, list) else []
 
 
@@ -105,13 +105,14 @@ def _ends(relation: Relation) -> tuple[Any, ...]:
 
 
 def add_observations(graph: Graph, name: str, contents: Iterable[str]) -> list[str]:
-    """What was added of it to an entity. Raises NoEntity."""
-    seen = _observations(find_entity(graph, name))
-    added = []
-    for text in contents:
-        if text not in seen:
-            seen.append(text)
-            added.append(text)
+    """What was added of it to an entity. Raises NoEntity and NoGraph."""
+    entity = find_entity(graph, name)
+    seen = _observations(entity)
+    added = [text for text in dict.fromkeys(contents) if text not in seen]
+    if added and not isinstance(entity.get("observations", []), list):
+        raise NoGraph(f"the observations of {name[:60]!r} are no array")
+    if added:
+        entity["observations"] = [*seen, *added]
     return added
 
 
@@ -142,8 +143,10 @@ def delete_observations(graph: Graph, name: str, observations: Sequence[str]) ->
     if not isinstance(found, dict):
         return 0
     seen = _observations(found)
-    found["observations"] = [text for text in seen if text not in observations]
-    return len(seen) - len(found["observations"])
+    left = [text for text in seen if text not in observations]
+    if len(left) < len(seen):
+        found["observations"] = left
+    return len(seen) - len(left)
 
 
 def delete_relations(graph: Graph, relations: Iterable[Relation]) -> int:

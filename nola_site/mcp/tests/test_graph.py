@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from nola_site.mcp.graph import NoGraph, add_observations, delete_observations, make_graph, read_line, take_in
 from nola_site.mcp.graph_tools import make_offer
 from nola_site.mcp.stdio import StdioServer
 from nola_site.mcp.tests.test_stdio import HELLO, line, start, tool
@@ -181,6 +182,26 @@ def test_forty_writes_of_two_processes_are_forty(data):
         [answer] = reader.communicate(tool(1, "read_graph"), timeout=60)[0].splitlines()
 
     assert len(json.loads(answer)["result"]["structuredContent"]["entities"]) == 40
+
+
+def test_what_changes_nothing_leaves_an_entity_as_it_is():
+    lines = [read_line(b'{"type":"entity","name":"Ada","entityType":"person"}') for _ in range(2)]
+    graph = make_graph()
+    for one in lines:
+        take_in(graph, one)
+
+    removed = delete_observations(graph, "Ada", ["likes tea"])
+
+    assert graph["entities"] == {"Ada": {"entityType": "person"}}
+    assert removed == 0
+    assert (add_observations(graph, "Ada", ["x", "x"]), graph["entities"]["Ada"]["observations"]) == (["x"], ["x"])
+
+
+def test_observations_that_are_no_array_are_not_written_over():
+    graph = make_graph({"entities": {"Ada": {"observations": "many"}}, "relations": []})
+
+    with pytest.raises(NoGraph, match="the observations of 'Ada' are no array"):
+        add_observations(graph, "Ada", ["x"])
 
 
 @pytest.mark.process
