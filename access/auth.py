@@ -83,11 +83,15 @@ def _execute(statement: str, parameters: list[str]) -> tuple[Any, ...] | None:
 
 
 class KeyAuth(HttpBearer):
-    """`Authorization: Bearer <key>`. The actor is key:<name>, what it may do is `request.grant`."""
+    """`Authorization: Bearer <key>`. The actor is key:<name>, what it may do is `request.grant`.
 
-    def __init__(self, needs: Needs) -> None:
+    Who writes too fast is stopped here, unless it `has_reads` in its bodies: then by who knows what is asked.
+    """
+
+    def __init__(self, needs: Needs, *, has_reads: bool = False) -> None:
         super().__init__()
         self.needs = needs
+        self.harmless = (*READING, "POST") if has_reads else READING
 
     def __call__(self, request: HttpRequest) -> str | None:
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -102,7 +106,7 @@ class KeyAuth(HttpBearer):
         if key is None:
             raise AuthenticationError(message="This API key is unknown, revoked or expired")
         self.needs.check(key.grant)
-        if request.method not in READING:
+        if request.method not in self.harmless:
             rates.check(f"key:{key.name}")
         _stamp(key.id)
         request.credential = KeyCredential(key.id, sha256)  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from django.db import OperationalError
@@ -10,7 +11,7 @@ from access.rates import TooManyWrites
 from access.rights import NotAllowed, Right
 from nola_site.mcp.callers import Caller
 from nola_site.mcp.messages import Message
-from nola_site.mcp.outline import cut_value
+from nola_site.mcp.outline import BadCursor, cut_value
 from nola_site.mcp.protocol import Report, Request, make_failure
 from nola_site.mcp.tools import Tool
 from nola_site.serving.problems import explain_unwritable
@@ -26,6 +27,7 @@ from state.store import Written
 
 SHORT = 200  # characters of a value that stands beside something else
 MOST_REASON = 1000
+NOT_ASKED = ("cursor", "limit", "append")  # arguments that may differ between the pages of an answer
 MOST_CONFLICTS = 20
 SIDES, SIDE = ("base", "theirs", "yours", "value", "was"), 2000  # what of a conflict is a value, and its characters
 
@@ -76,7 +78,11 @@ def run_tool(handler: Handler, request: Request, tool: Tool, arguments: dict[str
         tool.needs.check(caller.grant)
         if tool.writes:
             caller.check_rate()
-        return _show(handler(Call(caller, request.client, request.report), **arguments))
+        asked, arguments = name_call(tool, arguments), open_cursor(tool, arguments)
+        answer = handler(Call(caller, request.client, request.report), **arguments)
+        if cursor := answer.told.get("cursor"):
+            answer.told["cursor"] = f"{cursor}.{asked}"
+        return _show(answer)
     except ConflictError as error:
         head = store.head()
         advice = f"decide between theirs and yours, then write again with base={head}"
@@ -93,6 +99,26 @@ def run_tool(handler: Handler, request: Request, tool: Tool, arguments: dict[str
         if unwritable is None:
             raise
         return make_failure(unwritable.detail, _later(unwritable.seconds))
+
+
+def open_cursor(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with the place that their cursor stands for. Raises BadCursor for one of another call."""
+    cursor = arguments.get("cursor")
+    if cursor is None:
+        return arguments
+    place, _, asked = cursor.rpartition(".")
+    if asked != name_call(tool, arguments):
+        raise BadCursor(
+            f"cursor {cursor[:40]!r} is none that this call has given before: send it with the same arguments, or leave"
+            " it out to begin again"
+        )
+    return arguments | {"cursor": place}
+
+
+def name_call(tool: Tool, arguments: Mapping[str, Any]) -> str:
+    """What a cursor of a call ends with: the same for all its pages, whatever their size."""
+    told = {name: value for name, value in sorted(arguments.items()) if name not in NOT_ASKED}
+    return sha256(dump_json([tool.name, told]).encode()).hexdigest()[:8]
 
 
 def show_sides(one: Mapping[str, Any]) -> dict[str, Any]:

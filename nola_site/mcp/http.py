@@ -7,14 +7,15 @@ A call comes in by API key, past the same checks as any call of the API. Where a
 import base64
 import binascii
 import secrets
+from functools import partial
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from ninja.errors import AuthenticationError
 
+from access import rates
 from access.auth import Follower, KeyAuth
-from access.rates import TooManyWrites
 from access.rights import needs
 from nola_site.mcp import listen
 from nola_site.mcp.callers import Caller
@@ -27,7 +28,6 @@ from nola_site.mcp.messages import (
     Unreadable,
     make_error,
     read_message,
-    refuse_message,
     write_message,
 )
 from nola_site.mcp.offer import NOLA
@@ -54,7 +54,8 @@ STATUS = dict.fromkeys((PARSE_ERROR, INVALID_REQUEST, -32602, HEADER_MISMATCH, -
 STATUS[METHOD_NOT_FOUND] = 404
 UNKNOWN_KEY = "Send an API key as Authorization: Bearer <key>"
 
-authenticate = KeyAuth(needs(heeds_limits=True))  # each tool says what it needs, and whether it heeds limits
+# Each tool says what it needs, whether it heeds limits, and whether it writes
+authenticate = KeyAuth(needs(heeds_limits=True), has_reads=True)
 
 
 class HttpWire:
@@ -93,8 +94,6 @@ def answer(request: HttpRequest, offer: Offer = NOLA) -> HttpResponse:
         caller = find_caller(request)
     except AuthenticationError as error:
         return answer_problem(401, str(error), {"WWW-Authenticate": "Bearer"})
-    except TooManyWrites as error:  # in the words of the protocol, so that the model comes to know
-        return _reply(answer_unreadable(refuse_message(request.body, f"{error}; come back in {error.seconds} s")))
     return answer_body(request, offer, HttpWire(request, caller))
 
 
@@ -123,11 +122,11 @@ def answer_body(request: HttpRequest, offer: Offer, wire: HttpWire) -> HttpRespo
 
 
 def find_caller(request: HttpRequest) -> Caller:
-    """Whose key came in. Raises AuthenticationError and TooManyWrites."""
+    """Whose key came in. Raises AuthenticationError."""
     actor = authenticate(request)
     if actor is None:
         raise AuthenticationError(message=UNKNOWN_KEY)
-    return Caller(actor, request.grant)  # type: ignore[attr-defined]  # KeyAuth has put it there
+    return Caller(actor, request.grant, partial(rates.check, actor))  # type: ignore[attr-defined]  # KeyAuth has put it there
 
 
 def is_own_origin(request: HttpRequest) -> bool:

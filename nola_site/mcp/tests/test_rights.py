@@ -146,7 +146,9 @@ def test_a_key_that_writes_too_fast_is_told_so_in_words_that_the_model_sees(keye
 
     monkeypatch.setattr(rates, "check", refuse)
     result = call(client, "write", pointer="/A", value=1)
+    read = call(client, "read")
 
     assert result["isError"]
-    assert "key:planner writes too much; come back in 12 s" in result["content"][0]["text"]
+    assert result["content"][0]["text"] == 'key:planner writes too much\n{"retry_after_seconds":12}'
     assert store.head() == 3
+    assert not read["isError"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from conversations.models import Message
-from nola_site.mcp.tests.talking import ask, fail, post, use
+from nola_site.mcp.tests.talking import ask, call, fail, post, use
 from nola_site.mcp.tools import INSTRUCTIONS, TOOLS
 from state import store
 from state.address import Address
@@ -334,6 +334,21 @@ def test_messages_go_back_page_by_page(agent):
         found = [one["message"] for one in told["messages"]] + found
 
     assert found == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("other", [{"pointer": "/Two"}, {"pointer": "/One", "depth": 1}])
+def test_a_cursor_of_another_call_is_refused(agent, other):
+    for key in ("One", "Two"):
+        use(agent, "write", pointer=f"/{key}", value=["x" * 30] * 20)
+    told = use(agent, "read", pointer="/One", limit=200)
+
+    refused = call(agent, "read", **other, limit=200, cursor=told["cursor"])
+    wrong_tool = call(agent, "messages", session="talk", cursor=told["cursor"])
+    wider = use(agent, "read", pointer="/One", limit=300, cursor=told["cursor"])
+
+    assert "send it with the same arguments" in refused["content"][0]["text"]
+    assert "send it with the same arguments" in wrong_tool["content"][0]["text"]
+    assert wider["value"]
 
 
 def test_long_messages_are_cut_and_a_page_is_bounded(agent):
