@@ -27,6 +27,16 @@ class Unit(StrEnum):
     MESSAGES = "messages"
 
 
+def name_undo(revision: int, batch: str = "") -> str:
+    """The command that takes back what was just done, for the end of what another one says."""
+    return f"To take it back: ./nola undo {f'--batch {batch}' if batch else revision}"
+
+
+def format_count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where there are none or several."""
+    return f"{number:,} {noun}" + ("s" if number != 1 else "")
+
+
 HEADINGS = {
     Category.FAILED: "Failed (correct these and run it again; what is done already is not done twice):",
     Category.CONFLICTING: "Conflicting (nothing was merged or overwritten unless it says so):",

@@ -13,7 +13,7 @@ from conversations.imports.summary import is_whole, summarize
 from state.checkpoints.verify import DamagedCheckpoint
 from state.files.atomic import CannotWrite, NoRoom
 from state.jsondoc.text import format_json
-from state.report import Category, Report, make_printable
+from state.report import Category, Report, make_printable, name_undo
 
 BUSY = "the database is busy: others are writing to it. Try again; the import goes on from where it stopped."
 START = "start Nola once (make run), and import then"
@@ -103,7 +103,7 @@ def _outcome(report: Report, dry_run: bool) -> str:
         return "Nothing was written."
     if not report.revisions:
         return "Nothing new: no revision was made."
-    return f"Its revisions carry the batch {report.batch}."
+    return f"Its revisions carry the batch {report.batch}. {name_undo(0, report.batch)}"
 
 
 def _conclude(report: Report, problem: str, dry_run: bool, all_or_nothing: bool) -> None:

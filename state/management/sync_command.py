@@ -16,7 +16,7 @@ from state.checkpoints.verify import DamagedCheckpoint
 from state.files.atomic import CannotWrite, NoRoom
 from state.files.sources import NoFolder
 from state.progress import Progress
-from state.report import Category, Report, Unit, make_printable
+from state.report import Category, Report, Unit, format_count, make_printable
 from state.sync.folder import BusyFolder
 from state.sync.notes import BadNotes
 from state.sync.options import SyncOptions
@@ -105,10 +105,6 @@ def describe_outcome(report: Report, dry_run: bool) -> str:
         return "Nothing was changed."
     parts = [f"{format_count(keys, 'key')} changed in one revision, which undo takes back as a whole"] * bool(keys)
     return ", and ".join([*parts, *[f"{format_count(gone, 'file')} changed"] * bool(gone)]) + "."
-
-
-def format_count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("s" if number != 1 else "")
 
 
 def conclude(reports: list[Report]) -> None:

@@ -226,7 +226,7 @@ def test_the_command_shows_compares_and_restores(mine, capsys):
     call_command("checkpoint", "restore", "mine", "--yes")
 
     assert store.head() == 4
-    assert "Revision 4 restored 1 keys" in capsys.readouterr().out
+    assert "1 key restored, up to revision 4. To take it back: ./nola undo 4\n" in capsys.readouterr().out
 
 
 def test_the_command_lists_with_a_verdict_and_its_exit_code_tells(mine, capsys):

@@ -66,7 +66,7 @@ def test_loaddata_restores_a_seed_as_one_revision():
     revision = Revision.objects.first()
     assert (revision.seq, revision.source, revision.info) == (3, "loaddata", {"fixtures": ["identity"]})
     assert revision.actor.startswith("cli:")
-    assert "Revision 3 restored Identity." in out.getvalue()
+    assert "Revision 3 restored Identity. To take it back: ./nola undo 3\n" in out.getvalue()
 
 
 def test_loaddata_of_what_is_stored_makes_no_revision():

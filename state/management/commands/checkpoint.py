@@ -22,6 +22,7 @@ from state.checkpoints.restore import (
     BadCheckpoint,
     FixtureContents,
     RestoreChoice,
+    Restored,
     compare_documents,
     diff_since,
     plan_restore,
@@ -36,6 +37,7 @@ from state.jsondoc.diff import Op
 from state.jsondoc.pointer import BadPointer, Blocked, get_node, parse_pointer
 from state.jsondoc.text import NotAcceptable, decode_json, dump_json, format_json, parse_json
 from state.models import StateEntry
+from state.report import format_count, name_undo
 from state.revisions import Author, Source
 
 REFUSALS = (
@@ -152,8 +154,13 @@ class Command(BaseCommand):
         if dry_run or not (patches or any(back.values())) or not (yes or self._agreed(contents, patches)):
             return
         author = Author(cli_actor(), Source.RESTORE, info={"checkpoint": found.name})
-        written = restore_all(contents, plan, author).written if is_whole else restore_keys(plan, author)
-        self.stdout.write(f"Revision {store.head()} restored {len(written.changed)} keys. To take it back: undo it.")
+        done = restore_all(contents, plan, author) if is_whole else Restored(restore_keys(plan, author), {}, "")
+        more = ", and ".join(f"{count:,} {what}" for what, count in done.brought_back.items() if count)
+        keys = format_count(len(done.written.changed), "key")
+        way_back = name_undo(done.written.revision, done.batch if more else "")
+        self.stdout.write(
+            f"{keys}{f', and {more}' if more else ''} restored, up to revision {store.head()}. {way_back}"
+        )
 
     def do_prune(self, **_: Any) -> None:
         gone = prune_checkpoints()

@@ -14,6 +14,7 @@ from state.checkpoints.restore import restore_keys
 from state.files.atomic import CannotWrite, NoRoom
 from state.jsondoc.text import Document, make_document
 from state.models import StateEntry
+from state.report import format_count, name_undo
 
 KEPT_BY_STORE = {"state", "conversations"}
 REFERS = "; a row refers to one that is neither in a fixture nor here"
@@ -56,13 +57,13 @@ class Command(loaddata.Command):
             label = obj.object._meta.label
             raise CommandError(
                 f"Nothing was loaded: loaddata restores keys of the state; a {label} is part of the history, or of a"
-                " conversation. For a checkpoint with conversations: manage.py checkpoint restore FILE"
+                " conversation. For a checkpoint with conversations: ./nola checkpoint restore FILE"
             )
         return bool(super().save_obj(obj))
 
 
 def summary(documents: dict[str, Document], written: store.Written) -> str:
     if not written.changed:
-        return f"All {len(documents)} keys were as in the fixture; nothing changed."
+        return f"All is as in the fixture already ({format_count(len(documents), 'key')}); nothing changed."
     keys = ", ".join(edit.key for edit in written.changed)
-    return f"Revision {written.revision} restored {keys}."
+    return f"Revision {written.revision} restored {keys}. {name_undo(written.revision)}"

@@ -13,7 +13,7 @@ class Command(migrate.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.set_defaults(skip_checks=True)  # as all commands of manage.py
+        parser.set_defaults(skip_checks=True)  # as all commands, see manage.py
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
