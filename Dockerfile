@@ -14,7 +14,8 @@ COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 NOLA_HOST=0.0.0.0 NOLA_DATA_DIR=/app/data
-RUN python -m compileall -q /app
+# ./nola looks there for its Python
+RUN python -m compileall -q /app && touch /venv/.installed && ln -s /venv .venv
 USER nola
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \

@@ -1,4 +1,4 @@
-"""What is notable about who may come in and who tried to, for manage.py doctor."""
+"""What is notable about who may come in and who tried to, for ./nola doctor."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""For ASGI servers: `manage.py serve` starts this one."""
+"""For ASGI servers: `./nola serve` starts this one."""
 
 import os
 

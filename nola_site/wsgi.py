@@ -1,4 +1,4 @@
-"""For `gunicorn nola_site.wsgi` and other WSGI servers; `manage.py serve` starts nola_site.asgi instead."""
+"""For `gunicorn nola_site.wsgi` and other WSGI servers; `./nola serve` starts nola_site.asgi instead."""
 
 import os
 

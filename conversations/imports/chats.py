@@ -22,7 +22,7 @@ BAR = 24  # characters
 SHOWN_KEYS = 5  # of those that get what is no talk
 CUT_SHORT = (
     "the import took too long for one request and was ended; what is counted as added is in Nola. Send the file again"
-    " to go on, in smaller parts if that does not help, or import it on the machine: manage.py importchats"
+    " to go on, in smaller parts if that does not help, or import it on the machine: ./nola importchats"
 )
 
 
@@ -113,7 +113,7 @@ def import_file(job: FileImport) -> Report:
         return _import_file(job)
     except TooCostly as error:
         if not job.report.revisions:
-            raise TooCostly(f"{error}, or import the file on the machine: manage.py importchats") from None
+            raise TooCostly(f"{error}, or import the file on the machine: ./nola importchats") from None
         job.report.add(Category.FAILED, Unit.FILES, job.label, CUT_SHORT)
         return job.report
 

@@ -47,10 +47,10 @@ def _without_exports(files: Sequence[SourceFile], root: Path, report: Report) ->
     if () in exports:
         raise NoFolder(
             f"the folder {make_printable(root)} is an export of chats of {exports[()]}, and not state; bring it with:"
-            f" manage.py importchats {make_printable(root)}"
+            f" ./nola importchats {make_printable(root)}"
         )
     for folder, name in exports.items():
-        text = f"an export of chats of {name}, and not state; manage.py importchats takes the folder"
+        text = f"an export of chats of {name}, and not state; ./nola importchats takes the folder"
         report.add(Category.SKIPPED, Unit.FILES, "/".join(folder) + "/", text)
     return [file for file in files if not any(file.inside[: len(folder)] == folder for folder in exports)]
 
@@ -69,7 +69,7 @@ def _read(
         return [read_turns(file, document.value, report, names)]
     if name := name_export(document.value):
         documents.pop(file, None)
-        text = f"chats of {name}, and not state; manage.py importchats takes the file"
+        text = f"chats of {name}, and not state; ./nola importchats takes the file"
         report.add(Category.SKIPPED, Unit.FILES, file.name, text)
         return []
     documents[file] = document

@@ -33,9 +33,7 @@ def find_by_name(name: str) -> Caller:
     holds = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     row = ApiKey.objects.filter(holds, name=name, revoked_at=None).first()
     if row is None:
-        raise NotAllowed(
-            f"there is no API key {name!r}, or it has been revoked or has expired; see manage.py apikey list"
-        )
+        raise NotAllowed(f"there is no API key {name!r}, or it has been revoked or has expired; see ./nola apikey list")
     actor = f"key:{row.name}"
     return Caller(actor, grant_key(row.name, row.scopes, row.places, row.user_id), lambda: _count.check(actor))
 

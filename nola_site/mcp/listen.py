@@ -138,7 +138,7 @@ def format_event(message: Message) -> bytes:
 def open_stream(request: Request, wanted: Message, caller: Caller, follower: Any, live: Any) -> None:
     """Let the server follow the feed from now on. Raises RpcError."""
     if live is None:
-        raise RpcError(INTERNAL_ERROR, "streams are not served here; start Nola with manage.py serve")
+        raise RpcError(INTERNAL_ERROR, "streams are not served here; start Nola with ./nola serve")
     subscription = subscribe(request, wanted, caller)
     live.follow(Follow(subscription.shown, feed.read_head(), follower, told_as=Translation(subscription)))
 

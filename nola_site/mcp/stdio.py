@@ -1,4 +1,4 @@
-"""`manage.py mcp`: the protocol over standard input and output, a line a message.
+"""`./nola mcp`: the protocol over standard input and output, a line a message.
 
 Clients give a server few seconds to say its first word, start several at once, and leave them behind: so the first
 lines are answered before Django is there, nothing is held, and it ends with its input or with who started it.
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: list[str]) -> None:
     """Serve until the input ends."""
-    parser = argparse.ArgumentParser(prog="manage.py mcp", description="Serve the memory to one agent.")
+    parser = argparse.ArgumentParser(prog="./nola mcp", description="Serve the memory to one agent.")
     add_arguments(parser)
     run(**vars(parser.parse_args(arguments)))
     gc.freeze()  # what is left goes as a whole: to look for garbage in it first takes long
@@ -93,7 +93,7 @@ def explain_missing() -> str:
         return ""
     return (
         f"there is no memory in {database.parent.parent}. Start Nola there once (make run), or name its data directory:"
-        " manage.py mcp --data DIR"
+        " ./nola mcp --data DIR"
     )
 
 

@@ -3,7 +3,6 @@
 docs/agents-clients.md shows the same settings. Each is tested: it can be read, and the command in it is there.
 """
 
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -41,7 +40,7 @@ def _hook(indent: str, timeout: int) -> str:
     return f'"SessionStart": [\n{indent}  {{"hooks": [{command}]}}\n{indent}]'
 
 
-STDIO = '"command": "@PYTHON@",\n      "args": ["@ROOT@/manage.py", "mcp", "--data", "@DATA@", "--key", "planner"]'
+STDIO = '"command": "@ROOT@/nola",\n      "args": ["mcp", "--data", "@DATA@", "--key", "planner"]'
 BEGINS = "Loads the context when a session begins; start the client where MEMORY_KEY is set."
 
 CLIENTS = (
@@ -204,9 +203,9 @@ timeout = 10""",
 )
 
 
-def list_clients(address: str, root: str, python: str, data: str) -> list[Client]:
+def list_clients(address: str, root: str, data: str) -> list[Client]:
     """The clients with their settings, for the Nola that is at this address and lies there."""
-    words = {"@ADDRESS@": address, "@ROOT@": root, "@PYTHON@": python, "@DATA@": data}
+    words = {"@ADDRESS@": address, "@ROOT@": root, "@DATA@": data}
 
     def fill(text: str) -> str:
         for word, value in words.items():
@@ -223,7 +222,7 @@ def list_clients(address: str, root: str, python: str, data: str) -> list[Client
 def show_connect(request: HttpRequest) -> HttpResponse:
     """The page."""
     address = settings.NOLA_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
-    clients = list_clients(address, str(settings.BASE_DIR), sys.executable, str(settings.NOLA_DATA_DIR))
+    clients = list_clients(address, str(settings.BASE_DIR), str(settings.NOLA_DATA_DIR))
     context = {"title": "Connect an agent", "clients": clients, "now": timezone.now().timestamp()}
     return TemplateResponse(request, "admin/connect.html", {**admin.site.each_context(request), **context})
 

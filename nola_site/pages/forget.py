@@ -1,4 +1,4 @@
-"""The page where an owner forgets something: what it is, what holds it, and the question. As `manage.py forget`."""
+"""The page where an owner forgets something: what it is, what holds it, and the question. As `./nola forget`."""
 
 from typing import Any
 

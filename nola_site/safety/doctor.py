@@ -104,7 +104,7 @@ def _wal(database: Path) -> Iterator[DoctorFinding]:
         count = unreplayed_transactions(database, copy)
         if count:
             text = f"{database.name}-wal was damaged: {count} transactions in it cannot be read; it is kept as {copy}"
-            do = "compare with the newest checkpoint: manage.py checkpoint diff NAME"
+            do = "compare with the newest checkpoint: ./nola checkpoint diff NAME"
             yield DoctorFinding("wal", ERROR, text, do)
 
 
@@ -114,10 +114,10 @@ def explain_way_back(database: Path) -> str:
     backup = find_newest_backup()
     checkpoint = find_newest_sound()
     if backup:
-        ways.append(f"with all conversations and history: manage.py restorebackup {backup.name}")
+        ways.append(f"with all conversations and history: ./nola restorebackup {backup.name}")
     if checkpoint:
         ways.append(
-            f"the state alone, from {checkpoint.name} ({checkpoint.at:%Y-%m-%d %H:%M} UTC): manage.py doctor --fix sets"
+            f"the state alone, from {checkpoint.name} ({checkpoint.at:%Y-%m-%d %H:%M} UTC): ./nola doctor --fix sets"
             " the database aside, and the next start restores that"
         )
     return (
@@ -178,14 +178,14 @@ def _guards() -> Iterator[DoctorFinding]:
 
     text = f"nothing guards against {', '.join(missing)}"
     yield DoctorFinding(
-        "guards", ERROR, text, "manage.py doctor --fix makes the guards anew; read the findings below", fix
+        "guards", ERROR, text, "./nola doctor --fix makes the guards anew; read the findings below", fix
     )
 
 
 def _history(progress: OnProgress) -> Iterator[DoctorFinding]:
     chain = list(audit.find_chain_flaws(connection, progress))
     for flaw in chain:
-        do = "somebody altered the file: compare with a backup (manage.py backup says whether it verifies), put it back"
+        do = "somebody altered the file: compare with a backup (./nola backup says whether it verifies), put it back"
         yield DoctorFinding("chain", ERROR, flaw, do)
     if not chain:
         yield DoctorFinding("chain", OK, "every row of the history is as it was written")
@@ -199,7 +199,7 @@ def _history(progress: OnProgress) -> Iterator[DoctorFinding]:
     if not flaws:
         yield DoctorFinding("replay", OK, "the history, replayed, gives what is stored")
     for flaw in audit.find_total_flaws(connection, progress):
-        do = "manage.py doctor --fix counts anew what is stored; read the findings above"
+        do = "./nola doctor --fix counts anew what is stored; read the findings above"
         yield DoctorFinding("totals", WARNING, flaw, do, _recount)
 
 
@@ -211,7 +211,7 @@ def _recount() -> str:
 
 def _replayed(flaw: str) -> DoctorFinding:
     if not flaw.startswith("the snapshot"):
-        do = "put a backup back, or restore the key from a checkpoint: manage.py checkpoint restore NAME --keys KEY"
+        do = "put a backup back, or restore the key from a checkpoint: ./nola checkpoint restore NAME --keys KEY"
         return DoctorFinding("replay", ERROR, flaw, do)
 
     def fix() -> str:
@@ -219,7 +219,7 @@ def _replayed(flaw: str) -> DoctorFinding:
         return f"{count} snapshots dropped; they are made anew from the history"
 
     return DoctorFinding(
-        "replay", WARNING, flaw, "manage.py doctor --fix drops the snapshots, which are only a cache", fix
+        "replay", WARNING, flaw, "./nola doctor --fix drops the snapshots, which are only a cache", fix
     )
 
 
@@ -230,7 +230,7 @@ def _texts() -> Iterator[DoctorFinding]:
         except NotAcceptable:
             good = False
         if not good:
-            do = f"write it anew: PUT /api/state/{key}, or manage.py checkpoint restore NAME --keys {key}"
+            do = f"write it anew: PUT /api/state/{key}, or ./nola checkpoint restore NAME --keys {key}"
             yield DoctorFinding("json", ERROR, f"the document of {key!r} is not stored as Nola stores JSON", do)
 
 
@@ -284,7 +284,7 @@ def _leaks(progress: OnProgress) -> Iterator[DoctorFinding]:
     with read_at_once(connection):
         found = list(islice(find_leaks(connection, progress), MOST + 1))
     for one in found[:MOST]:
-        do = f"if it is one, make it void where it is used, and: manage.py {one.way_out}"
+        do = f"if it is one, make it void where it is used, and: ./nola {one.way_out}"
         yield DoctorFinding("leaks", WARNING, f"{one.place} has what looks like {one.kind}", do)
     if len(found) > MOST:
         yield DoctorFinding("leaks", WARNING, f"and more than {MOST}", "run it again once those are dealt with")
@@ -310,14 +310,14 @@ def _backups(progress: OnProgress) -> Iterator[DoctorFinding]:
         try:
             verify_database(one.path, thorough=number == 1)
         except DamagedDatabase as error:
-            yield DoctorFinding("backups", ERROR, str(error), f"move {one.path} away, and run: manage.py backup")
+            yield DoctorFinding("backups", ERROR, str(error), f"move {one.path} away, and run: ./nola backup")
     yield from _age("backups", [one.at for one in found], "backup")
 
 
 def _age(check: str, times: list[datetime], command: str) -> Iterator[DoctorFinding]:
     if not times:
         yield DoctorFinding(
-            check, NOTE, "there are none yet", f"manage.py {command} makes one; a server makes them by itself"
+            check, NOTE, "there are none yet", f"./nola {command} makes one; a server makes them by itself"
         )
     else:
         yield DoctorFinding(check, OK, f"{len(times)}, the newest from {max(times):%Y-%m-%d %H:%M} UTC")
@@ -326,7 +326,7 @@ def _age(check: str, times: list[datetime], command: str) -> Iterator[DoctorFind
 def _schedule() -> Iterator[DoctorFinding]:
     for what, last in schedule.read_record().items():
         if "failed" in last:
-            do = f"set that right; the server tries again every 5 minutes, or run: manage.py {COMMANDS[what]}"
+            do = f"set that right; the server tries again every 5 minutes, or run: ./nola {COMMANDS[what]}"
             yield DoctorFinding("schedule", ERROR, f"the last scheduled {what} failed: {last['failed']}", do)
 
 
@@ -339,7 +339,7 @@ def _traces() -> Iterator[DoctorFinding]:
         return traces.clear() or "no word of it is left"
 
     text = "the files of the database may still hold words that were erased"
-    yield DoctorFinding("erasures", WARNING, text, "a running server goes on with it, or: manage.py doctor --fix", fix)
+    yield DoctorFinding("erasures", WARNING, text, "a running server goes on with it, or: ./nola doctor --fix", fix)
 
 
 def _strays(database: Path) -> Iterator[DoctorFinding]:
@@ -361,7 +361,7 @@ def _stray(path: Path, database: Path) -> Iterator[DoctorFinding]:
             path.unlink(missing_ok=True)
             return "removed"
 
-        yield DoctorFinding("strays", WARNING, f"{path} was never finished", "manage.py doctor --fix removes it", fix)
+        yield DoctorFinding("strays", WARNING, f"{path} was never finished", "./nola doctor --fix removes it", fix)
     elif path.name.startswith("set-aside-"):
         yield DoctorFinding(
             "strays", NOTE, f"{path} holds what could not be used", "delete it once you need it no more"
@@ -387,9 +387,7 @@ def _secrets() -> Iterator[DoctorFinding]:
                 path.chmod(0o600)
                 return "now only its owner can read it"
 
-            yield DoctorFinding(
-                "secrets", WARNING, f"others can read {path}", "manage.py doctor --fix, or chmod 600", fix
-            )
+            yield DoctorFinding("secrets", WARNING, f"others can read {path}", "./nola doctor --fix, or chmod 600", fix)
 
 
 def _room(database: Path) -> Iterator[DoctorFinding]:

@@ -174,7 +174,7 @@ def _begin_again(above: int) -> None:
     StoreMeta.objects.get_or_create(defaults={"last_seq": above})
     newest = find_newest_sound()
     backup = doctor.find_newest_backup()
-    more = f" A backup has conversations and history too: manage.py restorebackup {backup.name}" if backup else ""
+    more = f" A backup has conversations and history too: ./nola restorebackup {backup.name}" if backup else ""
     if newest and newest.header:
         about = {"checkpoint": newest.name, "checkpoint_at": newest.header.at, "lost_database": True}
         reason = f"The database was gone; this is the checkpoint {newest.name} of {newest.header.at}"

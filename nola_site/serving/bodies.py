@@ -38,7 +38,7 @@ def read_limit() -> int:
 
 def refuse_size() -> RefusedBody:
     limit = f"The body is larger than {read_limit():,} bytes, the limit that NOLA_MAX_BODY_MB sets"
-    return RefusedBody(413, f"{limit}; manage.py importchats takes files of chats of any size")
+    return RefusedBody(413, f"{limit}; ./nola importchats takes files of chats of any size")
 
 
 def check_encoding(name: str) -> None:

@@ -1,4 +1,4 @@
-"""The gunicorn worker of `manage.py serve`: its asgi worker, which ends as soon as nothing is being answered."""
+"""The gunicorn worker of `./nola serve`: its asgi worker, which ends as soon as nothing is being answered."""
 
 import socket
 import time

@@ -14,8 +14,8 @@ from nola_site.pages.connect import list_clients
 from tests.server import KEY, ROOT
 
 TEXT = (ROOT / "docs" / "agents-clients.md").read_text()
-PATHS = ("/path/to/nola", "/path/to/nola/.venv/bin/python", "/path/to/nola/data")
-HERE = (str(ROOT), sys.executable, str(ROOT / "data"))
+PATHS = ("/path/to/nola", "/path/to/nola/data")
+HERE = (str(ROOT), str(ROOT / "data"))
 FILES = [
     pytest.param(snippet, id=f"{client.name} {snippet.place}")
     for client in list_clients("http://127.0.0.1:8000", *HERE)
@@ -66,9 +66,7 @@ def test_a_file_names_what_is_there(snippet):
 def test_a_command_is_one_of_ours(snippet):
     [server] = [one for one in nodes(read(snippet)) if "args" in one]
 
-    told = subprocess.run(
-        [server["command"], *server["args"][:2], "--help"], capture_output=True, text=True, timeout=60
-    )
+    told = subprocess.run([server["command"], server["args"][0], "--help"], capture_output=True, text=True, timeout=60)
 
     assert told.returncode == 0, told.stderr
     assert {word for word in server["args"] if word.startswith("--")} <= set(re.findall(r"--\w+", told.stdout))

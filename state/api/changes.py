@@ -101,7 +101,7 @@ def _stream(request: HttpRequest, query: FeedQuery, stream: Follow) -> HttpRespo
             raise UnknownParameter(f"a stream takes no {name}; leave it out, or ask for {JSON}")
     live: Live | None = request.META.get(LIVE)
     if live is None:
-        raise NoStreams(f"streams are not served here; ask for {JSON} now and then, or start Nola with manage.py serve")
+        raise NoStreams(f"streams are not served here; ask for {JSON} now and then, or start Nola with ./nola serve")
     if request.method != "HEAD":
         live.follow(stream)
     return HttpResponse(content_type=STREAM)

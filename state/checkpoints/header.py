@@ -18,7 +18,7 @@ MODEL = "nola.checkpoint"
 ALL, SOME = "all", "keys"  # the scopes: every key of the state, or some of them
 EDITED = (
     "it was edited or damaged since it was written: its SHA-256 does not fit. If somebody edited it on purpose,"
-    " run: manage.py checkpoint accept FILE"
+    " run: ./nola checkpoint accept FILE"
 )
 MEMBERS = {"store": str, "scope": str, "contents": list, "revision": int, "at": str, "why": str, "sha256": str}
 

@@ -15,7 +15,7 @@ from state.jsondoc.text import BOM
 
 OTHER = (
     "this is neither a checkpoint nor a fixture, which are lists of rows. An ordinary JSON document becomes a key in"
-    " the tree; for a folder of them there is manage.py importlegacy"
+    " the tree; for a folder of them there is ./nola importlegacy"
 )
 
 

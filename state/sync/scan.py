@@ -91,7 +91,7 @@ class FolderScan:
             text = (
                 f"looks like a copy of {original} from another program, which kept two versions of it; nothing is"
                 f" taken from it. Take over into {original} what is missing there, and remove it; or make it a key of"
-                f" its own: manage.py push {shlex.quote(path)} --key {shlex.quote(own or 'KEY')}"
+                f" its own: ./nola push {shlex.quote(path)} --key {shlex.quote(own or 'KEY')}"
             )
             self.report.add(Category.CONFLICTING, Unit.FILES, name, text)
 

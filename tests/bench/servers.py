@@ -18,7 +18,7 @@ from tests.server import KEY, ROOT, TAKEN, free_port, running
 PEERS = ROOT / ".venv-peers" / "bin" / "python"  # set up by `make bench-peers`
 WORKERS = 2
 THREADS = 8
-NOLA = f"manage.py serve, {WORKERS} workers of {THREADS} threads"
+NOLA = f"./nola serve, {WORKERS} workers of {THREADS} threads"
 WSGI = f"an empty WSGI app under gunicorn, {WORKERS} gthread workers of {THREADS} threads"
 ASGI = f"an empty ASGI app under gunicorn, {WORKERS} asgi workers"
 FASTAPI = f"FastAPI under uvicorn, {WORKERS} workers"

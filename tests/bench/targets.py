@@ -236,19 +236,19 @@ def starts(targets: Targets, effort: Effort) -> None:
         for _ in range(effort.rounds):
             found["serve"].append(start_once(data))
             for command in commands:
-                progress(f"manage.py {command}")
+                progress(f"./nola {command}")
                 started = time.perf_counter()
                 run = [sys.executable, "manage.py", command]
                 subprocess.run(run, cwd=ROOT, env=environment(data, 8000), capture_output=True, check=True)
                 found[command].append(time.perf_counter() - started)
-    targets.hold("manage.py serve until /readyz answers", found.pop("serve"), "s", 1.5)
+    targets.hold("./nola serve until /readyz answers", found.pop("serve"), "s", 1.5)
     for command, times in found.items():
-        targets.hold(f"manage.py {command}", times, "s", 0.6)
+        targets.hold(f"./nola {command}", times, "s", 0.6)
 
 
 def start_once(data: Path) -> float:
     """Seconds until a server on that directory is ready; it is stopped then."""
-    progress("manage.py serve")
+    progress("./nola serve")
     port = free_port()
     started = time.perf_counter()
     command, env = [sys.executable, "manage.py", "serve"], environment(data, port)

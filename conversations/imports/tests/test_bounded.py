@@ -66,7 +66,7 @@ def test_an_import_that_takes_too_long_is_refused_and_changes_nothing(agent, mon
     response = post(agent, lines(message(1)))
 
     assert response.status_code == 413
-    assert "manage.py importchats" in response.json()["detail"]
+    assert "./nola importchats" in response.json()["detail"]
     assert Message.objects.count() == 0
 
 

@@ -12,5 +12,5 @@ class Command(BaseCommand):
         stdio.add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
-        """As manage.py does without coming here, which is quicker."""
+        """As the command line does without coming here, which is quicker."""
         stdio.run(**{name: options[name] for name in stdio.OPTIONS})

@@ -18,9 +18,9 @@ def test_it_shows_this_address_and_no_key(owner, settings, make_key):
     text = owner.get("/admin/connect/").content.decode()
 
     assert "https://nola.example.org/mcp" in text
-    assert str(settings.BASE_DIR / "manage.py") in text
+    assert str(settings.BASE_DIR / "nola") in text
     assert "nola_a-key" not in text
-    assert "@ADDRESS@" not in text and "@ROOT@" not in text and "@DATA@" not in text and "@PYTHON@" not in text
+    assert "@ADDRESS@" not in text and "@ROOT@" not in text and "@DATA@" not in text
 
 
 @pytest.mark.django_db

@@ -105,5 +105,5 @@ def test_doctor_tells_of_them_unless_it_is_not_to_look(capsys, settings, tmp_pat
     call_command("doctor", "--no-leaks")
 
     assert "WARNING  leaks: /Card/number has what looks like a card number" in shown
-    assert "manage.py forget /Card/number" in shown and CARD not in shown
+    assert "./nola forget /Card/number" in shown and CARD not in shown
     assert "leaks" not in capsys.readouterr().out

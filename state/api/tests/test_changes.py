@@ -107,7 +107,7 @@ def test_a_stream_is_refused_where_none_can_be_kept(agent, epoch):
     response = agent.get("/api/changes", headers={"Accept": "text/event-stream"})
 
     assert response.status_code == 406
-    assert "manage.py serve" in response.json()["detail"]
+    assert "./nola serve" in response.json()["detail"]
 
 
 # What to follow
