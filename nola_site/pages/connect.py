@@ -48,7 +48,7 @@ CLIENTS = (
         "curl",
         (
             Snippet(
-                "a terminal",
+                "In a terminal",
                 'curl -H "Authorization: Bearer $MEMORY_KEY" "@ADDRESS@/api/context?format=markdown&budget=500"',
                 "The first call: what a model would be told.",
             ),
@@ -57,9 +57,9 @@ CLIENTS = (
     Client(
         "Python",
         (
-            Snippet("a terminal", "pip install @ROOT@/nola_client"),
+            Snippet("In a terminal", "pip install @ROOT@/nola_client"),
             Snippet(
-                "a program",
+                "In a program",
                 """import os
 
 from nola_client import Nola

@@ -125,7 +125,7 @@ def test_the_program_on_the_page_is_python():
         snippet.text
         for client in list_clients("http://127.0.0.1:8000", *HERE)
         for snippet in client.snippets
-        if snippet.place == "a program"
+        if snippet.place == "In a program"
     ]
 
     compile(program, "connect", "exec")

@@ -1,23 +1,12 @@
-// Copies settings, and tells when the first call has come in: the page asks every two seconds while it is seen.
+// Tells when the first call has come in: the page asks every two seconds while it is seen.
+
+import { enableCopying } from "../lib/copy.js";
 
 const PAUSE = 2000; // milliseconds between two looks
 const page = document.getElementById("connect");
 const call = page.querySelector("[data-part=call]");
-const said = page.querySelector("[data-part=said]");
 
-for (const button of page.querySelectorAll("[data-copy]")) {
-  const text = document.getElementById(button.dataset.copy);
-  button.onclick = async () => {
-    try {
-      await navigator.clipboard.writeText(text.textContent);
-    } catch {
-      getSelection().selectAllChildren(text); // not allowed here: at least it is marked
-      said.textContent = "Press Ctrl+C to copy it";
-      return;
-    }
-    said.textContent = "It is copied";
-  };
-}
+enableCopying(page);
 
 async function look() {
   if (!document.hidden) {
