@@ -7,7 +7,6 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
-from ninja.openapi.docs import ABS_TPL_PATH, Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
@@ -20,6 +19,7 @@ from conversations.api.conversations import router as conversations_router
 from conversations.api.imports import router as import_router
 from conversations.api.search import router as search_router
 from nola_site.doors import declare
+from nola_site.pages.api_reference import ReferencePage
 from nola_site.reference import describe_responses
 from nola_site.serving.problems import answer_problem, answer_refusal, explain_unwritable
 from state.api.changes import router as changes_router
@@ -42,12 +42,6 @@ class StrictParser(Parser):
 
     def parse_body(self, request: HttpRequest) -> Any:
         return parse_bounded(request.body, ENVELOPE + MAX_DEPTH).value
-
-
-class OfflineDocs(Swagger):
-    """The page of the reference, with its scripts from here: ninja would have them from elsewhere, not being an app."""
-
-    template_cdn = str(ABS_TPL_PATH / Swagger.template.removeprefix("ninja/"))
 
 
 class NolaAPI(NinjaAPI):
@@ -86,13 +80,12 @@ api = NolaAPI(
     description="The state and conversation memory of an AI agent. Raw JSON values in and out;"
     " every error is a problem document (RFC 9457).",
     parser=StrictParser(),
-    docs=OfflineDocs(),
+    docs=ReferencePage(),
     urls_namespace="api",
 )
 api.add_router("/state", declare(state_router))
 api.add_router("/transactions", declare(transactions_router))
 api.add_router("/proposals", declare(proposals_router))
-api.add_router("/undo", declare(undo_router))
 api.add_router("/checkpoints", declare(checkpoints_router))
 api.add_router(
     "/conversations", declare(import_router)
@@ -104,6 +97,7 @@ api.add_router("", declare(history_router))
 api.add_router("", declare(deleted_router))
 api.add_router("", declare(query_router))
 api.add_router("", declare(changes_router))
+api.add_router("/undo", declare(undo_router))
 
 
 def _record(request: HttpRequest, event: Event, detail: str) -> None:

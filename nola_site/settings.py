@@ -5,7 +5,6 @@ import re
 import secrets
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
@@ -178,9 +177,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 
 # Django
 
-# ninja is no app: each command would import it. What an app would give are its pages.
-NINJA = Path(find_spec("ninja").origin or "").parent  # type: ignore[union-attr]  # it is installed
-INSTALLED_APPS = [
+INSTALLED_APPS = [  # without ninja, which each command would import
     "unfold.apps.BasicAppConfig",
     "nola_site.apps.AdminConfig",
     "django.contrib.auth",
@@ -211,7 +208,7 @@ ASGI_APPLICATION = "nola_site.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates", NINJA / "templates"],
+        "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -246,7 +243,6 @@ CONTENT_SECURITY_POLICY = {
 }
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [NINJA / "static"]
 
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False

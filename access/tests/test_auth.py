@@ -143,7 +143,7 @@ def test_health_and_docs_need_no_credential_and_tell_no_state(client, seeded):
         "last_backup": None,
     }
     docs = client.get("/api/docs").content.decode()
-    assert "/static/ninja/swagger-ui-bundle.js" in docs
+    assert "/static/nola/reference/reference.js" in docs
     assert "https://" not in docs
 
 

@@ -224,6 +224,6 @@ def _add_routes(path: str, **options: Any) -> None:
 
 _add_routes("")
 _add_routes("/", include_in_schema=False)
-router.post("/restore", summary="Restore from a checkpoint")(restore_state)
+router.post("/restore", summary="Restore from a checkpoint", tags=["checkpoints"])(restore_state)
 _add_routes("/restore", include_in_schema=False)  # an ordinary key as well: only POST means the call
 _add_routes("/{any:address}")
