@@ -33,6 +33,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """An open browser runs an event loop in this thread, which Django's queries refuse: what needs one comes last."""
     browsing = {item.path for item in items if needs_browser(item)}
+    mixed = {item.path.name for item in items if item.path in browsing and item.get_closest_marker("django_db")}
+    if mixed:  # run after another browser, they would fail
+        raise pytest.UsageError(f"tests of pages in a browser, and tests with the database, in one file: {mixed}")
     items.sort(key=lambda item: item.path in browsing)
 
 
