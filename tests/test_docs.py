@@ -3,14 +3,16 @@
 import re
 import shlex
 import subprocess
+from collections import Counter
 
 import pytest
+from django.urls import resolve
 
 from nola_site import settings
 from nola_site.api import api
 from tests.server import KEY, ROOT, running
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -102,3 +104,49 @@ def masked(text: str) -> str:
     text = re.sub(r"[0-9a-f]{8}:\d+", "EPOCH:SEQ", text)
     text = re.sub(r'"revision":\d+,"at":"[^"]+"', '"revision":0,"at":"NOW"', text)
     return re.sub(r"retry: \d+", "retry: 1000", text)
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).strip().replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_headings_that_are_there(page):
+    for path, anchor in re.findall(r"\]\(([^)#:\s]*)#([^)\s]+)\)", page.read_text()):
+        target = (page.parent / path).resolve() if path else page
+        assert anchor in {slug(one) for one in re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)}, anchor
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_of_the_admin_that_are_named_are_there(page):
+    for address in re.findall(r"/admin/[a-z/]*", page.read_text()):
+        assert resolve(address).func, address
+
+
+CALLS = {
+    (method.upper(), path)
+    for path, calls in api.get_openapi_schema(path_prefix="/api/")["paths"].items()
+    for method in calls
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_calls_that_are_named_are_there(page):
+    text = re.sub(r"\s+", " ", page.read_text())
+    named = re.findall(r"\b(GET|HEAD|PUT|PATCH|POST|DELETE) (/(?:api|healthz|readyz|mcp)[^\s`\"?;,)]*)", text)
+
+    for method, address in named:
+        found = [
+            path
+            for known, path in CALLS
+            if known == method.replace("HEAD", "GET")
+            and re.fullmatch(re.sub(r"\{\w+\}", "(.+)", path), address.rstrip("."))
+        ]
+        assert found or address in ("/healthz", "/readyz", "/mcp", "/api/docs", "/api/openapi.json"), (method, address)
+
+
+def test_no_line_of_the_changelog_stands_twice():
+    lines = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.strip()]
+
+    assert [line for line, times in Counter(lines).items() if times > 1] == []
