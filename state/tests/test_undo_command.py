@@ -36,6 +36,8 @@ def test_a_revision_is_taken_back_and_what_is_said_takes_that_back(task, capsys)
 def test_a_dry_run_shows_and_changes_nothing(task, capsys):
     assert undo(capsys, "2", "3", "--dry-run").startswith('Task\n  [{"op":"replace"')
     assert Revision.objects.count() == 4
+    undo(capsys, "4")
+    assert undo(capsys, "4", "--dry-run") == "Nothing would change.\n"
 
 
 def test_all_of_an_actor_is_taken_back_from_a_moment_to_another(task, capsys):

@@ -47,9 +47,11 @@ class Command(BaseCommand):
         self.stdout.write(f"Revision {written.revision} took it back, in {names}. {name_undo(written.revision)}")
 
     def _show(self, planned: Sequence[Planned]) -> None:
-        for one in planned:
-            if one.forward:
-                self.stdout.write(f"{one.key}\n  {dump_json(one.forward)}")
+        changing = [one for one in planned if one.forward]
+        for one in changing:
+            self.stdout.write(f"{one.key}\n  {dump_json(one.forward)}")
+        if not changing:
+            self.stdout.write("Nothing would change.")
 
 
 def find_revisions(
