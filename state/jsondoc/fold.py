@@ -30,12 +30,23 @@ class _Folds(dict[int, str]):
 
 
 _FOLDS = _Folds()
+_FOREIGN = re.compile(r"([^\0-\x7f]+)")  # no character is made of one of these and one of ASCII
+FEW = 50  # where less than one byte in so many is foreign, looking at each character alone would take far longer
 
 
 def fold_text(text: str) -> str:
     """A text to compare with others. Folding twice is folding once."""
     if text.isascii():
         return text.lower()
+    if len(text.encode(errors="surrogatepass")) - len(text) > len(text) // FEW:
+        return _fold_all(text)
+    runs = _FOREIGN.split(text)  # ASCII and others in turn
+    runs[::2] = [run.lower() for run in runs[::2]]
+    runs[1::2] = [_fold_all(run) for run in runs[1::2]]
+    return "".join(runs)
+
+
+def _fold_all(text: str) -> str:
     return _PARTS.sub(lambda parts: unicodedata.normalize("NFC", parts[0]), text.translate(_FOLDS))
 
 
