@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
 from django.db import connection
 
 from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find_spans
+from state.jsondoc.budget import TooCostly, limit_work, spend_work
 from state.jsondoc.fold import fold_text
 from state.jsondoc.levels import find_stored, show_at_level
 from state.jsondoc.pointer import Tokens, format_pointer, parse_pointer
@@ -41,6 +43,34 @@ def search_leaves(
     return found[:limit], len(found) > limit
 
 
+class ValueHits(NamedTuple):
+    """Leaves, whether there are more, and the number of keys looked through where time was up before the last one."""
+
+    leaves: list[StateLeaf]
+    more: bool
+    looked_through: int | None
+
+
+def search_values(
+    asked: Sequence[SearchTerm], limit: int, seconds: float, *, skip: int = 0, places: Places | None = None
+) -> ValueHits:
+    """The same without those keys of which only the name has the words, in so many seconds of computing at most."""
+    begun: list[str] = []
+    texts = _stored() if places is None else _project(_stored(), places)
+    found: list[StateLeaf] = []
+    with limit_work(seconds), suppress(TooCostly):
+        for leaf in islice(_all(asked, None, _note(texts, begun), inside=True), skip + limit + 1):
+            found.append(leaf)
+        return ValueHits(found[skip : skip + limit], len(found) > skip + limit, None)
+    return ValueHits(found[skip : skip + limit], len(found) > skip + limit, len(begun) - 1)
+
+
+def _note(texts: Iterable[tuple[str, str]], begun: list[str]) -> Iterator[tuple[str, str]]:
+    for key, text in texts:
+        begun.append(key)
+        yield key, text
+
+
 def _project(texts: Iterable[tuple[str, str]], places: Places) -> Iterator[tuple[str, str]]:
     for key, text in texts:
         if places.reach(key) and (shown := project_text(text, places.find_ways(key))) is not None:
@@ -49,18 +79,29 @@ def _project(texts: Iterable[tuple[str, str]], places: Places) -> Iterator[tuple
 
 def _stored() -> Iterator[tuple[str, str]]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT key_name FROM state_storage ORDER BY key_name")
-        for (key,) in cursor.fetchall():
-            cursor.execute("SELECT value_json FROM state_storage WHERE key_name = %s", [key])
-            if row := cursor.fetchone():
-                yield key, row[0]
+        cursor.execute("SELECT key_name, value_json FROM state_storage ORDER BY key_name")
+        yield from cursor
 
 
-def _all(asked: Sequence[SearchTerm], level: int | None, documents: Iterable[tuple[str, str]]) -> Iterator[StateLeaf]:
+def _all(
+    asked: Sequence[SearchTerm], level: int | None, documents: Iterable[tuple[str, str]], *, inside: bool = False
+) -> Iterator[StateLeaf]:
     wanted = {token for term in asked for token in term.tokens}
     for key, text in documents:
-        if _may_match(f"{key} {text}", wanted):
+        spend_work()
+        name, spelt = fold_text(key), fold_text(text)  # before anything is parsed or taken apart
+        if not all(word in spelt or word in name for word in wanted):
+            continue
+        if not inside:
             yield from _at_level(key, json.loads(text), asked, wanted, level)
+        elif any(word in spelt for word in wanted):
+            leaves = _leaves(key, json.loads(text), asked, wanted)
+            yield from (leaf for leaf in leaves if leaf.pointer or _is_said(leaf))
+
+
+def _is_said(leaf: StateLeaf) -> bool:
+    """Whether a key is found by its value, and not by its name alone."""
+    return bool(leaf.snippet.matches) and leaf.snippet.text != leaf.key
 
 
 def _at_level(
@@ -75,17 +116,11 @@ def _at_level(
             yield leaf._replace(pointer=format_pointer(tokens))
 
 
-def _may_match(text: str, wanted: set[str]) -> bool:
-    """Whether the words are in a text at all, before anything is parsed or taken apart."""
-    spelt = fold_text(text)
-    return all(word in spelt for word in wanted)
-
-
 def _leaves(key: str, document: JSONValue, asked: Sequence[SearchTerm], wanted: set[str]) -> Iterator[StateLeaf]:
     for tokens, text in _walk((), key, document, wanted):
         near = tokens[-1] if text is None else f"{tokens[-1]}\n{text}"
-        far = "\n".join(tokens[:-1])
-        if all(_has(near, term) or _has(far, term) for term in asked) and any(_has(near, term) for term in asked):
+        is_near = _find(near, asked)
+        if any(is_near) and all(map(max, is_near, _find("\n".join(tokens[:-1]), asked))):
             yield StateLeaf(key, format_pointer(tokens[1:]), cut_snippet(tokens[-1] if text is None else text, asked))
 
 
@@ -94,6 +129,7 @@ def _walk(way: Tokens, name: str, value: JSONValue, wanted: set[str]) -> Iterato
     name, in order: the way to each, and the text of a leaf. Most have none, so this looks before it makes anything.
     """
     if isinstance(value, dict | list) and value:
+        spend_work()
         here = (*way, name)
         if _has_any(name, wanted):
             yield here, None
@@ -112,5 +148,10 @@ def _has_any(text: str, wanted: set[str]) -> bool:
     return any(word in spelt for word in wanted)
 
 
-def _has(text: str, term: SearchTerm) -> bool:
-    return next(find_spans(text, [term]), None) is not None
+def _find(text: str, asked: Sequence[SearchTerm]) -> list[bool]:
+    """Whether each of the terms is in a text."""
+    spelt = fold_text(text)
+    return [
+        all(token in spelt for token in term.tokens) and next(find_spans(text, [term]), None) is not None
+        for term in asked
+    ]

@@ -68,7 +68,15 @@ def parse_terms(question: str) -> list[SearchTerm]:
         raise BadSearch("the search names no word, such as q=garden, q=gard* or q=%22herb+garden%22")
     if len(found) > MOST_TERMS:
         raise BadSearch(f"the search has {len(found)} words; {MOST_TERMS} are taken at most")
-    return found
+    return list(dict.fromkeys(found))  # what is said twice is looked for once
+
+
+def parse_typed(text: str) -> list[SearchTerm]:
+    """What is asked for while it is being typed: the last word may go on. Nothing if no word is in it."""
+    try:
+        return parse_terms(text if text.rstrip().endswith(("*", '"')) else f"{text.rstrip()}*")
+    except BadSearch:
+        return []
 
 
 def _term(match: re.Match[str]) -> SearchTerm:
