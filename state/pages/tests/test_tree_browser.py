@@ -295,7 +295,7 @@ def test_the_filter_finds_names_and_values_and_the_way_to_them(page, server):
     write(server, "PUT", "/Hay", {"a": {"needle": 1, "b": 2}, "c": [0, 0, {"d": "the NEEDLE in it"}], "e": 3})
     open_tree(page, "/Hay")
 
-    page.keyboard.press("/")
+    page.keyboard.press("f")
     page.keyboard.type("needle")
     page.wait_for_selector(".tree-found >> text=2 matches")
 
@@ -311,7 +311,7 @@ def test_the_filter_marks_words_however_they_are_spelt(page, server):
     marked = "() => [...CSS.highlights.get('tree-found')].map((range) => range.toString())"
 
     for words, spelt in (("STRASSE,", "Straße,"), ("fisch", "ﬁsch")):
-        page.keyboard.press("/")
+        page.keyboard.press("f")
         page.keyboard.press("Control+a")
         page.keyboard.type(words)
         page.wait_for_function(f"({marked})().includes('{spelt}')")

@@ -101,7 +101,7 @@ def memory(server):
 def test_rows_stand_in_order_after_a_filter_is_cleared(page, server):
     open_tree(page, "/Steps")
 
-    page.keyboard.press("/")
+    page.keyboard.press("f")
     page.keyboard.type("pour")
     page.wait_for_selector(".tree-hit >> text=pour")
     page.keyboard.press("Escape")

@@ -315,7 +315,7 @@ addEventListener("keydown", (event) => {
   const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
   if (event.key === "Escape" && selection.isOn) selection.turn(false);
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "/") finder.field.focus();
+  if (event.key === "f") finder.field.focus();
   else if (event.key === "e" && data.may_write) rename();
   else if (event.key === "Home") quietly(first)();
   else if (event.key === "End") quietly(latest)();

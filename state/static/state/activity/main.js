@@ -208,7 +208,7 @@ const KEYS = {
   End: () => list.go(list.rows.at(-1)),
   Enter: () => enter(list.current),
   u: () => app.mayUndo && list.current && app.undo(...undoing(list.current.group?.line.entries ?? [list.current.entry], app)),
-  "/": () => part("filters").elements.key.focus(),
+  f: () => part("filters").elements.key.focus(),
 };
 
 /** Open a group, or all of a change; where all is shown already, its place in the tree. */

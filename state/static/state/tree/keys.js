@@ -33,7 +33,7 @@ export class Keys {
       this.does(event, () => (event.shiftKey ? this.app.mine.redo() : this.app.mine.undo()));
     else if ((event.ctrlKey || event.metaKey) && key === "y") this.does(event, () => this.app.mine.redo());
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
-    else if (event.key === "/") this.does(event, () => this.app.filter.input.select());
+    else if (key === "f") this.does(event, () => this.app.filter.input.select());
     else if (event.key === "i") this.does(event, () => this.app.panel.toggle());
     else if (event.key === "I") this.does(event, () => this.app.panel.enter());
     else if (event.key === "?") this.does(event, () => this.app.sheet());
