@@ -14,9 +14,10 @@ from access.rights import Right, may
 from conversations import delete, export, log, read
 from conversations.api.conversations import stream_export
 from conversations.models import Conversation, Message
-from conversations.pages.search import link_message, parse_typed, show_search
+from conversations.pages.search import link_message
 from conversations.pages.talk import show_talk
 from conversations.search.messages import search_conversations
+from conversations.search.tokenize import parse_typed
 from state import registry, store, undo
 from state.admin import ReadOnlyAdmin, author_of
 from state.revisions import Author, Source
@@ -152,10 +153,11 @@ def _names(rows: QuerySet[Conversation]) -> list[str]:
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
-    """The search, over messages and state."""
+    """Where messages had pages of their own, it leads on to where they are found and read."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return show_search(request, {**self.admin_site.each_context(request), "opts": self.opts})
+        query = request.GET.urlencode()
+        return HttpResponseRedirect(reverse("search") + (f"?{query}" if query else ""))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -132,6 +132,8 @@ PAGES: dict[str, Needs] = {
     "admin:conversations_message_changelist": needs(either=READS),
     **dict.fromkeys((f"admin:conversations_message_{page}" for page in ("add", "change", "delete", "history")), TALKS),
     "context": needs(either=READS),
+    "search": needs(either=READS),
+    "search-hits": needs(either=READS),
     # Access
     "connect": STAFF,
     "connect-callers": STAFF,

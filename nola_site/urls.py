@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from conversations.pages import context
+from conversations.pages import context, search
 from nola_site.api import api
 from nola_site.mcp import http as mcp
 from nola_site.pages import connect, forget, home
@@ -24,6 +24,8 @@ urlpatterns = [
     path("admin/proposals/", include((proposals.list_urls(), "proposals"))),
     path("admin/checkpoints/", include((restore.list_urls(), "checkpoints"))),
     path("admin/context/", admin.site.admin_view(context.show_page), name="context"),
+    path("admin/search/", admin.site.admin_view(search.show_search), name="search"),
+    path("admin/search/hits", admin.site.admin_view(search.show_hits), name="search-hits"),
     path("admin/forget/", admin.site.admin_view(forget.show_page), name="forget"),
     path("admin/connect/", admin.site.admin_view(connect.show_connect), name="connect"),
     path("admin/connect/callers", admin.site.admin_view(connect.list_callers), name="connect-callers"),

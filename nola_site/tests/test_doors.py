@@ -83,7 +83,7 @@ PAGES = [
     ("/admin/proposals/.*", WRITE),
     ("/admin/(state/tree/.*|state/stateentry/.*|checkpoints/.*)", SEE),
     ("/admin/(state/revision/|activity/).*", EITHER),
-    ("/admin/(context|conversations/message)/", (SEE, TALK)),
+    ("/admin/(context|conversations/message|search)/(hits)?", (SEE, TALK)),
     ("/admin/conversations/conversation/undo/.*", SAY),
     ("/admin/conversations/.*", TALK),
     ("/admin/auth/user/add/", {"auth.add_user", "auth.change_user"}),

@@ -129,7 +129,7 @@ def test_a_hit_is_jumped_to_from_the_search(page, server):
     [pk] = say(server, "found", "the xylophone plays")
     say(server, "found", *[f"more {n}" for n in range(400)])
 
-    page.goto("/admin/conversations/message/?q=xyloph")
+    page.goto("/admin/search/?q=xyloph")
     page.get_by_role("link", name="the xylophone plays").click()
     page.wait_for_selector(f".is-target[data-id='{pk}']")
 
@@ -219,7 +219,7 @@ def test_another_branch_is_chosen(page, server):
     assert page.locator(".nola-foot").inner_text().split() == ["‹", "1", "of", "2", "›"]
 
 
-@pytest.mark.parametrize("path", [LIST, "/admin/conversations/message/?q=hi"])
+@pytest.mark.parametrize("path", [LIST, "/admin/search/?q=hi"])
 def test_pages_fit_a_phone(page, server, path):
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(path)

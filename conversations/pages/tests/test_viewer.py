@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.server import manage
 
-CONVERSATIONS, SEARCH = "/admin/conversations/conversation/", "/admin/conversations/message/"
+CONVERSATIONS, SEARCH = "/admin/conversations/conversation/", "/admin/search/"
 PASSWORD = "a-long-password"
 MAKE = """
 from django.contrib.auth.models import Group, Permission, User
@@ -69,7 +69,7 @@ def test_a_viewer_reads_all_pages_and_is_offered_no_change(told, open_as):
     told.request("POST", "/api/conversations/trip/messages", b'{"speaker": "user", "message": "just now"}')
     expect(page.locator(".nola-text").last).to_have_text("just now")  # it is followed
     page.goto(f"{SEARCH}?q=violet")
-    expect(page.locator(".nola-hits li")).to_have_count(2)
+    expect(page.locator(".search-page li")).to_have_count(2)
     open_context(page, "conversation=trip&q=violet")
     expect(page.locator("[data-part=text]")).to_contain_text("violet words")
     expect(page.locator("[data-part=keep]")).to_be_hidden()
@@ -86,8 +86,8 @@ def test_who_reads_one_part_gets_it_alone(open_as, name, found, hidden):
     page = open_as(name)
 
     page.goto(f"{SEARCH}?q=violet")
-    expect(page.locator(".nola-hits li")).to_have_count(1)
-    expect(page.locator(".nola-search")).to_contain_text(found)
+    expect(page.locator(".search-page li")).to_have_count(1)
+    expect(page.locator(".search-page")).to_contain_text(found)
     open_context(page, "q=violet")
     expect(page.locator("[data-part=text]")).to_contain_text(found)
     assert hidden not in page.locator("[data-part=text]").text_content()
