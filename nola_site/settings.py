@@ -290,6 +290,7 @@ UNFOLD = {
         lambda request: static("nola/tokens.css"),
         lambda request: static("nola/components.css"),
         lambda request: static("nola/admin.css"),
+        lambda request: static("nola/search/search.css"),
     ],
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
@@ -349,12 +350,7 @@ UNFOLD = {
                         "link": "/admin/conversations/conversation/",
                         "permission": opens("admin:conversations_conversation_changelist"),
                     },
-                    {
-                        "title": "Search",
-                        "icon": "search",
-                        "link": "/admin/conversations/message/",
-                        "permission": opens("admin:conversations_message_changelist"),
-                    },
+                    {"title": "Search", "icon": "search", "link": "/admin/search/", "permission": opens("search")},
                 ],
             },
             {
