@@ -327,12 +327,6 @@ UNFOLD = {
                         "permission": opens("admin:state_stateentry_changelist"),
                     },
                     {
-                        "title": "History",
-                        "icon": "history",
-                        "link": "/admin/state/revision/",
-                        "permission": opens("admin:state_revision_changelist"),
-                    },
-                    {
                         "title": "Checkpoints",
                         "icon": "bookmark",
                         "link": "/admin/checkpoints/",
