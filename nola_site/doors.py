@@ -107,11 +107,7 @@ PAGES: dict[str, Needs] = {
     "admin:state_stateentry_history": needs(Right.READ_STATE, Right.READ_HISTORY),
     "proposals:index": CHANGES,
     "proposals:one": CHANGES,
-    "activity": needs(Right.READ_HISTORY, either=READS),
-    **dict.fromkeys(
-        (f"admin:state_revision_{page}" for page in ("changelist", "add", "change", "delete", "history")),
-        needs(Right.READ_HISTORY, either=READS),
-    ),
+    **dict.fromkeys(("activity", "change"), needs(Right.READ_HISTORY, either=READS)),
     # Checkpoints
     **dict.fromkeys(
         (f"checkpoints:{page}" for page in ("index", "one", "changes", "missing", "verdict", "file")), SEES

@@ -21,6 +21,9 @@ urlpatterns = [
     path("admin/state/tree/moments", admin.site.admin_view(tree_past.list_moments), name="tree-moments"),
     path("admin/state/tree/sizes", admin.site.admin_view(tree_past.measure_sizes), name="tree-sizes"),
     path("admin/activity/", admin.site.admin_view(activity.show_activity), name="activity"),
+    path("admin/activity/<int:seq>/", admin.site.admin_view(activity.show_change), name="change"),
+    path("admin/state/revision/", activity.lead_to_activity),  # its address in earlier releases
+    path("admin/state/revision/<int:seq>/<path:rest>", activity.lead_to_activity),
     path("admin/proposals/", include((proposals.list_urls(), "proposals"))),
     path("admin/checkpoints/", include((restore.list_urls(), "checkpoints"))),
     path("admin/context/", admin.site.admin_view(context.show_page), name="context"),

@@ -7,27 +7,24 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import utils
-from django.db.models import CharField, Exists, Func, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import CharField, Func, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Substr
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from access.rights import Right, grant_person, may
+from access.rights import Right, may
 from state import edits, store
 from state.address import Address
-from state.history.sight import see_by
 from state.jsondoc.names import show_name
-from state.jsondoc.text import Document, JSONValue, NotAcceptable, format_json, json_type, parse_json
-from state.models import Change, Revision, StateEntry
+from state.jsondoc.text import Document, NotAcceptable, format_json, json_type, parse_json
+from state.models import Revision, StateEntry
 from state.proposals.protected import BadProtectedPaths, check_list
 from state.revisions import Author, Source
-
-MAX_SHOWN = 20_000  # characters of a patch on a page
 
 # Browsers drop the path segments . and .., which are good keys: a dot in an address of the admin is _2E, as other signs
 # that mean something there are spelt by Django.
@@ -207,8 +204,7 @@ class StateAdmin(ModelAdmin):
         store.remove_keys(queryset.values_list("pk", flat=True), author_of(request))
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        query = urlencode({"changes__kind": "state", "changes__key": utils.unquote(object_id)})
-        return HttpResponseRedirect(f"{reverse('admin:state_revision_changelist')}?{query}")
+        return HttpResponseRedirect(f"{reverse('activity')}#{urlencode({'key': utils.unquote(object_id)})}")
 
     # The history has it all, with its patch: the admin's own log would be a second, poorer record.
 
@@ -217,49 +213,6 @@ class StateAdmin(ModelAdmin):
     def log_change(self, *_: Any) -> None: ...
 
     def log_deletions(self, *_: Any) -> None: ...
-
-
-@admin.register(Revision)
-class RevisionAdmin(ReadOnlyAdmin):
-    list_display = ["seq", "at", "actor", "source", "what", "reason"]
-    list_filter = ["source"]
-    search_fields = ["actor", "reason", "changes__key"]
-    search_help_text = "Find by who, why, or key"
-    fields = ["seq", "at", "actor", "source", "reason", "changes_made"]
-    readonly_fields = ["changes_made"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
-        sight = see_by(grant_person(request.user))
-        names = Change.objects.only("revision_id", "kind", "key").filter(kind__in=sight.kinds)
-        found = super().get_queryset(request).prefetch_related(Prefetch("changes", names))
-        return found if sight.is_whole else found.filter(Exists(names.filter(revision=OuterRef("seq"))))
-
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        sees_all = see_by(grant_person(request.user)).is_whole
-        return [name for name in self.search_fields if sees_all or name != "changes__key"]
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup in ("changes__kind", "changes__key") or super().lookup_allowed(lookup, value, request)
-
-    @admin.display(description="What")
-    def what(self, revision: Revision) -> str:
-        names = [change.key for change in revision.changes.all()]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return ", ".join(names[:3]) + more
-
-    @admin.display(description="Changes")
-    def changes_made(self, revision: Revision) -> SafeString:
-        changes = Change.objects.filter(pk__in=[change.pk for change in revision.changes.all()[:50]])
-        return format_html_join(
-            "",
-            '<h3 class="nola-key">{}</h3><pre class="nola-patch">{}</pre>',
-            ((c.key, format_patch(c.forward)) for c in changes),
-        )
-
-
-def format_patch(patch: JSONValue) -> str:
-    text = format_json(patch)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}\n… {len(text) - MAX_SHOWN:,} more characters"
 
 
 def author_of(request: HttpRequest, reason: str = "") -> Author:

@@ -161,7 +161,7 @@ SHOTS = [
     Shot("checkpoints", "/admin/checkpoints/", looks=("light", "phone")),
     Shot("edit", "/admin/state/stateentry/Identity/change/", looks=("light", "phone")),
     Shot("keys", "/admin/state/stateentry/", looks=("dark",)),
-    Shot("history", "/admin/state/revision/", looks=("light",)),
+    Shot("change", "/admin/activity/1/", looks=("light",)),
 ]
 
 

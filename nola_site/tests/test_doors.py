@@ -70,7 +70,7 @@ SUGGESTED = [  # what opens also to who may only suggest: it becomes a proposal,
     ("GET HEAD DELETE", "/api/proposals.*"),
 ]
 PAGES = [
-    ("/admin/(conversations|state/revision)/(.*/)?(add|delete)/", {"nobody has it"}),  # nothing is done there
+    ("/admin/conversations/(.*/)?(add|delete)/", {"nobody has it"}),  # nothing is done there
     ("/admin/access/apikey/.*delete/", {"nobody has it"}),
     ("/admin/access/apikey/.*rotate/", set()),  # shows nothing, and does nothing but by POST
     ("/admin/access/securityevent/(.*/)?(add|delete)/", {"nobody has it"}),
@@ -82,7 +82,7 @@ PAGES = [
     ),
     ("/admin/proposals/.*", WRITE),
     ("/admin/(state/tree/.*|state/stateentry/.*|checkpoints/.*)", SEE),
-    ("/admin/(state/revision/|activity/).*", EITHER),
+    ("/admin/activity/.*", EITHER),
     ("/admin/(context|conversations/message|search)/(hits)?", (SEE, TALK)),
     ("/admin/conversations/conversation/undo/.*", SAY),
     ("/admin/conversations/.*", TALK),

@@ -39,6 +39,7 @@ class JournalQuery(Parameters):
     kind: list[str] = Field([], description="Only of these kinds of memory, such as state; may be repeated")
     key: list[str] = Field([], description=KEYS)
     batch: str | None = Field(None, description="Only those of one import or restore")
+    reason: str | None = Field(None, description="Only those whose reason has this text in it, in either case")
     since: str | None = Field(None, description="Only after this revision or time")
     until: str | None = Field(None, description="Only up to this revision or time")
     pointer: OnePointer = Field([], description="In place of all: this node, as under /api/history/{address}")
@@ -46,7 +47,7 @@ class JournalQuery(Parameters):
     at: str | None = Field(None, description="... of a node: as it was named then")
 
 
-KEPT = ("was", "actor", "source", "kind", "key", "batch", "since", "until")  # on the way to the next page
+KEPT = ("was", "actor", "source", "kind", "key", "batch", "reason", "since", "until")  # on the way to the next page
 
 
 @add_read_route(router, "/history", summary="Read the history of all")
@@ -64,7 +65,7 @@ def read_journal(request: HttpRequest, query: FromQuery[JournalQuery]) -> HttpRe
     head = store.head()
     sight = see_by(read_grant(request))
     seen = None if sight.is_whole else sight
-    wanted = JournalFilter(query.actor, query.source, query.kind, query.key, query.batch, seen)
+    wanted = JournalFilter(query.actor, query.source, query.kind, query.key, query.batch, query.reason, seen)
     wanted.check()
     after = replay.revision_at(query.since or "0")
     before, _ = _place(query.cursor, Address(""))

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, islice
 from operator import itemgetter
@@ -52,7 +52,8 @@ def find_chain_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = sho
     left = read_redactions(connection)
     changes = _grouped(_changes(connection))
     waiting = next(changes, None)
-    for seq, at, actor, source, reason, info, stored in _revisions(connection):
+    for row in _revisions(connection):
+        seq = row[0]
         if seq % 10_000 == 0:
             progress(f"checking the chain at revision {seq:,}")
         if waiting and waiting[0] < seq:
@@ -61,24 +62,38 @@ def find_chain_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = sho
         mine = waiting[1] if waiting and waiting[0] == seq else []
         if mine:
             waiting = next(changes, None)
-        for change in mine:
-            if not _is_as_written(change, left["changes"]):
-                yield f"change {change[0]} of revision {seq} (key {change[3]!r}) is not as it was written"
-                return
-        row = Revision(
-            seq=seq, at=datetime.fromisoformat(clock.format_time(at)), actor=actor, source=source, reason=reason
-        )
-        row.info = json.loads(info)
-        link = chain.link_revision(link, row, [change[7] for change in mine])
-        if not is_same_hash(stored, link) and left["revisions"].get(str(seq)) != link:
-            yield f"revision {seq} is not as it was written, or rows before it are missing"
+        if flaw := _find_flaw(row, link, mine, left):
+            yield flaw
             return
-        last, link = seq, stored  # the next one covers it as it is kept
+        last, link = seq, row[-1]  # the next one covers it as it is kept
     now = clock.read(connection)
     if waiting:
         yield f"a change belongs to revision {waiting[0]}, which is not there"
     elif ((now.seq, now.chain) if now else (0, "")) != (last, link):
         yield f"the clock stands at revision {now.seq if now else 0}; the newest in the history is {last}"
+
+
+def find_revision_flaw(connection: BaseDatabaseWrapper, seq: int) -> str | None:
+    """What of one revision is not as it was written, judged by the one before it as that is kept; None for nothing."""
+    statement = f"SELECT {REVISION} FROM state_revision WHERE seq <= %s ORDER BY seq DESC LIMIT 2"
+    row, previous, *_ = [*fetch_rows(connection, statement, [seq]), None]
+    changes = fetch_rows(connection, f"SELECT {CHANGE} FROM state_change WHERE revision = %s ORDER BY id", [seq])
+    return _find_flaw(row, previous[-1] if previous else "", [one[1:] for one in changes], read_redactions(connection))
+
+
+def _find_flaw(row: Any, previous: str, mine: Sequence[Any], left: Mapping[str, Mapping[str, str]]) -> str | None:
+    """What of a revision and its changes is not as it was written behind that link of the chain."""
+    seq, at, actor, source, reason, info, stored = row
+    for change in mine:
+        if not _is_as_written(change, left["changes"]):
+            return f"change {change[0]} of revision {seq} (key {change[3]!r}) is not as it was written"
+    moment = datetime.fromisoformat(clock.format_time(at))
+    revision = Revision(seq=seq, at=moment, actor=actor, source=source, reason=reason)
+    revision.info = json.loads(info)
+    link = chain.link_revision(previous, revision, [change[7] for change in mine])
+    if not is_same_hash(stored, link) and left["revisions"].get(str(seq)) != link:
+        return f"revision {seq} is not as it was written, or rows before it are missing"
+    return None
 
 
 def _is_as_written(change: Any, redacted: Mapping[str, str]) -> bool:
@@ -119,15 +134,16 @@ def find_tail_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show
         yield f"the clock stands at revision {now.seq if now else 0}; the newest in the history is {last}"
 
 
+REVISION = "seq, at, actor, source, reason, info, chain"
+CHANGE = "revision, id, salt, kind, key, forward, inverse, result_hash, digest, redacted_by"  # the digest covers 3 to 8
+
+
 def _revisions(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    columns = "seq, at, actor, source, reason, info, chain"
-    return fetch_rows(connection, f"SELECT {columns} FROM state_revision ORDER BY seq")
+    return fetch_rows(connection, f"SELECT {REVISION} FROM state_revision ORDER BY seq")
 
 
 def _changes(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """Revision, then id, what the digest covers, digest, redacted_by."""
-    columns = "revision, id, salt, kind, key, forward, inverse, result_hash, digest, redacted_by"
-    return fetch_rows(connection, f"SELECT {columns} FROM state_change ORDER BY revision, id")
+    return fetch_rows(connection, f"SELECT {CHANGE} FROM state_change ORDER BY revision, id")
 
 
 def _grouped(rows: Iterator[Any]) -> Iterator[tuple[int, list[Any]]]:

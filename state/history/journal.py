@@ -22,7 +22,7 @@ from state.jsondoc.old_values import with_old_values
 from state.jsondoc.text import dump_json
 from state.revisions import Source
 
-SCAN = 20_000  # revisions that one page looks through for those of an actor, a source or a batch
+SCAN = 20_000  # revisions that one page looks through for those of an actor, a source, a batch or a reason
 SCAN_CHANGES = 5_000  # and for those of a kind, whose changes it must look at
 MOST_VALUES = 100  # of one filter
 ROWS = (
@@ -51,6 +51,7 @@ class JournalFilter:
     kinds: Sequence[str] = ()
     keys: Sequence[str] = ()
     batch: str | None = None
+    reason: str | None = None  # a part of it, in either case
     sight: Sight | None = None  # what the reader may see; None: all
 
     def check(self) -> None:
@@ -67,7 +68,7 @@ class JournalFilter:
         """How many revisions a page looks at one by one, for what no index has; 0 where there is no need to."""
         if (self.kinds or self.sight) and not self.keys:
             return SCAN_CHANGES
-        return SCAN if self.actors or self.sources or self.batch is not None else 0
+        return SCAN if self.actors or self.sources or self.batch is not None or self.reason else 0
 
 
 class JournalPage(NamedTuple):
@@ -104,6 +105,22 @@ def list_actors() -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
+UNDOS = (
+    "SELECT DISTINCT r.seq, r.info FROM"
+    f" (SELECT DISTINCT kind, key FROM state_change WHERE revision = %s LIMIT {MOST_VALUES}) AS mine"
+    " JOIN state_change c ON c.kind = mine.kind AND c.key = mine.key AND c.revision > %s"
+    f" JOIN state_revision r ON r.seq = c.revision WHERE r.source = '{Source.UNDO}' AND instr(r.info, %s) > 0"
+    " ORDER BY r.seq"
+)
+
+
+def list_undos(revision: int) -> list[int]:
+    """The revisions that took one back, oldest first. They are looked for among those of the first of its keys."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNDOS, [revision, revision, str(revision)])
+        return [seq for seq, info in cursor.fetchall() if revision in json.loads(info).get("undoes", ())]
+
+
 def _matching(wanted: JournalFilter, after: int, before: int, most: int) -> list[int]:
     """The newest revisions in (after, before) that are wanted."""
     sieve, values = _sieve(wanted)
@@ -134,6 +151,9 @@ def _sieve(wanted: JournalFilter) -> tuple[str, list[Any]]:
     if wanted.batch is not None:
         parts += " AND instr(r.info, %s) > 0"
         values.append(f'"batch":{dump_json(wanted.batch)}')
+    if wanted.reason:
+        parts += " AND instr(lower(r.reason), lower(%s)) > 0"
+        values.append(wanted.reason)
     if wanted.kinds and not wanted.keys:
         of_kind = f"SELECT 1 FROM state_change c WHERE c.revision = r.seq AND c.kind IN ({_marks(wanted.kinds)})"
         parts += f" AND EXISTS ({of_kind})"

@@ -29,9 +29,9 @@ def test_an_edit_in_the_browser_is_in_the_next_get(page, server):
     page.wait_for_url("**/admin/state/stateentry/")
 
     assert server.request("GET", "/api/state/Edited")[1] == '{"mood":"curious 😀","n":1.0}'.encode()
-    page.goto("/admin/state/revision/")
-    assert "user:admin" in page.inner_text("#result_list tbody tr:first-child")
-    assert "it told me" in page.inner_text("#result_list tbody tr:first-child")
+    page.goto("/admin/activity/#key=Edited")
+    page.wait_for_selector(".act-row:first-child >> text=it told me")
+    assert page.locator(".act-row strong").first.inner_text() == "You"
 
 
 def test_a_bad_document_is_shown_with_its_place_and_kept(page, server):
@@ -79,7 +79,8 @@ def test_what_agents_write_is_inert(page, server):
     server.request("PUT", "/api/state/<b onclick=alert(0)>".replace(" ", "%20"), json.dumps(hostile).encode())
     page.on("dialog", lambda dialog: pytest.fail("a script ran"))
 
-    page.goto("/admin/state/revision/")
+    page.goto("/admin/activity/")
+    page.wait_for_selector(".act-row")
     open_key(page, "<b onclick=alert(0)>")
 
     assert json.loads(page.input_value("textarea[name=value]")) == hostile

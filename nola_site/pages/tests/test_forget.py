@@ -63,5 +63,5 @@ def test_the_first_screen_and_the_history_tell_of_it(owner):
     owner.post("/admin/forget/", {"what": CARD, "sure": "1"})
 
     assert "forgot a value" in owner.get("/admin/").content.decode()
-    assert owner.get("/admin/state/revision/2/change/").status_code == 200
-    assert owner.get("/admin/state/stateentry/Card/history/", follow=True).status_code == 200
+    assert owner.get("/admin/activity/2/").status_code == 200
+    assert owner.get("/admin/state/stateentry/Card/history/").url == "/admin/activity/#key=Card"

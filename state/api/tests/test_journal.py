@@ -86,6 +86,8 @@ def test_it_tells_what_was(lively):
         ("since=2&until=5", [5, 4, 3]),
         ("until=3&source=api", [3, 2, 1]),
         ("batch=none", []),
+        ("reason=To%20Beg", [1]),
+        ("reason=%25", []),
     ],
 )
 def test_filters_let_through_what_has_all_that_is_asked_for(lively, query, revisions):

@@ -414,3 +414,62 @@ def test_the_page_is_accessible_and_fits(new_page, server, agents, scheme, width
     assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator(".act-scroll").evaluate("scroll => scroll.scrollWidth <= scroll.clientWidth")
+
+
+def test_a_row_opens_all_of_its_change_and_escape_leads_back(page, server, agents):
+    write(server, "PUT", "/Opened", {"n": 1})
+    put(server, "/Opened/n", 2, agents["planner"])
+    seq = head(server)["revision"]
+    open_activity(page, key="Opened")
+    page.wait_for_selector(".act-row")
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name=f"Change {seq}")
+    dialog.get_by_text("verifies").wait_for()
+    assert page.url.endswith(f"/admin/activity/{seq}/#key=Opened")
+    assert "agent planner" in dialog.inner_text()
+    assert dialog.locator(".chg-item").inner_text().split() == ["n", "1", "became", "→", "2"]
+    assert Axe().run(page, context=".one-dialog").response["violations"] == []
+    page.keyboard.press("Escape")
+    page.wait_for_function("location.pathname === '/admin/activity/'")
+    assert dialog.count() == 0
+    assert page.evaluate("document.activeElement.querySelector('.act-head').textContent").endswith("changed Opened")
+
+    page.go_forward()
+    dialog.get_by_text("verifies").wait_for()
+    page.reload()
+    page.wait_for_selector(".one-page .chg-item")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/admin/activity/")
+
+
+def test_a_change_is_undone_from_its_page_which_leads_to_the_undo_and_back(page, server, agents):
+    write(server, "PUT", "/Regret", {"n": 1})
+    put(server, "/Regret/n", 2, agents["planner"])
+    seq = head(server)["revision"]
+    page.goto(f"/admin/activity/{seq}/")
+    page.wait_for_selector(".one .chg-item")
+
+    page.keyboard.press("u")
+    page.get_by_role("button", name="Undo", exact=True).last.press("Enter")
+    page.wait_for_url(f"**/admin/activity/{seq + 1}/")
+    assert stored(server, "/Regret") == {"n": 1}
+    page.get_by_role("link", name=f"change {seq}").click()
+    page.wait_for_url(f"**/admin/activity/{seq}/")
+    assert "Taken back by" in page.locator(".one-facts").inner_text()
+    page.get_by_role("link", name="The tree as of this change").click()
+    page.wait_for_url(f"**/admin/state/tree/#&at={seq}")
+    page.wait_for_selector(".past-banner:not([hidden])")
+
+
+def test_activity_is_narrowed_to_words_of_the_reason(page, server):
+    open_activity(page)
+    page.evaluate(ADMIN, ["PUT", "/api/state/Reasoned", "1", "The Dentist has called"])
+    page.evaluate(ADMIN, ["PUT", "/api/state/Reasoned", "2", "something else"])
+
+    page.get_by_label("Why").fill("dentist")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('.act-row').length === 1")
+    assert page.url.endswith("#reason=dentist")
+    assert "The Dentist has called" in rows(page)[0]

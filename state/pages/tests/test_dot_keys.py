@@ -55,7 +55,8 @@ def test_the_form_of_a_key_opens_saves_and_leads_to_its_history(page, dots, key)
     pointer = f"?pointer=/{key}"
     assert json.loads(dots.request("GET", f"/api/state{pointer}")[1]) == {"saved": "here"}
     page.get_by_role("link", name="History").first.click()
-    page.wait_for_url("**/admin/state/revision/**")
+    page.wait_for_url("**/admin/activity/#key=*")
+    page.wait_for_selector(".act-row")
 
 
 @pytest.mark.parametrize("session_id", [".", ".."])

@@ -3,7 +3,7 @@
 import { h } from "../../nola/lib/dom.js";
 import { DOORS, who, within } from "./words.js";
 
-const NAMES = ["actor", "source", "key", "when", "from", "to", "batch"];
+const NAMES = ["actor", "source", "key", "reason", "when", "from", "to", "batch"];
 const HOUR = 3_600_000;
 const WHEN = { hour: "in the last hour", today: "today", week: "in the last 7 days" };
 
@@ -69,8 +69,8 @@ export class Filters {
 
   /** What history is asked for. */
   asked() {
-    const { actor, source, key, batch } = this.values;
-    return { actor, source, key, batch, since: this.since(), until: this.until() };
+    const { actor, source, key, reason, batch } = this.values;
+    return { actor, source, key, reason, batch, since: this.since(), until: this.until() };
   }
 
   since() {
@@ -93,8 +93,8 @@ export class Filters {
 
   /** Of one actor all is shown that it did in the time: {actor, since, until} for an undo of that, and in words. */
   get whole() {
-    const { actor, source, key, batch, when, from, to } = this.values;
-    if (!actor || source || key || batch) return undefined;
+    const { actor, source, key, reason, batch, when, from, to } = this.values;
+    if (!actor || source || key || reason || batch) return undefined;
     const name = within(who(actor, this.me).name);
     const from_to = [from && `from ${from.replace("T", " ")}`, to && `to ${to.replace("T", " ")}`].filter(Boolean).join(" ");
     const { since, until } = this.shown;

@@ -4,8 +4,10 @@ import { undo } from "../changes/undo.js";
 import { Problem } from "../../nola/lib/api.js";
 import { announce, count, h, icon, sentence } from "../../nola/lib/dom.js";
 import { Feed } from "../tree/feed.js";
+import { Details } from "./details.js";
 import { Filters } from "./filters.js";
 import { List } from "./list.js";
+import { follow } from "./one.js";
 import { undoing } from "./rows.js";
 import { Source } from "./source.js";
 
@@ -20,6 +22,7 @@ const app = { me: page.dataset.actor, mayUndo: page.dataset.undo !== undefined, 
 const list = (app.list = new List(part("feed"), part("scroll"), app));
 const filters = new Filters(part("filters"), app.me, open);
 const feed = new Feed({ event: () => soon(), reset: () => filters.read(), status });
+const details = new Details();
 const undos = { all: part("all"), message: part("message") };
 let source;
 let unasked = 0;
@@ -211,17 +214,19 @@ const KEYS = {
   f: () => part("filters").elements.key.focus(),
 };
 
-/** Open a group, or all of a change; where all is shown already, its place in the tree. */
+/** Open a group, or the details of a change. */
 function enter(element) {
-  if (element.group) {
-    element.group.toggle();
-    announce(element.group.line.isOpen ? "Opened" : "Closed");
-    return;
-  }
-  const more = element.querySelector(".chg-more");
-  element.entry.isOpen = true;
-  if (more) more.click();
-  else element.querySelector(".chg-name .chg-place, .chg-place, .ui-link")?.click();
+  if (!element.group) return details.open(element.entry.seq);
+  element.group.toggle();
+  return announce(element.group.line.isOpen ? "Opened" : "Closed");
+}
+
+/** A click on a row opens its details, but not on what leads elsewhere, and not where words were marked. */
+function click(event) {
+  const { entry } = event.target.closest(".act-row") ?? {};
+  const time = event.target.closest(".act-time");
+  const isOther = event.target.closest("a, button, summary, details, pre") && !time;
+  if (entry && !isOther && getSelection().isCollapsed) follow(event, () => details.open(entry.seq));
 }
 
 part("scroll").onscroll = () => {
@@ -234,6 +239,7 @@ part("older").onclick = () => {
   older();
 };
 part("new").onclick = () => part("scroll").scrollTo({ top: 0 });
+part("feed").onclick = click;
 page.onkeydown = key;
 part("feed").addEventListener("focusin", ({ target }) => list.mark(target.closest(".act-row")));
 document.addEventListener("keydown", (event) => {

@@ -10,7 +10,18 @@ import { DOORS, did, span, time, who } from "./words.js";
 const FIRST = 3; // places of a change that are shown at once
 const MOST_TALKS = 10; // conversations of a change that are told
 const AT_ONCE = 50; // changes of a group that are shown at once, and with every “more”
+const ACTIVITY = "/admin/activity/";
 const FACES = { agent: "smart_toy", nola: "settings", person: "person", you: "person" };
+
+/** Where the page of a change is. */
+export function address(seq) {
+  return `${ACTIVITY}${seq}/`;
+}
+
+/** The change that an address of the site is about; undefined where it is about none. */
+export function changeAt(path) {
+  return path.startsWith(ACTIVITY) ? /^(\d+)\/$/.exec(path.slice(ACTIVITY.length))?.[1] : undefined;
+}
 
 /** The row of one change. `page` has me, mayUndo, undo(what, title). */
 export function row(entry, page) {
@@ -41,7 +52,7 @@ function aside(entry, page) {
     "div.act-aside",
     {},
     h("span.act-door", {}, client || shown),
-    h("time.act-time", { dateTime: entry.at.toISOString(), title }, time(entry.at)),
+    h("a.act-time", { href: address(entry.seq), title }, h("time", { dateTime: entry.at.toISOString() }, time(entry.at))),
     page.mayUndo ? undoer("Undo", `Undo change ${entry.seq}`, () => page.undo(...undoing([entry], page))) : null,
   );
 }
@@ -62,7 +73,7 @@ export function undoing(entries, { me }) {
 }
 
 /** The changes themselves. */
-function body(entry) {
+export function body(entry) {
   const holder = h("div.act-what");
   const changes = parse(entry.text).items;
   const patches = changes

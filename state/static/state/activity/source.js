@@ -7,7 +7,7 @@ const HISTORY = "/api/history";
 const PAGE = 100; // revisions asked for at once
 const MOST_NEW = 5; // pages of news; of more than that the list is read anew
 
-/** What is shown for a filter {actor, source, key, batch, since, until}. Its calls throw what `call` throws. */
+/** What is shown for a filter {actor, source, key, reason, batch, since, until}. Its calls throw what `call` throws. */
 export class Source {
   constructor(filter) {
     this.filter = filter;
