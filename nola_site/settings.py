@@ -277,6 +277,8 @@ def holds(permission: str) -> Callable[[Any], bool]:
     return lambda request: request.user.has_perm(permission)
 
 
+TREE_PAGES = ("/admin/state/tree/", "/admin/state/stateentry/")  # the two views of the keys
+
 UNFOLD = {
     "ENVIRONMENT": "nola_site.safety.recovery.show_badge",
     "DASHBOARD_CALLBACK": "nola_site.pages.home.show_dashboard",
@@ -305,6 +307,7 @@ UNFOLD = {
                         "icon": "account_tree",
                         "link": "/admin/state/tree/",
                         "permission": opens("tree"),
+                        "active": lambda request: request.path.startswith(TREE_PAGES),
                     },
                     {
                         "title": "Activity",
@@ -319,12 +322,6 @@ UNFOLD = {
                         "permission": opens("proposals:index"),
                         "badge": count_proposals,
                         "badge_variant": "primary",
-                    },
-                    {
-                        "title": "Keys",
-                        "icon": "data_object",
-                        "link": "/admin/state/stateentry/",
-                        "permission": opens("admin:state_stateentry_changelist"),
                     },
                     {
                         "title": "Checkpoints",

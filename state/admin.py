@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django import forms
 from django.contrib import admin
@@ -21,6 +21,7 @@ from access.rights import Right, may
 from state import edits, store
 from state.address import Address
 from state.jsondoc.names import show_name
+from state.jsondoc.pointer import escape_token
 from state.jsondoc.text import Document, NotAcceptable, format_json, json_type, parse_json
 from state.models import Revision, StateEntry
 from state.proposals.protected import BadProtectedPaths, check_list
@@ -137,7 +138,7 @@ class StateAdmin(ModelAdmin):
 
     form = StateForm
     fields = ["key_name", "value", "reason", "seen"]
-    list_display = ["key", "kind", "size", "updated_at", "changed_by"]
+    list_display = ["key", "kind", "size", "updated_at", "changed_by", "place"]
     search_fields = ["key_name"]
     search_help_text = "Find keys by name"
     list_per_page = 50
@@ -192,6 +193,26 @@ class StateAdmin(ModelAdmin):
     def changed_by(self, entry: Any) -> str:
         return entry.actor
 
+    @admin.display(description="In the tree")
+    def place(self, entry: Any) -> SafeString:
+        return format_html(
+            '<a class="ui-link" href="{}" title="Show in the tree" aria-label="{} in the tree">Show</a>',
+            reverse("tree") + find_place(entry.pk),
+            show_name(entry.pk),
+        )
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **more: Any
+    ) -> HttpResponse:
+        entry = more.get("obj")
+        place = {"place": find_place(entry.pk), "heading": f"Tree › {show_name(entry.pk)}"} if entry else {}
+        return super().render_change_form(request, {"heading": "Tree › New key", **context, **place}, *args, **more)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        key = utils.unquote(object_id)
+        place = {"place": find_place(key), "heading": f"Tree › Delete {show_name(key)}"}
+        return super().delete_view(request, object_id, {**place, **(extra_context or {})})
+
     def save_model(self, request: HttpRequest, obj: StateEntry, form: StateForm, change: bool) -> None:
         document, seen = form.cleaned_data["value"], form.cleaned_data["seen"]
         author = author_of(request, form.cleaned_data["reason"])
@@ -213,6 +234,11 @@ class StateAdmin(ModelAdmin):
     def log_change(self, *_: Any) -> None: ...
 
     def log_deletions(self, *_: Any) -> None: ...
+
+
+def find_place(key: str) -> str:
+    """Where in the page of the tree a key is: the end of its address."""
+    return f"#/{quote(escape_token(key), safe='')}"
 
 
 def author_of(request: HttpRequest, reason: str = "") -> Author:

@@ -202,7 +202,7 @@ function run(name, node) {
     path: () => clip(node.pointer, "Copied the path"),
     download: async () => download(`${node.label || "value"}.json`, (await app.memory.stored(node)).text),
     history: () => app.panel.enter(node),
-    form: () => (location.href = `${page.dataset.form}${admin_quote(node.name)}/change/`),
+    form: () => (location.href = `${page.dataset.form}${admin_quote(node.tokens[0])}/change/`),
     menu: () => app.tools.menu(node),
     open: () => actions.expand(node),
   };

@@ -22,7 +22,7 @@ export const COMMANDS = [
   ["path", "Copy path", "link", "P", () => true],
   ["download", "Download", "download", "", () => true],
   ["history", "Who wrote it, and history", "history", "Shift+I", () => true],
-  ["form", "Open in a form", "article", "", (node) => node.isKey],
+  ["form", "Edit as form", "article", "", () => true],
   ["delete", "Delete", "delete", "Delete", () => true],
 ];
 const GROUPS = [
@@ -46,6 +46,7 @@ const KEYS = [
       ["*", "Open all beside it"],
       ["F", "Filter names and values"],
       ["/", "Search all of the memory"],
+      ["G", "The keys as forms, and back"],
       ["I", "Who wrote it, and its history"],
       ["Shift+I", "Go there; Esc leads back"],
     ],
