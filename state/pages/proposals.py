@@ -1,6 +1,7 @@
 """The pages of proposals: what agents suggest, and a person accepts, in part or whole, or rejects."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,6 +17,7 @@ from state.jsondoc.pointer import parse_pointer
 from state.models import Proposal
 from state.pages.checkpoints import make_sentence, render_page
 from state.proposals.decisions import accept_proposal, reject_proposal
+from state.proposals.plan import count_left, look_ahead
 from state.proposals.records import UnknownProposal, find_proposal, list_proposals
 from state.registry import Prefer
 
@@ -70,8 +72,17 @@ def show_one(request: HttpRequest, number: int) -> HttpResponse:
         raise Http404 from None
     if request.method == "POST":
         return _decide(request, proposal)
-    context = {"title": f"Proposal {number}", "head": store.head(), **_row(proposal)}
+    context = {"title": f"Proposal {number}", "head": store.head(), "left": _count_left(proposal), **_row(proposal)}
     return render_page(request, "state/proposal.html", context)
+
+
+def _count_left(proposal: Proposal) -> int:
+    """How many places it would change now; where that is to be decided first, or cannot be told, how many it was to."""
+    left = None
+    if proposal.state == Proposal.WAITING:
+        with suppress(Refusal):
+            left = count_left(look_ahead(proposal))
+    return proposal.operations if left is None else left
 
 
 def _decide(request: HttpRequest, proposal: Proposal) -> HttpResponse:

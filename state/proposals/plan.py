@@ -22,6 +22,7 @@ from state.merging import MergeConflict
 from state.models import Proposal
 from state.registry import Conflict, ConflictError, Prefer
 
+MOST_ALONE = 50  # operations on one key of which it is told one by one what stands there
 Taken = Mapping[str, Sequence[bool]]  # of each key, which of its operations
 
 
@@ -134,19 +135,55 @@ def look_ahead(proposal: Proposal) -> Outlook:
     return Outlook(found, conflicts)
 
 
+def count_left(outlook: Outlook) -> int | None:
+    """How many operations accepting all of it would do now; None where something is in the way."""
+    return None if outlook.conflicts else sum(len(edit.forward) for edit in outlook.edits.values())
+
+
 def list_operations(proposal: Proposal, outlook: Outlook | None = None) -> list[Op]:
     """The operations with their pointers, and what stands now where they replace or remove.
 
-    Where that cannot be told for each of them, or without an outlook, it is what stood there at the base.
+    `done` is one that changes nothing any more. Where it cannot be told what stands there, it is left out. Without an
+    outlook it is what stood there at the base.
     """
     found: list[Op] = []
     for key, ops in proposal.patches.items():
-        edit = outlook.edits.get(key) if outlook else None
-        if edit is None or len(edit.forward) != len(ops):
-            base = replay.document_at(key, proposal.base)
-            with suppress(InTheWay):
-                stored = None if isinstance(base, Nothing) else Stored(dump_json(base), proposal.base)
-                edit = edits.apply(key, stored, ops)
-        shown = with_old_values(edit.forward, edit.inverse) if edit and len(edit.forward) == len(ops) else ops
+        shown = _show_at_base(proposal, key, ops) if outlook is None else _show_now(proposal, key, ops, outlook)
         found += [{"pointer": locate_op(key, op), **one} for op, one in zip(ops, shown, strict=True)]
     return found
+
+
+def _show_at_base(proposal: Proposal, key: str, ops: Sequence[Op]) -> Sequence[Op]:
+    base = replay.document_at(key, proposal.base)
+    with suppress(InTheWay):
+        edit = edits.apply(key, None if isinstance(base, Nothing) else Stored(dump_json(base), proposal.base), ops)
+        if len(edit.forward) == len(ops):
+            shown: Sequence[Op] = with_old_values(edit.forward, edit.inverse)
+            return shown
+    return ops
+
+
+def _show_now(proposal: Proposal, key: str, ops: Sequence[Op], outlook: Outlook) -> Sequence[Op]:
+    edit = outlook.edits.get(key)
+    if edit and len(edit.forward) == len(ops):
+        shown: Sequence[Op] = with_old_values(edit.forward, edit.inverse)
+        return shown
+    if edit and not edit.forward:
+        return [{**op, "done": True} for op in ops]
+    if len(ops) > MOST_ALONE:
+        return ops
+    return [_show_alone(proposal, key, number) for number in range(len(ops))]
+
+
+def _show_alone(proposal: Proposal, key: str, number: int) -> Op:
+    """One operation, as if no other were proposed and it had its way."""
+    op: Op = proposal.patches[key][number]
+    taken = {one: [(one, at) == (key, number) for at in range(len(ops))] for one, ops in proposal.patches.items()}
+    try:
+        [edit] = plan_accept(proposal, taken, "mine")()
+    except InTheWay:  # it builds on another one
+        return op
+    if not edit.forward:
+        return {**op, "done": True}
+    [*now] = with_old_values(edit.forward, edit.inverse)
+    return now[0] | {"path": op["path"]} if len(now) == 1 and now[0]["op"] == op["op"] else op

@@ -257,6 +257,21 @@ def test_one_tells_what_has_come_in_its_way(suggester, owner):
     assert (conflict["base"], conflict["theirs"], conflict["yours"]) == ("good", "best", "low")
 
 
+def test_one_tells_what_is_there_already_and_what_stands_in_place_of_the_rest(suggester, owner):
+    send(suggester, "PATCH", "/api/state/Persona", {"mood": "low", "age": 3, "name": "Nora"}, MERGE)
+    send(owner, "PATCH", "/api/state/Persona", {"age": 3, "name": "Nina"}, MERGE)
+
+    found = {one["pointer"]: one for one in read(owner, "/api/proposals/1")["operations"]}
+
+    assert found["/Persona/mood"]["was"] == "good"
+    assert found["/Persona/name"]["was"] == "Nina"
+    assert found["/Persona/age"]["done"] is True
+    send(owner, "PATCH", "/api/state/Persona", {"mood": "low", "name": "Nora"}, MERGE)
+    rest = read(owner, "/api/proposals/1")
+    assert [one["done"] for one in rest["operations"]] == [True, True, True]
+    assert (rest["patches"], rest["conflicts"]) == ({"Persona": []}, [])
+
+
 def test_who_suggests_sees_its_own_alone(suggester, make_key):
     other = key_client(make_key, "other", "read", "suggest")
     send(suggester, *WRITES["put"])

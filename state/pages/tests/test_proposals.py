@@ -47,6 +47,27 @@ def test_the_list_tells_who_wants_what_and_why(page):
     assert "she &lt;b&gt;said&lt;/b&gt; so" in content
 
 
+@pytest.mark.parametrize(
+    ("now", "heading"),
+    [
+        ({"city": "London", "born": 1815, "also": 1}, "It would change 2 places"),
+        ({"city": "Lisbon", "born": 1815}, "It would change 1 place"),
+        ({"city": "Lisbon", "born": 1816}, "Nothing is left to change: all of it is there already"),
+        ({"city": "Paris", "born": 1816}, "It would change 2 places"),  # one is to be decided
+    ],
+)
+def test_the_heading_tells_how_much_is_left(page, now, heading):
+    put("Profile", now)
+
+    assert f">{heading}<" in page.get(f"{PAGE}1/").content.decode()
+
+
+def test_what_was_decided_tells_how_much_it_was(page):
+    decide(page, decision="accept")
+
+    assert ">It was to change 2 places<" in page.get(f"{PAGE}1/").content.decode()
+
+
 def test_what_waits_is_counted_in_the_sidebar_and_on_the_overview(page):
     for address in ("/admin/", "/admin/latest/"):
         assert "1 proposal waits for you" in page.get(address).content.decode()

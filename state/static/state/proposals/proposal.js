@@ -41,7 +41,7 @@ function show(operations) {
     const pointer = member(one, "pointer").text;
     const [key] = tokensOf(pointer);
     if (!keys.has(key)) keys.set(key, h("ul.prop-ops.ui-rows"));
-    keys.get(key).append(row(key, pointer, op_of(one), may_choose));
+    keys.get(key).append(row(key, pointer, op_of(one), may_choose, Boolean(member(one, "done"))));
   }
   part("keys").replaceChildren(...[...keys].map(([key, list]) => of_key(key, list)));
   part("all").hidden = !may_choose;
@@ -52,9 +52,10 @@ function of_key(key, list) {
   return h("section.prop-key.ui-card", {}, h("h3.ui-heading", {}, name), list);
 }
 
-function row(key, pointer, op, may_choose) {
+function row(key, pointer, op, may_choose, is_done) {
   const body = told([[key, [op]]], { heads: false });
-  const late = is_late(pointer) ? h("span.ui-chip", {}, "changed since") : undefined;
+  const since = is_done ? "there already" : is_late(pointer) ? "changed since" : "";
+  const late = since ? h("span.ui-chip", {}, since) : undefined;
   if (!may_choose) return h("li.prop-op", {}, body, late);
   const box = h("input", { type: "checkbox", checked: true, "aria-label": `Accept ${tokensOf(pointer).join(" › ")}` });
   box.onchange = () => choose(pointer, box.checked);
