@@ -30,7 +30,7 @@ def test_an_edit_in_the_browser_is_in_the_next_get(page, server):
 
     assert server.request("GET", "/api/state/Edited")[1] == '{"mood":"curious 😀","n":1.0}'.encode()
     page.goto("/admin/activity/#key=Edited")
-    page.wait_for_selector(".act-row:first-child >> text=it told me")
+    page.locator(".act-row").first.get_by_text("it told me").wait_for()
     assert page.locator(".act-row strong").first.inner_text() == "You"
 
 
