@@ -1,5 +1,6 @@
 """What is stored now: entries of keys, and the clock they belong to in one statement. The past is in `history`."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,8 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from state import texts
-from state.database.sql import fetch_row, fetch_rows, for_update, run_statement, to_column
+from state.database.sql import fetch_row, fetch_rows, for_update, read_at_once, run_statement, to_column
+from state.jsondoc.names import caseless_order
 from state.jsondoc.text import count_bytes, dump_json
 from state.models import StateEntry
 
@@ -43,6 +45,12 @@ KEYS = """
         s.key_name, s.value_json
     FROM state_meta m LEFT JOIN state_storage s ON s.key_name > %s
     WHERE m.id = 1 ORDER BY s.key_name LIMIT %s
+"""
+
+
+NAMES = """
+    SELECT m.last_seq, m.keys, m.bytes, m.characters, s.key_name
+    FROM state_meta m LEFT JOIN state_storage s ON 1 = 1 WHERE m.id = 1
 """
 
 
@@ -142,6 +150,20 @@ def read_keys(after: str | None, limit: int) -> KeysPage:
     revision, keys, size, characters, is_there, has_more = rows[0][:6]
     found = [(key, text) for *_, key, text in rows if key is not None]
     return KeysPage(revision, Totals(keys, size, characters), found, is_there=bool(is_there), has_more=bool(has_more))
+
+
+def read_keys_caseless(after: str | None, limit: int) -> KeysPage:
+    """The same in the order of `caseless_order`, which no index has: the names of all keys are read and sorted."""
+    with read_at_once(connection):
+        rows = [*fetch_rows(connection, NAMES)]
+        revision, *totals = rows[0][:4] if rows else (0, 0, 0, 0)
+        names = sorted((row[4] for row in rows if row[4] is not None), key=caseless_order)
+        is_there = after is not None and bool(fetch_row("SELECT 1 FROM state_storage WHERE key_name = %s", after))
+        start = 0 if after is None else bisect_right(names, caseless_order(after), key=caseless_order)
+        shown = names[start : start + limit]
+        texts = {key: one.text for key, one in read_entries(shown).items()}
+    found = [(key, texts[key]) for key in shown]
+    return KeysPage(revision, Totals(*totals), found, is_there, start + len(shown) < len(names))
 
 
 def read_entry(key: str) -> Stored | None:

@@ -17,6 +17,7 @@ from state.api.routes import add_read_route, add_refusal, answers, bind_path, de
 from state.api.views import (
     JSON,
     ViewQuery,
+    check_order,
     parse_view,
     read_key_page,
     read_several,
@@ -104,6 +105,7 @@ def read_state(request: HttpRequest, address: str, query: FromQuery[ViewQuery]) 
     if len(wanted) > 1:
         return answer_view(request, read_several(wanted, view, places), JSON)
     [place] = wanted.values()
+    check_order(place, view)
     if place is None and places is None and (page := view.key_page):
         return answer_view(request, read_key_page(page), MEDIA_TYPE)
     reading = read_view(place, view, places)

@@ -9,7 +9,7 @@ from state import store
 from state.address import Address, NotFound, read_node_text
 from state.api.addresses import BadAddress, UnknownParameter
 from state.api.parameters import AT, POINTER, Level, Parameters, Stimuli, one_of
-from state.entries import read_keys
+from state.entries import read_keys, read_keys_caseless
 from state.files.envelopes import wrap_state
 from state.history import past, replay
 from state.jsondoc.levels import BadLevel, check_way, parse_stimuli, show_at_level
@@ -47,6 +47,9 @@ class ViewQuery(Parameters):
     depth: Depth = Field(None, description="How many levels of the tree; 1 if left out")
     after: str | None = Field(None, description="The member or item after which the tree begins")
     limit: TreeLimit = Field(None, description="How many members or items of each node; 100 if left out")
+    order: Annotated[Literal["caseless"] | None, one_of("there is no order {}; there is: caseless")] = Field(
+        None, description="Of the tree of all keys: by name, whatever its case; by the bytes of the name if left out"
+    )
     open: list[str] = Field([], description="Pointers of nodes to open whatever the depth; may be repeated")
     node: str | None = Field(None, description="A pointer into what is shown")
     envelope: Annotated[Literal["1"] | None, one_of("envelope={} must be 1, or be left out")] = Field(
@@ -80,7 +83,9 @@ def parse_view(query: ViewQuery) -> ViewOptions:
     if query.given.keys() <= {"pointer"}:
         return STORED
     given = query.texts
-    if query.view is None and (paging := [name for name in ("depth", "after", "limit", "open") if name in given]):
+    if query.view is None and (
+        paging := [name for name in ("depth", "after", "limit", "order", "open") if name in given]
+    ):
         raise UnknownParameter(f"the parameter {paging[0]!r} goes with view=tree only")
     page = parse_tree_page(given, query.open) if query.view else None
     if query.envelope and query.node is not None:
@@ -89,6 +94,14 @@ def parse_view(query: ViewQuery) -> ViewOptions:
         raise UnknownParameter("envelope=1 goes around a value, and not with view=tree")
     node = None if query.node is None else parse_pointer(query.node)
     return ViewOptions(query.at, parse_level(given), page, True if query.envelope else None, node)
+
+
+def check_order(place: Address | None, view: ViewOptions) -> None:
+    """Only the keys have another order: members of an object stand as they are stored. Raises UnknownParameter."""
+    if view.page and view.page.is_caseless and (place or view.node):
+        raise UnknownParameter(
+            "order goes with the tree of all keys only: members of an object stand as they are stored"
+        )
 
 
 def parse_level(given: Mapping[str, str]) -> int | None:
@@ -169,7 +182,8 @@ def render_view(text: str, view: ViewOptions) -> tuple[str, str]:
 
 def read_key_page(page: TreePage) -> Reading:
     """The tree view of the whole state, for which no more is read than the keys of the page. Raises BadPage."""
-    read = read_keys(page.after, page.limit if page.is_open else 0)
+    limit = page.limit if page.is_open else 0
+    read = read_keys_caseless(page.after, limit) if page.is_caseless else read_keys(page.after, limit)
     if page.after is not None and not read.is_there:
         raise no_member(page.after)
     totals = read.totals

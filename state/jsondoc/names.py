@@ -1,4 +1,4 @@
-"""Names as a person can see them: what has no shape, or none of its own, is written out. `names.js` does the same."""
+"""Names as a person can see them, where what has no shape is written out (so does `names.js`); and their order."""
 
 import re
 import unicodedata
@@ -9,6 +9,14 @@ _JOINED = re.compile(
 )  # within words and emoji they do what they are for
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that are blank
+
+
+def caseless_order(name: str) -> tuple[str, str]:
+    """By what to sort names whatever their case, and those that differ in nothing else by code point.
+
+    It is each character in lower case by itself, without a look at those around it. `key_order.js` does the same.
+    """
+    return name.replace("Σ", "σ").lower(), name
 
 
 def show_name(name: str) -> str:

@@ -32,6 +32,7 @@ from typing import NamedTuple
 import msgspec
 
 from state.jsondoc.errors import Unprocessable
+from state.jsondoc.names import caseless_order
 from state.jsondoc.pointer import RAW_ARRAY, RAW_OBJECT, parse_index, parse_pointer
 from state.jsondoc.text import MAX_DEPTH
 
@@ -62,6 +63,7 @@ class TreePage(NamedTuple):
     limit: int = 100
     after: str | None = None
     open: Ways | None = None
+    is_caseless: bool = False  # the members of the node itself by caseless_order, not as they are stored
 
     @property
     def is_open(self) -> bool:
@@ -91,10 +93,11 @@ class _Room:
 
 
 def parse_tree_page(parameters: Mapping[str, str], opened: Sequence[str] = ()) -> TreePage:
-    """The page that the query parameters depth, limit, after and open ask for. Raises BadPage and BadPointer."""
+    """The page that the query parameters depth, limit, after, open and order ask for. Raises BadPage and BadPointer."""
     depth = _number("depth", parameters.get("depth", "1"), 0, MAX_DEPTH)
     limit = _number("limit", parameters.get("limit", "100"), 1, MAX_LIMIT)
-    return TreePage(depth, limit, parameters.get("after"), parse_ways(opened) if opened else None)
+    ways = parse_ways(opened) if opened else None
+    return TreePage(depth, limit, parameters.get("after"), ways, parameters.get("order") == "caseless")
 
 
 def parse_ways(pointers: Sequence[str]) -> Ways:
@@ -160,7 +163,7 @@ def _scalar(kind: str, raw: PageText) -> Iterable[bytes]:
 
 def _object(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
     members = RAW_OBJECT.decode(raw)
-    names = list(members)
+    names = sorted(members, key=caseless_order) if page.is_caseless else list(members)
     start = 0 if page.after is None else _start_name(members, names, page.after)
     shown = [(name, members[name]) for name in names[start : start + page.limit]]
     yield from _members(len(members), shown, start + page.limit < len(names), page, room)

@@ -13,6 +13,7 @@ import msgspec
 
 from state.jsondoc.fold import fold_text
 from state.jsondoc.levels_text import show_state_at_level
+from state.jsondoc.names import caseless_order
 from state.jsondoc.pages import MAX_TEXT, Ways, parse_ways
 from state.jsondoc.pointer import RAW_OBJECT
 from state.jsondoc.text import dump_json
@@ -38,25 +39,26 @@ class _Search:
         return not self.more
 
 
-def search_text(text: str, words: str, level: int | None = None) -> str:
+def search_text(text: str, words: str, level: int | None = None, *, is_caseless: bool = False) -> str:
     """What of the whole state has the words in a name or a scalar, folded as `fold` does; the first 200 places.
 
-    At a level the tree is the one that `view=tree` tells of what shows there. Raises BadLevel.
+    At a level the tree is the one that `view=tree` tells of what shows there, `is_caseless` one with `order=caseless`.
+    Raises BadLevel.
     """
     search = _Search(words)
-    keys = _keys(text, level)
+    keys = _keys(text, level, is_caseless)
     part = [[key, told, at] for at, (key, raw) in enumerate(keys.items()) if (told := _key(key, raw, search))]
     tree = {"type": "object", "size": len(keys), "part": part}
     return dump_json({"found": LIMIT - search.left, "more": search.more, "tree": tree})
 
 
-def show_places(text: str, pointers: Sequence[str], level: int | None = None) -> str:
+def show_places(text: str, pointers: Sequence[str], level: int | None = None, *, is_caseless: bool = False) -> str:
     """The narrowed tree of the nodes at these pointers, as far as they are there. Raises BadLevel, BadPage, BadPointer.
 
     Of keys that are only passed through no place is told, so `text` need not hold all keys where no key is asked for.
     """
     ways = parse_ways(pointers)
-    keys = _keys(text, level)
+    keys = _keys(text, level, is_caseless)
     part = [
         [key, _narrow(json.loads(bytes(raw)), ways[key]), *([] if ways[key] else [at])]
         for at, (key, raw) in enumerate(keys.items())
@@ -65,8 +67,9 @@ def show_places(text: str, pointers: Sequence[str], level: int | None = None) ->
     return dump_json({"tree": {"type": "object", "size": len(keys), "part": part}})
 
 
-def _keys(text: str, level: int | None) -> dict[str, msgspec.Raw]:
-    return RAW_OBJECT.decode((text if level is None else show_state_at_level(text, level)).encode())
+def _keys(text: str, level: int | None, is_caseless: bool) -> dict[str, msgspec.Raw]:
+    found = RAW_OBJECT.decode((text if level is None else show_state_at_level(text, level)).encode())
+    return {key: found[key] for key in sorted(found, key=caseless_order)} if is_caseless else found
 
 
 def _narrow(value: Any, ways: Ways) -> Told:

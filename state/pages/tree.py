@@ -30,16 +30,21 @@ def show_tree(request: HttpRequest) -> HttpResponse:
 def find_nodes(request: HttpRequest) -> HttpResponse:
     """What has the words `q` in its name or value, or stands at the pointers `node`, as a narrowed tree.
 
-    `at`, `level` and `stimuli` are as in the API.
+    `at`, `level`, `stimuli` and `order` are as in the API.
     """
     words, nodes = request.GET.get("q", "").strip(), request.GET.getlist("node")
     if not nodes and not 0 < len(words) <= MAX_WORDS:
         return tree_past.refuse(f"q is a text of 1 to {MAX_WORDS} characters to look for")
     try:
         level = parse_level({name: request.GET[name] for name in ("level", "stimuli") if name in request.GET})
+        is_caseless = _parse_order(request)
         found, revision = tree_past.at_moment(request, _keys_on_the_way(nodes))
         text = past.join_texts(found)
-        answer = show_places(text, nodes, level) if nodes else search_text(text, words, level)
+        answer = (
+            show_places(text, nodes, level, is_caseless=is_caseless)
+            if nodes
+            else search_text(text, words, level, is_caseless=is_caseless)
+        )
     except (UnknownParameter, BadLevel, BadPage, BadPointer, replay.UnknownMoment) as error:
         return tree_past.refuse(str(error))
     except replay.GoneRevision as error:
@@ -48,6 +53,14 @@ def find_nodes(request: HttpRequest) -> HttpResponse:
     response["Nola-Revision"] = str(revision)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _parse_order(request: HttpRequest) -> bool:
+    """Whether the keys are wanted whatever their case. Raises UnknownParameter."""
+    order = request.GET.get("order")
+    if order not in (None, "caseless"):
+        raise UnknownParameter(f"there is no order {order[:40]!r}; there is: caseless")
+    return order is not None
 
 
 def _keys_on_the_way(nodes: list[str]) -> list[str] | None:

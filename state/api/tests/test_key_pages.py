@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from state import store
@@ -34,7 +34,7 @@ def pages(draw, documents):
     after = draw(st.none() | st.sampled_from([*documents]) if documents else st.none())
     tokens = st.lists(st.sampled_from([*documents, "0", "a"]), max_size=3)
     opened = draw(st.lists(tokens.map(format_pointer), max_size=3, unique=True))
-    given = {"limit": limit, "depth": depth, "after": after}
+    given = {"limit": limit, "depth": depth, "after": after, "order": draw(st.none() | st.just("caseless"))}
     return {name: str(value) for name, value in given.items() if value is not None}, opened
 
 
@@ -53,18 +53,32 @@ def test_a_page_of_keys_is_that_of_the_whole_state(agent, documents, data):
     assert (response["Nola-Revision"], response["Content-Type"]) == (str(whole.revision), TREE)
 
 
+def at_bytes(name):
+    return name.encode()
+
+
+def at_letters(name):
+    """By each character in lower case; where that is the same, by bytes."""
+    return "".join(one.lower() for one in name).encode(), name.encode()
+
+
+@pytest.mark.parametrize(("order", "place"), [({}, at_bytes), ({"order": "caseless"}, at_letters)])
 @ON_A_DATABASE
-@given(st.dictionaries(names, st.integers(), max_size=9), st.integers(1, 4))
-def test_pages_one_after_the_other_give_every_key_once_in_byte_order(agent, documents, limit):
+@given(documents=st.dictionaries(names, st.integers(), max_size=9), limit=st.integers(1, 4))
+@example(
+    documents=dict.fromkeys(["b", "B", "a", "A", "_", "ΑΣ", "ας", "ασ", "İ", "Ä", "z", "\uff21", "\U0001f600"], 1),
+    limit=2,
+)
+def test_pages_one_after_the_other_give_every_key_once_in_order(agent, order, place, documents, limit):
     fill(documents)
 
     found, after = [], {}
     while after is not None:
-        page = agent.get("/api/state", {"view": "tree", "limit": limit, **after}).json()
+        page = agent.get("/api/state", {"view": "tree", "limit": limit, **order, **after}).json()
         found += [name for name, _ in page["members"]]
         after = {"after": page["next"]} if "next" in page else None
 
-    assert found == sorted(documents, key=str.encode)
+    assert found == sorted(documents, key=place)
 
 
 def test_a_new_store_has_an_empty_page(agent):
@@ -74,7 +88,36 @@ def test_a_new_store_has_an_empty_page(agent):
     assert response["Nola-Revision"] == "0"
 
 
-@pytest.mark.parametrize("query", ["after=gone", "after=", "after=gone&depth=0"])
+def test_members_of_an_object_stand_as_they_are_stored_in_any_order_of_keys(agent):
+    fill({"b": {"B": 1, "a": 2}, "A": {}, "a": 1})
+
+    page = agent.get("/api/state?view=tree&depth=2&order=caseless").json()
+
+    assert [name for name, _ in page["members"]] == ["A", "a", "b"]
+    assert [name for name, _ in page["members"][2][1]["members"]] == ["B", "a"]
+    then = agent.get(f"/api/state?view=tree&order=caseless&at={store.head()}&limit=2&after=A").json()
+    assert [name for name, _ in then["members"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("address", "detail"),
+    [
+        ("/api/state?view=tree&order=up", "there is no order 'up'; there is: caseless"),
+        ("/api/state?order=caseless", "the parameter 'order' goes with view=tree only"),
+        ("/api/state/A?view=tree&order=caseless", "order goes with the tree of all keys only"),
+        ("/api/state?view=tree&order=caseless&node=/A", "order goes with the tree of all keys only"),
+    ],
+)
+def test_an_order_that_there_is_not_is_refused(agent, address, detail):
+    fill({"A": {"b": 1}})
+
+    response = agent.get(address)
+
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize("query", ["after=gone", "after=", "after=gone&depth=0", "after=gone&order=caseless"])
 @pytest.mark.parametrize("documents", [{}, {"A": 1}])
 def test_a_page_after_a_key_that_is_not_there_is_refused(agent, query, documents):
     fill(documents)
@@ -110,3 +153,10 @@ def test_a_page_is_two_queries(agent, django_assert_num_queries):
 
     with django_assert_num_queries(2):  # the key that may read, and the page
         agent.get("/api/state?view=tree&limit=2&open=/B")
+
+
+def test_a_page_in_the_order_of_letters_is_few_queries_too(agent, django_assert_max_num_queries):
+    fill({f"Key{number:04}": {"n": number} for number in range(1000)})
+
+    with django_assert_max_num_queries(5):
+        agent.get("/api/state?view=tree&limit=400&after=Key0007&order=caseless")

@@ -2,9 +2,11 @@
 
 import json
 import random
+import unicodedata
 
 import pytest
 
+from state.jsondoc.names import caseless_order
 from state.pages.tests.tree import clear, focused, item, open_tree, patch, stored, write
 
 ROWS = """() => {
@@ -39,6 +41,7 @@ ACTS = """async ([act, way, word]) => {
     up: () => node && app.actions.nudge(node, -1),
     undo: () => app.mine.undo(),
     level: () => app.keys.app.level(2),
+    order: () => app.keys.app.order(),
   }[act]();
 }"""
 
@@ -47,7 +50,10 @@ def read_all(page, server):
     """Everything, once the page shows it."""
     _, body, headers = server.request("GET", "/api/state")
     page.wait_for_function(SETTLED, arg=int(headers["nola-revision"]))
-    return json.loads(body)
+    value = json.loads(body)
+    if page.evaluate("app.tree.order"):
+        return {key: value[key] for key in sorted(value, key=caseless_order)}
+    return value
 
 
 def misplaced(rows, value, way: str = "") -> list[str]:
@@ -121,7 +127,7 @@ def test_rows_stand_in_order_whatever_happens(page, server, problems, seed):
     for number in range(40):
         act = luck.choice(
             ["others"] * 5
-            + ["key"]
+            + ["key", "key", "order"]
             + ["filter", "clear", "open", "open", "open", "page", "page", "link", "link"]
             + ["remove", "rename", "up", "undo", "level"]
         )
@@ -131,12 +137,73 @@ def test_rows_stand_in_order_whatever_happens(page, server, problems, seed):
         if act == "others":
             change(server, luck, number)
         elif act == "key":
-            write(server, "PUT", f"/Key {luck.randrange(9)}", number)
+            name = luck.choice(
+                [
+                    "Key {}",
+                    "key {}",
+                    "KEY {}",
+                    "long {}",
+                    "ΚΛΕΙΣ{}",
+                    "κλεις{}",
+                    "ΚΛΕΙΣ",
+                    "İ{}",
+                    "ß{}",
+                    "🗝{}",
+                    "\uff21{}",
+                ]
+            )
+            there = luck.choice(["PUT", "PUT", "DELETE"])
+            name = name.format(luck.randrange(5))
+            if there == "PUT" or stored(server, f"/{name}") is not None:
+                write(server, there, f"/{name}", number)
         else:
             page.evaluate(ACTS, [act, luck.randrange(10_000), word])
         value = read_all(page, server)
         assert misplaced(page.evaluate(ROWS), value) == [], done
     problems[:] = [one for one in problems if "409" not in one and "404" not in one]  # of names asked for
+
+
+def test_the_browser_and_the_server_have_the_same_lower_case(page, server):
+    """Of all characters that both know."""
+    open_tree(page)
+    changed = page.evaluate(
+        """async () => {
+          const { caseless } = await import('/static/state/tree/key_order.js');
+          const all = [...Array(0x110000).keys()].filter((code) => code < 0xd800 || code > 0xdfff);
+          const found = all.map((code) => [code, caseless(String.fromCodePoint(code))]);
+          return found.filter(([code, lower]) => lower !== String.fromCodePoint(code));
+        }"""
+    )
+
+    ours = {code: caseless_order(chr(code))[0] for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF}
+    theirs = {code: lower for code, lower in changed if unicodedata.category(chr(code)) != "Cn"}
+    assert theirs == {code: lower for code, lower in ours.items() if lower != chr(code)}
+
+
+def names_shown(page):
+    return page.locator(".tree-list > .tree-node > .tree-row > .tree-name").all_inner_texts()
+
+
+def test_the_order_of_keys_is_chosen_and_remembered(page, server):
+    for key in ("alpha", "Beta", "gamma"):
+        write(server, "PUT", f"/{key}", {"in": 1})
+    open_tree(page, "/gamma/in")
+
+    page.keyboard.press("s")
+    page.wait_for_function("document.querySelector('.tree-name').textContent === 'alpha'")
+    assert focused(page).startswith("in: ")
+    assert names_shown(page)[:4] == ["alpha", "Beta", "Context", "gamma"]
+    write(server, "PUT", "/apple", 1)
+    item(page, "apple").wait_for()
+    assert names_shown(page)[:3] == ["alpha", "apple", "Beta"]
+
+    open_tree(page)
+    assert names_shown(page)[:3] == ["alpha", "apple", "Beta"]
+    assert page.get_by_role("button", name="Aa Zz").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="A Z a z").click()
+    page.wait_for_function("document.querySelector('.tree-name').textContent === 'Beta'")
+    open_tree(page)
+    assert names_shown(page)[0] == "Beta"
 
 
 def test_a_link_far_into_a_list_loads_what_is_around_it_alone(page, server):

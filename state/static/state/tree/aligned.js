@@ -14,22 +14,22 @@ const MUTE = { inserted() {}, removed() {}, changed() {} };
 
 /** What differs from one revision to a later one: {rows, rest, total}. `rows` are those of the keys, each {then, now, did,
  *  kids}; `rest` the patches [[key, ops], …] of what is too far away from the first pages to be shown in its place. */
-export async function aligned(from, to, signal) {
+export async function aligned(from, to, signal, order) {
   const query = { from, to, was: true };
   const patches = patches_of(member(parse((await call("GET", "/api/diff", { query, signal })).text), "patches"));
   const total = patches.reduce((sum, [, ops]) => sum + ops.length, 0);
   const ways = around(patches);
   for (let round = 1; ; round += 1) {
-    const { view } = await look({ query: { at: from } }, [...ways.values()], MOST, signal);
-    const { tree, rest } = done(view, patches, ways);
+    const { view } = await look({ query: { at: from } }, [...ways.values()], MOST, signal, order);
+    const { tree, rest } = done(view, patches, ways, order);
     const isAll = !rest.length || !rest.ways || ways.size >= MOST || round === ROUNDS;
     if (isAll) return { rows: rows_of(tree.root), rest, total };
   }
 }
 
 /** The changes, done to what a view tells. Where they lead to something that is not opened, `ways` gets the way there. */
-function done(view, patches, ways) {
-  const tree = new Tree(MUTE);
+function done(view, patches, ways, order) {
+  const tree = Object.assign(new Tree(MUTE), { order });
   tree.fill(tree.root, view);
   remember(tree.root, []);
   const [twins, known] = [new Twins(), ways.size];

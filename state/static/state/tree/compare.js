@@ -136,7 +136,7 @@ export class Compare {
     this.element.setAttribute("aria-busy", "true");
     try {
       const [from, to] = this.pair;
-      const found = await aligned(from, to, signal);
+      const found = await aligned(from, to, signal, this.past.app.tree.order);
       if (signal.aborted) return;
       Object.assign(this, { found_rows: found.rows, rest: found.rest, total: found.total, at: -1 });
       this.page.dataset.compared = `${from}-${to}`;

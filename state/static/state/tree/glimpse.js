@@ -8,10 +8,11 @@ import { portions } from "./portions.js";
 
 const MOST = 1000; // members or items of an opened node in one answer
 
-/** {view, revision} of all, with the nodes at these tokens opened. Throws Problem, and AbortError at the signal. */
-export async function look(lens, opened, limit, signal) {
+/** {view, revision} of all, the keys in an order, with the nodes at these tokens opened. Throws Problem, and AbortError
+ *  at the signal. */
+export async function look(lens, opened, limit, signal, order) {
   const [first, ...others] = portions(opened.map(pointerOf));
-  const ask = (open, seen) => tree_view([], { depth: 1, limit: Math.min(MOST, Math.max(PAGE, limit)), open }, seen, signal);
+  const ask = (open, seen) => tree_view([], { depth: 1, limit: Math.min(MOST, Math.max(PAGE, limit)), open, order }, seen, signal);
   const { view, revision } = await ask(first, lens);
   const same = { query: { ...lens?.query, at: revision } };
   for (const answer of await Promise.all(others.map((open) => ask(open, same)))) join(view, answer.view);

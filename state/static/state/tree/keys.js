@@ -18,7 +18,8 @@ const WITH_CTRL = { x: "cut", c: "copy", v: "paste" };
 const WITH_ALT = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "out", ArrowRight: "in" };
 
 export class Keys {
-  /** `app` has view, actions, mine, filter, panel, run(name, node), level(number), toEnd(), sheet(). */
+  /** `app` has view, actions, mine, filter, panel, run(name, node), level(number), order(),
+   *  toEnd(), sheet(). */
   constructor(app, list) {
     this.app = app;
     list.addEventListener("keydown", (event) => this.inTree(event));
@@ -34,6 +35,7 @@ export class Keys {
     else if ((event.ctrlKey || event.metaKey) && key === "y") this.does(event, () => this.app.mine.redo());
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (key === "f") this.does(event, () => this.app.filter.input.select());
+    else if (key === "s") this.does(event, () => this.app.order());
     else if (event.key === "i") this.does(event, () => this.app.panel.toggle());
     else if (event.key === "I") this.does(event, () => this.app.panel.enter());
     else if (event.key === "?") this.does(event, () => this.app.sheet());

@@ -34,7 +34,7 @@ export class Memory {
   }
 
   async open() {
-    const { view, revision } = await api.tree_view([], { limit: PAGE });
+    const { view, revision } = await this.view([], { limit: PAGE });
     this.revision = revision;
     this.on.batch(() => this.tree.fill(this.tree.root, view));
     this.feed.start(revision);
@@ -165,7 +165,8 @@ export class Memory {
   }
 
   view(tokens, query) {
-    return api.tree_view(tokens, query, this.lens);
+    const order = tokens.length ? undefined : this.tree.order;
+    return api.tree_view(tokens, { order, ...query }, this.lens);
   }
 
   /** Load the first or the next page of a node, or the one behind one of its kids. */
@@ -222,8 +223,22 @@ export class Memory {
 
   /** What is found where, as a narrowed tree, and the revision of it. */
   async find(query) {
-    const { text, revision } = await api.call("GET", this.address, { query: { ...this.lens?.query, ...query } });
+    const all = { order: this.tree.order, ...this.lens?.query, ...query };
+    const { text, revision } = await api.call("GET", this.address, { query: all });
     return { ...JSON.parse(text), revision };
+  }
+
+  /** Put the keys into another order: what is loaded of them is read anew. */
+  reorder(order) {
+    const { root } = this.tree;
+    return this.read(
+      () => [],
+      () => this.view([], { limit: Math.min(1000, Math.max(PAGE, root.prefix)), order }),
+      ({ view }) => {
+        this.tree.order = order;
+        this.tree.fill(root, view, { fresh: true });
+      },
+    );
   }
 
   async refresh(node) {

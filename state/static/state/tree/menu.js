@@ -46,6 +46,7 @@ const KEYS = [
       ["*", "Open all beside it"],
       ["F", "Filter names and values"],
       ["/", "Search all of the memory"],
+      ["S", "Keys whatever their case, and back"],
       ["G", "The keys as forms, and back"],
       ["I", "Who wrote it, and its history"],
       ["Shift+I", "Go there; Esc leads back"],

@@ -3,6 +3,7 @@
 // is in here, in the order of its revisions: what is still being saved is drawn on top of it (see memory.js).
 
 import { pointerOf, tokensOf } from "../../nola/lib/json.js";
+import { compareKeys } from "./key_order.js";
 
 let made = 0;
 
@@ -125,6 +126,7 @@ function parts_of(value) {
 export class Tree {
   constructor(on) {
     this.on = on;
+    this.order = undefined; // of the keys, see key_order.js
     this.unsure = new Set(); // objects of which single members do not know their places any more, only their order
     this.root = new Node(undefined, { type: "object", size: 0 });
     Object.assign(this.root, { isRoot: true, open: true });
@@ -317,14 +319,19 @@ export class Tree {
 
   /** Where among all of them a new member or item goes; of keys, as far as they are loaded. */
   place(parent, name, position) {
-    if (parent === this.root) return key_place(parent, name);
+    if (parent === this.root) return this.keyPlace(name);
     return parent.type === "array" ? Number(name) : (position ?? parent.size);
   }
 
   /** Count up, or down, what stands alone behind a place. */
   shift(parent, name, at, by) {
     for (const kid of parent.singles)
-      if (parent === this.root ? compare(kid.name, name) > 0 : kid.at >= at) kid.at += by;
+      if (parent === this.root ? compareKeys(kid.name, name, this.order) > 0 : kid.at >= at) kid.at += by;
+  }
+
+  keyPlace(key) {
+    const at = (this.root.kids ?? []).slice(0, this.root.prefix).findIndex(({ name }) => compareKeys(name, key, this.order) > 0);
+    return at < 0 ? this.root.prefix : at;
   }
 
   take(tokens) {
@@ -363,25 +370,4 @@ export class Tree {
 /** A page that begins at a place, as a narrowed view tells its part. */
 function from_place(start, parts) {
   return parts.map(([name, value], at) => [name ?? start + at, value, start + at]);
-}
-
-/** Keys stand in the order of their bytes. */
-function key_place(root, key) {
-  const kids = root.kids ?? [];
-  const at = kids.slice(0, root.prefix).findIndex((kid) => compare(kid.name, key) > 0);
-  return at < 0 ? root.prefix : at;
-}
-
-/** Order of UTF-8 bytes, which for half surrogates is not that of UTF-16. */
-export function compare(one, other) {
-  const length = Math.min(one.length, other.length);
-  for (let at = 0; at < length; at += 1) {
-    const [a, b] = [one.charCodeAt(at), other.charCodeAt(at)];
-    if (a !== b) return rank(a) - rank(b);
-  }
-  return one.length - other.length;
-}
-
-function rank(unit) {
-  return unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }

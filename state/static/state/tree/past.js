@@ -96,11 +96,13 @@ export class Past {
     const { open } = openness(tree);
     const wanted = this.remember();
     const limit = Math.max(0, ...open.map((tokens) => tree.find(tokens)?.prefix ?? 0));
-    const answer = await look(lens, wanted, limit, signal);
+    const { order } = tree;
+    const answer = await look(lens, wanted, limit, signal, order);
     const what = await event;
+    if (order !== tree.order) return this.read(at, level, signal);
     if (signal.aborted) throw new DOMException("overtaken", "AbortError");
     if (lens && !memory.lens) await memory.wear(lens);
-    this.show(lens, answer, what);
+    return this.show(lens, answer, what);
   }
 
   /** What shall be open at any moment in which it is there: what is open now, and was before where it is not there. */
