@@ -150,6 +150,7 @@ class Proposal(models.Model):
     at = models.DateTimeField("when")
     actor = models.TextField("who")
     source = models.CharField("through", max_length=16)
+    client = models.TextField(blank=True, default="", help_text="The program it was made with, if that has said so.")
     reason = models.TextField("why", blank=True, default="")
     base = models.BigIntegerField(help_text="The revision that the patches apply to.")
     patches = JSONTextField(help_text="The operations on each key.")

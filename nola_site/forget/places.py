@@ -57,8 +57,8 @@ COLUMNS: dict[str, dict[str, Redact]] = {
     "state_revision": {"actor": _text, "reason": _text, "info": _own},
     "state_receipt": {"actor": _text, "sessions": _names, "document": _packed},
     "state_proposal": {
-        "actor": _text, "reason": _text, "patches": _patches, "places": _pointers, "decided_by": _text, "answer": _text,
-        "accepted": _pointers,
+        "actor": _text, "client": _text, "reason": _text, "patches": _patches, "places": _pointers, "decided_by": _text,
+        "answer": _text, "accepted": _pointers,
     },
     "conversation": {
         "session_id": _name, "title": _text, "channel": _text, "source": _text, "started_text": _text,

@@ -144,6 +144,8 @@ def describe_proposal(one: Proposal) -> dict[str, JSONValue]:
         "pointers": one.places,
         "count": one.operations,
     }
+    if one.client:
+        told["client"] = one.client
     if one.decided_at:
         told["decided"] = {"at": one.decided_at.isoformat(), "by": one.decided_by, "reason": one.answer}
         if one.revision:

@@ -45,7 +45,7 @@ def accept_proposal(
     taken = choose_operations(proposal, pointers)
     is_whole = all(all(some) for some in taken.values())
     note = _Acceptance(proposal.pk, by, None if is_whole else pointers, claim)
-    info = {"proposal": proposal.pk, "accepted_by": by}
+    info = {"proposal": proposal.pk, "accepted_by": by} | ({"client": proposal.client} if proposal.client else {})
     author = Author(proposal.actor, Source(proposal.source), proposal.reason, info, note)
     return store.commit(plan_accept(proposal, taken, prefer), author)
 

@@ -59,6 +59,7 @@ def keep_proposal(changed: Sequence[Edit], author: Author, head: int) -> int:
         at=timezone.now(),
         actor=author.actor,
         source=author.source.value,
+        client=str(author.info.get("client", "")),
         reason=author.reason,
         base=head,
         patches=JSONText(text),

@@ -11,6 +11,7 @@ from nola_site.mcp.tests.talking import ask, ask_stateless, call
 from state import store
 from state.address import Address
 from state.jsondoc.text import make_document
+from state.models import Revision
 from state.revisions import Author, Source
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +94,15 @@ def test_what_a_key_that_may_only_suggest_writes_waits_for_a_person(keyed, agent
     agent.post(f"/api/proposals/{told['write']['proposal']}/accept", {}, content_type="application/json")
     assert store.read(Address("Facts")).text == "2"
     assert call(client, "write", pointer="/Facts", value=2)["structuredContent"] == {"revision": 4, "changed": []}
+
+
+def test_a_proposal_keeps_the_name_of_the_client_and_so_does_what_becomes_of_it(keyed, agent):
+    arguments = {"pointer": "/Facts", "value": 2}
+    ask_stateless(keyed("suggest"), "tools/call", {"name": "write", "arguments": arguments})
+
+    assert agent.get("/api/proposals/1").json()["client"] == "tester 3"
+    agent.post("/api/proposals/1/accept", {}, content_type="application/json")
+    assert Revision.objects.latest("seq").info["client"] == "tester 3"
 
 
 def test_resources_and_the_prompt_need_their_rights(keyed):
