@@ -11,7 +11,7 @@ import { Bar } from "./pastbar.js";
 const REST = 25; // milliseconds in which a newer wish takes the place of one
 const PATIENCE = 300; // milliseconds without anything new to see, after which an overtaken read may come to its end
 const AGAIN = 400; // milliseconds after a change until a level is read again
-const READING = new Set(["copy", "path", "download", "history", "form", "menu", "open"]);
+const READING = new Set(["copy", "path", "download", "history", "menu", "open"]);
 const MOST_LATER = 20; // nodes that are opened after the others, where one answer did not hold all
 const SEEN_AT = ["", "realtime", "conversational", "analytical"];
 
