@@ -55,7 +55,7 @@ function of_key(key, list) {
 function row(key, pointer, op, may_choose, is_done) {
   const body = told([[key, [op]]], { heads: false });
   const since = is_done ? "there already" : is_late(pointer) ? "changed since" : "";
-  const late = since ? h("span.ui-chip", {}, since) : undefined;
+  const late = since ? h(`span.ui-chip${is_done ? ".ui-good" : ""}`, {}, since) : undefined;
   if (!may_choose) return h("li.prop-op", {}, body, late);
   const box = h("input", { type: "checkbox", checked: true, "aria-label": `Accept ${tokensOf(pointer).join(" › ")}` });
   box.onchange = () => choose(pointer, box.checked);
