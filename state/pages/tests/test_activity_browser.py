@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from state.pages.tests.tree import patch, stored, write
+from state.pages.tests.tree import open_tree, patch, stored, write
 from tests.browser import sign_in
 from tests.server import manage, running
 
@@ -473,3 +473,19 @@ def test_activity_is_narrowed_to_words_of_the_reason(page, server):
     page.wait_for_function("document.querySelectorAll('.act-row').length === 1")
     assert page.url.endswith("#reason=dentist")
     assert "The Dentist has called" in rows(page)[0]
+
+
+def test_where_no_key_has_changed_lately_the_tree_says_so_until_one_does(page, server):
+    for number in range(25):
+        body = json.dumps({"speaker": "user", "message": str(number)}).encode()
+        assert server.request("POST", "/api/conversations/quiet/messages", body)[0] in (200, 201)
+    open_tree(page)
+    if not page.locator("#tp-activity").is_visible():
+        page.keyboard.press("i")
+        page.get_by_role("tab", name="Activity").click()
+
+    quiet = page.get_by_text("No key has changed lately.")
+    quiet.wait_for()
+    write(server, "PUT", "/Loud", 1)
+    quiet.wait_for(state="hidden")
+    assert "Loud" in page.locator("#tp-activity").inner_text()
