@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 
+from django.conf import settings
 from django.db import models
 
 
@@ -61,6 +62,19 @@ class FailedSignIns(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} at {self.place[:9]}"
+
+
+class Visit(models.Model):
+    """Which revision a person saw last, and which one in the visit before; see access.visits."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
+    seen = models.BigIntegerField()
+    seen_at = models.DateTimeField()
+    before = models.BigIntegerField(null=True)
+    before_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at revision {self.seen}"
 
 
 def new_key() -> str:
