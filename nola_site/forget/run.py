@@ -18,7 +18,7 @@ from nola_site.forget import database, files
 from nola_site.forget.database import DatabasePlan, apply_plan, next_number, plan_database
 from nola_site.forget.files import Target
 from nola_site.forget.redaction import check_text, show_masked
-from nola_site.safety import growth
+from nola_site.safety import growth, reads
 from state import clock, guards
 from state.address import Address
 from state.backups.files import database_path
@@ -183,6 +183,7 @@ def _settle(snapshots: Sequence[tuple[str, int]]) -> None:
     """Once it is done: the cache of the past made anew, and what is kept beside the database of the old epoch."""
     clock.note_head(anew=True)
     growth.remove_growth()
+    reads.remove_reads()
     for key, revision in snapshots:
         replay.make_snapshot(key, revision)
 

@@ -15,6 +15,7 @@ from conversations.search.state_leaves import search_leaves
 from conversations.search.tokenize import parse_terms
 from nola_site.mcp.answers import Answer, Call, shorten
 from nola_site.mcp.outline import BadCursor, cut_value
+from nola_site.safety.reads import count_pointer
 from state import store
 from state.address import Address, NotFound
 from state.context import receipts
@@ -70,6 +71,7 @@ def read_context(call: Call, budget: int = 2000, q: str | None = None, session: 
     talk, grant = budget // 2 if is_talk else 0, call.caller.grant
     wanted = ContextRequest([], 3, budget, talk, "markdown", session, MESSAGES, q, HITS, grant=grant)
     found = assemble_context(wanted)
+    count_pointer("")
     call.report(1, 2, "keeping a receipt")
     report: dict[str, Any] = found.report
     told = {name: report[name] for name in ("text", "revision", "tokens")}
@@ -98,6 +100,7 @@ def read_value(
     if revision not in (None, store.head()):
         call.caller.grant.require(Right.READ_HISTORY)
     text, revision = _read_text(address, revision, level, call.places)
+    count_pointer(pointer)
     shown = cut_value(json.loads(text), limit, depth, start)
     told: dict[str, Any] = {"value": shown.value, "revision": revision}
     if shown.is_cut:

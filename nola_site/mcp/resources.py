@@ -15,6 +15,7 @@ from nola_site.mcp.messages import INVALID_PARAMS, INVALID_REQUEST, Message, Rpc
 from nola_site.mcp.outline import BadCursor
 from nola_site.mcp.protocol import Request, no_resource
 from nola_site.mcp.reads import read_context
+from nola_site.safety.reads import count_pointer
 from state import store
 from state.address import Address, NotFound
 from state.errors import Refusal
@@ -91,6 +92,7 @@ def read_resource(request: Request, uri: str) -> Message:
         raise RpcError(
             INVALID_REQUEST, f"{uri[:200]} has more than {MOST_BYTES:,} bytes; read it in parts by the tool read"
         )
+    count_pointer(Address(key or "").pointer)
     return {"contents": [{"uri": uri, "mimeType": "application/json", "text": text}]}
 
 

@@ -128,6 +128,7 @@ class StdioServer:
                 self._answer(line)
         except (BrokenPipeError, KeyboardInterrupt):
             pass
+        self._add_up_reads()
 
     # What comes in
 
@@ -169,6 +170,14 @@ class StdioServer:
                     self._make_ready()
                 if self.listeners:
                     self.listeners.look()
+                self._add_up_reads()
+
+    def _add_up_reads(self) -> None:
+        """Keep what was asked for, which no schedule does here."""
+        if self.is_ready:
+            from nola_site.safety import reads
+
+            reads.add_up()
 
     # What goes out
 

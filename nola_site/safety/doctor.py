@@ -38,7 +38,17 @@ from state.write_lock import write_transaction
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 LEAST_FREE = 100 * 1024 * 1024  # bytes
 SECRETS = ("secret-key", "admin-password", "api-key")
-BELONGS = {"nola.sqlite3", "nola.sqlite3-wal", "nola.sqlite3-shm", "head", "recovered", "schedule", "growth", *SECRETS}
+BELONGS = {
+    "nola.sqlite3",
+    "nola.sqlite3-wal",
+    "nola.sqlite3-shm",
+    "head",
+    "recovered",
+    "schedule",
+    "growth",
+    "reads",
+    *SECRETS,
+}
 COMMANDS = {"checkpoint": "checkpoint create", "backup": "backup"}
 GROWING = 1024 * 1024  # bytes of history a day that are worth a word
 

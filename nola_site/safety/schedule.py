@@ -22,7 +22,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from conversations import traces
-from nola_site.safety import growth
+from nola_site.safety import growth, reads
 from state import clock
 from state.backups.files import DamagedDatabase, create_backup, database_path, prune_backups
 from state.checkpoints.files import create_automatic
@@ -34,6 +34,7 @@ from state.locks import try_lock
 TICK = 2.0  # seconds
 NOTED = 10.0  # seconds between two looks at whether db/head is up to date
 WEIGHED = 60.0  # seconds between two looks at how much the history has grown
+ADDED_UP = 60.0  # seconds between two times of adding up what was read
 WAL_MODE = b"\x02"  # byte 18 of a database whose -wal belongs to it
 RETRY = 300.0  # seconds after a failure
 FAILURES = (NoRoom, CannotWrite, DamagedDatabase, DamagedCheckpoint, DatabaseError, OSError)
@@ -62,6 +63,7 @@ class Schedule:
         self.file = WatchedFile()
         self.noted = 0.0
         self.weigh_at = 0.0
+        self.add_up_at = 0.0
         self.not_before: dict[str, float] = {}
 
     def run(self) -> None:
@@ -81,6 +83,9 @@ class Schedule:
     def tick(self) -> None:
         """Watch the database; do what is due, if this worker is the one that does it."""
         self.watch()
+        if time.monotonic() > self.add_up_at:  # each worker has counted its own
+            self.add_up_at = time.monotonic() + ADDED_UP
+            reads.add_up()
         if not self.seen or not self.leads():
             return
         self.clear_traces()

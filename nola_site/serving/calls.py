@@ -16,6 +16,7 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.urls import Resolver404, resolve
 
+from nola_site.safety import reads
 from nola_site.serving.problems import MEDIA_TYPE, answer_problem, explain_unwritable
 from state.jsondoc.budget import limit_work
 
@@ -54,6 +55,8 @@ class CallMiddleware:
         by_key = _has_key(request)
         with limit_work():
             response = self.call_view(request) if by_key else self.get_response(request)
+        if by_key and request.method == "GET" and response.status_code < 400:
+            reads.count_read(request.path_info, request.META["QUERY_STRING"])
         if response.status_code >= 400 and not _is_told(request, response):
             kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
             detail = DETAILS.get(response.status_code, HTTPStatus(response.status_code).description)

@@ -15,6 +15,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 
 from access.auth import Follower
+from nola_site.safety import reads
 from nola_site.serving import bodies, bridge, hub, limits, plain_reads, stream_slots
 from nola_site.serving.bridge import Answer, Receive, Scope, Send
 from nola_site.serving.kept_answers import KeptAnswers
@@ -107,6 +108,8 @@ class Site:
         if scope["path"] == "/healthz":
             return await self.pool.send(HEALTHY, send)
         if plain := self.reads.answer(scope) or self.kept.find(scope):
+            if scope["method"] == "GET":
+                reads.count_read(scope["path"], scope["query_string"].decode("latin-1"))
             return await self.pool.send(plain, send)
         try:
             async with bodies.receive_body(scope, receive) as body, self.limits.enter(scope):

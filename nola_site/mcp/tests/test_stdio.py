@@ -11,11 +11,13 @@ import threading
 import time
 
 import pytest
+from django.utils import timezone
 
 from access.models import ApiKey
 from nola_site.mcp.offer import NOLA
 from nola_site.mcp.stdio import StdioServer
 from nola_site.mcp.tests.talking import META
+from nola_site.safety import reads
 from state.models import Change, Revision
 from tests.server import ROOT, environment, lay, running, started
 
@@ -117,6 +119,13 @@ def test_both_sorts_of_revision_are_spoken_on_one_wire(serve):
 
     assert "resultType" not in old["result"]
     assert new["result"]["resultType"] == "complete"
+
+
+def test_what_was_asked_for_is_counted_at_the_end(serve, settings, tmp_path):
+    settings.NOLA_DB_DIR = tmp_path
+    serve(tool(1, "read"), tool(2, "context"))
+
+    assert reads.read_counts(timezone.localdate()) == {reads.WHOLE: 2}
 
 
 def test_whoever_runs_it_writes_as_themselves_with_the_client_beside_it(serve, monkeypatch):

@@ -1,13 +1,16 @@
 """What is given again is what would be worked out, to whoever may ask, whatever was written meanwhile and by whom."""
 
+import asyncio
 import threading
 
 import pytest
 from django.utils import timezone
 
 from access.models import ApiKey
+from nola_site.safety import reads as counts
 from nola_site.serving import kept_answers
 from nola_site.serving.kept_answers import KeptAnswers
+from nola_site.serving.site import Site
 from nola_site.serving.tests.test_plain_reads import ADA, ask_usual_way, bearer, keys, make_scope, reads
 from state import store
 from state.address import Address
@@ -119,3 +122,25 @@ def test_no_worker_gives_an_answer_from_before_a_write_that_was_answered(tmp_pat
 
     assert stale == []
     assert at_once
+
+
+def test_what_is_answered_at_once_is_counted_as_read_once(keys, monkeypatch):
+    monkeypatch.setattr(counts, "_counts", found := {})
+    site, sent = Site(), []
+    site.streams = object()  # it has begun
+    context = context_of(keys["read"])
+    site.kept.keep(context, ask_usual_way(context))
+    found.clear()
+
+    async def send(message):
+        sent.append(message.get("status"))
+
+    async def ask_all():
+        for method in ("GET", "GET", "HEAD"):
+            await site.answer(make_scope("/api/state/Task/a", bearer(keys["read"]), method=method), None, send)
+        await site.answer(context, None, send)
+
+    asyncio.run(ask_all())
+
+    assert [one for one in sent if one] == [200] * 4
+    assert found == {"Task": 2, counts.WHOLE: 1}
