@@ -1,11 +1,12 @@
-// What is shown, in the bar and in the address: #actor=key:planner&source=api&key=Tasks&when=hour
+// What is shown, in the bar and in the address: #actor=key:planner&source=api&key=Tasks&when=hour; the overview leads
+// here with #when=visit&after=1234, the revision that was seen last.
 
 import { h } from "../../nola/lib/dom.js";
 import { DOORS, who, within } from "./words.js";
 
-const NAMES = ["actor", "source", "key", "reason", "when", "from", "to", "batch"];
+const NAMES = ["actor", "source", "key", "reason", "when", "from", "to", "batch", "after"];
 const HOUR = 3_600_000;
-const WHEN = { hour: "in the last hour", today: "today", week: "in the last 7 days" };
+const WHEN = { hour: "in the last hour", today: "today", week: "in the last 7 days", visit: "since your last visit" };
 
 export class Filters {
   /** `changed(filter)` is called with what history is to be asked for, at first and whenever it is another. */
@@ -44,6 +45,9 @@ export class Filters {
     const given = new URLSearchParams(location.hash.slice(1));
     this.values = Object.fromEntries(NAMES.map((name) => [name, given.get(name) ?? ""]));
     if (this.values.from || this.values.to) this.values.when = "span";
+    if (this.values.when !== "visit" || !/^\d+$/.test(this.values.after)) this.values.after = "";
+    if (this.values.when === "visit" && !this.values.after) this.values.when = "";
+    this.fields.when.querySelector("[value=visit]").hidden = !this.values.after;
     if (this.values.actor) this.know(this.values.actor);
     for (const name of NAMES) if (this.fields[name]) this.fields[name].value = this.values[name];
     this.form.querySelector("[data-part=span]").hidden = this.values.when !== "span";
@@ -57,6 +61,7 @@ export class Filters {
     const values = { ...this.values };
     for (const name of NAMES) if (this.fields[name]) values[name] = this.fields[name].value.trim();
     if (values.when !== "span") values.from = values.to = "";
+    if (values.when !== "visit") values.after = "";
     const some = NAMES.filter((name) => values[name] && !(name === "when" && (values.from || values.to)));
     const hash = new URLSearchParams(some.map((name) => [name, values[name]])).toString();
     if (hash === location.hash.slice(1)) return;
@@ -82,6 +87,8 @@ export class Filters {
         return new Date(now.getFullYear(), now.getMonth(), now.getDate()).toISOString();
       case "week":
         return new Date(now - 7 * 24 * HOUR).toISOString();
+      case "visit":
+        return this.values.after;
       default:
         return moment(this.values.from);
     }
