@@ -29,7 +29,7 @@ def note_visit(user: Any, head: int) -> LastVisit | None:
     """Note that a person sees the memory at a revision. Returns the visit before this one, None in the first."""
     now, row = timezone.now(), Visit.objects.filter(pk=user.pk).first()
     if row is None:
-        _try(lambda: Visit.objects.get_or_create(pk=user.pk, defaults={"seen": head, "seen_at": now}))
+        _try(lambda: Visit.objects.create(pk=user.pk, seen=head, seen_at=now))
         return None
     mine = Visit.objects.filter(pk=row.pk, seen_at=row.seen_at)  # unless another browser has just noted it
     seen = {"seen": head, "seen_at": now}

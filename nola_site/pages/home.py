@@ -1,4 +1,4 @@
-"""The first screen: what is kept, what has just changed, whether it is safe, and who is connected.
+"""The first screen: whether all is well, what waits, what is new, what is kept, and who is connected.
 
 Everything on it is cheap to read, however long the history is: no query looks at all of it.
 """
@@ -15,21 +15,25 @@ from django.db import connection
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from access.auth import KeyCredential
 from access.models import ApiKey
-from nola_site.doors import opens
+from access.rights import grant_person
 from nola_site.pages import recent
+from nola_site.pages.decisions import list_decisions
+from nola_site.pages.figures import list_charts
+from nola_site.pages.news import read_news
 from nola_site.safety import doctor, growth, recovery, schedule
 from nola_site.serving import stream_slots
-from state import store
+from state import clock, store
 from state.admin import ByteLength
 from state.backups.files import list_backups
 from state.checkpoints.files import list_whole
+from state.entries import read_totals
 from state.jsondoc.pointer import escape_token
 from state.models import Revision, StateEntry
-from state.proposals.records import count_waiting
 
 KEYS, AGENTS = 8, 6  # that are listed
 GRACE = timedelta(minutes=10)  # after which what is due counts as late
@@ -47,13 +51,25 @@ class SafetyCopy:
     problem: str
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not well: in words, and where it is settled, if that is a page."""
+
+    text: str
+    link: str = ""
+    label: str = ""
+
+
 def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the theme's first screen shows to this person."""
-    user = request.user
-    context["head"] = head = store.head()
+    user, now = request.user, clock.read()
+    context["head"] = head = now.seq if now else 0
+    grown, is_all = growth.read_latest(now)
     if user.has_perm(VIEW):
-        context |= _safety(head) | _keys() | {"storage": _storage(), "is_new": head <= 1}
-    context |= _live(user)
+        context |= _safety(head) | _keys() | {"storage": _storage(grown), "is_new": head <= 1}
+    if head > 1:
+        context["charts"] = list_charts(user, grant_person(user).rights, grown, is_all=is_all)
+    context |= _live(user, head)
     context["agents"] = _agents() if user.has_perm("access.view_apikey") else None
     context["address"] = settings.NOLA_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
     context["may_write"] = user.has_perms(("state.add_stateentry", "state.change_stateentry"))
@@ -62,15 +78,14 @@ def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
 
 def show_latest(request: HttpRequest) -> HttpResponse:
     """The parts of the first screen that change with every write, for a page that is open."""
-    context = _live(request.user)
+    context = _live(request.user, store.head())
     if request.user.has_perm(VIEW):
         context |= _keys()
     return TemplateResponse(request, "admin/home_live.html", context)
 
 
-def _live(user: Any) -> dict[str, Any]:
-    waiting = count_waiting() if opens("proposals:index", user) else 0
-    return {"recent": recent.read_events(user), "waiting": waiting}
+def _live(user: Any, head: int) -> dict[str, Any]:
+    return {"decisions": list_decisions(user), "news": read_news(user, head), "recent": recent.read_events(user)}
 
 
 # What is kept
@@ -82,17 +97,16 @@ def _keys() -> dict[str, Any]:
     rows = StateEntry.objects.filter(pk__in=names).order_by("-revision")
     found = rows.annotate(size=ByteLength("value_json")).values("pk", "size", "updated_at")
     keys = [row | {"place": quote(escape_token(row["pk"]), safe="~")} for row in found]
-    return {"keys": keys, "more_keys": StateEntry.objects.count() - len(keys)}
+    return {"keys": keys, "more_keys": read_totals(connection).keys - len(keys)}
 
 
-def _storage() -> dict[str, Any]:
-    today = timezone.now().date()
-    found = growth.read_growth()
+def _storage(grown: growth.HistoryGrowth) -> dict[str, Any]:
+    today = timezone.localdate()
     return {
         "database": doctor.measure_database(Path(settings.NOLA_DB_DIR)),
-        "history": found.size if found.first_day else None,
-        "a_day": round(found.a_day(today)),
-        "fastest": found.fastest(today),
+        "history": grown.size if grown.first_day else None,
+        "a_day": round(grown.a_day(today)),
+        "fastest": grown.fastest(today),
         "free": _free(),
     }
 
@@ -107,11 +121,16 @@ def _free() -> int:
 
 def _safety(head: int) -> dict[str, Any]:
     copies = [_checkpoint(head), _backup(head)]
-    problems = [one.problem for one in copies if one.problem]
+    checkpoints = reverse("checkpoints:index")
+    problems = [
+        Problem(one.problem, *((checkpoints, "Take a checkpoint") if one.what == "checkpoint" else ()))
+        for one in copies
+        if one.problem
+    ]
     if recovered := recovery.read_recovery():
-        problems.append(recovered["text"])
+        problems.append(Problem(recovered["text"], checkpoints, "Checkpoints"))
     if _free() < doctor.LEAST_FREE:
-        problems.append("The disk is nearly full.")
+        problems.append(Problem("The disk is nearly full."))
     return {"copies": copies, "problems": problems}
 
 

@@ -3,9 +3,8 @@
 import { Feed } from "../../state/tree/feed.js";
 
 const PAUSE = 1000; // milliseconds between two looks
-const PROPOSALS = 20_000; // milliseconds after which one looks without a change: a proposal is none
+const PROPOSALS = 20_000; // milliseconds after which one looks without a change: a proposal is none, and one is still here
 const page = document.getElementById("home");
-const live = page.querySelector("[data-part=live]");
 let waiting = false;
 let looked = 0;
 
@@ -18,12 +17,15 @@ function look_soon() {
 async function look() {
   waiting = false;
   looked = Date.now();
-  if (live.contains(document.activeElement) && document.activeElement.matches("a")) return look_soon(); // not from under a hand
+  const { activeElement } = document;
+  if (activeElement.closest("[data-part]") && activeElement.matches("a")) return look_soon(); // not from under a hand
   const response = await fetch(page.dataset.latest, { cache: "no-store" }).catch(() => null);
   if (!response?.ok || response.redirected) return;
   // the server's own page, in which all that agents write is escaped
   const found = new DOMParser().parseFromString(await response.text(), "text/html");
-  live.replaceChildren(...found.body.children);
+  for (const part of found.querySelectorAll("[data-part]")) {
+    page.querySelector(`[data-part=${part.dataset.part}]`).replaceChildren(...part.children);
+  }
 }
 
 setInterval(() => document.visibilityState === "visible" && look_soon(), PROPOSALS);
