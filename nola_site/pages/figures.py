@@ -52,9 +52,12 @@ def chart_writes(user: Any, rights: Collection[Right], grown: HistoryGrowth, tod
     span, measure = f"{len(days)} days", "Changes a day, by who made them"
     if not total:
         return Chart("writes", f"Nothing was written in the last {span}", measure)
-    actors = charts.rank_series(counts, AUTHORS)
+    ranked = charts.rank_series(counts, AUTHORS + 2)
+    actors, rest = ranked[:AUTHORS], ranked[AUTHORS:]
     values = [[*(one[actor] for actor in actors), one.total() - sum(one[actor] for actor in actors)] for one in counts]
-    names = [*(describe_actor(actor, user)["name"] for actor in actors), OTHERS]
+    is_one = len(rest) == 1 and not any(one[""] for one in counts)
+    names = [describe_actor(actor, user)["name"] for actor in (ranked if is_one else actors)]
+    names += [] if is_one else [OTHERS]
     series, sums = [*range(len(actors)), AUTHORS], [sum(one) for one in zip(*values, strict=True)]
     if not sums[-1]:
         names, series, sums, values = names[:-1], series[:-1], sums[:-1], [one[:-1] for one in values]

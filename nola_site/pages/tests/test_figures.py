@@ -84,6 +84,13 @@ def test_a_single_author_has_one_column_of_figures(owner):
     assert (chart.title, list(chart.heads), chart.rows[0][1]) == ("2 changes in 7 days", ["Day", "You"], ["2"])
 
 
+def test_a_last_author_alone_is_named(owner):
+    for name in ("a", "b", "c", "d", "e", "f"):
+        put("Persona", name, Author(f"key:{name}", Source.API))
+
+    assert [name for _, name, _ in charts_of(owner)["writes"].legend] == ["a", "b", "c", "d", "e", "f"]
+
+
 def test_little_beside_much_is_still_seen():
     paths = charts.stack_columns([[100_000, 0], [1, 1]], 100_000)
 

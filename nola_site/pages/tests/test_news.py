@@ -121,6 +121,18 @@ def test_nothing_new_is_said_in_a_line(owner, later):
     assert "home-news" not in page
 
 
+def test_what_waits_and_nothing_new_are_both_said(owner, folder, later):
+    put("A", 1, PLANNER)
+    (folder / "admin-password").write_text("first")
+    look(owner)
+    later(hours=1)
+
+    page = look(owner).content.decode()
+
+    assert "Waits for you" in page and "Nothing new since your last visit" in page
+    assert "Nothing waits for you" not in page
+
+
 def test_what_one_has_done_oneself_is_no_news(owner, later):
     put("A", 1, PLANNER)
     look(owner)
