@@ -12,6 +12,30 @@ MAKE_KEY = (
     "from access.models import *; ApiKey.objects.create("
     f"name='planner', prefix='nola_plan', sha256=hash_key('{PLANNER}'), scopes='read write')"
 )
+PAST = """
+import json
+from datetime import timedelta
+from dataclasses import asdict
+from django.conf import settings
+from django.utils import timezone
+from access.models import Visit
+from nola_site.safety import growth
+growth.remove_growth()
+growth.weigh_changes()
+found, today = growth.read_growth(), timezone.localdate()
+for ago in range(1, 30):
+    busy = 1 + (ago * 7) % 5 - (ago % 7 in (1, 2))
+    writes = {"key:planner": 4 * busy, "key:librarian": 3 * (ago % 4), "user:admin": ago % 3, "key:mail": ago % 5}
+    made = growth.GrowthDay(size=900 * busy + 40 * ago, said=1500 * (ago % 4))
+    made.writes = {actor: [count, 0, count] for actor, count in writes.items() if count}
+    found.size, found.said = found.size + made.size, found.said + made.said
+    found.days[str(today - timedelta(days=ago))] = made
+found.first_day = min(found.days)
+(settings.NOLA_DB_DIR / "growth").write_text(json.dumps(asdict(found)))
+asked = {"Preferences": 212, "": 164, "Context": 97, "Identity": 88, "Trips": 21}
+(settings.NOLA_DB_DIR / "reads").write_text(json.dumps({"days": {str(today): asked}}))
+Visit.objects.update(before=9, before_at=timezone.now() - timedelta(hours=14))
+"""
 BEFORE = [  # key, method, address, value, reason; then a checkpoint is taken
     ("", "PUT", "state/Identity/owner/name", "Ada", ""),
     ("", "PUT", "state/Identity/owner/time_zone", "Europe/London", ""),
@@ -52,6 +76,12 @@ def play(server: Server) -> None:
     assert made.returncode == 0, made.stderr
     for who, method, address, value, reason in [*BEFORE, *AFTER]:
         write(server, who, method, address, value, reason)
+
+
+def live_on(server: Server) -> None:
+    """As if it had gone on so for weeks, and the person who is signed in had been away: what the overview tells."""
+    made = manage(server.data, "shell", "-c", PAST)
+    assert made.returncode == 0, made.stderr
 
 
 def write(server: Server, who: str, method: str, address: str, value: object = None, reason: str = "") -> None:

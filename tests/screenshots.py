@@ -13,7 +13,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, Page
 
 from tests.browser import chromium, sign_in
-from tests.scenario import as_person, play, write
+from tests.scenario import as_person, live_on, play, write
 from tests.server import ROOT, Server, running
 
 TREE = "/admin/state/tree/"
@@ -140,8 +140,11 @@ def assembled(page: Page, server: Server) -> None:
 
 
 def up_to_date(page: Page, server: Server) -> None:
-    """The first screen, after the person has written something too."""
+    """The first screen of somebody who was away, after they have written something too."""
     page.wait_for_selector("#home-storage")
+    live_on(server)
+    page.reload()
+    page.wait_for_selector("#home-news")
     as_person(page, "Identity/owner/city", "Porto", "We have moved")
     page.wait_for_selector(".home-events >> text=We have moved")
 
