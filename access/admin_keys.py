@@ -20,6 +20,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from access.actors import user_actor
 from access.keys import (
     BadKeySettings,
     KeySettings,
@@ -224,4 +225,4 @@ class ApiKeyAdmin(ModelAdmin):
 
 def _by(request: HttpRequest) -> tuple[str, str]:
     """Who does it, and from where, for the security log."""
-    return f"user:{request.user.get_username()}", read_address(request)
+    return user_actor(request.user), read_address(request)

@@ -4,20 +4,26 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from access.actors import show_actor
 from access.models import SecurityEvent
 from access.rights import Right, may
 
 
 @admin.register(SecurityEvent)
 class SecurityEventAdmin(ModelAdmin):
-    list_display = ["at", "event", "actor", "address", "detail"]
+    list_display = ["at", "event", "who", "address", "detail"]
     list_display_links = None
     list_filter = ["event", "at"]
     search_fields = ["actor", "address", "detail"]
     search_help_text = "Who, from which address, or what"
     list_per_page = 50
+
+    @admin.display(description="Who", ordering="actor")
+    def who(self, event: SecurityEvent) -> SafeString:
+        return show_actor(event.actor)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may(request.user, Right.ADMINISTER)

@@ -18,6 +18,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from access import rates
+from access.actors import user_actor
 from access.database import write_without_waiting
 from access.models import ApiKey, hash_key
 from access.rights import Grant, Needs, grant_key, grant_person
@@ -127,7 +128,7 @@ class StaffAuth(APIKeyCookie):
         if not key or not request.user.is_staff:
             return None
         grant = grant_person(request.user)
-        request.caller = f"user:{request.user.get_username()}"  # type: ignore[attr-defined]
+        request.caller = user_actor(request.user)  # type: ignore[attr-defined]
         self.needs.check(grant)
         if not _same_origin(request):
             raise HttpError(403, "With a browser session the API answers only to its own pages; use an API key")
@@ -136,7 +137,7 @@ class StaffAuth(APIKeyCookie):
             raise HttpError(403, "The CSRF token is missing or wrong; send the cookie nola_csrf as X-CSRFToken")
         request.credential = SessionCredential(key)  # type: ignore[attr-defined]
         request.grant = grant  # type: ignore[attr-defined]
-        return f"user:{request.user.get_username()}"
+        return user_actor(request.user)
 
 
 def _name_ended(sha256: str) -> str:

@@ -3,6 +3,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 
 from access import delays
+from access.actors import user_actor
 from access.security import Event, record_event
 
 LONGEST = 4096  # bytes
@@ -29,7 +30,7 @@ class KeptPasswordValidator:
         if user is None:
             return
         delays.forgive_name(user.get_username())
-        record_event(Event.PASSWORD_CHANGED, f"user:{user.get_username()}")
+        record_event(Event.PASSWORD_CHANGED, user_actor(user))
         if user.get_username() == settings.NOLA_ADMIN_USER:
             (settings.NOLA_DB_DIR / "admin-password").unlink(missing_ok=True)
 

@@ -17,6 +17,7 @@ from django.db import DatabaseError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from access.actors import user_actor
 from access.database import write_without_waiting
 from access.models import SecurityEvent
 
@@ -82,7 +83,7 @@ def record_event(event: Event, actor: str, detail: str = "", address: str = "") 
 
 def record_by_person(event: Event, request: HttpRequest, detail: str = "") -> None:
     """Add a row for what somebody who is signed in has done."""
-    record_event(event, f"user:{request.user.get_username()}", detail, read_address(request))
+    record_event(event, user_actor(request.user), detail, read_address(request))
 
 
 def _count_repeats(event: Event, actor: str, address: str) -> int | None:

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from access.actors import show_actor, user_actor
 from access.rights import Right, may
 from state import edits, store
 from state.address import Address
@@ -190,8 +191,8 @@ class StateAdmin(ModelAdmin):
         return filesizeformat(entry.bytes)
 
     @admin.display(description="By", ordering="actor")
-    def changed_by(self, entry: Any) -> str:
-        return entry.actor
+    def changed_by(self, entry: Any) -> SafeString:
+        return show_actor(entry.actor)
 
     @admin.display(description="In the tree")
     def place(self, entry: Any) -> SafeString:
@@ -242,4 +243,4 @@ def find_place(key: str) -> str:
 
 
 def author_of(request: HttpRequest, reason: str = "") -> Author:
-    return Author(f"user:{request.user.get_username()}", Source.ADMIN, reason)
+    return Author(user_actor(request.user), Source.ADMIN, reason)

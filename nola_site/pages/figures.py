@@ -10,10 +10,10 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 
+from access.actors import name_actor, user_actor
 from access.rights import Right
 from nola_site.pages import charts
 from nola_site.pages.charts import Chart
-from nola_site.pages.recent import describe_actor
 from nola_site.safety import growth, reads
 from nola_site.safety.growth import HistoryGrowth
 from state.jsondoc.names import show_name
@@ -56,7 +56,7 @@ def chart_writes(user: Any, rights: Collection[Right], grown: HistoryGrowth, tod
     actors, rest = ranked[:AUTHORS], ranked[AUTHORS:]
     values = [[*(one[actor] for actor in actors), one.total() - sum(one[actor] for actor in actors)] for one in counts]
     is_one = len(rest) == 1 and not any(one[""] for one in counts)
-    names = [describe_actor(actor, user)["name"] for actor in (ranked if is_one else actors)]
+    names = [name_actor(actor, user_actor(user)).name for actor in (ranked if is_one else actors)]
     names += [] if is_one else [OTHERS]
     series, sums = [*range(len(actors)), AUTHORS], [sum(one) for one in zip(*values, strict=True)]
     if not sums[-1]:

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 from django.db import connection
 from django.urls import reverse
 
+from access.actors import ActorName, name_actor, user_actor
 from access.rights import grant_person
 from access.visits import LastVisit, note_visit
 from nola_site.doors import opens
-from nola_site.pages.recent import describe_actor
 from state.history.sight import see_by
 from state.jsondoc.names import show_name
 
@@ -32,7 +32,7 @@ ADDED = '{"add"'  # how a change begins by which something came
 class NewsOfActor:
     """What one actor has done since."""
 
-    who: dict[str, str]
+    who: ActorName
     link: str
     revisions: set[int] = field(default_factory=set)
     keys: Counter[str] = field(default_factory=Counter)
@@ -97,12 +97,12 @@ def _read_since(user: Any, since: LastVisit, head: int) -> News:
     by: dict[str, NewsOfActor] = {}
     for revision, kind, key, actor, _ in seen:
         if actor not in by:
-            by[actor] = NewsOfActor(describe_actor(actor, user), _link(since, actor=actor))
+            by[actor] = NewsOfActor(name_actor(actor, user_actor(user)), _link(since, actor=actor))
         by[actor].revisions.add(revision)
         if kind == "state":
             by[actor].keys[key] += 1
     own = by.pop(f"user:{user.get_username()}", None)
-    others = sorted(by.values(), key=lambda one: (-one.count, one.who["name"]))
+    others = sorted(by.values(), key=lambda one: (-one.count, one.who.name))
     talks = [row for row in seen if row[1] in ("conversation", "message")]
     return News(
         since,

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from access.actors import name_actor, user_actor
 from state.jsondoc.pointer import escape_token, parse_pointer
 from state.models import Revision
 
@@ -28,24 +29,13 @@ def read_events(user: Any) -> list[dict[str, Any]] | None:
     rows = list(Revision.objects.values("seq", "at", "actor", "source", "reason")[:EVENTS])
     if not rows:
         return []
+    me = user_actor(user)
     everything = user.has_perm("conversations.view_conversation")
     changes = _changes([row["seq"] for row in rows], everything)
     told = [
-        row | {"who": describe_actor(row["actor"], user), "what": list(_what(changes.get(row["seq"], [])))}
-        for row in rows
+        row | {"who": name_actor(row["actor"], me), "what": list(_what(changes.get(row["seq"], [])))} for row in rows
     ]
     return [one for one in told if one["what"] or everything]
-
-
-def describe_actor(actor: str, user: Any) -> dict[str, str]:
-    """An actor as a name and an icon."""
-    kind, _, name = actor.partition(":")
-    if actor == f"user:{user.get_username()}":
-        return {"name": "You", "icon": "person"}
-    if kind == "system":
-        return {"name": "Nola", "icon": "account_tree"}
-    icon = {"key": "smart_toy", "cli": "terminal"}.get(kind, "person")
-    return {"name": name or actor, "icon": icon}
 
 
 def _changes(revisions: Sequence[int], everything: bool) -> dict[int, list[Any]]:

@@ -49,18 +49,7 @@ def show_list(request: HttpRequest) -> HttpResponse:
 
 def _row(one: Proposal) -> dict[str, Any]:
     places = [" › ".join(name or "(empty name)" for name in parse_pointer(place)) for place in one.places[:SHOWN]]
-    return {
-        "one": one,
-        "who": _who(one.actor),
-        "by": _who(one.decided_by),
-        "places": places,
-        "more": one.operations - len(places),
-    }
-
-
-def _who(actor: str) -> str:
-    kind, _, name = actor.partition(":")
-    return f"agent {name}" if kind == "key" else name
+    return {"one": one, "places": places, "more": one.operations - len(places)}
 
 
 @ensure_csrf_cookie

@@ -90,10 +90,10 @@ def test_the_last_changes_are_told_in_words(owner, folder):
 
     told = shown(owner)["recent"]
 
-    assert [(one["who"]["name"], words(one)) for one in told] == [
+    assert [(one["who"].name, words(one)) for one in told] == [
         ("You", "removed K0"),
-        ("root", "added K0 added K1 added K2 and 2 more "),
-        ("Nola", "removed Persona › list"),
+        ("root, command line", "added K0 added K1 added K2 and 2 more "),
+        ("schedule", "removed Persona › list"),
         ("You", "added Persona › topics › 1"),
         ("planner", "set Persona › tone to brisk"),
         ("You", "added Persona"),

@@ -70,12 +70,12 @@ def head(server):
 def test_what_others_do_arrives_by_itself(page, server, agents):
     write(server, "PUT", "/Live", {"n": 0})
     open_activity(page, key="Live")
-    assert rows(page) == ['agent default added Live added {"n":0}']
+    assert rows(page) == ['default added Live added {"n":0}']
 
     put(server, "/Live/n", 1, agents["planner"])
-    page.wait_for_selector(".act-row:has-text('agent planner')")
+    page.wait_for_selector(".act-row:has-text('planner')")
 
-    assert rows(page) == ["agent planner changed Live n 0 became → 1", 'agent default added Live added {"n":0}']
+    assert rows(page) == ["planner changed Live n 0 became → 1", 'default added Live added {"n":0}']
     assert page.locator(".act-fresh").count() == 1
 
 
@@ -109,7 +109,7 @@ def test_filters_stand_in_the_address_and_go_back_and_forward(page, server, agen
     page.get_by_label("Who").select_option(label="planner")
     page.wait_for_function("document.querySelectorAll('.act-row').length === 1")
     assert page.url.endswith("#actor=key%3Aplanner&key=Sieve")
-    assert rows(page) == ["agent planner changed Sieve n 0 became → 1"]
+    assert rows(page) == ["planner changed Sieve n 0 became → 1"]
 
     page.go_back()
     page.wait_for_function("document.querySelectorAll('.act-row').length === 3")
@@ -118,7 +118,7 @@ def test_filters_stand_in_the_address_and_go_back_and_forward(page, server, agen
     page.wait_for_function("document.querySelectorAll('.act-row').length === 1")
     assert page.get_by_label("Who").input_value() == "key:planner"
     page.get_by_label("Who").select_option(label="Everybody")
-    page.get_by_label("Through").select_option(label="the admin")
+    page.get_by_label("Through").select_option(label="the browser")
     page.wait_for_function("document.querySelectorAll('.act-row').length === 1")
     assert rows(page) == ["You changed Sieve I know better n 1 became → 2"]
     page.get_by_role("button", name="Clear").click()
@@ -153,7 +153,7 @@ def test_many_changes_in_a_row_are_one_line_that_opens(page, server, agents):
     open_activity(page, actor="key:planner")
     page.wait_for_selector(".act-group")
     line = page.locator(".act-group").first
-    assert "agent planner changed" in line.inner_text()
+    assert "planner changed" in line.inner_text()
     assert "Run2, Run" in line.inner_text()
 
     page.keyboard.press("ArrowDown")
@@ -185,7 +185,7 @@ def test_messages_are_told_in_words_with_a_link_to_the_chat(page, server):
     server.request("POST", "/api/conversations/trip-42/messages", json.dumps(said).encode())
     open_activity(page, key="trip-42")
 
-    assert rows(page) == ["agent default added 12 messages in trip-42"]
+    assert rows(page) == ["default added 12 messages in trip-42"]
     page.get_by_role("link", name="trip-42").click()
     page.get_by_text("word 11").wait_for()
 
@@ -223,7 +223,7 @@ def test_a_whole_line_is_taken_back_and_nothing_else(page, server, agents):
 
     line.get_by_role("button", name="Undo all of these").click()
     dialog = page.get_by_role("dialog")
-    assert "Undo 5 changes by agent reader" in dialog.inner_text()
+    assert "Undo 5 changes by reader" in dialog.inner_text()
     dialog.locator(".chg-item").first.wait_for()
     dialog.get_by_role("button", name="Undo").click()
 
@@ -264,9 +264,9 @@ def test_all_that_an_actor_did_in_a_time_is_taken_back(browser, session, tmp_pat
         sign_in(page, server)
         open_activity(page, actor="key:planner", when="hour")
 
-        page.get_by_role("button", name="Undo all by agent planner").click()
+        page.get_by_role("button", name="Undo all by planner").click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_text("Undo everything agent planner did in the last hour").wait_for()
+        dialog.get_by_text("Undo everything planner did in the last hour").wait_for()
         dialog.locator(".chg-item").first.wait_for()
         assert stored(server, "/Plan") == {"a": 2, "b": 2}
         dialog.get_by_role("button", name="Undo").click()

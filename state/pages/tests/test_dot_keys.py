@@ -37,7 +37,7 @@ def test_the_panel_tells_of_a_node_whatever_its_name(page, dots, key, member):
     page.keyboard.press("i")
 
     page.wait_for_selector(".tp-past > .tp-change >> nth=1")
-    assert "agent default" in page.inner_text(".tp-who, .tp-authors, .tp-author")
+    assert "default" in page.inner_text(".tp-who, .tp-authors, .tp-author")
     assert page.locator(".tp-past > .tp-change").count() >= 2  # both writes
 
 

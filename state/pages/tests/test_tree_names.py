@@ -56,14 +56,14 @@ def test_a_link_to_what_was_removed_says_who_did_it_and_offers_it_back(page, ser
     write(server, "PUT", "/Gone key", 1)
     write(server, "DELETE", "/Gone key")
     page.goto("/admin/state/tree/#/Gone%20key")
-    page.wait_for_selector("text=“Gone key” was removed by agent default")
+    page.wait_for_selector("text=“Gone key” was removed by default")
     page.goto("about:blank")
     page.goto("/admin/state/tree/#/Nowhere")
     page.wait_for_selector("text=There is no “Nowhere”.")
     page.goto("about:blank")
 
     page.goto("/admin/state/tree/#/Tale/hero/name")
-    page.wait_for_selector("text=“hero” in “Tale” was removed by agent default")
+    page.wait_for_selector("text=“hero” in “Tale” was removed by default")
     page.click("text=Bring it back …")
     page.get_by_role("button", name="Bring it back", exact=True).click()
 

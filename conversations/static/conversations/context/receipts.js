@@ -1,7 +1,8 @@
 // Receipts: the list of what agents were given, and one of them in place of what the form asks for.
 
 import { call } from "../../nola/lib/api.js";
-import { ago, count, h, person } from "../../nola/lib/dom.js";
+import { author, nameActor, within } from "../../nola/lib/authors.js";
+import { ago, count, h } from "../../nola/lib/dom.js";
 
 const PAGE = 20;
 
@@ -32,20 +33,19 @@ export function list_of(part, me) {
 }
 
 function row(one, me) {
-  const who = person(one.actor, me).name;
   const time = h("time", { dateTime: one.at, title: new Date(one.at).toLocaleString() }, ago(one.at));
   const what = one.erased_by
     ? h("span.ui-faint", {}, `erased with a conversation, in revision ${one.erased_by}`)
     : h("a.ui-link", { href: `#receipt=${one.receipt}` }, `${count(one.tokens, "token", "tokens")} at revision ${one.revision}`);
-  return h("li", {}, what, h("span", {}, who), time);
+  return h("li", {}, what, author(one.actor, me), time);
 }
 
 /** Who was given what, and when, above a receipt. */
 export function about(report, me) {
   const at = new Date(report.at).toLocaleString();
-  const who = person(report.actor, me).name;
+  const who = within(nameActor(report.actor, me).name);
   const back = h("a.ui-link", { href: `#${again(report.asked)}` }, "Ask for the same now");
-  return [h("strong", {}, `Receipt ${report.receipt}`), h("span", {}, `what ${who === "You" ? "you were" : `${who} was`} given, ${at}`), back];
+  return [h("strong", {}, `Receipt ${report.receipt}`), h("span", {}, `what ${who === "you" ? "you were" : `${who} was`} given, ${at}`), back];
 }
 
 /** What was asked for then, as parameters of the form. */

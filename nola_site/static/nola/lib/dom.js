@@ -30,15 +30,6 @@ export function announce(text) {
   region.textContent = region.textContent === text ? `${text}\u00a0` : text;
 }
 
-/** Who wrote something, in words: {name, kind: "agent" | "person" | "nola" | "you"}. */
-export function person(actor, me) {
-  if (actor === me) return { name: "You", kind: "you" };
-  const [kind, ...rest] = actor.split(":");
-  const name = rest.join(":");
-  if (kind === "key") return { name: `agent ${name}`, kind: "agent" };
-  return { name, kind: kind === "system" ? "nola" : "person" };
-}
-
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "narrow" });
 
 /** How long ago a moment is, in a word. */

@@ -1,10 +1,11 @@
 // What is shown, in the bar and in the address: #actor=key:planner&source=api&key=Tasks&when=hour; the overview leads
 // here with #when=visit&after=1234, the revision that was seen last.
 
+import { DOORS, nameActor, within } from "../../nola/lib/authors.js";
 import { h } from "../../nola/lib/dom.js";
-import { DOORS, who, within } from "./words.js";
 
 const NAMES = ["actor", "source", "key", "reason", "when", "from", "to", "batch", "after"];
+const GROUPS = { agent: "Agents", person: "People", you: "People", cli: "Command line", nola: "Nola itself" };
 const HOUR = 3_600_000;
 const WHEN = { hour: "in the last hour", today: "today", week: "in the last 7 days", visit: "since your last visit" };
 
@@ -32,12 +33,12 @@ export class Filters {
   know(actor) {
     if (this.actors.has(actor)) return;
     this.actors.add(actor);
-    const { name, kind } = who(actor, this.me);
-    const label = { agent: "Agents", nola: "Nola itself" }[kind] ?? "People";
+    const { name, kind } = nameActor(actor, this.me);
+    const label = GROUPS[kind] ?? "Others";
     const select = this.fields.actor;
     let group = [...select.querySelectorAll("optgroup")].find((one) => one.label === label);
     if (!group) select.append((group = h("optgroup", { label })));
-    group.append(h("option", { value: actor }, kind === "agent" ? name.replace(/^agent /, "") : name));
+    group.append(h("option", { value: actor }, name));
   }
 
   /** From the address into the bar. */
@@ -102,7 +103,7 @@ export class Filters {
   get whole() {
     const { actor, source, key, reason, batch, when, from, to } = this.values;
     if (!actor || source || key || reason || batch) return undefined;
-    const name = within(who(actor, this.me).name);
+    const name = within(nameActor(actor, this.me).name);
     const from_to = [from && `from ${from.replace("T", " ")}`, to && `to ${to.replace("T", " ")}`].filter(Boolean).join(" ");
     const { since, until } = this.shown;
     return { what: { actor, since, until }, name, when: WHEN[when] ?? from_to };

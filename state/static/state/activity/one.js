@@ -2,22 +2,22 @@
 // list of all.
 
 import { undo } from "../changes/undo.js";
+import { DOORS, author } from "../../nola/lib/authors.js";
 import { h } from "../../nola/lib/dom.js";
 import { parse } from "../../nola/lib/json.js";
 import { body, undoing } from "./rows.js";
 import { entry_of } from "./source.js";
-import { DOORS, did, who } from "./words.js";
+import { did } from "./words.js";
 
 /** Show what changed, and let its buttons work. `go(seq)` leads to another change, such as the one that took it back. */
 export function wire(article, go) {
   const part = (name) => article.querySelector(`[data-part=${name}]`);
   const { me } = article.dataset;
   const entry = entry_of(parse(JSON.parse(article.querySelector("#one-event").textContent)));
-  const { name } = who(entry.actor, me);
   entry.isOpen = true;
-  part("said").replaceChildren(h("strong", {}, name), " ", ...did([entry]));
+  part("said").replaceChildren(h("strong", {}, author(entry.actor, me)), " ", ...did([entry]));
   part("what").replaceChildren(body(entry));
-  part("who").textContent = name;
+  part("who").replaceChildren(author(entry.actor, me));
   part("door").textContent = DOORS[entry.source] ?? entry.source;
   for (const link of article.querySelectorAll("a[data-seq]")) link.onclick = (event) => follow(event, () => go(link.dataset.seq));
   for (const button of article.querySelectorAll("[data-copy]")) {

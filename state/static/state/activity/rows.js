@@ -3,15 +3,15 @@
 import { patches_of, told } from "../changes/changes.js";
 import { said } from "../changes/kinds.js";
 import { call } from "../../nola/lib/api.js";
+import { DOORS, author, nameActor, through, within } from "../../nola/lib/authors.js";
 import { count, h, icon, sentence } from "../../nola/lib/dom.js";
 import { member, parse, plain } from "../../nola/lib/json.js";
-import { DOORS, did, span, time, who } from "./words.js";
+import { did, span, time } from "./words.js";
 
 const FIRST = 3; // places of a change that are shown at once
 const MOST_TALKS = 10; // conversations of a change that are told
 const AT_ONCE = 50; // changes of a group that are shown at once, and with every “more”
 const ACTIVITY = "/admin/activity/";
-const FACES = { agent: "smart_toy", nola: "settings", person: "person", you: "person" };
 
 /** Where the page of a change is. */
 export function address(seq) {
@@ -25,15 +25,14 @@ export function changeAt(path) {
 
 /** The row of one change. `page` has me, mayUndo, undo(what, title). */
 export function row(entry, page) {
-  const { name, kind } = who(entry.actor, page.me);
   const id = `act-${entry.seq}`;
   const element = h("article.act-row", { tabIndex: -1, "aria-labelledby": id });
   element.append(
-    h("span.act-face", { "data-kind": kind }, icon(FACES[kind])),
+    face(entry.actor, page.me),
     h(
       "div.act-main",
       {},
-      h("div.act-head", { id }, h("strong", {}, name), " ", ...did([entry])),
+      h("div.act-head", { id }, h("strong", {}, author(entry.actor, page.me)), " ", ...did([entry])),
       ...(entry.reason ? [h("p.ui-why", {}, entry.reason)] : []),
       body(entry),
     ),
@@ -43,10 +42,15 @@ export function row(entry, page) {
   return element;
 }
 
+function face(actor, me) {
+  const { kind, icon: symbol } = nameActor(actor, me);
+  return h("span.act-face", { "data-kind": kind }, icon(symbol));
+}
+
 function aside(entry, page) {
   const door = DOORS[entry.source] ?? entry.source;
   const { client } = entry.info; // the program that an agent wrote with, where it has said so
-  const title = `${entry.at.toLocaleString()} · change ${entry.seq} · through ${client ? `${door}, ${client}` : door}`;
+  const title = `${entry.at.toLocaleString()} · change ${entry.seq} · ${client ? `${through(entry.source)}, ${client}` : through(entry.source)}`;
   const shown = ["api", "undo", "restore"].includes(entry.source) ? "" : door.replace(/^(the|an?) /, "");
   return h(
     "div.act-aside",
@@ -64,12 +68,12 @@ function undoer(label, name, act) {
 /** What an undo of some entries is, and its title: an import or restore is taken back as a whole. */
 export function undoing(entries, { me }) {
   const [{ seq, source, info, actor }] = entries;
-  const { name } = who(actor, me);
+  const name = within(nameActor(actor, me).name);
   if (info.batch && ["import", "restore"].includes(source))
     return [{ batch: info.batch }, source === "import" ? "Undo the whole import" : "Undo the whole restore"];
-  if (entries.length === 1) return [{ revision: seq }, `Undo what ${name === "You" ? "you" : name} did at ${time(entries[0].at)}`];
+  if (entries.length === 1) return [{ revision: seq }, `Undo what ${name} did at ${time(entries[0].at)}`];
   const many = count(entries.length, "change", "changes");
-  return [{ revisions: entries.map((one) => one.seq) }, `Undo ${many} by ${name === "You" ? "you" : name}`];
+  return [{ revisions: entries.map((one) => one.seq) }, `Undo ${many} by ${name}`];
 }
 
 /** The changes themselves. */
@@ -121,7 +125,6 @@ export class Group {
   constructor(line, page) {
     Object.assign(this, { line, page });
     const id = `act-group-${line.entries.at(-1).seq}`;
-    const { kind } = who(line.entries[0].actor, page.me);
     this.head = h("button.act-toggle", { type: "button", id, onclick: (event) => event.target.closest("a") || this.toggle() });
     this.times = h("span.act-time");
     this.inner = h("div.act-inner");
@@ -130,7 +133,7 @@ export class Group {
     this.element = h(
       "article.act-row.act-group",
       { tabIndex: -1, "aria-labelledby": id },
-      h("span.act-face", { "data-kind": kind }, icon(FACES[kind])),
+      face(line.entries[0].actor, page.me),
       h("div.act-main", {}, this.head),
       h("div.act-aside", {}, this.times, all),
       this.inner,
@@ -143,7 +146,7 @@ export class Group {
   /** Show that there are more entries, or others. */
   update() {
     const { entries, isOpen } = this.line;
-    const { name } = who(entries[0].actor, this.page.me);
+    const name = author(entries[0].actor, this.page.me);
     const words = did(entries).map((one) => (one instanceof Element ? h("span.ui-link", {}, one.textContent) : one));
     const doings = count(entries.length, "change", "changes");
     this.head.replaceChildren(icon("chevron_right"), h("strong", {}, name), " ", ...words, " ", h("span.ui-soft", {}, `· ${doings}`));

@@ -1,34 +1,10 @@
-// What happened, in words: nodes to put into a row, names of actors and doors, times and days.
+// What happened, in words: nodes to put into a row, names, times and days.
 
 import { chat } from "../changes/kinds.js";
 import { href } from "../changes/changes.js";
-import { count, h, person } from "../../nola/lib/dom.js";
+import { count, h } from "../../nola/lib/dom.js";
 
-export const DOORS = {
-  api: "the API",
-  admin: "the admin",
-  mcp: "MCP",
-  cli: "the command line",
-  import: "an import",
-  restore: "a restore",
-  undo: "an undo",
-  sync: "a sync",
-  loaddata: "a fixture",
-  seed: "the first start",
-  forget: "forgetting",
-};
 const NAMED = 3; // keys and conversations that are named
-
-/** Who it was: {name, kind}. */
-export function who(actor, me) {
-  const { name, kind } = person(actor, me);
-  return { name: kind === "nola" ? `Nola (${name})` : name, kind };
-}
-
-/** A name in the middle of a sentence. */
-export function within(name) {
-  return name === "You" ? "you" : name;
-}
 
 /** What some entries of one actor did, as nodes of a sentence that begins with the actor. */
 export function did(entries) {

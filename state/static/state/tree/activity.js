@@ -1,8 +1,9 @@
 // What has happened lately: who changed what, newest first. Also who made a revision, for conflicts to say.
 
 import { call } from "../../nola/lib/api.js";
+import { author, nameActor } from "../../nola/lib/authors.js";
 import { FEW, isRun } from "../changes/runs.js";
-import { ago, count, h, icon, person } from "../../nola/lib/dom.js";
+import { ago, count, h, icon } from "../../nola/lib/dom.js";
 import { event_of } from "./feed.js";
 import { member, parse, tokensOf } from "../../nola/lib/json.js";
 import { shownName } from "../../nola/lib/names.js";
@@ -26,7 +27,7 @@ export class Activity {
 
   who(revision) {
     const actor = this.authors.get(revision);
-    return actor ? person(actor, this.me).name : "Somebody";
+    return actor ? nameActor(actor, this.me).name : "Somebody";
   }
 
   add(event, where = "prepend") {
@@ -58,7 +59,7 @@ export class Activity {
   draw(run) {
     const { entries, place, items } = run;
     const isOpen = items[0]?.querySelector("details")?.open ?? false;
-    const kind = `li.tree-act.tree-by-${person(entries[0]?.actor ?? "", this.me).kind}`;
+    const kind = `li.tree-act.tree-by-${nameActor(entries[0]?.actor ?? "", this.me).kind}`;
     run.items = (entries.length < FEW ? entries.map((one) => [one]) : [entries]).map(([newest, ...before]) =>
       h(kind, {}, newest.element, before.length ? this.before(before, isOpen) : undefined),
     );
@@ -79,7 +80,6 @@ export class Activity {
   }
 
   element(event, told) {
-    const { name, kind } = person(event.actor, this.me);
     const lines = told.slice(0, SHOWN).map((one) => this.line(one));
     if (told.length > SHOWN) lines.push(h("div.tree-act-line.ui-soft", {}, `and ${told.length - SHOWN} more`));
     return h(
@@ -88,8 +88,8 @@ export class Activity {
       h(
         "div.tree-act-who",
         {},
-        icon({ agent: "smart_toy", nola: "settings", person: "person", you: "person" }[kind]),
-        h("strong", {}, name),
+        icon(nameActor(event.actor, this.me).icon),
+        h("strong", {}, author(event.actor, this.me)),
         h("time", { dateTime: event.at, title: new Date(event.at).toLocaleString() }, ago(event.at)),
       ),
       ...lines,

@@ -1,25 +1,12 @@
 // Who wrote a value: for one that has no parts the change that set it, for an object or a list its authors.
 
 import { about, call } from "../../nola/lib/api.js";
-import { ago, count, h, icon, person } from "../../nola/lib/dom.js";
+import { author, nameActor, through } from "../../nola/lib/authors.js";
+import { ago, count, h, icon } from "../../nola/lib/dom.js";
 import { tokensOf } from "../../nola/lib/json.js";
 import { shownName } from "../../nola/lib/names.js";
 
 const BLAME = "/api/blame";
-const FIGURES = { agent: "smart_toy", nola: "settings", person: "person", you: "person" };
-const DOORS = {
-  api: "through the API",
-  admin: "in the browser",
-  cli: "from the command line",
-  mcp: "through MCP",
-  import: "by an import",
-  restore: "by a restore",
-  undo: "by an undo",
-  sync: "by a sync",
-  loaddata: "by loading a file",
-  seed: "as a first value",
-  forget: "by forgetting",
-};
 
 /** The elements that say who wrote a node, now or at a revision. `reveal(tokens)` leads to a leaf. Throws what `call` throws. */
 export async function authorship(node, { signal, at, me, reveal }) {
@@ -27,20 +14,20 @@ export async function authorship(node, { signal, at, me, reveal }) {
   const hasParts = node.isContainer && node.size > 0;
   const { path, query } = about(BLAME, tokens, { by: hasParts ? "author" : undefined, at });
   const { text } = await call("GET", path, { query, signal });
-  if (hasParts) return JSON.parse(text).authors.map((author) => of_parts(author, tokens, me, reveal));
+  if (hasParts) return JSON.parse(text).authors.map((one) => of_parts(one, tokens, me, reveal));
   return Object.values(JSON.parse(text).revisions).map((revision) => h("div.tp-leaf", {}, ...who(revision, me)));
 }
 
 /** Who made a revision, when, through which door, and why. */
 export function who({ actor, at, source, reason, revision }, me) {
-  const { name, kind } = person(actor, me);
+  const { kind, icon: symbol } = nameActor(actor, me);
   return [
     h(
       `div.tp-by.tp-by-${kind}`,
       {},
-      icon(FIGURES[kind]),
-      h("strong.tp-actor", { title: actor }, name),
-      h("span.tp-door", {}, DOORS[source] ?? source),
+      icon(symbol),
+      h("strong.tp-actor", {}, author(actor, me)),
+      h("span.tp-door", {}, through(source)),
       moment(at, `change ${revision}`),
     ),
     ...(reason ? [h("p.tp-why", {}, reason)] : []),
@@ -53,7 +40,7 @@ export function moment(at, about) {
 
 /** An author of an object or a list, with the newest of what is theirs. */
 function of_parts({ actor, leaves, last, newest }, here, me, reveal) {
-  const { name, kind } = person(actor, me);
+  const { kind, icon: symbol } = nameActor(actor, me);
   const lead = (pointer) => {
     const tokens = [here[0], ...tokensOf(pointer)];
     return h(
@@ -73,8 +60,8 @@ function of_parts({ actor, leaves, last, newest }, here, me, reveal) {
       `summary.tp-by.tp-by-${kind}`,
       {},
       icon("chevron_right"),
-      icon(FIGURES[kind]),
-      h("strong.tp-actor", { title: actor }, name),
+      icon(symbol),
+      h("strong.tp-actor", {}, author(actor, me)),
       h("span.tp-door", {}, count(leaves, "value", "values")),
       moment(last.at, `change ${last.revision}`),
     ),

@@ -24,7 +24,7 @@ export function met(actions, event, touched) {
         "span.tree-merge",
         {},
         icon("merge"),
-        `${sentence(who)} changed something in here meanwhile; saving keeps both, or asks.`,
+        `${who} changed something in here meanwhile; saving keeps both, or asks.`,
       ),
     );
 }
@@ -54,7 +54,7 @@ export function ask(actions, editor, node, { who, theirs, places = [] }) {
     editor.input.focus();
   };
   show(editor, {
-    who: sentence(who),
+    who,
     theirs,
     places,
     take: () => editor.close(),

@@ -3,11 +3,12 @@
 import { Actions } from "./actions.js";
 import { Activity } from "./activity.js";
 import { Problem, call } from "../../nola/lib/api.js";
+import { nameActor } from "../../nola/lib/authors.js";
 import { Compare } from "./compare.js";
 import { draw } from "./crumbs.js";
 import { met } from "./conflicts.js";
 import { Drag } from "./drag.js";
-import { announce, h, person } from "../../nola/lib/dom.js";
+import { announce, h } from "../../nola/lib/dom.js";
 import { toEnd } from "./end.js";
 import { Feed } from "./feed.js";
 import { Filter } from "./filter.js";
@@ -106,7 +107,7 @@ function applied(event, touched, isMine) {
   app.levels.changed(event);
   app.filter.changed();
   if (isMine) return;
-  const { name } = person(event.actor, me);
+  const { name } = nameActor(event.actor, me);
   app.view.afterwards(() => {
     for (const { node, did, parent } of touched.slice(0, 50))
       app.view.mark(did === "remove" ? parent : node, name, DID[did]);

@@ -1,7 +1,8 @@
 // A link to what is not there (any more): it is said who took it and when, and offered back.
 
 import { call } from "../../nola/lib/api.js";
-import { ago, person } from "../../nola/lib/dom.js";
+import { nameActor, within } from "../../nola/lib/authors.js";
+import { ago } from "../../nola/lib/dom.js";
 import { pointerOf, tokensOf } from "../../nola/lib/json.js";
 import { shownName } from "../../nola/lib/names.js";
 import { onward } from "./pages.js";
@@ -18,7 +19,7 @@ export async function tellMissing({ actions, memory, mine, tree }, panel, tokens
   if (memory.lens) return mine.say(`${name} is not there${where} in what is shown.`, [], 0);
   const gone = await find(parent, tokens.slice(0, at + 1)).catch(() => undefined); // then it is said without
   if (!gone) return mine.say(`There is no ${name}${where}.`, [], 0);
-  const who = `${person(gone.actor, memory.me).name}, ${ago(gone.at)}`;
+  const who = `${within(nameActor(gone.actor, memory.me).name)}, ${ago(gone.at)}`;
   if (gone.renamed)
     return mine.say(`${name}${where} is called “${shownName(gone.renamed)}” now (${who}).`, [
       ["Go there", () => actions.reveal([...parent.tokens, gone.renamed, ...tokens.slice(at + 1)])],

@@ -1,6 +1,7 @@
 // The bar of the past: a slider over all changes, the moment it stands at with its author and reason, and ways to others.
 
-import { ago, h, icon, person } from "../../nola/lib/dom.js";
+import { author, nameActor } from "../../nola/lib/authors.js";
+import { ago, h, icon } from "../../nola/lib/dom.js";
 import { places_of } from "./marks.js";
 import { short } from "./told.js";
 
@@ -96,7 +97,7 @@ export class Bar {
   }
 
   spoken(place) {
-    return `${this.when(place)}, ${person(this.past.moments.actors[place], this.me).name}`;
+    return `${this.when(place)}, ${nameActor(this.past.moments.actors[place], this.me).name}`;
   }
 
   live() {
@@ -108,12 +109,11 @@ export class Bar {
   moment(place) {
     const { moments, event, at } = this.past;
     if (place < 0) return [h("strong", {}, "Before the first change")];
-    const { name } = person(moments.actors[place], this.me);
     const seconds = moments.seconds[place];
     const parts = [
       h("strong", {}, h("time", { dateTime: new Date(seconds * 1000).toISOString() }, this.when(place))),
       h("span.ui-soft", {}, ago(seconds * 1000).replace(/^now$/, "just now")),
-      h("span", {}, name),
+      author(moments.actors[place], this.me),
     ];
     if (event?.revision !== at) return parts;
     if (event.reason) parts.push(h("q.past-why", {}, event.reason));

@@ -3,7 +3,8 @@
 import { told } from "../changes/changes.js";
 import { Problem } from "../../nola/lib/api.js";
 import { concerns } from "./conflicts.js";
-import { announce, h, icon, person, sentence } from "../../nola/lib/dom.js";
+import { nameActor } from "../../nola/lib/authors.js";
+import { announce, h, icon, sentence } from "../../nola/lib/dom.js";
 
 /** Ask: `look()` says what would change ([[key, ops], …]), `act()` does it and returns the revision, which becomes an edit
  *  of mine (`done`) and is `said`. Changes of `node` by others are met. Returns the revision, undefined if none. */
@@ -87,7 +88,7 @@ class Proposal {
 
   /** A revision was applied while this is open. */
   heard(event) {
-    if (!this.acting && concerns(event, this.node)) this.meet(person(event.actor, this.app.memory.me).name);
+    if (!this.acting && concerns(event, this.node)) this.meet(nameActor(event.actor, this.app.memory.me).name);
   }
 
   async clash({ by }) {
@@ -96,7 +97,7 @@ class Proposal {
   }
 
   meet(name) {
-    const said = `${sentence(name)} changed the same meanwhile. What would change now is shown below.`;
+    const said = `${name} changed the same meanwhile. What would change now is shown below.`;
     this.notice.replaceChildren(icon("call_split"), h("span", {}, said));
     this.notice.hidden = false;
     this.yes.textContent = `${this.what.action} all the same`;
