@@ -12,6 +12,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from access import people
 from access.admin_keys import ApiKeyAdmin
 from access.admin_security import SecurityEventAdmin
+from access.moments import make_column
 from access.security import Event, record_by_person
 
 __all__ = ["ApiKeyAdmin", "PersonAdmin", "SecurityEventAdmin"]
@@ -24,8 +25,10 @@ class PersonAdmin(UserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ["username", "is_staff", "is_superuser", "last_login"]
+    list_display = ["username", "is_staff", "is_superuser", "signed_in"]
     list_filter = ["is_staff", "is_active"]
+
+    signed_in = make_column("last_login", "Last signed in")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         fields = [*super().get_readonly_fields(request, obj)]

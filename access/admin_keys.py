@@ -35,6 +35,7 @@ from access.keys import (
     rotate_key,
 )
 from access.models import ApiKey
+from access.moments import make_column, short_time
 from access.rights import Grant, grant_person
 from access.security import read_address
 
@@ -89,7 +90,7 @@ class ApiKeyForm(forms.ModelForm):
         self.initial["scopes"] = self.instance.scopes.split()
         self.initial["places"] = "\n".join(json.loads(self.instance.places))
         at = self.instance.expires_at
-        until = f"{timezone.localtime(at):%Y-%m-%d %H:%M}" if at else "never"
+        until = short_time(at) if at else "never"
         self.fields["ends"].choices = [  # type: ignore[attr-defined]  # it is a ChoiceField
             (AS_IT_IS, f"{AS_IT_IS}: {until}"),
             *ENDS.items(),
@@ -127,8 +128,8 @@ class ApiKeyForm(forms.ModelForm):
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin):
     form = ApiKeyForm
-    list_display = ["name", "state", "may", "limits", "created_at", "last_used_at", "expires_at"]
-    readonly_fields = ["prefix", "state", "created_at", "last_used_at", "revoked_at"]
+    list_display = ["name", "state", "may", "limits", "made", "used", "ends"]
+    readonly_fields = ["prefix", "state", "made", "used", "revoked"]
     actions = ["revoke"]
     change_form_template = "access/change_key.html"
 
@@ -203,6 +204,11 @@ class ApiKeyAdmin(ModelAdmin):
         return [path("<int:pk>/rotate/", rotate, name="access_apikey_rotate"), *super().get_urls()]
 
     # What the list says
+
+    made = make_column("created_at", "Made")
+    used = make_column("last_used_at", "Last used")
+    ends = make_column("expires_at", "Ends")
+    revoked = make_column("revoked_at", "Revoked")
 
     @admin.display(description="May")
     def may(self, key: ApiKey) -> str:

@@ -9,17 +9,20 @@ from unfold.admin import ModelAdmin
 
 from access.actors import show_actor
 from access.models import SecurityEvent
+from access.moments import make_column
 from access.rights import Right, may
 
 
 @admin.register(SecurityEvent)
 class SecurityEventAdmin(ModelAdmin):
-    list_display = ["at", "event", "who", "address", "detail"]
+    list_display = ["when", "event", "who", "address", "detail"]
     list_display_links = None
     list_filter = ["event", "at"]
     search_fields = ["actor", "address", "detail"]
     search_help_text = "Who, from which address, or what"
     list_per_page = 50
+
+    when = make_column("at", "When")
 
     @admin.display(description="Who", ordering="actor")
     def who(self, event: SecurityEvent) -> SafeString:

@@ -10,6 +10,7 @@ from django.middleware.csrf import get_token
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from access.moments import make_column, show_when
 from access.rights import Right, may
 from conversations import delete, export, log, read
 from conversations.api.conversations import stream_export
@@ -27,7 +28,7 @@ FOUND = 5000  # conversations whose messages match, at most
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin):
-    list_display = ["name", "channel", "source", "started", "last", "message_count"]
+    list_display = ["name", "channel", "source", "began", "last", "message_count"]
     list_filter = ["channel", "source", "archived"]
     search_fields = ["title"]  # so that there is a box; what is searched is said below
     search_help_text = "Words in titles and messages, or a session"
@@ -60,9 +61,11 @@ class ConversationAdmin(ReadOnlyAdmin):
     def name(self, row: Conversation) -> str:
         return f"{row} (archived)" if row.archived else str(row)
 
-    @admin.display(description="Last message")
+    began = make_column("started", "Started")
+
+    @admin.display(description="Last message", empty_value="–")
     def last(self, row: Any) -> Any:
-        return row.numbers.last
+        return show_when(row.numbers.last)
 
     @admin.display(description="Messages")
     def message_count(self, row: Any) -> str:

@@ -18,6 +18,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from access.actors import show_actor, user_actor
+from access.moments import make_column
 from access.rights import Right, may
 from state import edits, store
 from state.address import Address
@@ -139,7 +140,7 @@ class StateAdmin(ModelAdmin):
 
     form = StateForm
     fields = ["key_name", "value", "reason", "seen"]
-    list_display = ["key", "kind", "size", "updated_at", "changed_by", "place"]
+    list_display = ["key", "kind", "size", "changed", "changed_by", "place"]
     search_fields = ["key_name"]
     search_help_text = "Find keys by name"
     list_per_page = 50
@@ -189,6 +190,8 @@ class StateAdmin(ModelAdmin):
     @admin.display(description="Size", ordering="bytes")
     def size(self, entry: Any) -> str:
         return filesizeformat(entry.bytes)
+
+    changed = make_column("updated_at", "Changed")
 
     @admin.display(description="By", ordering="actor")
     def changed_by(self, entry: Any) -> SafeString:

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 
 from access.rights import Right, grant_person
 from conversations import log, read
@@ -28,7 +27,6 @@ def show_talk(request: HttpRequest, row: Conversation, context: dict[str, Any]) 
         "revision": store.head(),
         "target": int(wanted) if page.messages and wanted in {str(one.pk) for one in page.messages} else None,
         "question": request.GET.get("q", "")[:MOST_CHARACTERS],
-        "zone": timezone.get_default_timezone_name(),
         "may_write": Right.WRITE_CONVERSATIONS in rights,
         "may_undo": rights >= {Right.WRITE_CONVERSATIONS, Right.READ_HISTORY},
         "may_follow": Right.READ_HISTORY in rights,

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from access.auth import KeyCredential
 from access.models import ApiKey
+from access.moments import short_time
 from access.rights import grant_person
 from nola_site.pages import recent
 from nola_site.pages.decisions import list_decisions
@@ -162,7 +163,7 @@ def _copy(what: str, at: datetime | None, revision: int, head: int, every: timed
         return SafetyCopy(what, at, False, "")
     if not every:
         return SafetyCopy(
-            what, at, False, f"What changed since {changed:%-d %B} is in no {what}; none is made by itself."
+            what, at, False, f"What changed since {short_time(changed)} is in no {what}; none is made by itself."
         )
     return SafetyCopy(
         what, at, False, f"The {what} is late: one was due {_long(late)} ago. Is the server running all the time?"

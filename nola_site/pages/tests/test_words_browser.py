@@ -7,10 +7,23 @@ import pytest
 from tests.server import ROOT
 
 pytestmark = pytest.mark.process
+MOMENTS = json.loads((ROOT / "tests" / "data" / "moments.json").read_text())
 AUTHORS = json.loads((ROOT / "tests" / "data" / "authors.json").read_text())
 NAME_ALL = """async (cases) => {
   const { nameActor } = await import('/static/nola/lib/authors.js');
   return cases.map(({ actor, me }) => nameActor(actor, me));
+}"""
+
+READ_ALL = """async (cases) => {
+  const { shortTime, ago, exactTime } = await import('/static/nola/lib/dates.js');
+  return cases.map(({ at, now, zone }) => {
+    const how = { now: new Date(now), zone };
+    return [shortTime(at, how), ago(at, how), exactTime(at, how)];
+  });
+}"""
+TYPED = """async (cases) => {
+  const { fromField } = await import('/static/nola/lib/dates.js');
+  return cases.map(([text, zone]) => fromField(text, { zone }).toISOString());
 }"""
 
 
@@ -20,3 +33,28 @@ def test_scripts_name_authors_as_the_table_says(page):
     found = page.evaluate(NAME_ALL, AUTHORS)
 
     assert found == [{name: case[name] for name in ("name", "kind", "icon")} for case in AUTHORS]
+
+
+def test_scripts_read_moments_as_the_table_says(page):
+    page.goto("/admin/")
+
+    found = page.evaluate(READ_ALL, MOMENTS)
+
+    assert found == [[case["short"], case["ago"], case["exact"]] for case in MOMENTS]
+
+
+def test_what_is_typed_into_a_field_is_a_time_of_the_zone_also_where_clocks_change(page):
+    page.goto("/admin/")
+
+    found = page.evaluate(TYPED, [["2026-03-29T01:59:59", "Europe/Prague"], ["2026-03-29T03:00", "Europe/Prague"]])
+
+    assert found == ["2026-03-29T00:59:59.000Z", "2026-03-29T01:00:00.000Z"]
+
+
+def test_the_zone_of_the_setting_counts_and_not_that_of_the_browser(new_page):
+    page = new_page(timezone_id="Pacific/Auckland")
+    page.goto("/admin/")
+
+    exact = page.evaluate("async () => (await import('/static/nola/lib/dates.js')).exactTime('2026-11-03T13:03:22Z')")
+
+    assert exact == "2026-11-03T14:03:22+01:00"  # tests/server.py: Europe/Prague

@@ -2,7 +2,8 @@
 
 import { call } from "../../nola/lib/api.js";
 import { author, nameActor, within } from "../../nola/lib/authors.js";
-import { ago, count, h } from "../../nola/lib/dom.js";
+import { fullTime, when } from "../../nola/lib/dates.js";
+import { count, h } from "../../nola/lib/dom.js";
 
 const PAGE = 20;
 
@@ -33,16 +34,15 @@ export function list_of(part, me) {
 }
 
 function row(one, me) {
-  const time = h("time", { dateTime: one.at, title: new Date(one.at).toLocaleString() }, ago(one.at));
   const what = one.erased_by
     ? h("span.ui-faint", {}, `erased with a conversation, in revision ${one.erased_by}`)
     : h("a.ui-link", { href: `#receipt=${one.receipt}` }, `${count(one.tokens, "token", "tokens")} at revision ${one.revision}`);
-  return h("li", {}, what, author(one.actor, me), time);
+  return h("li", {}, what, author(one.actor, me), when(one.at, { isAgo: true }));
 }
 
 /** Who was given what, and when, above a receipt. */
 export function about(report, me) {
-  const at = new Date(report.at).toLocaleString();
+  const at = fullTime(report.at);
   const who = within(nameActor(report.actor, me).name);
   const back = h("a.ui-link", { href: `#${again(report.asked)}` }, "Ask for the same now");
   return [h("strong", {}, `Receipt ${report.receipt}`), h("span", {}, `what ${who === "you" ? "you were" : `${who} was`} given, ${at}`), back];

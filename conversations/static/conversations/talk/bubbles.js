@@ -1,6 +1,7 @@
 // The messages on the page, in the order in which pages have them, drawn as bubbles with day separators.
 // They lie in lists of at most CHUNK, so that the browser lays out only those lists that can be seen.
 
+import { clock, day, exactTime } from "../../nola/lib/dates.js";
 import { h } from "../../nola/lib/dom.js";
 import { markdown } from "./markdown.js";
 import { listParts } from "./parts.js";
@@ -10,14 +11,11 @@ const LONG = 20000; // characters shown of a message at first
 const SOON = 5 * 60 * 1000; // within so many ms the same speaker is not named again
 
 export class Bubbles {
-  constructor(list, zone, onVersion) {
+  constructor(list, onVersion) {
     this.list = list;
     this.onVersion = onVersion;
     this.rows = []; // { message, node }, in order
     this.known = new Map();
-    this.day = new Intl.DateTimeFormat(undefined, { timeZone: zone, weekday: "long", day: "numeric", month: "long", year: "numeric" });
-    this.time = new Intl.DateTimeFormat(undefined, { timeZone: zone, hour: "2-digit", minute: "2-digit" });
-    this.full = new Intl.DateTimeFormat(undefined, { timeZone: zone, dateStyle: "full", timeStyle: "medium" });
   }
 
   clear() {
@@ -93,10 +91,10 @@ export class Bubbles {
     for (let at = Math.max(0, from); at < Math.min(this.rows.length, to + 1); at++) {
       const { message, node } = this.rows[at];
       const last = this.rows[at - 1]?.message;
-      const day = this.day.format(new Date(message.timestamp));
-      const isNewDay = !last || this.day.format(new Date(last.timestamp)) !== day;
+      const heading = day(message.timestamp);
+      const isNewDay = !last || day(last.timestamp) !== heading;
       node.firstChild.hidden = !isNewDay;
-      node.firstChild.textContent = isNewDay ? day : "";
+      node.firstChild.textContent = isNewDay ? heading : "";
       const isSame = !isNewDay && last.speaker === message.speaker && last.user_id === message.user_id;
       node.classList.toggle("is-same", isSame && new Date(message.timestamp) - new Date(last.timestamp) < SOON);
     }
@@ -125,10 +123,8 @@ export class Bubbles {
     const speaker = isNamed ? message.user_id : message.metadata?.role ?? message.speaker;
     const name = message.metadata?.name; // of a tool, or of a character
     head.append(h("span.nola-speaker", {}, typeof name === "string" && name ? `${speaker} (${name})` : speaker));
-    const moment = new Date(message.timestamp);
-    const time = h("time", {}, this.time.format(moment));
-    time.dateTime = message.timestamp;
-    time.title = this.full.format(moment) + (message.timestamp_text ? `\n${message.timestamp_text}` : "");
+    const title = exactTime(message.timestamp) + (message.timestamp_text ? `\n${message.timestamp_text}` : "");
+    const time = h("time.ui-when", { dateTime: message.timestamp, title }, clock(message.timestamp));
     head.append(time);
     if (message.status !== "ok") head.append(h(`span.nola-status.nola-${message.status}`, {}, message.status === "pending" ? "waiting for an answer" : "failed"));
     return head;

@@ -3,6 +3,7 @@
 import { call, follow } from "./api.js";
 import { Bubbles } from "./bubbles.js";
 import { Find } from "./find.js";
+import { day } from "../../nola/lib/dates.js";
 import { h } from "../../nola/lib/dom.js";
 import { Selection } from "./select.js";
 
@@ -16,7 +17,7 @@ const data = JSON.parse(document.getElementById("nola-talk-data").textContent);
 const part = (name) => root.querySelector(`.nola-${name}`);
 const scroll = part("talk-scroll");
 const api = root.dataset.api;
-const bubbles = new Bubbles(part("talk-list"), data.zone, chooseVersion);
+const bubbles = new Bubbles(part("talk-list"), chooseVersion);
 let conversation = data.conversation;
 let older = null; // cursors; null: that end is on the page
 let newer = null;
@@ -196,8 +197,8 @@ else document.addEventListener("visibilitychange", () => document.hidden || quie
 
 function head() {
   part("talk-title").textContent = conversation.title || conversation.session_id;
-  document.title = `${conversation.title || conversation.session_id} | Nola`;
-  const started = conversation.started ? bubbles.day.format(new Date(conversation.started)) : "";
+  document.title = `${conversation.title || conversation.session_id} · Conversations · Nola`;
+  const started = conversation.started ? day(conversation.started) : "";
   const count = `${conversation.messages.toLocaleString()} message${conversation.messages === 1 ? "" : "s"}`;
   const facts = [started, count, conversation.channel, conversation.source, ...conversation.tags.map((tag) => `#${tag}`), conversation.archived ? "archived" : ""];
   part("talk-facts").textContent = [...new Set(facts.filter(Boolean))].join(" · ");

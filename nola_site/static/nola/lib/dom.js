@@ -30,18 +30,6 @@ export function announce(text) {
   region.textContent = region.textContent === text ? `${text}\u00a0` : text;
 }
 
-const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "narrow" });
-
-/** How long ago a moment is, in a word. */
-export function ago(at) {
-  const seconds = Math.max(0, (Date.now() - new Date(at)) / 1000);
-  if (seconds < 10) return "now";
-  if (seconds < 60) return AGO.format(-Math.round(seconds), "second");
-  if (seconds < 3600) return AGO.format(-Math.round(seconds / 60), "minute");
-  if (seconds < 86400) return AGO.format(-Math.round(seconds / 3600), "hour");
-  return AGO.format(-Math.round(seconds / 86400), "day");
-}
-
 export function bytes(count) {
   if (count < 1000) return `${count} B`;
   return count < 1e6 ? `${(count / 1e3).toFixed(count < 1e4 ? 1 : 0)} kB` : `${(count / 1e6).toFixed(1)} MB`;

@@ -2,6 +2,7 @@
 // here with #when=visit&after=1234, the revision that was seen last.
 
 import { DOORS, nameActor, within } from "../../nola/lib/authors.js";
+import { fromField, midnight } from "../../nola/lib/dates.js";
 import { h } from "../../nola/lib/dom.js";
 
 const NAMES = ["actor", "source", "key", "reason", "when", "from", "to", "batch", "after"];
@@ -85,7 +86,7 @@ export class Filters {
       case "hour":
         return new Date(now - HOUR).toISOString();
       case "today":
-        return new Date(now.getFullYear(), now.getMonth(), now.getDate()).toISOString();
+        return midnight(now).toISOString();
       case "week":
         return new Date(now - 7 * 24 * HOUR).toISOString();
       case "visit":
@@ -110,8 +111,8 @@ export class Filters {
   }
 }
 
-/** A local time of the bar as a moment that has passed; undefined for none. */
+/** A time of the bar as a moment that has passed; undefined for none. */
 function moment(text) {
-  const at = new Date(text);
-  return text && !Number.isNaN(at.valueOf()) && at < new Date() ? at.toISOString() : undefined;
+  const at = fromField(text);
+  return at && at < new Date() ? at.toISOString() : undefined;
 }

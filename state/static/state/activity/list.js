@@ -3,7 +3,7 @@
 import { FEW, isRun } from "../changes/runs.js";
 import { h } from "../../nola/lib/dom.js";
 import { Group, row, settle } from "./rows.js";
-import { day } from "./words.js";
+import { day } from "../../nola/lib/dates.js";
 
 const BLOCK = 40; // lines in a block
 const NEAR = 1200; // pixels above and below, within which blocks have elements

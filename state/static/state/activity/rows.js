@@ -4,9 +4,10 @@ import { patches_of, told } from "../changes/changes.js";
 import { said } from "../changes/kinds.js";
 import { call } from "../../nola/lib/api.js";
 import { DOORS, author, nameActor, through, within } from "../../nola/lib/authors.js";
+import { clock, exactTime } from "../../nola/lib/dates.js";
 import { count, h, icon, sentence } from "../../nola/lib/dom.js";
 import { member, parse, plain } from "../../nola/lib/json.js";
-import { did, span, time } from "./words.js";
+import { did, span } from "./words.js";
 
 const FIRST = 3; // places of a change that are shown at once
 const MOST_TALKS = 10; // conversations of a change that are told
@@ -50,13 +51,13 @@ function face(actor, me) {
 function aside(entry, page) {
   const door = DOORS[entry.source] ?? entry.source;
   const { client } = entry.info; // the program that an agent wrote with, where it has said so
-  const title = `${entry.at.toLocaleString()} · change ${entry.seq} · ${client ? `${through(entry.source)}, ${client}` : through(entry.source)}`;
+  const title = `${exactTime(entry.at)} · change ${entry.seq} · ${client ? `${through(entry.source)}, ${client}` : through(entry.source)}`;
   const shown = ["api", "undo", "restore"].includes(entry.source) ? "" : door.replace(/^(the|an?) /, "");
   return h(
     "div.act-aside",
     {},
     h("span.act-door", {}, client || shown),
-    h("a.act-time", { href: address(entry.seq), title }, h("time", { dateTime: entry.at.toISOString() }, time(entry.at))),
+    h("a.act-time", { href: address(entry.seq), title }, h("time.ui-when", { dateTime: entry.at.toISOString() }, clock(entry.at))),
     page.mayUndo ? undoer("Undo", `Undo change ${entry.seq}`, () => page.undo(...undoing([entry], page))) : null,
   );
 }
@@ -71,7 +72,7 @@ export function undoing(entries, { me }) {
   const name = within(nameActor(actor, me).name);
   if (info.batch && ["import", "restore"].includes(source))
     return [{ batch: info.batch }, source === "import" ? "Undo the whole import" : "Undo the whole restore"];
-  if (entries.length === 1) return [{ revision: seq }, `Undo what ${name} did at ${time(entries[0].at)}`];
+  if (entries.length === 1) return [{ revision: seq }, `Undo what ${name} did at ${clock(entries[0].at)}`];
   const many = count(entries.length, "change", "changes");
   return [{ revisions: entries.map((one) => one.seq) }, `Undo ${many} by ${name}`];
 }

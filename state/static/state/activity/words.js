@@ -2,6 +2,7 @@
 
 import { chat } from "../changes/kinds.js";
 import { href } from "../changes/changes.js";
+import { clock } from "../../nola/lib/dates.js";
 import { count, h } from "../../nola/lib/dom.js";
 
 const NAMED = 3; // keys and conversations that are named
@@ -69,28 +70,8 @@ function key(name) {
   return h("a.ui-link", { href: href([name]), title: "Show in the tree" }, name || "(empty name)");
 }
 
-const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
-const YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
-
-export function time(at) {
-  return TIME.format(at);
-}
-
 /** From the first to the last of some entries, which stand newest first. */
 export function span(entries) {
-  const [last, first] = [entries[0], entries.at(-1)].map((entry) => time(entry.at));
+  const [last, first] = [entries[0], entries.at(-1)].map((entry) => clock(entry.at));
   return first === last ? last : `${first}–${last}`;
-}
-
-/** The day of a moment, as a heading. */
-export function day(at) {
-  const days = Math.round((midnight(new Date()) - midnight(at)) / 86_400_000);
-  if (days === 0) return "Today";
-  if (days === 1) return "Yesterday";
-  return (new Date().getFullYear() === at.getFullYear() ? DAY : YEAR).format(at);
-}
-
-function midnight(at) {
-  return new Date(at.getFullYear(), at.getMonth(), at.getDate());
 }

@@ -3,7 +3,8 @@
 import { call } from "../../nola/lib/api.js";
 import { author, nameActor } from "../../nola/lib/authors.js";
 import { FEW, isRun } from "../changes/runs.js";
-import { ago, count, h, icon } from "../../nola/lib/dom.js";
+import { ago, when } from "../../nola/lib/dates.js";
+import { count, h, icon } from "../../nola/lib/dom.js";
 import { event_of } from "./feed.js";
 import { member, parse, tokensOf } from "../../nola/lib/json.js";
 import { shownName } from "../../nola/lib/names.js";
@@ -90,7 +91,7 @@ export class Activity {
         {},
         icon(nameActor(event.actor, this.me).icon),
         h("strong", {}, author(event.actor, this.me)),
-        h("time", { dateTime: event.at, title: new Date(event.at).toLocaleString() }, ago(event.at)),
+        when(event.at, { isAgo: true }),
       ),
       ...lines,
       ...(event.reason ? [h("div.tree-act-why.ui-why", {}, event.reason)] : []),

@@ -2,7 +2,8 @@
 
 import { about, call } from "../../nola/lib/api.js";
 import { author, nameActor, through } from "../../nola/lib/authors.js";
-import { ago, count, h, icon } from "../../nola/lib/dom.js";
+import { when } from "../../nola/lib/dates.js";
+import { count, h, icon } from "../../nola/lib/dom.js";
 import { tokensOf } from "../../nola/lib/json.js";
 import { shownName } from "../../nola/lib/names.js";
 
@@ -28,14 +29,10 @@ export function who({ actor, at, source, reason, revision }, me) {
       icon(symbol),
       h("strong.tp-actor", {}, author(actor, me)),
       h("span.tp-door", {}, through(source)),
-      moment(at, `change ${revision}`),
+      when(at, { isAgo: true, about: `change ${revision}` }),
     ),
     ...(reason ? [h("p.tp-why", {}, reason)] : []),
   ];
-}
-
-export function moment(at, about) {
-  return h("time.tp-when", { dateTime: at, title: `${new Date(at).toLocaleString()}, ${about}` }, ago(at));
 }
 
 /** An author of an object or a list, with the newest of what is theirs. */
@@ -63,7 +60,7 @@ function of_parts({ actor, leaves, last, newest }, here, me, reveal) {
       icon(symbol),
       h("strong.tp-actor", {}, author(actor, me)),
       h("span.tp-door", {}, count(leaves, "value", "values")),
-      moment(last.at, `change ${last.revision}`),
+      when(last.at, { isAgo: true, about: `change ${last.revision}` }),
     ),
     ...(last.reason ? [h("p.tp-why", {}, last.reason)] : []),
     h("ul.tp-leads", {}, ...newest.map(lead)),

@@ -2,7 +2,7 @@
 
 import { call } from "../../nola/lib/api.js";
 import { nameActor, within } from "../../nola/lib/authors.js";
-import { ago } from "../../nola/lib/dom.js";
+import { ago } from "../../nola/lib/dates.js";
 import { pointerOf, tokensOf } from "../../nola/lib/json.js";
 import { shownName } from "../../nola/lib/names.js";
 import { onward } from "./pages.js";

@@ -4,7 +4,8 @@
 import { authorship } from "./blame.js";
 import { concerns } from "./conflicts.js";
 import { Deleted } from "./deleted.js";
-import { ago, announce, h, icon } from "../../nola/lib/dom.js";
+import { ago } from "../../nola/lib/dates.js";
+import { announce, h, icon } from "../../nola/lib/dom.js";
 import { shownName } from "../../nola/lib/names.js";
 import { PastValues } from "./past_values.js";
 

@@ -1,12 +1,12 @@
 // The bar of the past: a slider over all changes, the moment it stands at with its author and reason, and ways to others.
 
 import { author, nameActor } from "../../nola/lib/authors.js";
-import { ago, h, icon } from "../../nola/lib/dom.js";
+import { exactTime, fromField, fullTime, toField, when } from "../../nola/lib/dates.js";
+import { h, icon } from "../../nola/lib/dom.js";
 import { places_of } from "./marks.js";
 import { short } from "./told.js";
 
 const PLACES = 3;
-const TIME = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 export class Bar {
   constructor(past, page) {
@@ -62,8 +62,8 @@ export class Bar {
 
   go(event) {
     event.preventDefault();
-    const time = new Date(this.field.value);
-    if (Number.isNaN(time.getTime())) return;
+    const time = fromField(this.field.value);
+    if (!time) return;
     const { moments } = this.past;
     const seconds = Math.floor(time / 1000);
     if (time > Date.now()) this.past.app.mine.say("That is still to come. This is now.");
@@ -73,7 +73,7 @@ export class Bar {
 
   /** When a moment was, in full. */
   when(place) {
-    return TIME.format(this.past.moments.seconds[place] * 1000);
+    return fullTime(this.past.moments.seconds[place] * 1000);
   }
 
   /** Bring the bar up to date; what it says of a moment is known without asking. */
@@ -90,7 +90,7 @@ export class Bar {
     this.compare.disabled = isNow || past.level > 0;
     this.compare.title = isNow ? "First slide back to a moment" : "Beside another moment, or now";
     this.compare.setAttribute("aria-pressed", String(past.other !== undefined));
-    if (document.activeElement !== this.field) this.field.value = isNow ? "" : local(moments.seconds[place]);
+    if (document.activeElement !== this.field) this.field.value = isNow || place < 0 ? "" : toField(moments.seconds[place] * 1000);
     this.told.replaceChildren(...(isNow ? this.live() : this.moment(place)));
     const number = isNow ? "" : `change ${(place + 1).toLocaleString("en")} of ${moments.count.toLocaleString("en")}`;
     this.where.replaceChildren(...[past.newerText, number].filter(Boolean).map((text) => h("span", {}, text)));
@@ -111,8 +111,8 @@ export class Bar {
     if (place < 0) return [h("strong", {}, "Before the first change")];
     const seconds = moments.seconds[place];
     const parts = [
-      h("strong", {}, h("time", { dateTime: new Date(seconds * 1000).toISOString() }, this.when(place))),
-      h("span.ui-soft", {}, ago(seconds * 1000).replace(/^now$/, "just now")),
+      h("strong", {}, h("time.ui-when", { dateTime: exactTime(seconds * 1000), title: exactTime(seconds * 1000) }, this.when(place))),
+      h("span.ui-soft", {}, when(seconds * 1000, { isAgo: true })),
       author(moments.actors[place], this.me),
     ];
     if (event?.revision !== at) return parts;
@@ -132,11 +132,4 @@ export class Bar {
     if (found.length > PLACES) links.push(h("span.ui-soft", {}, `and ${(found.length - PLACES).toLocaleString("en")} more`));
     return links;
   }
-}
-
-/** A time as the field for it has it, in the zone of the browser. */
-function local(seconds) {
-  if (seconds === undefined) return "";
-  const time = new Date(seconds * 1000);
-  return new Date(time - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }

@@ -3,6 +3,7 @@
 
 import { patches_of } from "../changes/changes.js";
 import { because, call } from "../../nola/lib/api.js";
+import { fullTime } from "../../nola/lib/dates.js";
 import { member, parse, pointerOf } from "../../nola/lib/json.js";
 import { Gone } from "./memory.js";
 import { propose } from "./proposal.js";
@@ -15,7 +16,7 @@ export async function putBack(panel, node, { revision, at, pointer }) {
   let [text, place] = [];
   return propose(panel, node, {
     title: `Put “${node.label}” back as it was`,
-    about: `As it was on ${new Date(at).toLocaleString()}, after change ${revision}.`,
+    about: `As it was on ${fullTime(at)}, after change ${revision}.`,
     action: "Put it back",
     done: `return of ${node.label}`,
     said: `Put “${node.label}” back`,
