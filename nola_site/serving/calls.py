@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 
 from nola_site.safety import reads
@@ -44,10 +45,8 @@ class CallMiddleware:
         answer = explain_unwritable(error) if isinstance(error, OperationalError) else None
         if answer is None:
             return None
-        text = f"{answer.detail}. Go back: what you typed is still in the form.\n"
-        return HttpResponse(
-            text, status=answer.status, content_type="text/plain; charset=utf-8", headers=answer.headers
-        )
+        page = render_to_string("nola_site/unwritable.html", {"detail": answer.detail})
+        return HttpResponse(page, status=answer.status, headers=answer.headers)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith("/api/") and request.path_info != MCP:
