@@ -296,7 +296,7 @@ UNFOLD = {
     ],
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
-        "show_search": True,
+        "show_search": False,
         "navigation": [
             {
                 "title": "Memory",
