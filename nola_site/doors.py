@@ -11,7 +11,8 @@ from typing import Any
 
 from csp.decorators import csp_update
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from ninja import Router
 from unfold.sites import UnfoldAdminSite
 
@@ -172,6 +173,10 @@ class NolaAdminSite(UnfoldAdminSite):
         more = {"is_first_password_kept": is_first_password_kept(), **(extra_context or {})}
         view: Any = lets_theme_evaluate(super().login)
         return answer_wait(view(request, more))
+
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:
+        """There is no page of a part of the program: the sidebar has all pages."""
+        return HttpResponseRedirect(reverse("admin:index"))
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         @wraps(view)

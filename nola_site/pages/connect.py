@@ -223,7 +223,7 @@ def show_connect(request: HttpRequest) -> HttpResponse:
     """The page."""
     address = settings.NOLA_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
     clients = list_clients(address, str(settings.BASE_DIR), str(settings.NOLA_DATA_DIR))
-    context = {"title": "Connect an agent", "clients": clients, "now": timezone.now().timestamp()}
+    context = {"title": "Connect", "clients": clients, "now": timezone.now().timestamp()}
     return TemplateResponse(request, "admin/connect.html", {**admin.site.each_context(request), **context})
 
 

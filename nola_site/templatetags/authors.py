@@ -11,6 +11,12 @@ register = template.Library()
 
 
 @register.filter
+def actor(user: Any) -> str:
+    """A person as the actor that they are."""
+    return user_actor(user)
+
+
+@register.filter
 def author(actor: str, reader: Any = "") -> SafeString:
     """An actor in words; the person who reads is "You", if they are named."""
     return show_actor(actor, user_actor(reader) if reader else "")
