@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -18,6 +19,7 @@ from nola_site.forget import database, files
 from nola_site.forget.database import DatabasePlan, apply_plan, next_number, plan_database
 from nola_site.forget.files import Target
 from nola_site.forget.redaction import check_text, show_masked
+from nola_site.forget.spots import Spot, list_spots
 from nola_site.safety import growth, reads
 from state import clock, guards
 from state.address import Address
@@ -31,6 +33,8 @@ from state.locks import lock_copies, try_lock
 from state.models import Snapshot
 from state.revisions import Author
 from state.write_lock import write_transaction
+
+SPOTS = 12  # that a preview names
 
 
 class Forgettable(NamedTuple):
@@ -50,6 +54,8 @@ class Forgotten:
     copies: dict[str, str] = field(default_factory=dict)  # by the file's name
     left: list[str] = field(default_factory=list)
     masked: str = ""
+    spots: list[Spot] = field(default_factory=list)  # the first of them, in a preview
+    more: int = 0  # spots beyond those
     revision: int = 0  # that says so; 0 where the database did not hold it
 
     @property
@@ -84,6 +90,9 @@ def preview(what: Forgettable, progress: OnProgress = show_nothing) -> Forgotten
     with read_at_once(connection):
         plan = _plan(what, next_number(connection), progress)
     found = _about(plan)
+    spots = list_spots(plan)
+    found.spots = list(islice(spots, SPOTS))
+    found.more = sum(1 for _ in spots)
     found.copies = _copies(plan, what, None, progress)
     found.left += _list_others(plan, found.copies, progress)
     return found

@@ -1,10 +1,14 @@
 """The page where an owner forgets something."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from access.models import SecurityEvent
+from conversations.models import Message
+from nola_site.forget import run
 from state import store
 from state.address import Address
 from state.jsondoc.text import make_document
@@ -32,6 +36,37 @@ def test_it_shows_what_holds_it_and_forgets_it_once_that_was_seen(owner):
     made = Revision.objects.get(seq=2)
     assert (made.actor, made.source, made.reason) == ("user:ada", "forget", "by mistake")
     assert SecurityEvent.objects.filter(event="forgotten", actor="user:ada").count() == 1
+
+
+def test_it_leads_to_where_it_stands_before_it_goes(owner, agent):
+    store.put(Address("a/b"), make_document({"x": [1, f"pay with {CARD}"], CARD: 2}), Author("user:ada", Source.API))
+    store.put(Address("Gone"), make_document(CARD), Author("user:ada", Source.API))
+    store.put(Address("Gone"), make_document("nothing"), Author("user:ada", Source.API))
+    body = {"messages": [{"speaker": "user", "message": f"it is {CARD}"}]}
+    agent.post("/api/conversations/trip/messages", body, content_type="application/json")
+
+    page = owner.post("/admin/forget/", {"what": CARD}).content.decode()
+
+    message = Message.objects.get().pk
+    found = re.findall(
+        r"<li>(?:<a class=\"ui-link\" href=\"([^\"]*)\">)?(.*?)(?:</a>)?</li>", page.partition("forget-spots")[2]
+    )
+    assert found[:5] == [
+        ("/admin/state/tree/#/Card/number", "Card › number"),
+        ("/admin/state/tree/#/a~1b/x/1", "a/b › x › 1"),
+        ("", "a/b › [redacted] 6"),
+        ("/admin/activity/#key=Gone", "the past of Gone"),
+        (f"/admin/conversations/message/{message}/change/", f"message {message} in trip"),
+    ]
+
+
+def test_of_many_places_the_first_are_named_and_the_rest_counted(owner):
+    store.put(Address("Many"), make_document([CARD] * 40), Author("user:ada", Source.API))
+
+    page = owner.post("/admin/forget/", {"what": CARD}).content.decode()
+
+    assert page.count('class="ui-link" href="/admin/state/tree/#') == run.SPOTS
+    assert f"and {41 - run.SPOTS} more" in page
 
 
 def test_a_place_is_one_unless_it_is_said_to_be_a_text(owner):
