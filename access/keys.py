@@ -105,14 +105,14 @@ def describe_key(row: ApiKey) -> str:
 
 
 def describe_state(row: ApiKey, now: datetime) -> str:
-    """Whether it opens anything: "holds", "revoked", "expired", or "rotated" while both hold."""
+    """Whether it opens anything: "active", "revoked", "expired", or "rotated" while both hold."""
     if row.revoked_at is not None:
         return "revoked"
     if row.expires_at is not None and row.expires_at <= now:
         return "expired"
     if row.previous_until is not None and row.previous_until > now:
         return "rotated"
-    return "holds"
+    return "active"
 
 
 # What people type

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from access.keys import BadKeySettings, parse_place, parse_time
+from access.keys import BadKeySettings, KeySettings, create_key, parse_place, parse_time
 from access.models import ApiKey, SecurityEvent
 from access.rights import PERMISSIONS, Right, grant_key
 from state.checkpoints.restore import seed_store
@@ -221,3 +221,11 @@ def test_who_may_only_look_at_keys_cannot_end_them():
     assert seer.post(f"/admin/access/apikey/{ApiKey.objects.get().pk}/rotate/").status_code == 403
 
     assert ApiKey.objects.get().revoked_at is None
+
+
+def test_a_key_that_works_is_active(owner):
+    create_key("worker", KeySettings(["read"]), "cli:ada")
+
+    page = owner.get("/admin/access/apikey/").content.decode()
+
+    assert "active" in page and "holds" not in page
