@@ -91,3 +91,11 @@ def test_errors_of_the_api_stay_problem_documents(owner):
     response = owner.get("/api/nothing")
 
     assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_the_pages_before_and_after_speak_our_language_too(owner):
+    before = Client().get("/admin/login/")
+    after = owner.post("/admin/logout/")
+
+    assert (title(before), title(after)) == ("Sign in · Nola", "You are signed out · Nola")
+    assert spoken(before) == spoken(after) == []
