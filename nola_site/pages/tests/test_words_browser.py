@@ -1,9 +1,13 @@
 """What pages say of authors and moments, by scripts: the same as the server does."""
 
 import json
+import re
 
 import pytest
 
+from nola_site.pages.tests.speech import FORBIDDEN
+from nola_site.pages.tests.test_headings import PAGES, PEOPLE
+from state.pages.tests.tree import write
 from tests.server import ROOT
 
 pytestmark = pytest.mark.process
@@ -58,3 +62,23 @@ def test_the_zone_of_the_setting_counts_and_not_that_of_the_browser(new_page):
     exact = page.evaluate("async () => (await import('/static/nola/lib/dates.js')).exactTime('2026-11-03T13:03:22Z')")
 
     assert exact == "2026-11-03T14:03:22+01:00"  # tests/server.py: Europe/Prague
+
+
+DRAWN = {"/admin/state/tree/": ".tree-act-who", "/admin/activity/": ".act-row", "/admin/": ".home-events time"}
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
+ACTOR = re.compile(r"\b(key|user|cli|system):\w+")
+
+
+@pytest.mark.parametrize("address", [address for _, address in PAGES if PEOPLE not in address])
+def test_what_a_page_shows_once_it_is_drawn_is_in_our_words(page, server, address):
+    write(server, "PUT", "/Told", {"mood": "calm"})
+    page.goto(address)
+    page.wait_for_selector(DRAWN.get(address, "h1.nola-heading"))
+
+    shown = page.inner_text("body")
+    titles = page.locator("time").evaluate_all("times => times.map((time) => time.title)")
+
+    assert [one for one in titles if not MOMENT.match(one)] == []
+    assert ACTOR.findall(shown) == []
+    said = [re.search(f".{{0,30}}{one}", shown.replace("unfold_more", "")) for one in FORBIDDEN]
+    assert [match[0] for match in said if match] == []
