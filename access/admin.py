@@ -27,6 +27,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):
     change_password_form = AdminPasswordChangeForm
     list_display = ["username", "is_staff", "is_superuser", "signed_in"]
     list_filter = ["is_staff", "is_active"]
+    filter_horizontal = ()  # two lists and icons between them: neither for a phone nor for a keyboard
 
     signed_in = make_column("last_login", "Last signed in")
 
