@@ -38,7 +38,7 @@ format: .venv/.installed-dev ## Format the code
 adapters: .venv/.installed-dev .venv-adapters/.installed ## Test the adapters of nola_client beside their frameworks
 	@$(BIN)/python -m pytest -rs nola_client/tests/test_adapters.py
 
-bench: .venv/.installed ## Measure what Nola costs, beside its targets (minutes)
+bench: .venv/.installed-dev ## Measure what Nola costs, beside its targets (minutes)
 	@$(BIN)/python -m tests.bench
 
 bench-peers: .venv/.installed .venv-peers/.installed ## Measure it beside its peers too, into docs/benchmarks.md (half an hour)
@@ -49,6 +49,7 @@ soak: .venv/.installed-dev ## Kill and crowd it a hundred times, search the laws
 	@$(BIN)/python -m tests.soak.feed
 	@$(BIN)/python -m tests.soak.safety
 	@$(BIN)/python -m tests.soak.memory 10
+	@$(BIN)/python -m tests.soak.pages
 	@$(BIN)/python -m pytest tests/soak/costs.py
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process" --hypothesis-profile=search
 

@@ -18,6 +18,7 @@ export class List {
   clear() {
     this.watcher.disconnect();
     this.blocks = [];
+    this.size = 0; // entries
     this.feed.replaceChildren();
   }
 
@@ -25,8 +26,14 @@ export class List {
     return !this.blocks.length;
   }
 
+  /** Whether somebody is in it, or has opened something of it. */
+  get isUsed() {
+    return this.feed.contains(document.activeElement) || this.feed.querySelector("[open], [aria-expanded=true]") !== null;
+  }
+
   /** Older entries, at the end. */
   append(entries) {
+    this.size += entries.length;
     const touched = new Set();
     for (const entry of entries) {
       const block = this.blocks.at(-1);
@@ -41,6 +48,7 @@ export class List {
 
   /** Newer entries, newest first, on top. */
   prepend(entries) {
+    this.size += entries.length;
     const touched = new Set();
     for (const entry of [...entries].reverse()) {
       const block = this.blocks[0];

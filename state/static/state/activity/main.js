@@ -14,6 +14,7 @@ import { Source } from "./source.js";
 const STATUS = { live: "Live", lost: "Reconnecting …", out: "Signed out", away: "Paused", wait: "Connecting …" };
 const UNASKED = 6; // pages that are read on without the reader having scrolled
 const NEAR = 1500; // pixels before the end at which older ones are read
+const MOST = 2000; // entries that are kept while nobody reads further down
 const GATHER = 150; // milliseconds in which what happens is gathered
 
 const page = document.getElementById("nola-activity");
@@ -154,6 +155,7 @@ async function look() {
 function arrived(entries) {
   const scroll = part("scroll");
   const is_top = scroll.scrollTop < 40;
+  if (is_top && list.size > MOST && !list.isUsed) return filters.read(); // a page that is left open for days stays light
   const height = scroll.scrollHeight;
   const top = scroll.scrollTop;
   for (const { actor } of entries) filters.know(actor);

@@ -11,6 +11,7 @@ import { shownName } from "../../nola/lib/names.js";
 import { short, spoken } from "./told.js";
 
 const KEPT = 60;
+const AUTHORS = 1000; // of the last revisions, which a conflict may ask for
 const SHOWN = 4; // changes of one revision
 
 export class Activity {
@@ -33,6 +34,7 @@ export class Activity {
 
   add(event, where = "prepend") {
     this.authors.set(event.revision, event.actor);
+    if (this.authors.size > AUTHORS) this.authors.delete(this.authors.keys().next().value);
     const told = event.changes.flatMap(tell);
     if (!told.length) return;
     const { actor, source } = event;
