@@ -132,7 +132,7 @@ def test_at_first_sight_keys_are_open_where_all_of_it_fits(new_page, server):
         json.loads(server.request("GET", "/api/state")[1])
     )
     assert page.locator("[aria-label='c: 2']").count() == 0
-    assert page.locator(".tree-unit, .lv-unit").all_inner_texts() == ["Open to", "As seen at"]
+    assert page.locator(".tree-unit, .lv-unit").all_inner_texts() == ["Open to", "Order", "As seen at"]
 
     write(server, "PUT", "/Large", list(range(100)))
     open_tree(page)
