@@ -15,8 +15,13 @@ from access.rights import Right, may
 
 @admin.register(SecurityEvent)
 class SecurityEventAdmin(ModelAdmin):
-    list_display = ["when", "event", "who", "address", "detail"]
+    list_display = ["event", "who", "address", "detail", "when"]
+    list_main = "when"
+    list_long = ["detail"]
     list_display_links = None
+    empty_words = "Who signed in, what was refused, and what was done to keys and people stands here."
+    empty_link = ("Look at the overview", "admin:index")
+    empty_icon = "shield"
     list_filter = ["event", "at"]
     search_fields = ["actor", "address", "detail"]
     search_help_text = "Who, from which address, or what"

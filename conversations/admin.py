@@ -29,6 +29,12 @@ FOUND = 5000  # conversations whose messages match, at most
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin):
     list_display = ["name", "channel", "source", "began", "last", "message_count"]
+    list_main = "message_count"
+    list_numbers = ["message_count"]
+    list_wide = ["began"]
+    empty_words = "What is said between you and an agent stands here, once an agent has sent the first message."
+    empty_link = ("Connect an agent", "connect")
+    empty_icon = "forum"
     list_filter = ["channel", "source", "archived"]
     search_fields = ["title"]  # so that there is a box; what is searched is said below
     search_help_text = "Words in titles and messages, or a session"

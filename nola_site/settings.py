@@ -291,6 +291,7 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("nola/tokens.css"),
         lambda request: static("nola/components.css"),
+        lambda request: static("nola/list/list.css"),
         lambda request: static("nola/admin.css"),
         lambda request: static("nola/search/search.css"),
     ],

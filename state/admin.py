@@ -141,6 +141,11 @@ class StateAdmin(ModelAdmin):
     form = StateForm
     fields = ["key_name", "value", "reason", "seen"]
     list_display = ["key", "kind", "size", "changed", "changed_by", "place"]
+    list_main = "size"
+    list_numbers = ["size"]
+    empty_words = "What an agent remembers stands here, a key for each thing. Put the first one, or let an agent do it."
+    empty_icon = "data_object"
+    delete_words = "What it held stays in the history, and the deletion can be undone there."
     search_fields = ["key_name"]
     search_help_text = "Find keys by name"
     list_per_page = 50
