@@ -29,6 +29,7 @@ from state.checkpoints.files import (
     read_checkpoints,
     remove_checkpoint,
     save_checkpoint,
+    sort_age,
 )
 from state.checkpoints.header import ALL, EDITED
 from state.checkpoints.restore import BadCheckpoint
@@ -57,6 +58,19 @@ REFUSALS = (
 )
 MOST_AUTOMATIC = 8  # automatic ones that are shown before a person asks for the older ones
 AUTOMATIC = "Kept automatically"
+COLUMNS = [  # what the list says: (words, kind in list.css, what the address calls it where it sorts)
+    ("Name", "ui-list-name", "name"),
+    ("Taken", "ui-list-when", "taken"),
+    ("Size", "ui-list-number", "size"),
+    ("Why", "cp-why", ""),
+    ("Verdict", "ui-list-main", ""),
+]
+SORTS: dict[str, Callable[[Checkpoint], Any]] = {
+    "name": lambda one: one.name.casefold(),
+    "taken": sort_age,
+    "size": lambda one: one.size,
+}
+NEWEST = "-taken"
 View = Callable[..., HttpResponseBase]
 
 
@@ -92,9 +106,12 @@ def render_page(request: HttpRequest, template: str, context: dict[str, Any]) ->
 def list_checkpoints(request: HttpRequest) -> HttpResponse:
     kept, seeds = read_checkpoints(), list_seeds()
     verdicts = judge_checkpoints([*kept, *seeds], PATIENCE)
-    groups = [_group(title, rows_of(some, verdicts)) for title, some in _groups(kept, seeds) if some]
+    asked = request.GET.get("sort", NEWEST)
+    sort = asked if asked.removeprefix("-") in SORTS else NEWEST
+    groups = [_group(title, rows_of(_sort(some, sort), verdicts)) for title, some in _groups(kept, seeds) if some]
     context = {
         "title": "Checkpoints",
+        "columns": _columns(sort),
         "groups": groups,
         "limit": settings.NOLA_MAX_BODY_MB,
         "may_change": may(request.user, Right.WRITE_STATE),
@@ -102,6 +119,24 @@ def list_checkpoints(request: HttpRequest) -> HttpResponse:
         "today": f"{timezone.localtime():%Y-%m-%d}",
     }
     return render_page(request, "state/checkpoints.html", context)
+
+
+def _sort(some: list[Checkpoint], sort: str) -> list[Checkpoint]:
+    """They come the newest first, and the seeds by name."""
+    return some if sort == NEWEST else sorted(some, key=SORTS[sort.removeprefix("-")], reverse=sort.startswith("-"))
+
+
+def _columns(sort: str) -> list[dict[str, str]]:
+    order = {sort: "descending" if sort.startswith("-") else "ascending"}
+    return [
+        {
+            "text": text,
+            "kind": kind,
+            "query": name and f"?sort={'-' if name in order else ''}{name}",
+            "sorted": name and (order.get(name) or order.get(f"-{name}") or ""),
+        }
+        for text, kind, name in COLUMNS
+    ]
 
 
 def _groups(kept: list[Checkpoint], seeds: list[Checkpoint]) -> list[tuple[str, list[Checkpoint]]]:

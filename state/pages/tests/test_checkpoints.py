@@ -60,7 +60,7 @@ def test_the_page_lists_what_is_kept_with_verdicts(mine):
 
     page = mine.get(PAGE).content.decode()
 
-    assert re.findall(r'ui-link" href="/admin/checkpoints/([\w-]+)/"', page)[:2] == ["broken", "mine"]
+    assert re.findall(r'<th scope="row"[^>]*><a href="/admin/checkpoints/([\w-]+)/"', page)[:2] == ["broken", "mine"]
     assert page.count("damaged</span>") == 1
     assert page.count("sound</span>") == 4
     assert "to show" in page

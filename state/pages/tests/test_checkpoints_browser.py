@@ -74,7 +74,7 @@ def test_a_checkpoint_is_taken_and_compared_with_now(page, server):
     write(server, "PUT", "/Compared/tone", "brisk")
     write(server, "DELETE", "/Compared/topics/1")
 
-    page.get_by_role("link", name="Compare and restore compared").click()
+    page.get_by_role("link", name="compared", exact=True).click()
     changes = look(page, "Compared").locator(".chg-list").first
 
     assert " ".join(changes.inner_text().split()) == "tone brisk became → warm topics › 1 added hills"

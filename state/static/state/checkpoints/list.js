@@ -11,7 +11,7 @@ async function judge(rows) {
       const { problem } = await response.json();
       badge.textContent = problem ? "damaged" : "sound";
       badge.classList.add(problem ? "ui-bad" : "ui-good");
-      if (problem) row.after(h("tr.cp-note", {}, h("td", { colSpan: 6 }, `It cannot be restored: ${problem}`)));
+      if (problem) row.after(h("tr.ui-list-note", {}, h("td", { colSpan: 6 }, `It cannot be restored: ${problem}`)));
     } catch {
       badge.textContent = "not read";
     }
