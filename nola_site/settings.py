@@ -292,6 +292,7 @@ UNFOLD = {
         lambda request: static("nola/tokens.css"),
         lambda request: static("nola/components.css"),
         lambda request: static("nola/list/list.css"),
+        lambda request: static("nola/form.css"),
         lambda request: static("nola/admin.css"),
         lambda request: static("nola/search/search.css"),
     ],

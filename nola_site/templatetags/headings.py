@@ -9,10 +9,6 @@ from state.jsondoc.names import show_name
 
 register = template.Library()
 NOUNS = {"user": "person"}  # where ours is another than that of the theme
-CONSEQUENCES = {
-    "key": "It can be brought back: the history keeps all of it.",
-    "user": "They can sign in no more. What they wrote stays, under their name. This cannot be undone.",
-}
 TITLES = {"password_change": "Change your password", "password_change_done": "Your password is changed"}
 
 
@@ -41,18 +37,6 @@ def page_heading(context: Context) -> dict[str, Any]:
 def noun(name: Any) -> str:
     """What one of a sort is called."""
     return NOUNS.get(str(name), str(name))
-
-
-@register.simple_tag(takes_context=True)
-def consequence(context: Context) -> str:
-    """What follows when something is deleted."""
-    return CONSEQUENCES.get(str(context["opts"].verbose_name), "It cannot be brought back.")
-
-
-@register.simple_tag(takes_context=True)
-def section_link(context: Context) -> str:
-    """Back to the list."""
-    return read_heading(context).link
 
 
 def read_heading(context: Context) -> Heading:

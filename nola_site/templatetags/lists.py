@@ -23,11 +23,10 @@ from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html, strip_tags
+from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 
+from access.moments import show_when
 from nola_site.doors import opens
 
 register = template.Library()
@@ -135,17 +134,11 @@ def _cell(cl: Any, one: Model, column: Column) -> Cell:
     if value is None or value == "":
         return Cell(f"{column.kind} ui-list-none".strip(), NOTHING)
     if isinstance(value, datetime):
-        return Cell(f"{column.kind} ui-list-when".strip(), show_moment(value))
+        return Cell(f"{column.kind} ui-list-when".strip(), show_when(value) or "")
     if isinstance(value, bool):
         return Cell(column.kind, "yes" if value else "no")
     text = display_for_value(value, NOTHING) if field is None else display_for_field(value, field, NOTHING)
     return Cell(column.kind, text, "" if isinstance(text, SafeString) else strip_tags(str(text)))
-
-
-def show_moment(at: datetime) -> SafeString:
-    local = timezone.localtime(at)
-    shown, exact = date_format(local, "j M Y, H:i"), date_format(local, "j F Y, H:i:s")
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, shown)
 
 
 # Around the rows
