@@ -1,9 +1,12 @@
 """Nobody can give what they do not have, or touch somebody who holds more."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
+from access import people
 from access.models import SecurityEvent
 
 pytestmark = pytest.mark.django_db
@@ -148,3 +151,79 @@ def test_changes_of_people_are_in_the_security_log(owner):
     assert {actor for _, actor, _ in rows} == {"user:ada"}
     assert all(detail.startswith("bob") for *_, detail in rows)
     assert SecurityEvent.objects.filter(event="password changed", actor="user:bob").count() == 2
+
+
+# In words
+
+
+def test_a_group_says_what_it_lets_people_do():
+    group = Group.objects.create(name="half")
+    group.permissions.add(
+        *Permission.objects.filter(codename__in=["view_stateentry", "view_revision", "change_apikey"])
+    )
+
+    assert people.describe_group(group) == "Reads the state and the history; manages API keys"
+
+
+def test_a_person_holds_what_groups_and_single_permissions_add_up_to():
+    reads, sees = ["view_conversation", "view_message"], Group.objects.create(name="sees")
+    sees.permissions.add(*Permission.objects.filter(codename__in=["view_stateentry"]))
+
+    assert people.describe_person(person("bob", *reads, groups=["sees"])) == "Reads the state and conversations"
+    assert people.describe_person(person("dan", "view_conversation")) == "Nothing yet"
+    assert people.describe_person(person("eve", is_superuser=True)) == "Everything"
+
+
+def test_the_form_speaks_no_django(owner):
+    page = owner.get(f"/admin/auth/user/{person('bob').pk}/change/").content.decode()
+
+    assert "Reads the state" in page or "Nothing yet" in page
+    assert "See keys" in page
+    form = page.partition('id="main"')[2]
+    assert not re.findall(
+        r"(?i)superuser status|staff status|designates|\bCan (view|add|change|delete)|Raw passwords", form
+    )
+
+
+def test_saving_loses_no_permission_that_the_form_does_not_name(owner):
+    bob = person("bob", "view_stateentry", "add_group")
+
+    page = owner.get(f"/admin/auth/user/{bob.pk}/change/").content.decode()
+    ticked = re.findall(r'name="user_permissions" value="(\d+)"[^>]*checked', page)
+    assert save(owner, bob, user_permissions=ticked).status_code == 302
+
+    assert {one.codename for one in bob.user_permissions.all()} == {"view_stateentry", "add_group"}
+
+
+def test_a_new_person_is_put_into_groups_at_once_and_may_sign_in(owner):
+    form = {"username": "carol", "password1": "three-long-words", "password2": "three-long-words"}
+    page = owner.get("/admin/auth/user/add/").content.decode()
+    assert re.search(r'name="is_staff"[^>]*checked', page)
+
+    made = owner.post(
+        "/admin/auth/user/add/", {**form, "is_staff": "on", "groups": [Group.objects.get(name="owner").pk]}
+    )
+
+    assert made.headers["Location"] == "/admin/auth/user/"
+    assert [group.name for group in User.objects.get(username="carol").groups.all()] == ["owner"]
+    assert Client().login(username="carol", password="three-long-words")
+
+
+def test_nobody_makes_somebody_who_holds_more(manager):
+    form = {"username": "carol", "password1": "three-long-words", "password2": "three-long-words", "is_staff": "on"}
+
+    page = manager.post("/admin/auth/user/add/", {**form, "groups": [Group.objects.get(name="owner").pk]})
+
+    assert page.status_code == 200
+    assert not User.objects.filter(username="carol").exists()
+
+
+def test_a_password_is_set_for_somebody_and_never_taken_away(owner):
+    bob = person("bob")
+    address = f"/admin/auth/user/{bob.pk}/password/"
+
+    assert owner.post(address, {"usable_password": "false", "unset-password": "x"}).status_code == 200
+    assert Client().login(username="bob", password="a-long-password")
+    assert owner.post(address, {"password1": "four-long-words", "password2": "four-long-words"}).status_code == 302
+
+    assert Client().login(username="bob", password="four-long-words")
