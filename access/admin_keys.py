@@ -13,14 +13,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
-from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-)
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from access.actors import user_actor
+from access.forms import Choices, Label
 from access.keys import (
     BadKeySettings,
     KeySettings,
@@ -39,16 +35,42 @@ from access.moments import make_column, short_time
 from access.rights import Grant, grant_person
 from access.security import read_address
 
-MAY = {
-    "read": "read all",
-    "write": "write all: whatever can be undone",
-    "suggest": "suggest changes, for a person to accept",
-    "admin": "purge: what cannot be undone",
-    "read:state": "read the state and its history",
-    "read:conversations": "read conversations and their history",
-    "write:state": "write the state",
-    "write:conversations": "write conversations",
-}
+MAY = [
+    (
+        "All of the memory",
+        [
+            ("read", Label("Read", "The state, conversations, and the history of both.")),
+            ("write", Label("Write", "The state and conversations, which it reads too. All of it can be undone.")),
+        ],
+    ),
+    (
+        "The state alone",
+        [
+            ("read:state", Label("Read the state", "With its history.")),
+            ("write:state", Label("Write the state", "Which it reads too.")),
+            (
+                "suggest",
+                Label("Suggest changes", "It reads the state; what it writes waits for a person, in Proposals."),
+            ),
+        ],
+    ),
+    (
+        "Conversations alone",
+        [
+            ("read:conversations", Label("Read conversations", "With their history.")),
+            ("write:conversations", Label("Write conversations", "Which it reads too.")),
+        ],
+    ),
+    (
+        "What cannot be undone",
+        [("admin", Label("Purge and administer", "Removes for good, past included. It reads nothing by itself."))],
+    ),
+]
+WORDS = {word: label.lower() for _, choices in MAY for word, label in choices}
+LIMITS = (
+    "What lies outside of a limit is not there for this key. A key with limits takes and restores no checkpoints, and"
+    " does nothing else that reaches beyond them."
+)
 ENDS = {"never": "never", "24h": "after a day", "30d": "after 30 days", "90d": "after 90 days", "365d": "after a year"}
 AS_IT_IS = "as it is"
 
@@ -57,25 +79,20 @@ class ApiKeyForm(forms.ModelForm):
     """What a key may do. `grant` is what whoever fills it in may do: nobody gives more."""
 
     grant: Grant
-    scopes = forms.MultipleChoiceField(
-        choices=list(MAY.items()),
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        label="May",
-        initial=["read", "write"],
-    )
+    scopes = forms.MultipleChoiceField(choices=MAY, widget=Choices, label="May", initial=["read", "write"])
     places = forms.CharField(
         required=False,
         strip=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "placeholder": "Persona\nTasks/open"}),
-        label="Only in the state",
-        help_text="Keys, or paths in them, a line each. Empty: everywhere. The rest is not there for this key.",
+        label="Only these places of the state",
+        help_text="A key, or a path in one, a line each. Empty: all of the state.",
     )
     user_id = forms.CharField(
         required=False,
         strip=False,
         widget=UnfoldAdminTextInputWidget,
         label="Only conversations of",
-        help_text="A user id. Empty: of everybody.",
+        help_text="A user id. Empty: everybody's.",
     )
     ends = forms.ChoiceField(choices=list(ENDS.items()), widget=UnfoldAdminSelectWidget, label="Ends", required=False)
 
@@ -128,13 +145,25 @@ class ApiKeyForm(forms.ModelForm):
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin):
     form = ApiKeyForm
-    list_display = ["name", "state", "may", "limits", "made", "used", "ends"]
+    list_display = ["name", "state", "may", "limits", "used", "ends"]
+    list_main = "state"
+    search_fields = ["name"]
+    search_help_text = "Find API keys by name"
+    list_long = ["may"]
+    empty_words = "Each agent comes in with a key of its own, which you can end without the others. They stand here."
+    empty_icon = "key"
     readonly_fields = ["prefix", "state", "made", "used", "revoked"]
     actions = ["revoke"]
     change_form_template = "access/change_key.html"
 
-    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
-        return ["name", "scopes", "places", "user_id", "ends", *(self.readonly_fields if obj else [])]
+    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        facts = [("Until now", {"fields": self.readonly_fields})] if obj else []
+        return [
+            (None, {"fields": ["name", "ends"]}),
+            ("What it may do", {"fields": ["scopes"]}),
+            ("Limits", {"fields": ["places", "user_id"], "description": LIMITS}),
+            *facts,
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
         return ["name", *self.readonly_fields] if obj else self.readonly_fields
@@ -212,18 +241,18 @@ class ApiKeyAdmin(ModelAdmin):
 
     @admin.display(description="May")
     def may(self, key: ApiKey) -> str:
-        return ", ".join(key.scopes.split()) or "nothing"
+        return ", ".join(WORDS.get(word, word) for word in key.scopes.split()) or "nothing"
 
     @admin.display(description="Limited to")
     def limits(self, key: ApiKey) -> str:
         places = [place[1:] for place in json.loads(key.places)]
-        return ", ".join([*places, *([f"conversations of {key.user_id}"] if key.user_id else [])]) or "–"
+        return ", ".join([*places, *([f"conversations of {key.user_id}"] if key.user_id else [])])
 
     @admin.display(description="State")
     def state(self, key: ApiKey) -> str:
         return describe_state(key, timezone.now())
 
-    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    @admin.action(description="Revoke", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         count = len(revoke_keys(queryset, *_by(request)))
         self.message_user(request, f"{count} revoked. Calls with them are refused from now on.")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from access.admin_keys import MAY
 from access.keys import BadKeySettings, KeySettings, create_key, parse_place, parse_time
 from access.models import ApiKey, SecurityEvent
-from access.rights import PERMISSIONS, Right, grant_key
+from access.rights import PERMISSIONS, SCOPES, Right, grant_key
 from state.checkpoints.restore import seed_store
 
 pytestmark = pytest.mark.django_db
@@ -187,6 +189,23 @@ def test_the_admin_changes_and_rotates_a_key(owner):
     assert ApiKey.objects.get().scopes == "read:state suggest"
     assert [status(key) for key in (old, new)] == [200, 200]
     assert owner.get(f"/admin/access/apikey/{row.pk}/rotate/").status_code == 405
+
+
+def test_the_form_of_a_key_names_each_scope_and_what_it_implies(owner):
+    page = owner.get("/admin/access/apikey/add/").content.decode()
+
+    assert sorted(re.findall(r'name="scopes" value="([^"]+)"', page)) == sorted(SCOPES)
+    assert all(label.says for _, choices in MAY for _, label in choices)
+    assert "is not there for this key" in page
+
+
+def test_the_list_of_keys_says_in_words_what_each_may_do(owner):
+    apikey("create", "bot", "--scopes", "read:state", "suggest", "--prefix", "Persona")
+
+    page = owner.get("/admin/access/apikey/").content.decode()
+
+    assert "read the state, suggest changes" in page
+    assert "Persona" in page
 
 
 def test_nobody_gives_a_key_more_than_they_have():
