@@ -82,7 +82,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):
 
     @admin.display(description="Last sign-in", ordering="last_login")
     def signed_in(self, person: User) -> Any:
-        return show_when(person.last_login) or "never"
+        return show_when(person.last_login)
 
     @admin.display(description="May")
     def may(self, person: User) -> str:

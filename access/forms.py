@@ -11,14 +11,13 @@ from access.people import describe_group, describe_permission, is_of_use
 
 
 class Label(str):
-    """The words of a choice, and what it means; one `under` another is a part of it."""
+    """The words of a choice, and what it means."""
 
     says: str
-    under: bool
 
-    def __new__(cls, text: str, says: str = "", *, under: bool = False) -> "Label":
+    def __new__(cls, text: str, says: str) -> "Label":
         made = super().__new__(cls, text)
-        made.says, made.under = says, under
+        made.says = says
         return made
 
 

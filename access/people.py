@@ -95,7 +95,7 @@ def _describe(permissions: Iterable[Permission]) -> str:
     parts = []
     for verb, objects in (("reads", READS), ("writes", WRITES)):
         if found := [name for right, name in objects.items() if right in rights]:
-            parts.append(f"{verb} {_join(found)}")
+            parts.append(f"{verb} {_join(found) if len(found) < len(objects) else 'all'}")
     parts += [name for right, name in MORE.items() if right in rights]
     if found := [name for name, needed in (("people", PEOPLE), ("API keys", KEYS)) if needed in held]:
         parts.append(f"manages {_join(found)}")

@@ -170,6 +170,7 @@ def test_a_person_holds_what_groups_and_single_permissions_add_up_to():
     sees.permissions.add(*Permission.objects.filter(codename__in=["view_stateentry"]))
 
     assert people.describe_person(person("bob", *reads, groups=["sees"])) == "Reads the state and conversations"
+    assert people.describe_person(person("max", *reads, "view_revision", groups=["sees"])) == "Reads all"
     assert people.describe_person(person("dan", "view_conversation")) == "Nothing yet"
     assert people.describe_person(person("eve", is_superuser=True)) == "Everything"
 

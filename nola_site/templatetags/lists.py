@@ -101,7 +101,7 @@ def _columns(cl: Any) -> Iterator[Column]:
 
 def _kind(cl: Any, field: str) -> str:
     if field == next(name for name in cl.list_display if name != PICK):
-        return "ui-list-name"
+        return f"field-{field} ui-list-name"
     says = cl.model_admin
     kinds = {
         "ui-list-main": field == getattr(says, "list_main", ""),
@@ -109,7 +109,7 @@ def _kind(cl: Any, field: str) -> str:
         "ui-list-long": field in getattr(says, "list_long", ()),
         "ui-list-wide": field in getattr(says, "list_wide", ()),
     }
-    return " ".join(name for name, holds in kinds.items() if holds)
+    return " ".join([f"field-{field}", *(name for name, holds in kinds.items() if holds)])
 
 
 def _row(cl: Any, one: Model, columns: list[Column]) -> Row:
@@ -117,7 +117,7 @@ def _row(cl: Any, one: Model, columns: list[Column]) -> Row:
     first = next((number for number, cell in enumerate(rest) if _is_seen_below(cell)), len(rest))
     for number, cell in enumerate(rest):
         if number > first and _is_seen_below(cell):
-            rest[number] = cell._replace(kind=f"{cell.kind} ui-list-then".strip())
+            rest[number] = cell._replace(kind=f"{cell.kind} ui-list-then")
     return Row(str(one.pk), None if cl.list_display_links is None else cl.url_for_result(one), name, rest)
 
 
@@ -132,9 +132,9 @@ def _cell(cl: Any, one: Model, column: Column) -> Cell:
     except ObjectDoesNotExist:
         field = value = None
     if value is None or value == "":
-        return Cell(f"{column.kind} ui-list-none".strip(), NOTHING)
+        return Cell(f"{column.kind} ui-list-none", NOTHING)
     if isinstance(value, datetime):
-        return Cell(f"{column.kind} ui-list-when".strip(), show_when(value) or "")
+        return Cell(f"{column.kind} ui-list-when", show_when(value) or "")
     if isinstance(value, bool):
         return Cell(column.kind, "yes" if value else "no")
     text = display_for_value(value, NOTHING) if field is None else display_for_field(value, field, NOTHING)

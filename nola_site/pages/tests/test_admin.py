@@ -69,7 +69,7 @@ def test_a_key_is_added_and_deleted(page, server):
 
     open_key(page, "a/new key")
     page.get_by_role("link", name="Delete").click()
-    page.get_by_role("button", name="Yes").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
     page.wait_for_url("**/admin/state/stateentry/")
     assert server.request("GET", "/api/state/a~1new%20key")[0] == 404
 
