@@ -15,7 +15,7 @@ class Label(str):
 
     says: str
 
-    def __new__(cls, text: str, says: str) -> "Label":
+    def __new__(cls, text: str, says: str = "") -> "Label":  # a copy, as forms make them, sets `says` itself
         made = super().__new__(cls, text)
         made.says = says
         return made
