@@ -18,6 +18,7 @@ from conversations.append import Appended
 from conversations.drafts import NewConversation
 from conversations.export import FormatName
 from conversations.models import Conversation
+from conversations.names import name_conversation, name_conversations
 from state import store
 from state.api.addresses import UnknownParameter
 from state.api.idempotency import idempotent
@@ -92,10 +93,9 @@ def list_conversations(request: HttpRequest, query: FromQuery[ListQuery]) -> Htt
     if query.format:
         return _exported(query.format, rows, "conversations")
     found, more = read.read_list(rows, query.limit, query.cursor)
-    numbers = read.read_numbers(found)
-    response = answer(
-        {"conversations": [schemas.show_conversation(row, numbers[row.pk]) for row in found], "next": more}
-    )
+    numbers, names = read.read_numbers(found), name_conversations(found)
+    shown: list[JSONValue] = [schemas.show_conversation(row, numbers[row.pk], names[row.pk]) for row in found]
+    response = answer({"conversations": shown, "next": more})
     return _linked(response, request, query, more)
 
 
@@ -358,7 +358,8 @@ def stream_export(form: export.ExportFormat, rows: QuerySet[Conversation], name:
 
 
 def _one(row: Conversation, revision: int, status: int = 200) -> HttpResponse:
-    return answer(schemas.show_conversation(row, read.read_numbers([row])[row.pk]), revision, status)
+    numbers = read.read_numbers([row])[row.pk]
+    return answer(schemas.show_conversation(row, numbers, name_conversation(row)), revision, status)
 
 
 def _nothing(revision: int) -> HttpResponse:

@@ -263,12 +263,13 @@ def format_instant(time: datetime | None) -> str | None:
     return time.astimezone(UTC).isoformat() if time else None
 
 
-def show_conversation(row: Conversation, numbers: MessageNumbers) -> dict[str, JSONValue]:
-    """A conversation as JSON."""
+def show_conversation(row: Conversation, numbers: MessageNumbers, name: str) -> dict[str, JSONValue]:
+    """A conversation as JSON. `name` is its title, or what stands for one on a page."""
     tags = row.metadata.get(TAGS)
     return {
         "session_id": row.session_id,
         "title": row.title,
+        "name": name,
         "channel": row.channel,
         "source": row.source,
         "started": format_instant(row.started),

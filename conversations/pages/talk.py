@@ -10,6 +10,7 @@ from conversations import log, read
 from conversations.api import schemas
 from conversations.api.conversations import format_segment, show_page
 from conversations.models import Conversation
+from conversations.names import name_conversation
 from conversations.search.tokenize import MOST_CHARACTERS
 from state import store
 
@@ -19,10 +20,10 @@ FIRST = 100  # messages that come with the page
 def show_talk(request: HttpRequest, row: Conversation, context: dict[str, Any]) -> HttpResponse:
     """A conversation, at the message that is asked for or at its end."""
     wanted = request.GET.get("message", "")
-    rights = grant_person(request.user).rights
+    rights, name = grant_person(request.user).rights, name_conversation(row)
     page = _read_page(row, int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None)
     data = {
-        "conversation": schemas.show_conversation(row, read.read_numbers([row])[row.pk]),
+        "conversation": schemas.show_conversation(row, read.read_numbers([row])[row.pk], name),
         "page": show_page(row, page, branch=True),
         "revision": store.head(),
         "target": int(wanted) if page.messages and wanted in {str(one.pk) for one in page.messages} else None,
@@ -32,7 +33,7 @@ def show_talk(request: HttpRequest, row: Conversation, context: dict[str, Any]) 
         "may_follow": Right.READ_HISTORY in rights,
     }
     address = f"/api/conversations/{format_segment(row.session_id)}"
-    more = {"title": str(row), "row": row, "data": data, "api": address, "is_fullwidth": "1"}
+    more = {"title": name, "row": row, "data": data, "api": address, "is_fullwidth": "1"}
     return TemplateResponse(request, "conversations/talk.html", {**context, **more})
 
 

@@ -1,13 +1,14 @@
 """The last changes in words: who did what, for people."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from django.db import connection
 
 from access.actors import name_actor, user_actor
+from conversations.names import name_sessions
 from state.jsondoc.pointer import escape_token, parse_pointer
 from state.models import Revision
 
@@ -32,8 +33,10 @@ def read_events(user: Any) -> list[dict[str, Any]] | None:
     me = user_actor(user)
     everything = user.has_perm("conversations.view_conversation")
     changes = _changes([row["seq"] for row in rows], everything)
+    names = name_sessions(key for some in changes.values() for kind, key, *_ in some if kind != "state")
     told = [
-        row | {"who": name_actor(row["actor"], me), "what": list(_what(changes.get(row["seq"], [])))} for row in rows
+        row | {"who": name_actor(row["actor"], me), "what": list(_what(changes.get(row["seq"], []), names))}
+        for row in rows
     ]
     return [one for one in told if one["what"] or everything]
 
@@ -48,14 +51,17 @@ def _changes(revisions: Sequence[int], everything: bool) -> dict[int, list[Any]]
     return found
 
 
-def _what(changes: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def _what(changes: Sequence[Any], names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """What happened: a verb, what it was done to, and a value or a number."""
     for kind, key, forward, _ in changes:
         if kind == "redaction":
             yield {"kind": kind, "key": key, "verb": "forgot a value", "place": "", "rest": ""}
             continue
         patch = None if forward is None else json.loads(forward)
-        yield {"kind": kind, "key": key} | (_key(key, patch) if kind == "state" else _talk(kind, patch))
+        if kind == "state":
+            yield {"kind": kind, "key": key} | _key(key, patch)
+        else:
+            yield {"kind": kind, "key": names.get(key, key)} | _talk(kind, patch)
     more = changes[0][3] - len(changes) if changes else 0
     if more:
         yield {"verb": f"and {more:,} more", "place": "", "rest": ""}

@@ -184,8 +184,8 @@ def test_what_others_say_does_not_change_the_order_of_hits(agent, bob):
 @pytest.mark.parametrize(
     ("path", "queries"),
     [
-        ("/conversations", 6),
-        ("/conversations/trip", 6),
+        ("/conversations", 7),
+        ("/conversations/trip", 7),
         ("/conversations/trip/messages", 4),
         ("/search?q=word", 6),
         ("/context?q=word&conversation=trip", 12),

@@ -57,8 +57,7 @@ def kept(server: Server, session: str) -> list[str]:
 
 
 def open_talk(page: Page, name: str) -> None:
-    page.goto(LIST)
-    page.get_by_role("link", name=name, exact=True).click()
+    page.goto(f"{LIST}of/?session={name}")
     page.wait_for_selector(".nola-bubble")
 
 

@@ -108,7 +108,7 @@ def test_a_conversation_is_named_only_to_who_may_see_conversations(owner, agent,
     everything = shown(owner)["recent"]
     some = shown(reader("view_stateentry", "view_revision"))["recent"]
 
-    assert [words(one) for one in everything] == ["added A", "began the conversation tea added a message in tea"]
+    assert [words(one) for one in everything] == ["added A", "began the conversation hi added a message in hi"]
     assert [words(one) for one in some] == ["added A"]
 
 

@@ -138,7 +138,7 @@ async function offer_keys() {
 async function offer_conversations() {
   const { text } = await call("GET", "/api/conversations", { query: { limit: 1000 } });
   const rows = JSON.parse(text).conversations;
-  part("conversations").replaceChildren(...rows.map((one) => new Option(one.title || one.session_id, one.session_id)));
+  part("conversations").replaceChildren(...rows.map((one) => new Option(one.name, one.session_id)));
 }
 
 part("copy").addEventListener("click", copy);

@@ -196,11 +196,11 @@ else document.addEventListener("visibilitychange", () => document.hidden || quie
 // Correcting
 
 function head() {
-  part("talk-title").textContent = conversation.title || conversation.session_id;
-  document.title = `${conversation.title || conversation.session_id} · Conversations · Nola`;
+  part("talk-title").textContent = conversation.name;
+  document.title = `${conversation.name} · Conversations · Nola`;
   const started = conversation.started ? day(conversation.started) : "";
   const count = `${conversation.messages.toLocaleString()} message${conversation.messages === 1 ? "" : "s"}`;
-  const facts = [started, count, conversation.channel, conversation.source, ...conversation.tags.map((tag) => `#${tag}`), conversation.archived ? "archived" : ""];
+  const facts = [started, count, conversation.channel, conversation.source, ...conversation.tags.map((tag) => `#${tag}`), conversation.archived ? "archived" : "", conversation.session_id];
   part("talk-facts").textContent = [...new Set(facts.filter(Boolean))].join(" · ");
   part("archive").textContent = conversation.archived ? "Take out of archive" : "Archive";
 }
@@ -214,7 +214,7 @@ function rename() {
   const title = part("talk-title");
   const input = h("input.nola-talk-rename.ui-input.ui-small");
   input.value = conversation.title;
-  input.placeholder = conversation.session_id;
+  input.placeholder = conversation.title ? "A title" : conversation.name;
   input.maxLength = 1000;
   input.setAttribute("aria-label", "Title");
   title.hidden = true;
