@@ -44,7 +44,7 @@ def name_conversations(rows: Iterable[Conversation]) -> dict[int, str]:
     rows = list(rows)
     titles = {row.pk: clean(row.title) for row in rows}
     said = _read_first([pk for pk, title in titles.items() if not title])
-    return {row.pk: titles[row.pk] or shorten(clean(strip_marks(said.get(row.pk) or ""))) or _day(row) for row in rows}
+    return {row.pk: titles[row.pk] or name_by_words(said.get(row.pk) or "") or _day(row) for row in rows}
 
 
 def name_sessions(session_ids: Iterable[str]) -> dict[str, str]:
@@ -62,6 +62,11 @@ def _read_first(ids: Sequence[int]) -> dict[int, str | None]:
         query = FIRST.format(marks=", ".join(["%s"] * len(ids)))
         cursor.execute(query, [READ, LOOKED_AT, " \t\r\n", f'%"{HIDDEN}":%', *ids])
         return dict(cursor.fetchall())
+
+
+def name_by_words(text: str) -> str:
+    """What words call a conversation; "" if there is nothing to see in them."""
+    return shorten(clean(strip_marks(text)))
 
 
 def strip_marks(text: str) -> str:

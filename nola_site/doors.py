@@ -126,6 +126,11 @@ PAGES: dict[str, Needs] = {
         TALKS,
     ),
     "admin:conversations_conversation_undo": needs(Right.WRITE_CONVERSATIONS),
+    "admin:conversations_conversation_export": TALKS,
+    **dict.fromkeys(
+        (f"imports:{page}" for page in ("index", "begin", "one", "state", "piece", "look", "import", "stop", "remove")),
+        needs(Right.WRITE_CONVERSATIONS),
+    ),
     "admin:conversations_message_changelist": needs(either=READS),
     **dict.fromkeys((f"admin:conversations_message_{page}" for page in ("add", "change", "delete", "history")), TALKS),
     "context": needs(either=READS),

@@ -44,6 +44,8 @@ class FileImport:
     bounded: bool = False  # as a request is: no conversation or message may hold more values than a document
     state: str = STATE
     user_id: str = ""
+    watch: Callable[[float, int], None] = lambda part, number: None  # which part of it is read, and how many values
+    meet: Callable[[Chat], None] = lambda chat: None  # told of each conversation before it is brought
 
     @property
     def label(self) -> str:
@@ -120,7 +122,7 @@ def import_file(job: FileImport) -> Report:
 
 def _import_file(job: FileImport) -> Report:
     report = job.report
-    report.batch = uuid.uuid4().hex
+    report.batch = report.batch or uuid.uuid4().hex
     if job.all_or_nothing and not job.dry_run:
         first = Report()
         for _ in _read(job, first, "checking"):
@@ -156,6 +158,7 @@ def _import_file(job: FileImport) -> Report:
 
 def _read(job: FileImport, report: Report, verb: str) -> Iterator[Found]:
     def show(part: float, number: int) -> None:
+        job.watch(part, number)
         bar = ("#" * int(BAR * part)).ljust(BAR, "·")
         job.progress(f"{verb} [{bar}] {part:4.0%}, {number:,} read")
 
@@ -164,6 +167,7 @@ def _read(job: FileImport, report: Report, verb: str) -> Iterator[Found]:
 
 def _import(batch: _Batch, job: FileImport) -> None:
     for chat in batch.chats.values():
+        job.meet(chat)
         job.report.add(Category.READ, Unit.CONVERSATIONS, chat.where, chat.session_id)
         job.report.add(Category.READ, Unit.MESSAGES, chat.where, "", len(chat.messages))
     for place, notes in batch.notes:

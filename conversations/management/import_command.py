@@ -49,7 +49,7 @@ class ImportCommand(BaseCommand):
         try:
             bring(report, progress)
         except (OperationalError, ProgrammingError, ImportBusy) as error:
-            problem = _problem(error)
+            problem = explain_database(error)
         except (NoRoom, CannotWrite, DamagedCheckpoint) as error:
             problem = f"{error}; before an import a checkpoint is taken."
         finally:
@@ -88,7 +88,8 @@ def check_database() -> None:
         raise CommandError(f"there is no database yet; {START}")
 
 
-def _problem(error: Exception) -> str:
+def explain_database(error: Exception) -> str:
+    """Why the database ended an import, and what to do."""
     text = str(error)
     if isinstance(error, ImportBusy) or "locked" in text or "busy" in text:
         return BUSY

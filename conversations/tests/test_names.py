@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from conversations import delete, log
 from conversations.drafts import NewConversation, NewMessage
-from conversations.names import MOST, clean, name_conversation, name_conversations, name_sessions, shorten, strip_marks
+from conversations.names import (
+    MOST,
+    clean,
+    name_by_words,
+    name_conversation,
+    name_conversations,
+    name_sessions,
+    shorten,
+    strip_marks,
+)
 from state.revisions import Author, Source
 
 AGENT = Author("key:agent", Source.API)
@@ -106,7 +115,7 @@ def test_a_long_line_is_cut_at_a_word():
 
 @given(st.text(max_size=300))
 def test_whatever_was_said_gives_one_short_line(text):
-    line = shorten(clean(strip_marks(text)))
+    line = name_by_words(text)
 
     assert len(line) <= MOST + 1
     assert line == " ".join(line.split())

@@ -84,7 +84,7 @@ PAGES = [
     ("/admin/(state/tree/.*|state/stateentry/.*|checkpoints/.*)", SEE),
     ("/admin/activity/.*", EITHER),
     ("/admin/(context|conversations/message|search)/(hits)?", (SEE, TALK)),
-    ("/admin/conversations/conversation/undo/.*", SAY),
+    ("/admin/conversations/(conversation/undo|import)/.*", SAY),
     ("/admin/conversations/.*", TALK),
     ("/admin/auth/user/add/", {"auth.add_user", "auth.change_user"}),
     ("/admin/auth/user/.*(change|password)/", {"auth.change_user"}),
