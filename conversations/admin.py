@@ -3,18 +3,29 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.middleware.csrf import get_token
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from access.moments import make_column, show_when
+from access.moments import show_when
 from access.rights import Right, may
 from conversations import delete, export, log, read
 from conversations.api.conversations import stream_export
 from conversations.models import Conversation, Message
+from conversations.names import clean, name_conversations
+from conversations.order import BACKWARDS
+from conversations.pages.filters import ArchiveFilter, ChannelFilter, ImportFilter, SourceFilter
 from conversations.pages.search import link_message
 from conversations.pages.talk import show_talk
 from conversations.search.messages import search_conversations
@@ -24,26 +35,31 @@ from state.admin import ReadOnlyAdmin, author_of
 from state.revisions import Author, Source
 
 FOUND = 5000  # conversations whose messages match, at most
+NEWEST = F("last_said").desc(nulls_last=True)
+EXPORTS = [("markdown", "Markdown, to read"), ("json", "JSON, to import again"), ("jsonl", "JSON lines")]
 
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin):
-    list_display = ["name", "channel", "source", "began", "last", "message_count"]
+    change_list_template = "conversations/list.html"
+    list_display = ["name", "last", "message_count"]
     list_main = "message_count"
     list_numbers = ["message_count"]
-    list_wide = ["began"]
     empty_words = "What is said between you and an agent stands here, once an agent has sent the first message."
-    empty_link = ("Connect an agent", "connect")
+    empty_link = ("Import chats", "imports:index")
     empty_icon = "forum"
-    list_filter = ["channel", "source", "archived"]
+    list_filter = [SourceFilter, ChannelFilter, ArchiveFilter, ImportFilter]
+    ordering = [NEWEST]
     search_fields = ["title"]  # so that there is a box; what is searched is said below
     search_help_text = "Words in titles and messages, or a session"
     list_per_page = 50
-    actions = ["archive", "reopen", "export_json", "export_markdown", "delete_with_undo"]
+    actions = ["export_json", "export_markdown", "export_lines", "archive", "reopen", "delete_with_undo"]
     actions_selection_counter = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
-        return super().get_queryset(request).filter(deleted_revision=None)
+        newest = Message.objects.filter(conversation=OuterRef("pk"), deleted_revision=None).order_by(*BACKWARDS)
+        there = super().get_queryset(request).filter(deleted_revision=None)
+        return there.annotate(last_said=Subquery(newest.values("timestamp")[:1])).order_by(NEWEST)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Conversation], search_term: str
@@ -58,18 +74,27 @@ class ConversationAdmin(ReadOnlyAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         found = super().get_changelist_instance(request)
         found.result_list = list(found.result_list)
-        numbers = read.read_numbers(found.result_list)  # of this page alone
+        numbers, names = (
+            read.read_numbers(found.result_list),
+            name_conversations(found.result_list),
+        )  # of this page alone
         for row in found.result_list:
-            row.numbers = numbers[row.pk]
+            row.numbers, row.shown = numbers[row.pk], names[row.pk]
         return found
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        more = {"exports": EXPORTS, "may_import": may(request.user, Right.WRITE_CONVERSATIONS)}
+        return super().changelist_view(request, {**more, **(extra_context or {})})
+
     @admin.display(description="Conversation", ordering="title")
-    def name(self, row: Conversation) -> str:
-        return f"{row} (archived)" if row.archived else str(row)
+    def name(self, row: Any) -> str:
+        facts = ["archived" if row.archived else "", row.channel, row.source, clean(row.session_id)]
+        about = " · ".join({fact.casefold(): fact for fact in facts if fact}.values())
+        return format_html(
+            '<span class="conv-name">{}</span><span class="conv-about ui-faint">{}</span>', row.shown, about
+        )
 
-    began = make_column("started", "Started")
-
-    @admin.display(description="Last message", empty_value="–")
+    @admin.display(description="Last message", ordering="last_said", empty_value="–")
     def last(self, row: Any) -> Any:
         return show_when(row.numbers.last)
 
@@ -98,6 +123,10 @@ class ConversationAdmin(ReadOnlyAdmin):
     def export_markdown(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponseBase:
         return stream_export(export.FORMATS["markdown"], queryset.order_by(), "conversations")
 
+    @admin.action(description="Export as JSON lines", permissions=["view"])
+    def export_lines(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponseBase:
+        return stream_export(export.FORMATS["jsonl"], queryset.order_by(), "conversations")
+
     @admin.action(description="Delete (can be undone)", permissions=["write"])
     def delete_with_undo(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> None:
         names = _names(queryset)
@@ -122,6 +151,17 @@ class ConversationAdmin(ReadOnlyAdmin):
             messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:conversations_conversation_changelist"))
 
+    def export_view(self, request: HttpRequest, form: Any) -> HttpResponseBase:
+        """All that the list has found, on whatever page of it, as a file."""
+        if form not in export.FORMATS:
+            raise Http404
+        try:
+            found = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            raise Http404 from None
+        ids = found.order_by().values("pk")
+        return stream_export(export.FORMATS[form], Conversation.objects.filter(pk__in=ids), "conversations")
+
     def session_view(self, request: HttpRequest) -> HttpResponse:
         """To the chat of a session id, from wherever the history names one."""
         session = request.GET.get("session", "")
@@ -134,7 +174,9 @@ class ConversationAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.undo_view)
         session = self.admin_site.admin_view(self.session_view)
+        exported = self.admin_site.admin_view(self.export_view)
         return [
+            path("export/<str:form>/", exported, name="conversations_conversation_export"),
             path("undo/<int:revision>/", view, name="conversations_conversation_undo"),
             path("of/", session, name="conversations_conversation_of"),
             *super().get_urls(),

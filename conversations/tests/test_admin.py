@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -72,6 +73,57 @@ def test_selected_conversations_are_exported(owner, talk):
     assert json.loads(b"".join(response.streaming_content))["conversations"][0]["title"] == "First talk"
 
 
+def test_all_that_is_found_is_exported(owner, talk):
+    log.create(NewConversation("other", channel="mail"), AGENT, [NewMessage("user", "Goodbye", timezone.now())])
+
+    def exported(form, query=""):
+        response = owner.get(f"{CONVERSATIONS}export/{form}/{query}")
+        return b"".join(response.streaming_content).decode()
+
+    everything = json.loads(exported("json"))["conversations"]
+    assert sorted(one["session_id"] for one in everything) == ["other", "s/1"]
+    assert [json.loads(line)["session_id"] for line in exported("jsonl", "?channel=mail").splitlines()] == ["other"]
+    assert "Hello" in exported("markdown", "?q=hello") and "Goodbye" not in exported("markdown", "?q=hello")
+    assert owner.get(f"{CONVERSATIONS}export/csv/").status_code == 404
+    assert "Export all" in owner.get(CONVERSATIONS).content.decode()
+    assert "Export 1 found" in owner.get(f"{CONVERSATIONS}?q=hello").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?channel=cli", ["s/1"]),
+        ("?channel=", ["other"]),
+        ("?source=", ["other", "s/1"]),
+        ("?source=none", []),
+        ("?archived=yes", ["other"]),
+        ("?archived=no", ["s/1"]),
+        ("?import=nothing", []),
+    ],
+)
+def test_the_list_is_narrowed(owner, talk, query, found):
+    log.create(NewConversation("other", archived=True), AGENT)
+
+    assert sorted(row.session_id for row in listed(owner, query)) == found
+
+
+def test_the_newest_message_stands_first_and_those_without_any_last(owner, talk):
+    for days, name in ((-2, "old"), (2, "new")):
+        said = [NewMessage("user", "x", timezone.now() + timedelta(days=days))]
+        log.create(NewConversation(name, started=timezone.now()), AGENT, said)
+    log.create(NewConversation("silent", started=timezone.now() + timedelta(days=9)), AGENT)
+
+    assert [row.session_id for row in listed(owner)] == ["new", "s/1", "old", "silent"]
+    assert [row.session_id for row in listed(owner, "?o=2")] == ["silent", "old", "s/1", "new"]
+
+
+def test_an_empty_list_leads_on(owner):
+    page = owner.get(CONVERSATIONS).content.decode()
+
+    assert "No conversation yet" in page
+    assert 'href="/admin/conversations/import/"' in page
+
+
 def test_who_may_only_look_is_offered_nothing_else(talk):
     user = User.objects.create_user("bob", password="a-long-password", is_staff=True)
     user.user_permissions.add(*Permission.objects.filter(codename__in=["view_conversation", "view_message"]))
@@ -89,7 +141,10 @@ def test_who_may_only_look_is_offered_nothing_else(talk):
 def test_pages_cost_a_fixed_number_of_queries(owner, talk, django_assert_max_num_queries):
     log.append("s/1", [NewMessage("user", f"more {number}", timezone.now()) for number in range(300)], AGENT)
 
-    with django_assert_max_num_queries(14):
+    for number in range(30):
+        log.create(NewConversation(f"more {number}"), AGENT, [NewMessage("user", "x", timezone.now())])
+
+    with django_assert_max_num_queries(15):
         owner.get(CONVERSATIONS)
     with django_assert_max_num_queries(14):
         owner.get(f"{CONVERSATIONS}{talk.pk}/change/")
