@@ -22,6 +22,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from conversations import traces
+from conversations.imports import uploads
 from nola_site.safety import growth, reads
 from state import clock
 from state.backups.files import DamagedDatabase, create_backup, database_path, prune_backups
@@ -35,6 +36,7 @@ TICK = 2.0  # seconds
 NOTED = 10.0  # seconds between two looks at whether db/head is up to date
 WEIGHED = 60.0  # seconds between two looks at how much the history has grown
 ADDED_UP = 60.0  # seconds between two times of adding up what was read
+SWEPT = 3600.0  # seconds between two looks at what was uploaded and left
 WAL_MODE = b"\x02"  # byte 18 of a database whose -wal belongs to it
 RETRY = 300.0  # seconds after a failure
 FAILURES = (NoRoom, CannotWrite, DamagedDatabase, DamagedCheckpoint, DatabaseError, OSError)
@@ -64,6 +66,7 @@ class Schedule:
         self.noted = 0.0
         self.weigh_at = 0.0
         self.add_up_at = 0.0
+        self.sweep_at = 0.0
         self.not_before: dict[str, float] = {}
 
     def run(self) -> None:
@@ -89,6 +92,9 @@ class Schedule:
         if not self.seen or not self.leads():
             return
         self.clear_traces()
+        if time.monotonic() > self.sweep_at:
+            self.sweep_at = time.monotonic() + SWEPT
+            uploads.sweep()
         if time.monotonic() - self.noted > NOTED:
             clock.note_head()
             self.noted = time.monotonic()
