@@ -4,6 +4,7 @@ To add one: a line in SHOTS, with a function that brings the page to where it is
 What there is to see is in tests/scenario.py.
 """
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -149,6 +150,20 @@ def up_to_date(page: Page, server: Server) -> None:
     page.wait_for_selector(".home-events >> text=We have moved")
 
 
+def bring_chats(page: Page, server: Server) -> None:
+    """What would come of a file of chats, before it is imported."""
+    said = {"Plan the *garden* for spring": "Start with the beds.", "What can I cook with leeks?": "A tart."}
+    lines = [
+        {"conversation_id": f"chat-{n}", "role": role, "content": text, "timestamp": f"2026-01-0{n}T10:0{m}:00Z"}
+        for n, pair in enumerate(said.items(), 1)
+        for m, (role, text) in enumerate(zip(("user", "assistant"), pair, strict=True))
+    ]
+    raw = "".join(f"{json.dumps(line)}\n" for line in lines) + '{"role": "user", "content": "a line that was cut o'
+    file = {"name": "chats.jsonl", "mimeType": "application/jsonl", "buffer": raw.encode()}
+    page.set_input_files("input[type=file]", file)
+    page.wait_for_selector(".imp-does")
+
+
 SHOTS = [
     Shot("home", "/admin/", up_to_date),
     Shot("tree", f"{TREE}#/Identity/owner/time_zone", open_some),
@@ -160,6 +175,7 @@ SHOTS = [
     Shot("activity", "/admin/activity/", look_back, ("light", "dark")),
     Shot("undo-preview", "/admin/activity/", look_before_undo, ("light",)),
     Shot("context", CONTEXT, assembled, ("light", "dark")),
+    Shot("import", "/admin/conversations/import/", bring_chats, ("light", "phone")),
     Shot("restore", "/admin/checkpoints/before-the-trip/", preview),
     Shot("checkpoints", "/admin/checkpoints/", looks=("light", "phone")),
     Shot("edit", "/admin/state/stateentry/Identity/change/", looks=("light", "phone")),

@@ -246,6 +246,7 @@ def test_a_new_memory_leads_on_and_shows_no_secret(owner, agent, folder):
         "This memory is new",
         "Open the tree",
         "Put the first key",
+        'href="/admin/conversations/import/"',
         "importlegacy FOLDER",
         "/api/state</pre>",
     ):
