@@ -100,6 +100,20 @@ def test_a_failure_is_said_in_log_readyz_and_doctor(data):
         assert "the last scheduled backup failed" in manage(data, "doctor").stdout
 
 
+def test_what_was_uploaded_and_left_for_a_day_goes(data):
+    old, new = (data / "imports" / f"{name * 20}.0" for name in ("o", "n"))
+    with running(data) as server:
+        assert server.stop() == 0
+    old.parent.mkdir()
+    for path in (old, new):
+        path.write_bytes(b"{}")
+    os.utime(old, (time.time() - 2 * 86400,) * 2)
+
+    with running(data):
+        wait_for(lambda: not old.exists())
+        assert new.exists()
+
+
 def test_nothing_is_made_where_it_is_switched_off(data):
     with running(data, NOLA_CHECKPOINT_MINUTES="0", NOLA_BACKUP_HOURS="0"):
         make_due(data)
