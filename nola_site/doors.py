@@ -128,7 +128,10 @@ PAGES: dict[str, Needs] = {
     "admin:conversations_conversation_undo": needs(Right.WRITE_CONVERSATIONS),
     "admin:conversations_conversation_export": TALKS,
     **dict.fromkeys(
-        (f"imports:{page}" for page in ("index", "begin", "one", "state", "piece", "look", "import", "stop", "remove")),
+        (
+            f"imports:{page}"
+            for page in ("index", "begin", "one", "state", "piece", "look", "import", "undo", "stop", "remove")
+        ),
         needs(Right.WRITE_CONVERSATIONS),
     ),
     "admin:conversations_message_changelist": needs(either=READS),

@@ -108,7 +108,7 @@ class Upload:
             file.write(json.dumps(state).encode())
 
 
-WORKING = ("waiting", "looking", "importing")
+WORKING = ("waiting", "looking", "importing", "undoing")
 
 
 def read_folder() -> Path:
@@ -191,10 +191,10 @@ def add_piece(upload: Upload, number: int, at: int, piece: bytes) -> int:
 
 
 def start_work(upload: Upload, stage: str, **asked: Any) -> None:
-    """Let a process of its own look at the files, or import them, so that the server goes on answering. It ends with
-    the server. Raises WrongTurn, NoRoom and CannotWrite.
+    """Let a process of its own look at the files, import them or take that back, so that the server goes on answering.
+    It ends with the server. Raises WrongTurn, NoRoom and CannotWrite.
     """
-    if not upload.is_here:
+    if stage != "undoing" and not upload.is_here:
         raise WrongTurn("the files are not all here; choose them again")
     with upload.part("lock").open("a") as lock:
         if not try_lock(lock, PATIENCE):

@@ -15,10 +15,12 @@ from conversations.imports.legacy_chats import ImportBusy
 from conversations.imports.outcome import describe_outcome, name_chat
 from conversations.imports.uploads import Upload, drop_files, find_any, read_folder
 from conversations.management.import_command import explain_database
+from state import registry, store, undo
 from state.checkpoints.verify import DamagedCheckpoint
 from state.files.atomic import CannotWrite, NoRoom
 from state.locks import try_lock
 from state.report import Report
+from state.revisions import Author, Source
 
 NOTED = 0.3  # seconds between two notes of how far it is
 NICE = 10  # others go first
@@ -60,6 +62,8 @@ class Work:
             self.fail(explain_database(error))
         except (NoRoom, CannotWrite, DamagedCheckpoint) as error:
             self.fail(f"{error}; before an import a checkpoint is taken")
+        except (undo.CannotUndo, registry.ConflictError, store.Overtaken) as error:
+            self.fail(f"{error}; in Activity you can choose what to keep")
         except Exception as error:
             self.fail(f"something went wrong that should not have: {error!r}")
             raise
@@ -67,7 +71,16 @@ class Work:
     def fail(self, text: str) -> None:
         self.note(stage="failed", was=self.state["stage"], problem=text)
 
+    def take_back(self) -> None:
+        """Undo the import, as one."""
+        revisions = undo.find_batch(self.state["batch"])
+        store.commit(undo.plan(revisions), Author(self.upload.actor, Source.UNDO, info={"undoes": revisions}))
+        self.note(stage="done")
+
     def do(self, what: str) -> None:
+        if what == "undoing":
+            self.note(stage=what)
+            return self.take_back()
         is_dry = what == "looking"
         self.note(stage=what)
         asked = self.state if not is_dry else {}

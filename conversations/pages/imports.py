@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -25,7 +26,8 @@ View = Callable[..., HttpResponseBase]
 DONE = ("done", "stopped", "failed")
 WORDS = {
     "uploading": "did not arrive", "waiting": "waits for its turn", "looking": "being looked at",
-    "ready": "ready to be imported", "importing": "being imported", "done": "imported", "stopped": "ended early",
+    "ready": "ready to be imported", "importing": "being imported", "undoing": "being taken back",
+    "done": "imported", "stopped": "ended early",
     "failed": "ended early",
 }  # fmt: skip
 
@@ -39,6 +41,7 @@ def list_urls() -> list[URLPattern]:
         path("<str:token>/files/<int:number>", _guard(add_piece), name="piece"),
         path("<str:token>/look", _guard(look), name="look"),
         path("<str:token>/import", _guard(bring), name="import"),
+        path("<str:token>/undo", _guard(take_back), name="undo"),
         path("<str:token>/stop", _guard(stop), name="stop"),
         path("<str:token>/remove", _guard(remove), name="remove"),
     ]
@@ -141,6 +144,18 @@ def bring(request: HttpRequest, upload: Upload) -> JsonResponse:
         upload, "importing", files_asked=sorted(set(chosen)), replace=asked.get("replace") is True,
         with_state=upload.with_state and may(request.user, Right.WRITE_STATE) and asked.get("state") is True, **batch,
     )  # fmt: skip
+    return _answer(request, upload)
+
+
+def take_back(request: HttpRequest, upload: Upload) -> JsonResponse:
+    """Undo a large import, for which a request has not the time."""
+    state = _read(request, upload)
+    revisions = find_batch(state.get("batch", ""))
+    if state["stage"] not in DONE or not revisions or state["is_undone"]:
+        raise uploads.WrongTurn("there is nothing to take back")
+    if not all(may(request.user, right) for right in undo.find_rights(revisions) | {Right.READ_HISTORY}):
+        raise PermissionDenied
+    uploads.start_work(upload, "undoing", batch=state["batch"], files=state.get("files", []))
     return _answer(request, upload)
 
 

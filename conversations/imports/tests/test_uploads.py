@@ -6,7 +6,10 @@ import time
 import zipfile
 
 import pytest
+from django.utils import timezone
 
+from conversations import log
+from conversations.drafts import NewMessage
 from conversations.imports import uploads
 from conversations.imports.uploads import BadUpload, WrongTurn
 from conversations.imports.work import Work
@@ -15,6 +18,7 @@ from state import store
 from state.files.atomic import NoRoom
 from state.locks import hold_lock
 from state.models import Revision
+from state.revisions import Author, Source
 
 pytestmark = pytest.mark.django_db
 ADA = "user:ada"
@@ -249,3 +253,27 @@ def test_a_sweep_leaves_what_is_worked_on(folder):
     uploads.sweep(older=-9)
 
     assert not upload.path.exists()
+
+
+def test_an_import_is_taken_back_as_one(folder):
+    upload = bring(one=lines("hello"), two=lines("bye", session="other"))
+    state = work(upload, "importing", files_asked=[0, 1])
+
+    state = work(upload, "undoing", batch=state["batch"], files=state["files"])
+
+    assert (state["stage"], len(state["files"])) == ("done", 2)
+    assert Conversation.objects.filter(deleted_revision=None).count() == 0
+    last = Revision.objects.latest("seq")
+    assert (last.actor, last.source, last.info) == (ADA, "undo", {"undoes": [2, 1]})
+
+
+def test_what_others_have_added_to_is_not_taken_back(folder):
+    upload = bring(chats=lines("hello"))
+    batch = work(upload, "importing", files_asked=[0])["batch"]
+    log.append("trip", [NewMessage("user", "more", timezone.now())], Author("key:agent", Source.API))
+
+    state = work(upload, "undoing", batch=batch)
+
+    assert (state["stage"], state["was"]) == ("failed", "undoing")
+    assert "in Activity you can choose what to keep" in state["problem"]
+    assert Conversation.objects.get().deleted_revision is None

@@ -8,7 +8,8 @@ import { outcome, preview } from "./told.js";
 import { post, send } from "./send.js";
 
 const EVERY = 500; // milliseconds between two looks at how far it is
-const WORKING = ["waiting", "looking", "importing"];
+const WORKING = ["waiting", "looking", "importing", "undoing"];
+const FEW = 4; // revisions whose undo is looked at first; that of more takes a while
 
 const data = JSON.parse(document.getElementById("imp-data").textContent);
 const page = document.getElementById("imp");
@@ -126,22 +127,22 @@ function show(state) {
 
 function show_work(state) {
   const names = state.files_sent.map((one) => one.name);
-  const what = (state.for ?? state.stage) === "looking" ? "Looking at" : "Importing";
+  const what = { looking: "Looking at", undoing: "Taking back" }[state.for] ?? "Importing";
   if (!working) {
     const bar = h("progress", { max: 1, "aria-label": what });
     const said = h("p.ui-soft");
-    const stop = h("button.ui-button", { type: "button" }, "Stop");
+    const stop = h("button.ui-button", { type: "button", hidden: what === "Taking back" }, "Stop"); // that is one step
     stop.onclick = () => {
       stop.disabled = true;
       quietly(() => post(`${here}stop`));
     };
     const head = h("h2.ui-heading", {}, `${what} ${names.length === 1 ? names[0] : count(names.length, "file", "files")}`);
-    const why = what === "Importing" ? "You can close this page: it goes on, and the page shows it when you come back." : "Nothing is written yet.";
+    const why = what !== "Looking at" ? "You can close this page: it goes on, and the page shows it when you come back." : "Nothing is written yet.";
     part("now").replaceChildren(h("div.imp-work.ui-card", {}, head, bar, h("div.ui-apart", {}, said, stop), h("p.ui-faint", {}, why)));
     working = { bar, said };
     say(head.textContent);
   }
-  if (state.stage === "waiting") working.bar.removeAttribute("value");
+  if (["waiting", "undoing"].includes(state.stage)) working.bar.removeAttribute("value");
   else working.bar.value = state.part;
   const at = state.at && names.length > 1 ? ` of ${state.at}` : "";
   working.said.textContent = state.stage === "waiting" ? "Waiting for its turn …" : state.count ? `${count(state.count, "conversation", "conversations")} or lines${at} read` : "";
@@ -168,6 +169,10 @@ function* show_done(state) {
 function* show_stopped(state) {
   const was_looking = (state.was === "waiting" ? state.for : state.was) === "looking";
   const why = state.problem ? `${sentence(state.problem.replace(/\.$/, ""))}.` : "It was stopped, or the server was.";
+  if ((state.was === "waiting" ? state.for : state.was) === "undoing") {
+    yield h("div.ui-said.ui-care", {}, h("h2.ui-heading", {}, "It was not taken back"), h("p", {}, why));
+    return yield row(...links(state), take_back(state), put_away("Put it away"));
+  }
   const came = was_looking || !state.revisions ? "Nothing was written." : "What had come by then is here, whole; the rest is not.";
   const again = h("button.ui-button.ui-primary", { type: "button", hidden: !state.is_here }, was_looking ? "Look again" : "Go on");
   again.onclick = () =>
@@ -191,6 +196,7 @@ function take_back(state) {
   if (!state.revisions || !data.may_undo || state.is_undone) return undefined;
   const button = h("button.ui-button", { type: "button" }, icon("undo"), "Undo this import");
   button.onclick = async () => {
+    if (state.revisions > FEW) return quietly(async () => show(JSON.parse((await post(`${here}undo`)).text)));
     if (await undo({ batch: state.batch }, { title: "Undo this import" })) follow();
   };
   return button;
