@@ -50,7 +50,7 @@ def open_as(told, new_page):
 
 def open_talk(page):
     page.goto(CONVERSATIONS)
-    page.get_by_role("link", name="trip", exact=True).click()
+    page.get_by_role("link", name="violet words").click()
     page.wait_for_selector(".nola-bubble")
 
 

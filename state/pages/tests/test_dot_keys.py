@@ -65,8 +65,7 @@ def test_a_conversation_of_such_a_name_is_renamed_and_exported(page, server, ses
     server.request("POST", "/api/conversations", json.dumps(body).encode())
     listed = json.loads(server.request("GET", "/api/conversations")[1])["conversations"]
     assert session_id in [one["session_id"] for one in listed]
-    page.goto("/admin/conversations/conversation/")
-    page.click(f"table >> role=link[name='{session_id}']")
+    page.goto(f"/admin/conversations/conversation/of/?session={session_id}")
     page.wait_for_selector(".nola-bubble")
 
     page.click(".nola-talk-title")
