@@ -15,6 +15,7 @@ from conversations.api import schemas
 from conversations.api.search import parse_filters, parse_skip
 from conversations.drafts import SPEAKERS
 from conversations.models import Conversation, Message
+from conversations.names import name_conversations
 from conversations.read import BadCursor
 from conversations.search.keys import GLIMPSE, KeyHit
 from conversations.search.memory import PARTS, MemoryHits, list_parts, search_memory, tell_searched
@@ -144,11 +145,13 @@ def _list_channels() -> list[str]:
 
 def _group(hits: MemoryHits, question: str, asked: dict[str, str]) -> list[HitGroup]:
     """The parts in which something was found."""
+    said = hits.messages.hits
+    names = name_conversations({hit.message.conversation_id: hit.message.conversation for hit in said}.values())
     found = {
         "keys": [_show_key(hit) for hit in hits.keys],
         "values": [_show_value(leaf) for leaf in hits.values],
         "conversations": [_show_conversation(hit) for hit in hits.conversations],
-        "messages": [_show_message(hit, question) for hit in hits.messages.hits],
+        "messages": [_show_message(hit, question, names[hit.message.conversation_id]) for hit in said],
     }
     more = {part: urlencode({**asked, "q": question, "in": part}) for part in hits.more}
     return [HitGroup(part, TITLES[part], some, more.get(part, "")) for part, some in found.items() if some]
@@ -182,11 +185,10 @@ def _show_conversation(hit: ConversationHit) -> ShownHit:
     return ShownHit(href, "forum", _split_snippet(hit.name), detail, _split_snippet(hit.opening), one.started)
 
 
-def _show_message(hit: MessageHit, question: str) -> ShownHit:
-    message = hit.message
-    name: Pieces = [(str(message.conversation), False)]
-    snippet = _split_snippet(hit.snippet)
-    return ShownHit(link_message(message, question), "chat", name, [message.speaker], snippet, message.timestamp)
+def _show_message(hit: MessageHit, question: str, name: str) -> ShownHit:
+    message, snippet = hit.message, _split_snippet(hit.snippet)
+    href = link_message(message, question)
+    return ShownHit(href, "chat", [(name, False)], [message.speaker], snippet, message.timestamp)
 
 
 def _find_pages(request: HttpRequest, question: str) -> Iterator[tuple[str, str, Pieces]]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from conversations.models import Conversation
+from conversations.names import name_conversations
 from conversations.search.names import mark_parts, rank_name, split_parts
 from conversations.search.tokenize import Snippet
 
@@ -43,12 +44,15 @@ def search_titles(question: str, limit: int, *, skip: int = 0, user_id: str = ""
         if rank is None and rank_name(f"{title}\n{session}\n{said}", question, parts) is not None:
             rank = 4
         if rank is not None:
-            fits.append((rank, place, pk, name, "" if said == name else said))
+            fits.append((rank, place, pk, said))
     some = sorted(fits)[skip : skip + limit]
     found = Conversation.objects.in_bulk([fit[2] for fit in some])
+    names = name_conversations(found.values())
     hits = [
-        ConversationHit(found[pk], mark_parts(name, question), mark_parts(said, question))
-        for *_, pk, name, said in some
+        ConversationHit(
+            found[pk], mark_parts(names[pk], question), mark_parts("" if said == names[pk] else said, question)
+        )
+        for *_, pk, said in some
         if pk in found
     ]
     return hits, len(fits) > skip + limit
