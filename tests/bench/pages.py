@@ -57,7 +57,7 @@ def sights(members: int, keys: int) -> list[Sight]:
         Sight("tree, a member in the middle", f"{TREE}#/Big/{middle}", f"{ROW.format(middle)}:focus"),
         Sight("tree, End", TREE, f"{ROW.format(f'key-{keys - 2:05}')}:focus", lambda page: press(page, "End")),
         Sight("tree, a key opened", f"{TREE}#/Big", ROW.format("member-00000"), lambda page: press(page, "ArrowRight")),
-        Sight("tree, filter", TREE, f"{ROW.format(last)}.tree-hit", lambda page: page.fill("[data-part=filter]", last)),
+        Sight("tree, filter", TREE, f"{ROW.format(last)}.tree-hit", lambda page: filter_by(page, last)),
         Sight("form of a key", "/admin/state/stateentry/Big/change/", "textarea"),
         Sight("activity", "/admin/activity/", ".act-row"),
         Sight("checkpoints", "/admin/checkpoints/", "main .ui-card"),
@@ -71,6 +71,11 @@ def press(page: Page, key: str) -> None:
     if page.evaluate("!document.activeElement.matches('.tree-node')"):
         page.locator(".tree-node").first.focus()
     page.keyboard.press(key)
+
+
+def filter_by(page: Page, words: str) -> None:
+    page.wait_for_selector("[data-status=live]")  # before, nothing listens
+    page.fill("[data-part=filter]", words)
 
 
 def fill(target: Target, members: int, keys: int) -> None:

@@ -1,8 +1,8 @@
-"""The pages with much in the memory, on a tenth: all of them come, and none grows with what is in it."""
+"""The pages with much in the memory, on a tenth: all of them come, and none has more elements than it needs."""
 
 from tests.bench import pages
 
-BOUND = 6000  # elements of a page, however much there is
+BOUND = 6000  # elements of a page, of which End in the tree shows all keys there are
 
 
 def test_pages_with_much_in_the_memory_stay_light(browser):
