@@ -45,7 +45,9 @@ class ConversationAdmin(ReadOnlyAdmin):
     list_display = ["name", "last", "message_count"]
     list_main = "message_count"
     list_numbers = ["message_count"]
-    empty_words = "What is said between you and an agent stands here, once an agent has sent the first message."
+    empty_words = (
+        "What you and your agents say stands here, and what ChatGPT, Claude and other programs have kept of yours."
+    )
     empty_link = ("Import chats", "imports:index")
     empty_icon = "forum"
     list_filter = [SourceFilter, ChannelFilter, ArchiveFilter, ImportFilter]

@@ -214,12 +214,11 @@ class StateAdmin(ModelAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **more: Any
     ) -> HttpResponse:
         entry = more.get("obj")
-        place = {"place": find_place(entry.pk), "heading": f"Tree › {show_name(entry.pk)}"} if entry else {}
-        return super().render_change_form(request, {"heading": "Tree › New key", **context, **place}, *args, **more)
+        place = {"place": find_place(entry.pk)} if entry else {}
+        return super().render_change_form(request, {**context, **place}, *args, **more)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        key = utils.unquote(object_id)
-        place = {"place": find_place(key), "heading": f"Tree › Delete {show_name(key)}"}
+        place = {"place": find_place(utils.unquote(object_id))}
         return super().delete_view(request, object_id, {**place, **(extra_context or {})})
 
     def save_model(self, request: HttpRequest, obj: StateEntry, form: StateForm, change: bool) -> None:

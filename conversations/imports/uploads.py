@@ -127,7 +127,7 @@ def begin_upload(actor: str, files: Sequence[Any], *, with_state: bool) -> Uploa
     if size > MOST_BYTES:
         raise BadUpload(
             f"these are {size:,} bytes, and {MOST_BYTES >> 30} GB come at most in the browser;"
-            " manage.py importchats takes files of any size"
+            " ./nola importchats takes files of any size"
         )
     folder = read_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ def news_of(client):
 
 
 def told(client):
-    return [(one.who["name"], one.count, one.named, one.unnamed) for one in news_of(client).others]
+    return [(one.who.name, one.count, one.named, one.unnamed) for one in news_of(client).others]
 
 
 def say(agent, session, *texts):
@@ -85,7 +85,7 @@ def test_it_tells_who_has_changed_what_since(owner, later):
     page = look(owner)
 
     found = page.context["news"]
-    assert [(one.who["name"], one.count, one.keys) for one in found.others] == [
+    assert [(one.who.name, one.count, one.keys) for one in found.others] == [
         ("planner", 5, Counter({"Tasks": 3, "Persona": 1, "K1": 1, "K2": 1, " ": 1})),
         ("reader", 1, Counter({"Persona": 1})),
     ]
@@ -181,7 +181,7 @@ def test_an_older_database_that_was_put_back_has_what_was_seen_of_it(owner, late
     found = news_of(owner)
 
     assert found.since.revision == 1
-    assert [(one.who["name"], one.count) for one in found.others] == [("planner", 1), ("reader", 1)]
+    assert [(one.who.name, one.count) for one in found.others] == [("planner", 1), ("reader", 1)]
 
 
 def test_a_restore_of_keys_is_news(owner, later):
@@ -190,7 +190,7 @@ def test_a_restore_of_keys_is_news(owner, later):
     later(hours=1)
     store.put_keys({"A": make_document(7)}, Author("cli:root", Source.RESTORE))
 
-    assert told(owner) == [("root", 1, ["A"], 0)]
+    assert told(owner) == [("root, command line", 1, ["A"], 0)]
 
 
 def test_only_what_one_may_read_is_news(owner, agent, later):
@@ -208,8 +208,8 @@ def test_only_what_one_may_read_is_news(owner, agent, later):
 
     state, talk = news_of(clients["state"]), news_of(clients["talk"])
 
-    assert ([one.who["name"] for one in state.others], state.messages) == (["planner"], 0)
-    assert ([one.who["name"] for one in talk.others], talk.messages) == (["default"], 1)
+    assert ([one.who.name for one in state.others], state.messages) == (["planner"], 0)
+    assert ([one.who.name for one in talk.others], talk.messages) == (["default"], 1)
     assert "hidden" not in str(state) and "Secret" not in str(talk)
     assert news_of(clients["none"]) is None
 

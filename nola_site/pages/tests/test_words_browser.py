@@ -6,7 +6,7 @@ import re
 import pytest
 
 from nola_site.pages.tests.speech import FORBIDDEN
-from nola_site.pages.tests.test_headings import PAGES, PEOPLE
+from nola_site.pages.tests.test_headings import PAGES
 from state.pages.tests.tree import write
 from tests.server import ROOT
 
@@ -69,7 +69,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
 ACTOR = re.compile(r"\b(key|user|cli|system):\w+")
 
 
-@pytest.mark.parametrize("address", [address for _, address in PAGES if PEOPLE not in address])
+@pytest.mark.parametrize("address", [address for _, address in PAGES])
 def test_what_a_page_shows_once_it_is_drawn_is_in_our_words(page, server, address):
     write(server, "PUT", "/Told", {"mood": "calm"})
     page.goto(address)

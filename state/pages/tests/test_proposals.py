@@ -75,7 +75,7 @@ def test_what_waits_is_counted_in_the_sidebar_and_on_the_overview(page):
     assert "2 proposals wait for you" in page.get("/admin/latest/").content.decode()
     Proposal.objects.update(state="rejected")
 
-    assert "for you" not in page.get("/admin/latest/").content.decode()
+    assert "proposal" not in page.get("/admin/latest/").content.decode()
 
 
 def test_accepting_is_one_revision_by_who_proposed_it(page):
