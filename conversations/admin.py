@@ -42,12 +42,11 @@ EXPORTS = [("markdown", "Markdown, to read"), ("json", "JSON, to import again"),
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin):
     change_list_template = "conversations/list.html"
-    list_display = ["name", "last", "message_count"]
+    list_display = ["name", "last", "about", "message_count"]
     list_main = "message_count"
     list_numbers = ["message_count"]
-    empty_words = (
-        "What you and your agents say stands here, and what ChatGPT, Claude and other programs have kept of yours."
-    )
+    list_long = ["about"]
+    empty_words = "What you and your agents say stands here, with what ChatGPT, Claude and others have kept of yours."
     empty_link = ("Import chats", "imports:index")
     empty_icon = "forum"
     list_filter = [SourceFilter, ChannelFilter, ArchiveFilter, ImportFilter]
@@ -90,11 +89,12 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Conversation", ordering="title")
     def name(self, row: Any) -> str:
+        return row.shown
+
+    @admin.display(description="From")
+    def about(self, row: Any) -> str:
         facts = ["archived" if row.archived else "", row.channel, row.source, clean(row.session_id)]
-        about = " · ".join({fact.casefold(): fact for fact in facts if fact}.values())
-        return format_html(
-            '<span class="conv-name">{}</span><span class="conv-about ui-faint">{}</span>', row.shown, about
-        )
+        return " · ".join({fact.casefold(): fact for fact in facts if fact}.values())
 
     @admin.display(description="Last message", ordering="last_said", empty_value="–")
     def last(self, row: Any) -> Any:

@@ -90,7 +90,7 @@ def test_a_file_is_looked_at_imported_and_taken_back(page, server, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
     page.get_by_role("link", name="Look at what came").click()
-    expect(page.locator(".conv-name")).to_have_text(["A title", "Plan my week"])
+    expect(page.locator("tbody .ui-list-name")).to_have_text(["A title", "Plan my week"])
     page.go_back()
     page.get_by_role("button", name="Undo this import").click()
     page.get_by_role("dialog").get_by_role("button", name="Undo", exact=True).click()
