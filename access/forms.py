@@ -98,4 +98,5 @@ class NewPasswordForm(AdminPasswordChangeForm):
 def _ask_twice(form: forms.BaseForm) -> None:
     first, again = form.fields["password1"], form.fields["password2"]
     first.required = again.required = True
+    first.help_text = "At least 8 characters, and none that many people use."
     again.label, again.help_text = "Once more", ""

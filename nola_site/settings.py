@@ -341,6 +341,7 @@ UNFOLD = {
                         "title": "Conversations",
                         "icon": "forum",
                         "link": "/admin/conversations/conversation/",
+                        "active": lambda request: request.path.startswith("/admin/conversations/"),
                         "permission": opens("admin:conversations_conversation_changelist"),
                     },
                     {"title": "Search", "icon": "search", "link": "/admin/search/", "permission": opens("search")},

@@ -93,7 +93,7 @@ def show_upload(request: HttpRequest, upload: Upload) -> HttpResponse:
 
 
 def _render(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    more = {"title": "Import conversations", **context}
+    more = {"title": "Import", **context}
     return TemplateResponse(request, "conversations/import.html", {**admin.site.each_context(request), **more})
 
 

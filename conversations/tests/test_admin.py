@@ -120,7 +120,7 @@ def test_the_newest_message_stands_first_and_those_without_any_last(owner, talk)
 def test_an_empty_list_leads_on(owner):
     page = owner.get(CONVERSATIONS).content.decode()
 
-    assert "No conversation yet" in page
+    assert "What you and your agents say stands here" in page
     assert 'href="/admin/conversations/import/"' in page
 
 
