@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from access.database import engine
 from conversations.drafts import STORED, ConversationWrite, NewConversation, NewMessage, WritePart, split_into_portions
 from conversations.models import Conversation, Message
 from conversations.order import EPOCH, find_answers, find_places, settle_messages
@@ -16,7 +17,7 @@ from conversations.search import index
 from conversations.users import find_user, is_of, note_user
 from conversations.versions import replace_texts
 from state import chain, revisions, store
-from state.database.sql import for_update, to_column
+from state.database.sql import to_column
 from state.errors import Gone, InTheWay, NotThere
 from state.jsondoc.budget import spend_work
 from state.jsondoc.text import JSONValue, dump_json
@@ -360,7 +361,9 @@ def lock_conversation(session_id: str, user_id: str = "") -> Conversation:
 
 def find_row(session_id: str) -> Conversation | None:
     """The row of a conversation, also of a deleted one, locked for the rest of the transaction."""
-    rows = Conversation.objects.raw(f"SELECT * FROM conversation WHERE session_id = %s{for_update()}", [session_id])
+    rows = Conversation.objects.raw(
+        f"SELECT * FROM conversation WHERE session_id = %s{engine().row_lock}", [session_id]
+    )
     return next(iter(rows), None)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.db import DatabaseError, connection
 
+from access.database import engine
 from conversations.search import index
 from state.files.atomic import explain_failure
 from state.write_lock import write_turn
@@ -27,7 +28,7 @@ INSIDE = "a transaction is open, so that the files of the database still hold wh
 @contextmanager
 def note_erasure() -> Iterator[None]:
     """Around a transaction that erases: there is something to clear if it goes well. Raises NoRoom and CannotWrite."""
-    database = _database()
+    database = engine().find_file()
     if database is None:
         yield
         return
@@ -45,13 +46,13 @@ def note_erasure() -> Iterator[None]:
 
 def list_notes() -> list[Path]:
     """The erasures of which something may be left in a file."""
-    database = _database()
+    database = engine().find_file()
     return sorted(database.parent.glob(f"{NOTE}*")) if database else []
 
 
 def clear_soon() -> str:
     """As `clear`, but what takes long or fails is left to the schedule of a running server."""
-    database = _database()
+    database = engine().find_file()
     if database and database.stat().st_size > AT_ONCE:
         return LARGE
     try:
@@ -74,8 +75,8 @@ def clear(patience: int = PATIENCE) -> str:
     if connection.in_atomic_block:
         return INSIDE
     if is_in_pages:
-        with write_turn(), connection.cursor() as cursor:
-            cursor.execute("VACUUM")  # what was moved between pages before leaves copies that nothing else finds
+        with write_turn():
+            engine().rewrite()
         notes = [_mark(note) for note in notes]
     if not _empty_wal(patience):
         return READERS
@@ -93,19 +94,5 @@ def _mark(note: Path) -> Path:
 
 def _empty_wal(patience: int) -> bool:
     """Take the -wal into the database and truncate it, unless somebody reads what is in it."""
-    usual = int(connection.settings_dict["OPTIONS"].get("timeout", 5) * 1000)
-    with write_turn(), connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA busy_timeout = {patience}")
-        try:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            is_busy, _, _ = cursor.fetchone()
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout = {usual}")
-    return not is_busy
-
-
-def _database() -> Path | None:
-    """The file of the database, if it is one."""
-    name = str(connection.settings_dict["NAME"])
-    is_file = connection.vendor == "sqlite" and not name.startswith(("file:", ":memory:"))
-    return Path(name) if is_file else None
+    with write_turn():
+        return engine().empty_log(patience)

@@ -12,8 +12,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
+from access.database import engine
 from state import texts
-from state.database.sql import fetch_row, fetch_rows, for_update, read_at_once, run_statement, to_column
+from state.database.sql import fetch_row, fetch_rows, read_at_once, run_statement, to_column
 from state.jsondoc.names import caseless_order
 from state.jsondoc.text import count_bytes, dump_json
 from state.models import StateEntry
@@ -191,7 +192,7 @@ def lock_entries(keys: Iterable[str]) -> dict[str, int]:
         which = ",".join(["%s"] * len(some))
         rows = f"SELECT key_name, revision FROM state_storage WHERE key_name IN ({which}) ORDER BY key_name"
         with connection.cursor() as cursor:
-            cursor.execute(rows + for_update(), some)
+            cursor.execute(rows + engine().row_lock, some)
             found.update(cursor.fetchall())
     return found
 

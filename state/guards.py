@@ -7,10 +7,13 @@ stand: `state.history.audit` finds what differs from these. SQLite drops trigger
 table, so `ensure_guards` runs after every migrate.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from access.database import engine
 
 TABLES = {"state_revision": "seq", "state_change": "id", "security_log": "id"}
 
@@ -44,23 +47,15 @@ def create_guards(connection: BaseDatabaseWrapper) -> None:
     if not set(TABLES) <= set(connection.introspection.table_names()):
         return  # migrated back to before the history
     with connection.cursor() as cursor:
-        for statement in _statements(connection):
-            cursor.execute(statement)
+        for (table, event), when in _conditions():
+            for statement in engine(connection).format_trigger(table, event, when):
+                cursor.execute(statement)
 
 
 def find_missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
     """What the database would let through: "insert into state_change" and so on, where a trigger is gone or altered."""
-    connection = connections[using]
-    if connection.vendor != "sqlite":
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-        there = dict(cursor.fetchall())
-    return [
-        f"{event} on {table}"
-        for (table, event), condition in _conditions().items()
-        if there.get(f"{table}_{event}") != _sqlite(table, event, condition)[1]
-    ]
+    has_trigger = engine(connections[using]).has_trigger
+    return [f"{event} on {table}" for (table, event), when in _conditions() if not has_trigger(table, event, when)]
 
 
 def drop_guards(using: str = DEFAULT_DB_ALIAS) -> None:
@@ -73,43 +68,12 @@ def lift_guards(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         for table in TABLES:
             for event in ("insert", "update", "delete"):
-                on = f" ON {table}" if connection.vendor == "postgresql" else ""
-                cursor.execute(f"DROP TRIGGER IF EXISTS {table}_{event}{on}")
+                cursor.execute(engine(connection).drop_trigger(table, event))
 
 
-def _conditions() -> dict[tuple[str, str], str]:
+def _conditions() -> Iterator[tuple[tuple[str, str], str]]:
     """When each trigger refuses, by table and event."""
-    conditions = {}
     for table, key in TABLES.items():
-        conditions[table, "insert"] = f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
-        conditions[table, "delete"] = "TRUE"
-        conditions[table, "update"] = f"NOT ({_UPDATES[table]})"
-    return conditions
-
-
-def _statements(connection: BaseDatabaseWrapper) -> list[str]:
-    make = _sqlite if connection.vendor == "sqlite" else _postgresql
-    return [
-        statement for (table, event), condition in _conditions().items() for statement in make(table, event, condition)
-    ]
-
-
-def _sqlite(table: str, event: str, condition: str) -> list[str]:
-    # A REPLACE fires no delete trigger, hence the guard before inserting an id that exists.
-    return [
-        f"DROP TRIGGER IF EXISTS {table}_{event}",
-        f"CREATE TRIGGER {table}_{event} BEFORE {event.upper()} ON {table} WHEN {condition}"
-        f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
-    ]
-
-
-def _postgresql(table: str, event: str, condition: str) -> list[str]:
-    name = f"{table}_{event}"
-    row = "OLD" if event == "delete" else "NEW"
-    return [
-        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        f" IF {condition} THEN RAISE EXCEPTION '{table} is append-only'"
-        f" USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN {row}; END $$",
-        f"DROP TRIGGER IF EXISTS {name} ON {table}",
-        f"CREATE TRIGGER {name} BEFORE {event.upper()} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
-    ]
+        yield (table, "insert"), f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
+        yield (table, "delete"), "TRUE"
+        yield (table, "update"), f"NOT ({_UPDATES[table]})"

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, Protocol
 from django.db import connection
 from django.utils import timezone
 
+from access.database import engine
 from state import chain
-from state.database.sql import fetch_row, for_update, from_column, run_statement, to_column
+from state.database.sql import fetch_row, from_column, run_statement, to_column
 from state.entries import Totals, measure_entry
 from state.fields import JSONText
 from state.jsondoc.diff import Op
@@ -90,13 +91,13 @@ class Recorder:
     @cached_property
     def _clock(self) -> "_Clock":
         # Where rows are locked one by one, this one is taken as late as possible: every writer waits for it.
-        statement = f"SELECT id, last_seq, last_at, last_chain, ({READ_PROTECTED}) FROM state_meta{for_update()}"
+        statement = f"SELECT id, last_seq, last_at, last_chain, ({READ_PROTECTED}) FROM state_meta{engine().row_lock}"
         row = fetch_row(statement)
         if row is None:
             StoreMeta.objects.create()
             row = fetch_row(statement)
         protected = row[4]
-        if connection.vendor != "sqlite":  # who waited for the row has its newest, but not of what is read beside it
+        if not engine().locks_whole:  # who waited for the row has its newest, but not of what is read beside it
             protected = read_protected()
         return _Clock(row[0], row[1], from_column(row[2]), row[3], protected)
 

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from django.db import transaction
 
+from access.database import engine
 from state import chain, edits, merging, registry, texts
 from state.address import Address, NotFound, find_node_text, read_node_text
-from state.database.sql import cast_to_bytes, fetch_row
+from state.database.sql import fetch_row
 from state.edits import Edit
 from state.entries import Stored, head, lock_entries, read_entries, read_entry, read_state, write_entry
 from state.errors import InTheWay, Unavailable, Unprocessable
@@ -121,7 +122,7 @@ def read(address: Address) -> Reading:
 
 def _read_large(address: Address) -> Reading:
     """Read what was large when it was last looked at, without decoding all of it for a node."""
-    row = fetch_row(READ.replace(COLUMN, cast_to_bytes(COLUMN)), address.key)
+    row = fetch_row(READ.replace(COLUMN, engine().cast_to_bytes(COLUMN)), address.key)
     if row is None:
         raise NotFound(f"there is no key {address.key!r}")
     data, seq, epoch, revision = row

@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
+from access.database import engine
 from state.jsondoc.budget import limit_work, measure_left
 from state.locks import release_lock, try_lock
 
@@ -128,13 +128,13 @@ def _line(seconds: float) -> Iterator[bool]:
 
 def _file() -> int | None:
     """The open lock file; None where the database queues writers itself or is in memory, or the folder is read-only."""
-    name = str(connection.settings_dict["NAME"])
-    if connection.vendor != "sqlite" or name.startswith(("file:", ":memory:")):
+    database = engine().find_file()
+    if database is None:
         return None
-    at = (os.getpid(), name)  # a fork must not share it: the lock belongs to the open file
+    at = (os.getpid(), str(database))  # a fork must not share it: the lock belongs to the open file
     if at not in _files:
         try:
-            _files[at] = os.open(Path(name).with_name(".turn"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            _files[at] = os.open(database.with_name(".turn"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
             return None
     return _files[at]

@@ -1,6 +1,7 @@
 """Who may import whom: downwards only, no circles, and none hidden in a function. docs/architecture.md draws it."""
 
 import ast
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -139,3 +140,13 @@ def test_a_folder_can_be_taken_in_at_a_glance():
 
 
 MOST_MODULES = 23  # `state` itself has so many; a package, about 20
+
+
+def test_one_place_alone_knows_which_database_it_is():
+    particular = re.compile(r"\bvendor\b|(?<!\.)\bsqlite3\b|PRAGMA|VACUUM|sqlite_master", re.IGNORECASE)
+    knowing = {name for name, path in FILES.items() if particular.search(path.read_text())}
+
+    assert {name for name in knowing if not name.startswith("state.database.")} == {
+        "nola_site.settings",
+        "conversations.search.index",  # it is made of what SQLite has for it
+    }

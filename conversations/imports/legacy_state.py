@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from django.db import connection
 from django.db.models import Max
 
+from access.database import engine
 from conversations.imports.legacy_state_files import CopiedPart, StateDocument, fill_document
 from state import edits, store
 from state.address import Address
@@ -76,7 +76,7 @@ class ImportRun:
 
     def take_turn(self) -> None:
         """Let other writers in between two revisions of this import."""
-        if self.report.revisions and not self.dry_run and connection.vendor == "sqlite":
+        if self.report.revisions and not self.dry_run and not engine().queues_writers:
             time.sleep(PAUSE)
 
 

@@ -1,13 +1,13 @@
 """What the import commands share: progress on a terminal, the report, and how they end."""
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError, ProgrammingError, connection
+from django.db import OperationalError, ProgrammingError
 
+from access.database import engine
 from conversations.imports.legacy_chats import ImportBusy
 from conversations.imports.summary import is_whole, summarize
 from state.checkpoints.verify import DamagedCheckpoint
@@ -83,8 +83,8 @@ class ImportCommand(BaseCommand):
 
 def check_database() -> None:
     """Stop before a connection would make an empty database file."""
-    name = str(connection.settings_dict["NAME"])
-    if connection.vendor == "sqlite" and not name.startswith("file:") and not os.path.exists(name):
+    database = engine().find_file()
+    if database and not database.exists():
         raise CommandError(f"there is no database yet; {START}")
 
 

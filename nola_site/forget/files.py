@@ -21,21 +21,14 @@ from nola_site.forget.node import PastNode, mark_node, read_node
 from nola_site.forget.places import COLUMNS
 from nola_site.forget.redaction import MARK, Redaction
 from state.address import Address
-from state.backups.files import (
-    DamagedDatabase,
-    ForeignDatabase,
-    NewerDatabase,
-    copy_database,
-    database_path,
-    list_backups,
-    open_database,
-    verify_database,
-)
+from state.backups.files import database_path, list_backups, verify_database
 from state.checkpoints.files import write_checkpoint
 from state.checkpoints.header import Header
 from state.checkpoints.serializers import ENTRY, open_fixture
 from state.checkpoints.verify import verify_checkpoint
 from state.database.sql import fetch_rows
+from state.database.sqlite.files import copy_database, open_database, write_quickly
+from state.errors import DamagedDatabase, ForeignDatabase, NewerDatabase
 from state.files.atomic import PARTIAL, draft_file, place_file
 from state.guards import create_guards, lift_guards
 from state.history.audit import OnProgress
@@ -189,9 +182,7 @@ def _rewrite(path: Path, target: Target, author: Author, number: int, progress: 
     ):
         shutil.copyfile(path, draft)
         with open_database(draft, to_write=True) as connection, connection.cursor() as cursor:
-            cursor.execute("PRAGMA journal_mode = MEMORY")  # a draft needs no file to go back to
-            cursor.execute("PRAGMA synchronous = OFF")
-            cursor.execute("BEGIN IMMEDIATE")
+            write_quickly(connection)
             plan = _plan(connection, target, number)
             lift_guards(connection)
             database.apply_plan(plan, author)

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from nola_site.forget import run
 from nola_site.forget.redaction import BadText
 from state.admin import author_of
-from state.backups.files import DamagedDatabase, UnsupportedDatabase
+from state.errors import DamagedDatabase, UnsupportedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.jsondoc.pointer import BadPointer
 from state.pages.checkpoints import make_sentence

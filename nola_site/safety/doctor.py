@@ -1,7 +1,6 @@
 """What is wrong, or may soon be, with a data directory: findings that each say what to do, some can be set right."""
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,15 +18,17 @@ from conversations import traces
 from nola_site.safety import schedule
 from nola_site.safety.leaks import MOST, find_leaks
 from state import clock, guards
-from state.backups.files import Backup, DamagedDatabase, NewerDatabase, database_path, list_backups, verify_database
+from state.backups.files import Backup, database_path, list_backups, verify_database
 from state.backups.restore_backup import check_no_server, find_free_folder, set_aside
-from state.backups.wal import unreplayed_transactions
 from state.checkpoints.files import find_newest_sound, read_checkpoints
 from state.checkpoints.verify import find_problem
 from state.clock import Clock
 from state.context import receipts
 from state.database.sql import fetch_rows, read_at_once
+from state.database.sqlite.files import FAILURES
+from state.database.sqlite.wal import unreplayed_transactions
 from state.entries import recount_totals
+from state.errors import DamagedDatabase, NewerDatabase
 from state.files.atomic import PARTIAL
 from state.history import audit
 from state.history.audit import OnProgress, show_nothing
@@ -110,7 +111,7 @@ def _file(database: Path) -> Iterator[DoctorFinding]:
 def _wal(database: Path) -> Iterator[DoctorFinding]:
     """Whether what a server that died left is good."""
     copy = find_free_folder(database).with_suffix(".wal")
-    with suppress(sqlite3.Error, OSError):
+    with suppress(*FAILURES, OSError):
         count = unreplayed_transactions(database, copy)
         if count:
             text = f"{database.name}-wal was damaged: {count} transactions in it cannot be read; it is kept as {copy}"

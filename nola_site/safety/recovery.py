@@ -6,7 +6,6 @@ said in the log, in /readyz and in the admin, for a week.
 
 import json
 import logging
-import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,21 +18,15 @@ from django.utils import timezone
 
 from nola_site.safety import doctor, schedule
 from state import clock, store
-from state.backups.files import (
-    DamagedDatabase,
-    ForeignDatabase,
-    NewerDatabase,
-    create_backup,
-    list_backups,
-    open_database,
-    verify_database,
-)
+from state.backups.files import create_backup, list_backups, verify_database
 from state.backups.restore_backup import find_free_folder, set_aside
-from state.backups.wal import unreplayed_transactions
 from state.checkpoints.files import create_automatic, find_newest_sound
 from state.checkpoints.restore import read_fixture, read_seeds, restore_parts, seed_store
 from state.checkpoints.verify import DamagedCheckpoint
 from state.clock import Clock
+from state.database.sqlite.files import FAILURES, open_database
+from state.database.sqlite.wal import unreplayed_transactions
+from state.errors import DamagedDatabase, ForeignDatabase, NewerDatabase
 from state.files.atomic import CannotWrite, NoRoom, write_atomically
 from state.models import StoreMeta
 from state.revisions import Author, Source
@@ -114,7 +107,7 @@ def check_wal(database: Path) -> None:
     copy = folder.with_suffix(".wal")
     try:
         count = unreplayed_transactions(database, copy)
-    except (sqlite3.Error, OSError):
+    except (*FAILURES, OSError):
         return  # the file is damaged itself, which is noticed next
     if not count:
         return

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -21,14 +20,16 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
+from access.database import Fault, engine
 from conversations import traces
 from conversations.imports import uploads
 from nola_site.safety import growth, reads
 from state import clock
-from state.backups.files import DamagedDatabase, create_backup, database_path, prune_backups
+from state.backups.files import create_backup, database_path, prune_backups
 from state.checkpoints.files import create_automatic
 from state.checkpoints.verify import DamagedCheckpoint
 from state.clock import Clock
+from state.errors import DamagedDatabase
 from state.files.atomic import CannotWrite, NoRoom, write_atomically
 from state.locks import try_lock
 
@@ -155,10 +156,7 @@ class Schedule:
             now = clock.read()
             there = clock.read_chain(self.seen.seq) if self.seen else ""
         except DatabaseError as error:
-            if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in (
-                sqlite3.SQLITE_CORRUPT,
-                sqlite3.SQLITE_NOTADB,
-            ):
+            if engine().explain(error) is Fault.DAMAGED:
                 raise DatabaseReplaced(f"the database was damaged while the server was running: {error}") from error
             raise
         put_back = now and self.seen and now.epoch != self.seen.epoch and now.seq > self.seen.seq

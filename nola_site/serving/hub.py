@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 
 from access import auth, rates
 from access.auth import Follower
+from access.database import engine
 from state.history import feed
 from state.history.events import Event
 from state.history.feed import Cursor
@@ -95,7 +96,7 @@ class Hub:
                 " written any more, and the server stops. Start it again to work with what is there now."
             )
             return
-        version = _data_version()
+        version = engine().read_version()
         if version is not None and version == self._version:
             return
         self._seen = time.monotonic()
@@ -140,17 +141,7 @@ class Hub:
 
 def make_hub() -> Hub:
     """A hub for the database of the settings."""
-    is_file = connection.vendor == "sqlite"
-    return Hub(Path(connection.settings_dict["NAME"]) if is_file else None)
-
-
-def _data_version() -> int | None:
-    """A number that changes when another connection has written; None where the database has no such thing."""
-    if connection.vendor != "sqlite":
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA data_version")
-        return cursor.fetchone()[0]
+    return Hub(engine().find_file())
 
 
 def halt_process(reason: str) -> None:

@@ -4,7 +4,6 @@ Agents ask for the same context before each answer, and what it says depends on 
 some, by who may see what and by the question; the key and the clock of the store are looked up on every call.
 """
 
-import sqlite3
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
@@ -39,7 +38,7 @@ class KeptAnswers:
         try:
             kept = self.kept.get(self._name(scope))
             return kept.answer if kept and kept.head == self.reads.fetch(HEAD) else None
-        except sqlite3.Error:
+        except self.reads.reader.Error:
             return None
 
     def keep(self, scope: Scope, answer: Answer) -> None:
@@ -48,7 +47,7 @@ class KeptAnswers:
             return
         try:
             name, head = self._name(scope), self.reads.fetch(HEAD)
-        except sqlite3.Error:
+        except self.reads.reader.Error:
             return
         if name is None or head is None or dict(answer.headers).get(b"nola-revision") != b"%d" % head[1]:
             return

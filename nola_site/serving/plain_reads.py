@@ -4,17 +4,13 @@ An agent reads its memory before each answer, and half of such a call would be D
 refusal, a large document, a session) is left to the usual way, which answers a plain read the same to the byte.
 """
 
-import sqlite3
-from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from access import auth
+from access.database import engine
 from access.models import hash_key
 from access.rights import Grant, Right
 from nola_site.serving.bridge import Answer, Scope, guard_headers
@@ -36,7 +32,8 @@ class PlainReads:
     """A connection of its own to the database, for reading; used by the thread of the event loop alone."""
 
     def __init__(self) -> None:
-        self.database: sqlite3.Connection | None = None
+        self.reader = engine().open_reader()
+        self.fetch = self.reader.fetch
         self.large: set[str] = set()
         always = guard_headers()
         self.read = [(b"content-type", b"application/json"), *always]
@@ -49,7 +46,7 @@ class PlainReads:
         sent = self.read_headers(scope)
         try:
             return self._answer(scope, sent) if sent else None
-        except (Refusal, sqlite3.Error, UnicodeError):
+        except (Refusal, self.reader.Error, UnicodeError):
             return None
 
     def read_headers(self, scope: Scope) -> dict[bytes, bytes] | None:
@@ -102,14 +99,6 @@ class PlainReads:
         scheme, _, token = sent.get(b"authorization", b"").decode("latin-1").partition(" ")
         key = auth.find_key(self.fetch, hash_key(token)) if scheme.lower() == "bearer" and token else None
         return None if key is None or auth.is_stamp_due(key.id) else key.grant
-
-    def fetch(self, statement: str, parameters: Sequence[str] = ()) -> Any:
-        """The first row of a query. Raises sqlite3.Error."""
-        if self.database is None:
-            name = Path(settings.DATABASES["default"]["NAME"]).as_posix()
-            uri = f"file:{quote(name)}?mode=ro"
-            self.database = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
-        return self.database.execute(statement.replace("%s", "?"), parameters).fetchone()
 
 
 def _may_read(grant: Grant, node: Tokens) -> bool:

@@ -1,13 +1,13 @@
 """Problem documents (RFC 9457): every error under /api is one, also where Django or ninja would answer HTML."""
 
 import json
-import sqlite3
 from http import HTTPStatus
 from typing import Any
 
 from django.db import OperationalError
 from django.http import HttpResponse
 
+from access.database import Fault, engine
 from state.errors import Refusal, StorageFull, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -33,11 +33,12 @@ def answer_refusal(error: Refusal) -> HttpResponse:
 
 def explain_unwritable(error: OperationalError) -> Refusal | None:
     """What it means that a database is busy, full or read-only; None for any other fault."""
-    code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Unavailable("The database is busy with another write; nothing was changed. Try again", 1)
-    if code == sqlite3.SQLITE_FULL:
-        return StorageFull("The disk is full; nothing was changed. Free some space and try again", 60)
-    if code == sqlite3.SQLITE_READONLY:
-        return Unavailable("The database is read-only here; nothing was changed", 60)
-    return None
+    match engine().explain(error):
+        case Fault.BUSY:
+            return Unavailable("The database is busy with another write; nothing was changed. Try again", 1)
+        case Fault.FULL:
+            return StorageFull("The disk is full; nothing was changed. Free some space and try again", 60)
+        case Fault.READONLY:
+            return Unavailable("The database is read-only here; nothing was changed", 60)
+        case _:
+            return None

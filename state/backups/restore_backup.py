@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -14,7 +13,9 @@ from django.utils import timezone
 
 from access.security import Event, record_event
 from state import clock
-from state.backups.files import DamagedDatabase, create_backup, database_path, drop_sessions, verify_database
+from state.backups.files import create_backup, database_path, verify_database
+from state.database.sqlite.files import attach_database, drop_sessions
+from state.errors import DamagedDatabase
 from state.files.atomic import draft_file, place_file, sync_path
 from state.guards import drop_guards, ensure_guards
 from state.history.audit import OnProgress, show_nothing
@@ -93,38 +94,17 @@ def _prepared(path: Path, folder: Path, progress: OnProgress) -> Iterator[Path]:
 def _replace_rows(draft: Path, seq: int, author: Author, with_access: bool) -> int:
     """All rows of all tables, in one transaction, so that a server that is running sees one moment or the other."""
     call_command("migrate", interactive=False, verbosity=0)
-    with live.cursor() as cursor:
-        cursor.execute("ATTACH DATABASE %s AS backup", [str(draft)])
-        try:
-            with transaction.atomic():
-                create_backup(why="before restorebackup", thorough=False)
-                now, head = clock.read(), clock.read_head_file()
-                drop_guards()
-                for table in _tables(cursor):
-                    if (with_access or not table.startswith(ACCESS)) and not table.startswith(ALWAYS_KEPT):
-                        _replace_table(cursor, table)
-                ensure_guards()
-                made = clock.continue_above(max(seq, now.seq if now else 0, head.seq if head else 0), author)
-        finally:
-            cursor.execute("DETACH DATABASE backup")
+    with attach_database(draft) as other, transaction.atomic():
+        create_backup(why="before restorebackup", thorough=False)
+        now, head = clock.read(), clock.read_head_file()
+        drop_guards()
+        for table in other.list_tables():
+            if (with_access or not table.startswith(ACCESS)) and not table.startswith(ALWAYS_KEPT):
+                other.copy_table(table)
+        ensure_guards()
+        made = clock.continue_above(max(seq, now.seq if now else 0, head.seq if head else 0), author)
     clock.note_head(anew=True)
     return made
-
-
-def _tables(cursor: Any) -> list[str]:
-    """Those with rows of their own: the tables behind a virtual table, and not the virtual table itself."""
-    cursor.execute(
-        "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%%'"
-        " AND sql NOT LIKE 'CREATE VIRTUAL%%'"
-    )
-    return [name for (name,) in cursor.fetchall()]
-
-
-def _replace_table(cursor: Any, table: str) -> None:
-    cursor.execute(f'PRAGMA backup.table_info("{table}")')
-    columns = ", ".join(f'"{row[1]}"' for row in cursor.fetchall())
-    cursor.execute(f'DELETE FROM main."{table}"')
-    cursor.execute(f'INSERT INTO main."{table}" ({columns}) SELECT {columns} FROM backup."{table}"')
 
 
 def set_aside(database: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm", "-journal")) -> Path | None:

@@ -1,19 +1,16 @@
 """Whether a checkpoint file can be restored from: it is loaded into a scratch database, and the same must come out."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from django.core.serializers.base import DeserializationError
-from django.db import connection as live
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from state.checkpoints.header import EditedHeader, Header
 from state.checkpoints.rows import PARTS, entry_rows
 from state.checkpoints.serializers import ENTRY, open_fixture
+from state.database.sqlite.files import open_scratch
 from state.errors import Unprocessable
 from state.fields import JSONText
 from state.jsondoc.text import dump_json
@@ -85,19 +82,8 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return {"model": ENTRY, "pk": row["pk"], "fields": {"value_json": row["fields"]["value_json"]}}
 
 
-@contextmanager
-def open_scratch() -> Iterator[BaseDatabaseWrapper]:
-    """A database in memory with an empty table of the state."""
-    connection = DatabaseWrapper({**live.settings_dict, "NAME": ":memory:", "OPTIONS": {}}, "scratch")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE state_storage (key_name text NOT NULL PRIMARY KEY, value_json text NOT NULL)")
-        yield connection
-    finally:
-        connection.connection.close()  # its own close() keeps databases in memory
-
-
 def _load(entries: list[dict[str, Any]], connection: BaseDatabaseWrapper) -> None:
     values = [(row["pk"], JSONText(dump_json(row["fields"]["value_json"]))) for row in entries]
     with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE state_storage (key_name text NOT NULL PRIMARY KEY, value_json text NOT NULL)")
         cursor.executemany("INSERT INTO state_storage VALUES (%s, %s)", values)

@@ -9,6 +9,8 @@ from typing import Any
 from django.db import connection as live
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from access.database import engine
+
 FETCHED = 500  # rows at once
 
 
@@ -18,9 +20,8 @@ def read_at_once(connection: BaseDatabaseWrapper) -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
-    isolation = "" if connection.vendor == "sqlite" else " ISOLATION LEVEL REPEATABLE READ READ ONLY"
     with connection.cursor() as cursor:
-        cursor.execute(f"BEGIN{isolation}")
+        cursor.execute(engine(connection).begin_reading)
         try:
             yield
         finally:
@@ -46,16 +47,6 @@ def run_statement(statement: str, *parameters: Any) -> None:
     """A statement on the live database."""
     with live.cursor() as cursor:
         cursor.execute(statement, parameters)
-
-
-def for_update() -> str:
-    """What ends a query of rows that are to be locked; SQLite has locked all of the database already."""
-    return "" if live.vendor == "sqlite" else " FOR UPDATE"
-
-
-def cast_to_bytes(column: str) -> str:
-    """A text of the live database as its bytes in UTF-8."""
-    return f"CAST({column} AS BLOB)" if live.vendor == "sqlite" else f"convert_to({column}, 'UTF8')"
 
 
 def to_column(at: datetime) -> Any:

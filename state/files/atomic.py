@@ -3,12 +3,12 @@
 import errno
 import os
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from access.database import Fault, engine
 from state.errors import StorageFull, Unavailable
 
 PARTIAL = ".partial"  # how the name of a file that is still being written ends
@@ -89,7 +89,7 @@ def explain_failure(path: Path, error: OSError) -> Exception:
 
 def check_room(path: Path, error: Exception) -> None:
     """Raises NoRoom if a failed write of a database was for want of room."""
-    if getattr(error.__cause__ or error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+    if engine().explain(error) is Fault.FULL:
         raise explain_failure(path, OSError(errno.ENOSPC, "No space left on device")) from error
 
 

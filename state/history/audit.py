@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from access.database import engine
 from state import chain, clock
 from state.database.sql import fetch_rows
 from state.entries import count_entries, read_totals
@@ -38,9 +39,8 @@ def find_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_noth
 
 def find_reference_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """The first row that refers to one that is not there."""
-    if connection.vendor == "sqlite":  # others do not let it come to that
-        for table, _, other, _ in islice(fetch_rows(connection, "PRAGMA foreign_key_check"), 1):
-            yield f"a row of {table} refers to one of {other} that is not there"
+    for table, other in islice(engine(connection).find_orphans(), 1):
+        yield f"a row of {table} refers to one of {other} that is not there"
 
 
 # The chain

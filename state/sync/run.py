@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection
 
 from access.actors import cli_actor
+from access.database import engine
 from state import chain, store
 from state.edits import Edit
 from state.entries import read_entries, read_state
@@ -77,8 +77,8 @@ def sync_folder(folder: Path, **options: Any) -> Report:
 
 def check_database() -> None:
     """Stop before a connection would make an empty database file. Raises NoDatabase."""
-    name = str(connection.settings_dict["NAME"])
-    if connection.vendor == "sqlite" and not name.startswith("file:") and not os.path.exists(name):
+    database = engine().find_file()
+    if database and not database.exists():
         raise NoDatabase("there is no database yet; start Nola once (make run), and sync then")
 
 

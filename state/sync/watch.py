@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django.db import OperationalError, connection
 
+from access.database import engine
 from state import store
 from state.files.atomic import CannotWrite, NoRoom
 from state.files.sources import NoFolder
@@ -138,17 +139,16 @@ class _Memory:
 
     def _version(self) -> int | None:
         """A number that changes when another process has written; None where there is none, or another database."""
-        if connection.vendor != "sqlite":
+        database = engine().find_file()
+        if database is None:
             return None
-        found = os.stat(connection.settings_dict["NAME"])
+        found = database.stat()
         file = found.st_dev, found.st_ino
         if self.file not in (None, file):  # a backup was put in its place
             connection.close()
             self.version = None
         self.file = file
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA data_version")
-            return cursor.fetchone()[0]
+        return engine().read_version()
 
 
 def _key(finding: Finding) -> tuple[str, str]:

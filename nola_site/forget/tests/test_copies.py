@@ -12,10 +12,11 @@ from nola_site.forget.redaction import Redaction
 from nola_site.forget.tests.memory import CARD, forget, post, put
 from state import clock, store
 from state.address import Address
-from state.backups.files import Backup, copy_database, create_backup, open_database, verify_database
+from state.backups.files import Backup, create_backup, verify_database
 from state.checkpoints.files import create_automatic, save_checkpoint
 from state.checkpoints.verify import find_problem
 from state.database.sql import fetch_rows
+from state.database.sqlite.files import copy_database, open_database
 from state.history.audit import find_flaws
 from state.report import Category
 from state.sync.run import sync_folder

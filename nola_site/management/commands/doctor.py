@@ -6,7 +6,7 @@ from django.db import DatabaseError
 
 from nola_site.safety import doctor
 from nola_site.safety.doctor import ERROR, OK, DoctorFinding
-from state.backups.files import DamagedDatabase
+from state.errors import DamagedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 

@@ -9,7 +9,7 @@ from access.actors import cli_actor
 from nola_site.forget import run
 from nola_site.forget.redaction import BadText
 from nola_site.forget.run import Forgettable, Forgotten
-from state.backups.files import DamagedDatabase, UnsupportedDatabase
+from state.errors import DamagedDatabase, UnsupportedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.jsondoc.pointer import BadPointer
 from state.progress import Progress

@@ -5,8 +5,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from nola_site.safety import archive, first_run
 from nola_site.safety.recovery import CannotStart
-from state.backups.files import DamagedDatabase
 from state.backups.restore_backup import check_no_server
+from state.errors import DamagedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 

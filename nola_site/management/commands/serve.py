@@ -17,7 +17,8 @@ from nola_site.safety.first_run import Welcome
 from nola_site.safety.recovery import CannotStart
 from nola_site.serving import memory
 from state import clock
-from state.backups.files import UnsupportedDatabase, database_path
+from state.backups.files import database_path
+from state.errors import UnsupportedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.locks import is_alive, try_lock
 

@@ -7,6 +7,7 @@ from nola_site.serving import hub
 from nola_site.serving.hub import Hub, News
 from state import store
 from state.address import Address
+from state.database.sqlite.engine import Engine
 from state.history import feed
 from state.jsondoc.text import parse_json
 from state.revisions import Author, Source
@@ -18,7 +19,7 @@ def put(number: int) -> int:
 
 @pytest.fixture
 def watched(db, monkeypatch) -> tuple[Hub, list[News]]:
-    monkeypatch.setattr(hub, "_data_version", lambda: None)  # it tells of other connections only
+    monkeypatch.setattr(Engine, "read_version", lambda self: None)  # it tells of other connections only
     watcher, heard = Hub(None), []
     watcher.on_news = heard.append
     return watcher, heard

@@ -56,8 +56,7 @@ def keys():
 def reads():
     made = PlainReads()
     yield made
-    if made.database:
-        made.database.close()
+    made.reader.close()
 
 
 def make_scope(path, key, *, method="GET", query=b"", host=b"localhost", headers=()):
@@ -149,4 +148,4 @@ def test_it_cannot_write(keys, reads):
     reads.answer(make_scope("/api/state/Task", bearer(keys["read"])))
 
     with pytest.raises(Exception, match="readonly"):
-        reads.database.execute("DELETE FROM state_meta")
+        reads.fetch("DELETE FROM state_meta")

@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from django.db.backends.sqlite3 import base
 
+from state.database.sqlite.engine import Engine
+
 
 class Cursor(sqlite3.Cursor):
     """A cursor that takes statements with %s or %(name)s and raises Django's errors."""
@@ -58,6 +60,10 @@ class Cursor(sqlite3.Cursor):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection."""
+
+    def __init__(self, *settings: Any, **named: Any) -> None:
+        super().__init__(*settings, **named)
+        self.engine = Engine(self)
 
     def cursor(self) -> Any:
         """A cursor; Django's own where queries are logged or wrapped, or the connection is still to be opened."""

@@ -3,7 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from state.backups.files import DamagedDatabase, UnsupportedDatabase, create_backup
+from state.backups.files import create_backup
+from state.errors import DamagedDatabase, UnsupportedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 

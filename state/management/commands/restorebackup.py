@@ -8,9 +8,10 @@ from django.db import DatabaseError
 
 from access.actors import cli_actor
 from state import clock
-from state.backups.files import DamagedDatabase, UnsupportedDatabase, database_path, list_backups, verify_database
+from state.backups.files import database_path, list_backups, verify_database
 from state.backups.restore_backup import is_usable, restore_backup
 from state.clock import Clock
+from state.errors import DamagedDatabase, UnsupportedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 

@@ -1,0 +1,121 @@
+"""What is particular to SQLite."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from access.database import Fault
+
+FAULTS = {
+    sqlite3.SQLITE_BUSY: Fault.BUSY,
+    sqlite3.SQLITE_LOCKED: Fault.BUSY,
+    sqlite3.SQLITE_FULL: Fault.FULL,
+    sqlite3.SQLITE_READONLY: Fault.READONLY,
+    sqlite3.SQLITE_CORRUPT: Fault.DAMAGED,
+    sqlite3.SQLITE_NOTADB: Fault.DAMAGED,
+}
+
+
+class Engine:
+    """See access.database.Engine."""
+
+    begin_reading = "BEGIN"
+    row_lock = ""
+    locks_whole = True
+    queues_writers = False
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def find_file(self) -> Path | None:
+        name = str(self.connection.settings_dict["NAME"])
+        return None if name.startswith(("file:", ":memory:")) else Path(name)
+
+    def read_version(self) -> int | None:
+        return self._read("PRAGMA data_version")[0]
+
+    def cast_to_bytes(self, column: str) -> str:
+        return f"CAST({column} AS BLOB)"
+
+    @contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        with self.set_patience(0):
+            yield
+
+    @contextmanager
+    def set_patience(self, milliseconds: int) -> Iterator[None]:
+        """For how long others are waited for."""
+        usual = int(self.connection.settings_dict["OPTIONS"].get("timeout", 5) * 1000)
+        self._read(f"PRAGMA busy_timeout = {milliseconds}")
+        try:
+            yield
+        finally:
+            self._read(f"PRAGMA busy_timeout = {usual}")
+
+    def format_trigger(self, table: str, event: str, condition: str) -> list[str]:
+        # A REPLACE fires no delete trigger, hence the guard before inserting an id that exists.
+        return [
+            self.drop_trigger(table, event),
+            f"CREATE TRIGGER {table}_{event} BEFORE {event.upper()} ON {table} WHEN {condition}"
+            f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
+        ]
+
+    def drop_trigger(self, table: str, event: str) -> str:
+        return f"DROP TRIGGER IF EXISTS {table}_{event}"
+
+    def has_trigger(self, table: str, event: str, condition: str) -> bool:
+        name = f"{table}_{event}"
+        row = self._read("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = %s", name)
+        return bool(row) and row[0] == self.format_trigger(table, event, condition)[1]
+
+    def find_orphans(self) -> Iterator[tuple[str, str]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute("PRAGMA foreign_key_check")
+            for table, _, other, _ in cursor:
+                yield table, other
+
+    def open_reader(self) -> "Reader":
+        return Reader(self.connection.settings_dict["NAME"])
+
+    def rewrite(self) -> None:
+        self._read("VACUUM")  # what was moved between pages before leaves copies that nothing else finds
+
+    def empty_log(self, patience: int) -> bool:
+        with self.set_patience(patience):
+            is_busy, _, _ = self._read("PRAGMA wal_checkpoint(TRUNCATE)")
+        return not is_busy
+
+    def explain(self, error: BaseException) -> Fault | None:
+        code = getattr(error.__cause__ or error, "sqlite_errorcode", 0) & 0xFF
+        return FAULTS.get(code)
+
+    def _read(self, statement: str, *parameters: Any) -> Any:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+            return cursor.fetchone()
+
+
+class Reader:
+    """A connection for reading alone."""
+
+    Error = sqlite3.Error
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.uri = f"file:{quote(Path(path).as_posix())}?mode=ro"
+        self.database: sqlite3.Connection | None = None
+
+    def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
+        if self.database is None:
+            self.database = sqlite3.connect(
+                self.uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False
+            )
+        return self.database.execute(statement.replace("%s", "?"), parameters).fetchone()
+
+    def close(self) -> None:
+        if self.database is not None:
+            self.database.close()
+            self.database = None
