@@ -48,11 +48,10 @@ def search_titles(question: str, limit: int, *, skip: int = 0, user_id: str = ""
     some = sorted(fits)[skip : skip + limit]
     found = Conversation.objects.in_bulk([fit[2] for fit in some])
     names = name_conversations(found.values())
-    hits = [
-        ConversationHit(
-            found[pk], mark_parts(names[pk], question), mark_parts("" if said == names[pk] else said, question)
-        )
-        for *_, pk, said in some
-        if pk in found
-    ]
+    hits = []
+    for *_, pk, said in some:
+        if pk in found:
+            is_told = not found[pk].title and rank_name(names[pk], question, parts) is not None
+            opening = "" if is_told or said == names[pk] else said
+            hits.append(ConversationHit(found[pk], mark_parts(names[pk], question), mark_parts(opening, question)))
     return hits, len(fits) > skip + limit
