@@ -57,7 +57,7 @@ function aside(entry, page) {
     "div.act-aside",
     {},
     h("span.act-door", {}, client || shown),
-    h("a.act-time", { href: address(entry.seq), title }, h("time.ui-when", { dateTime: entry.at.toISOString() }, clock(entry.at))),
+    h("a.act-time", { href: address(entry.seq) }, h("time.ui-when", { dateTime: entry.at.toISOString(), title }, clock(entry.at))),
     page.mayUndo ? undoer("Undo", `Undo change ${entry.seq}`, () => page.undo(...undoing([entry], page))) : null,
   );
 }
