@@ -128,6 +128,24 @@ def test_a_phone_sorts_by_a_menu(new_page, full):
     assert names(page) == sorted(names(page), reverse=True)
 
 
+def test_a_menu_closes_by_escape_by_a_press_elsewhere_and_once_something_is_chosen(page, full):
+    page.goto(LISTS["conversations"])
+    menu = page.locator(".conv-menu")
+    summary = menu.locator("summary")
+
+    summary.press("Enter")
+    page.keyboard.press("Escape")
+    assert menu.get_attribute("open") is None
+    assert summary.evaluate("one => one === document.activeElement")
+    summary.click()
+    page.locator("h1").click()
+    assert menu.get_attribute("open") is None
+    summary.click()
+    with page.expect_download():
+        menu.get_by_role("link", name="JSON lines").click()
+    assert menu.get_attribute("open") is None
+
+
 def test_what_is_selected_is_told_in_a_bar_and_done_with_one_press(page, full):
     page.goto(LISTS["keys"])
     bar = page.get_by_role("region", name="What is selected")

@@ -67,10 +67,11 @@ function askTwice(button) {
   };
 }
 
-/** A menu closes by Escape, and by a press elsewhere. */
+/** A menu closes by Escape, by a press elsewhere, and once something of it is chosen. */
 function closeMenus(event) {
   for (const menu of document.querySelectorAll(".ui-list-menu[open]")) {
-    if (event.type === "keydown" ? event.key !== "Escape" : menu.contains(event.target)) continue;
+    const goes = { keydown: event.key === "Escape", click: event.target.closest("a"), pointerdown: !menu.contains(event.target) };
+    if (!goes[event.type]) continue;
     if (event.type === "keydown" && menu.contains(document.activeElement)) menu.querySelector("summary").focus();
     menu.open = false;
   }
@@ -78,5 +79,6 @@ function closeMenus(event) {
 
 addEventListener("keydown", closeMenus);
 addEventListener("pointerdown", closeMenus);
+addEventListener("click", closeMenus);
 if (bar && boxes.length) new Selection();
 bar?.querySelectorAll("[data-twice]").forEach(askTwice);
