@@ -178,7 +178,7 @@ def test_what_cannot_be_taken_back_is_pressed_twice(page, full):
     page.get_by_role("button", name="Select nothing").click()
 
     page.reload()
-    assert "holds" in page.locator("tr", has_text="crawler").inner_text()
+    assert page.locator("tr", has_text="crawler").locator(".field-state").inner_text() == "active"
 
 
 def test_a_search_that_finds_nothing_leads_back(page, full):
