@@ -87,7 +87,7 @@ def test_the_tree_is_filtered_from_the_keyboard(fox, server):
     write(server, "PUT", "/FoxFilter", {"needle-in-hay": 1, "hay": 2})
     open_tree(fox, "/FoxFilter/hay")
 
-    fox.press("/")
+    fox.press("f")
     fox.type("needle-in")
 
     fox.wait(f"!{ROW}?.checkVisibility()", "hay")
