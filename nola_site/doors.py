@@ -127,6 +127,7 @@ PAGES: dict[str, Needs] = {
     ),
     "admin:conversations_conversation_undo": needs(Right.WRITE_CONVERSATIONS),
     "admin:conversations_conversation_export": TALKS,
+    "conversation-names": TALKS,
     **dict.fromkeys(
         (
             f"imports:{page}"

@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from conversations.pages import context, imports, search
+from conversations.pages import context, imports, names, search
 from nola_site.api import api
 from nola_site.mcp import http as mcp
 from nola_site.pages import connect, forget, home
@@ -27,6 +27,7 @@ urlpatterns = [
     path("admin/proposals/", include((proposals.list_urls(), "proposals"))),
     path("admin/checkpoints/", include((restore.list_urls(), "checkpoints"))),
     path("admin/conversations/import/", include((imports.list_urls(), "imports"))),
+    path("admin/conversations/names/", admin.site.admin_view(names.read_names), name="conversation-names"),
     path("admin/context/", admin.site.admin_view(context.show_page), name="context"),
     path("admin/search/", admin.site.admin_view(search.show_search), name="search"),
     path("admin/search/hits", admin.site.admin_view(search.show_hits), name="search-hits"),

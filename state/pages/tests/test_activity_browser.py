@@ -1,7 +1,7 @@
 """The page of all that happened, in a real browser: live, filtered, grouped, and taken back."""
 
 import json
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -180,14 +180,54 @@ def test_a_place_leads_to_the_tree(page, server):
     page.wait_for_selector(".tree-node[aria-label^='0:']:focus")
 
 
+def say(server, session, *messages):
+    said = [{"speaker": "user", "message": message} for message in messages]
+    assert server.request("POST", f"/api/conversations/{session}/messages", json.dumps(said).encode())[0] in (200, 201)
+
+
 def test_messages_are_told_in_words_with_a_link_to_the_chat(page, server):
-    said = [{"speaker": "user", "message": f"word {number}"} for number in range(12)]
-    server.request("POST", "/api/conversations/trip-42/messages", json.dumps(said).encode())
+    say(server, "trip-42", *(f"word {number}" for number in range(12)))
     open_activity(page, key="trip-42")
 
-    assert rows(page) == ["default added 12 messages in trip-42"]
-    page.get_by_role("link", name="trip-42").click()
+    link = page.get_by_role("link", name="word 0", exact=True)
+    link.wait_for()
+    assert rows(page) == ["default added 12 messages in word 0"]
+    assert link.get_attribute("title") == "trip-42"
+    link.click()
     page.get_by_text("word 11").wait_for()
+
+
+def test_conversations_have_their_names_on_the_page_of_a_change(page, server):
+    say(server, "trip-43", "Where to in May?")
+    page.goto(f"/admin/activity/{head(server)['revision']}/")
+
+    page.get_by_role("link", name="Where to in May?").wait_for()
+    page.get_by_text("Record of message").first.click()
+    assert "trip-43" not in page.locator(".one-said").inner_text()
+    assert page.locator(".one-patch summary", has_text="Where to in May?").count() > 0
+
+
+def test_the_names_of_all_rows_are_asked_for_at_once(page, server):
+    for number in range(6):
+        say(server, f"many-{number}", f"First word {number}")
+    server.request("PATCH", "/api/conversations/many-0", b'{"archived":true}')
+    server.request("DELETE", "/api/conversations/many-5")
+    asked = []
+    page.on("request", lambda one: "/names/" in one.url and asked.append(parse_qs(urlsplit(one.url).query)["session"]))
+    open_activity(page)
+    line = page.locator(".act-group", has_text="First word").first
+    line.wait_for()
+    assert "many-0" not in line.locator(".act-toggle").inner_text()
+    assert len(asked) == 1
+    assert len(set(asked[0])) == len(asked[0])
+
+    line.locator(".act-toggle").click()
+    for number in range(5):
+        line.locator(".act-inner").get_by_role("link", name=f"First word {number}", exact=True).first.wait_for()
+    assert line.locator(".act-inner").get_by_role("link", name="many-5", exact=True).count()  # it is not there any more
+    assert len(asked) <= 2
+    again = {session for sessions in asked[1:] for session in sessions} & set(asked[0])
+    assert not any(session in again for session in ("many-0", "many-1", "many-2", "many-3", "many-4"))
 
 
 def test_one_change_is_taken_back_and_the_undo_too(page, server):

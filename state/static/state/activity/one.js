@@ -1,6 +1,7 @@
 // All there is to know of one change, as the server tells it: brought to life on its own page, and in a dialog over the
 // list of all.
 
+import { nameChat } from "../changes/chats.js";
 import { undo } from "../changes/undo.js";
 import { DOORS, author } from "../../nola/lib/authors.js";
 import { h } from "../../nola/lib/dom.js";
@@ -19,6 +20,7 @@ export function wire(article, go) {
   part("what").replaceChildren(body(entry));
   part("who").replaceChildren(author(entry.actor, me));
   part("door").textContent = DOORS[entry.source] ?? entry.source;
+  for (const name of article.querySelectorAll(".one-patch [data-session]")) nameChat(name, name.dataset.session);
   for (const link of article.querySelectorAll("a[data-seq]")) link.onclick = (event) => follow(event, () => go(link.dataset.seq));
   for (const button of article.querySelectorAll("[data-copy]")) {
     button.hidden = !navigator.clipboard; // there is none on plain http, but the text can be marked

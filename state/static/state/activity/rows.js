@@ -1,6 +1,7 @@
 // The rows: one for each change, or one for many in a row of the same actor, which opens to its changes.
 
 import { patches_of, told } from "../changes/changes.js";
+import { nameChat } from "../changes/chats.js";
 import { said } from "../changes/kinds.js";
 import { call } from "../../nola/lib/api.js";
 import { DOORS, author, nameActor, through, within } from "../../nola/lib/authors.js";
@@ -148,7 +149,7 @@ export class Group {
   update() {
     const { entries, isOpen } = this.line;
     const name = author(entries[0].actor, this.page.me);
-    const words = did(entries).map((one) => (one instanceof Element ? h("span.ui-link", {}, one.textContent) : one));
+    const words = did(entries).map((one) => (one instanceof Element ? unlinked(one) : one));
     const doings = count(entries.length, "change", "changes");
     this.head.replaceChildren(icon("chevron_right"), h("strong", {}, name), " ", ...words, " ", h("span.ui-soft", {}, `· ${doings}`));
     this.head.setAttribute("aria-expanded", String(Boolean(isOpen)));
@@ -186,6 +187,13 @@ export class Group {
     };
     settle(this.inner, left ? [...this.rows, more] : this.rows);
   }
+}
+
+/** What looks like a link, but leads nowhere: a button has no links in it. */
+function unlinked(element) {
+  const session = element.querySelector("[data-session]")?.dataset.session;
+  const name = h("span.ui-link", {}, element.textContent);
+  return session === undefined ? name : nameChat(name, session);
 }
 
 /** Make these the children of an element, and touch none that is in its place already: it may have the focus. */

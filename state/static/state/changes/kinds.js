@@ -2,14 +2,15 @@
 
 import { count, h, icon } from "../../nola/lib/dom.js";
 import { member, plain } from "../../nola/lib/json.js";
+import { nameChat } from "./chats.js";
 
 const CHAT = "/admin/conversations/conversation/of/";
 const FIELDS = { current_leaf: "branch in use", client_id: "sender's id", stimuli_type: "kind of stimulus" };
 
-/** A link to the chat of a session id, with words after its name. */
+/** A link to the chat of a session id, called by its name, with words after it. */
 export function chat(session, words = "") {
   const address = `${CHAT}?${new URLSearchParams({ session })}`;
-  return h("span", {}, h("a.chg-place", { href: address }, session), words && ` · ${words}`);
+  return h("span", {}, nameChat(h("a.chg-place", { href: address }), session), words && ` · ${words}`);
 }
 
 /** Elements that say what happened, one for each conversation, from exact changes {kind, key, patch}. */

@@ -4,7 +4,7 @@
 import { tree_view } from "../../nola/lib/api.js";
 import { pointerOf } from "../../nola/lib/json.js";
 import { PAGE } from "./memory.js";
-import { portions } from "./portions.js";
+import { portions } from "../../nola/lib/portions.js";
 
 const MOST = 1000; // members or items of an opened node in one answer
 

@@ -4,7 +4,7 @@
 
 import * as api from "../../nola/lib/api.js";
 import { pointerOf, write } from "../../nola/lib/json.js";
-import { portions } from "./portions.js";
+import { portions } from "../../nola/lib/portions.js";
 
 export const PAGE = 200; // members or items that are loaded at once
 const PATIENCE = 150; // milliseconds until an event that must come is fetched
