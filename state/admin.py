@@ -143,6 +143,7 @@ class StateAdmin(ModelAdmin):
     list_display = ["key", "kind", "size", "changed", "changed_by", "place"]
     list_main = "size"
     list_numbers = ["size"]
+    list_wide = ["place"]
     empty_words = "What an agent remembers stands here, a key for each thing. Put the first one, or let an agent do it."
     empty_icon = "data_object"
     delete_words = "What it held stays in the history, and the deletion can be undone there."
