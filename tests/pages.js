@@ -51,6 +51,9 @@ function moving() {
   return [...would.map(name), ...does.map(({ effect }) => `it moves: ${name(effect.target)}`)].slice(0, 5);
 }
 
+/** Whether nothing moves any more, but for what moves for ever. */
+const isStill = () => !document.getAnimations().some((one) => one.playState === "running" && one.effect.getComputedTiming().endTime < Infinity);
+
 /** How an element and what is around and in it looks; whether it has the focus must be seen by that. */
 function look(element) {
   const near = [element, element.parentElement, element.firstElementChild, element.nextElementSibling];
@@ -151,4 +154,4 @@ const cameBack = () => !walk.opener.isConnected || document.activeElement === wa
 const opener = () => name(walk.opener);
 
 window.pageChecks = { aim, cameBack, isOpen, opener, openers,
-  begin, missed, moving, name, step, wide, walk };
+  begin, isStill, missed, moving, name, step, wide, walk };
