@@ -38,7 +38,7 @@ def test_a_person_accepts_some_of_it_from_the_keyboard(page, server, suggest):
     suggest("/Some", {"a": 2, "b": 9007199254740994, "c": {"d": "<b>y</b>"}})
 
     page.goto("/admin/")
-    page.locator(".home-waiting").click()
+    page.locator(".home-decisions a[href='/admin/proposals/']").click()
     page.get_by_role("link", name="Some › a").click()
     page.locator(".prop-op").first.wait_for()
     assert "9007199254740994" in page.locator(".prop-op").nth(1).inner_text()
