@@ -48,6 +48,14 @@ KEYS = """
     WHERE m.id = 1 ORDER BY s.key_name LIMIT %s
 """
 
+LAST_KEYS = """
+    SELECT m.last_seq, m.keys, m.bytes, m.characters, s.key_name, s.value_json
+    FROM state_meta m LEFT JOIN (
+        SELECT key_name, value_json FROM state_storage ORDER BY key_name DESC LIMIT %s
+    ) s ON 1 = 1
+    WHERE m.id = 1 ORDER BY s.key_name
+"""
+
 
 NAMES = """
     SELECT m.last_seq, m.keys, m.bytes, m.characters, s.key_name
@@ -153,14 +161,26 @@ def read_keys(after: str | None, limit: int) -> KeysPage:
     return KeysPage(revision, Totals(keys, size, characters), found, is_there=bool(is_there), has_more=bool(has_more))
 
 
-def read_keys_caseless(after: str | None, limit: int) -> KeysPage:
-    """The same in the order of `caseless_order`, which no index has: the names of all keys are read and sorted."""
+def read_last_keys(limit: int) -> KeysPage:
+    """The last keys in byte order with their documents, so many at most; this too whatever the number of keys."""
+    rows = [*fetch_rows(connection, LAST_KEYS, [limit])]
+    revision, *totals = rows[0][:4] if rows else (0, 0, 0, 0)
+    found = [(key, text) for *_, key, text in rows if key is not None]
+    return KeysPage(revision, Totals(*totals), found, is_there=False, has_more=False)
+
+
+def read_keys_caseless(after: str | None, limit: int, *, is_last: bool = False) -> KeysPage:
+    """Keys in the order of `caseless_order`, which no index has: the names of all are read and sorted.
+
+    `is_last`: the last of them.
+    """
     with read_at_once(connection):
         rows = [*fetch_rows(connection, NAMES)]
         revision, *totals = rows[0][:4] if rows else (0, 0, 0, 0)
         names = sorted((row[4] for row in rows if row[4] is not None), key=caseless_order)
         is_there = after is not None and bool(fetch_row("SELECT 1 FROM state_storage WHERE key_name = %s", after))
         start = 0 if after is None else bisect_right(names, caseless_order(after), key=caseless_order)
+        start = max(0, len(names) - limit) if is_last else start
         shown = names[start : start + limit]
         texts = {key: one.text for key, one in read_entries(shown).items()}
     found = [(key, texts[key]) for key in shown]

@@ -9,7 +9,7 @@ from state import store
 from state.address import Address, NotFound, read_node_text
 from state.api.addresses import BadAddress, UnknownParameter
 from state.api.parameters import AT, POINTER, Level, Parameters, Stimuli, one_of
-from state.entries import read_keys, read_keys_caseless
+from state.entries import KeysPage, read_keys, read_keys_caseless, read_last_keys
 from state.files.envelopes import wrap_state
 from state.history import past, replay
 from state.jsondoc.levels import BadLevel, check_way, parse_stimuli, show_at_level
@@ -46,6 +46,7 @@ class ViewQuery(Parameters):
     )
     depth: Depth = Field(None, description="How many levels of the tree; 1 if left out")
     after: str | None = Field(None, description="The member or item after which the tree begins")
+    last: TreeLimit = Field(None, description="How many of the last members or items, instead of the first")
     limit: TreeLimit = Field(None, description="How many members or items of each node; 100 if left out")
     order: Annotated[Literal["caseless"] | None, one_of("there is no order {}; there is: caseless")] = Field(
         None, description="Of the tree of all keys: by name, whatever its case; by the bytes of the name if left out"
@@ -84,7 +85,7 @@ def parse_view(query: ViewQuery) -> ViewOptions:
         return STORED
     given = query.texts
     if query.view is None and (
-        paging := [name for name in ("depth", "after", "limit", "order", "open") if name in given]
+        paging := [name for name in ("depth", "after", "last", "limit", "order", "open") if name in given]
     ):
         raise UnknownParameter(f"the parameter {paging[0]!r} goes with view=tree only")
     page = parse_tree_page(given, query.open) if query.view else None
@@ -182,8 +183,7 @@ def render_view(text: str, view: ViewOptions) -> tuple[str, str]:
 
 def read_key_page(page: TreePage) -> Reading:
     """The tree view of the whole state, for which no more is read than the keys of the page. Raises BadPage."""
-    limit = page.limit if page.is_open else 0
-    read = read_keys_caseless(page.after, limit) if page.is_caseless else read_keys(page.after, limit)
+    read = _read_keys(page)
     if page.after is not None and not read.is_there:
         raise no_member(page.after)
     totals = read.totals
@@ -191,6 +191,13 @@ def read_key_page(page: TreePage) -> Reading:
     members = [(key, text.encode()) for key, text in read.found]
     part = ObjectPart(totals.keys, totals.bytes + ends, totals.characters + ends, members, read.has_more)
     return Reading(render_part(part, page), read.revision)
+
+
+def _read_keys(page: TreePage) -> KeysPage:
+    limit = (page.last or page.limit) if page.is_open else 0
+    if page.is_caseless:
+        return read_keys_caseless(page.after, limit, is_last=page.last is not None)
+    return read_keys(page.after, limit) if page.last is None else read_last_keys(limit)
 
 
 def wrap_envelope(reading: Reading, keys: Collection[str] | None, view: ViewOptions) -> Reading:

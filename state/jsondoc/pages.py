@@ -19,10 +19,10 @@ The answer (application/vnd.nola.tree+json) is one node, which holds further nod
       ["name",{"type":"text","bytes":6,"text":"Nola"}],
       ["born",{"type":"array","bytes":26,"size":2}]],"next":"born"}
 
-`after` pages the node itself. `open` names nodes below it that are opened whatever the depth, if their parents are:
-so a reader that shows some nodes opened gets all of them in one answer, of one moment. Each opened node inside shows
-its first `limit` and has its own `next`, which goes with that node's address. When an answer has shown 10,000 nodes the
-rest stay closed, as if they stood below `depth`.
+`after` pages the node itself; so does `last`, which shows that many at its end instead. `open` names nodes below it that
+are opened whatever the depth, if their parents are: so a reader that shows some nodes opened gets all of them in one
+answer, of one moment. Each opened node inside shows its first `limit` and has its own `next`, which goes with that node's
+address. When an answer has shown 10,000 nodes the rest stay closed, as if they stood below `depth`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +64,7 @@ class TreePage(NamedTuple):
     after: str | None = None
     open: Ways | None = None
     is_caseless: bool = False  # the members of the node itself by caseless_order, not as they are stored
+    last: int | None = None  # of the node itself so many at its end, instead of the first or those after one
 
     @property
     def is_open(self) -> bool:
@@ -93,11 +94,17 @@ class _Room:
 
 
 def parse_tree_page(parameters: Mapping[str, str], opened: Sequence[str] = ()) -> TreePage:
-    """The page that the query parameters depth, limit, after, open and order ask for. Raises BadPage and BadPointer."""
+    """The page that the query parameters depth, limit, after, last, open and order ask for.
+
+    Raises BadPage and BadPointer.
+    """
     depth = _number("depth", parameters.get("depth", "1"), 0, MAX_DEPTH)
     limit = _number("limit", parameters.get("limit", "100"), 1, MAX_LIMIT)
+    last = _number("last", parameters["last"], 1, MAX_LIMIT) if "last" in parameters else None
+    if last is not None and "after" in parameters:
+        raise BadPage("after goes on behind a member or item, last begins before the end; give one of them")
     ways = parse_ways(opened) if opened else None
-    return TreePage(depth, limit, parameters.get("after"), ways, parameters.get("order") == "caseless")
+    return TreePage(depth, limit, parameters.get("after"), ways, parameters.get("order") == "caseless", last)
 
 
 def parse_ways(pointers: Sequence[str]) -> Ways:
@@ -164,9 +171,9 @@ def _scalar(kind: str, raw: PageText) -> Iterable[bytes]:
 def _object(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
     members = RAW_OBJECT.decode(raw)
     names = sorted(members, key=caseless_order) if page.is_caseless else list(members)
-    start = 0 if page.after is None else _start_name(members, names, page.after)
-    shown = [(name, members[name]) for name in names[start : start + page.limit]]
-    yield from _members(len(members), shown, start + page.limit < len(names), page, room)
+    start, end = _bounds(len(names), page, 0 if page.after is None else _start_name(members, names, page.after))
+    shown = [(name, members[name]) for name in names[start:end]]
+    yield from _members(len(members), shown, end < len(names), page, room)
 
 
 def _members(
@@ -186,16 +193,21 @@ def _members(
 def _array(raw: PageText, page: TreePage, room: _Room) -> Iterable[bytes]:
     items = RAW_ARRAY.decode(raw)
     yield b',"size":%d' % len(items)
-    start = 0 if page.after is None else _start_index(len(items), page.after)
-    shown = items[start : start + page.limit]
+    start, end = _bounds(len(items), page, 0 if page.after is None else _start_index(len(items), page.after))
+    shown = items[start:end]
     if not page.is_open or not room.take(len(shown)):
         return
     yield b',"start":%d,"items":[' % start
     numbered = [(str(start + number), item) for number, item in enumerate(shown)]
     yield from _children([b""] * len(shown), numbered, page, room, b"")
     yield b"]"
-    if start + page.limit < len(items):
-        yield b',"next":%d' % (start + page.limit - 1)
+    if end < len(items):
+        yield b',"next":%d' % (end - 1)
+
+
+def _bounds(size: int, page: TreePage, start: int) -> tuple[int, int]:
+    """Where the part that is shown begins and ends, of so many members or items."""
+    return (start, start + page.limit) if page.last is None else (max(0, size - page.last), size)
 
 
 def _children(

@@ -32,9 +32,11 @@ def pages(draw, documents):
     """The parameters of a page, with keys and nodes that are there and some that are not."""
     limit, depth = draw(st.none() | st.integers(1, 4)), draw(st.none() | st.integers(0, 3))
     after = draw(st.none() | st.sampled_from([*documents]) if documents else st.none())
+    last = draw(st.none() | st.integers(1, 4)) if after is None else None
     tokens = st.lists(st.sampled_from([*documents, "0", "a"]), max_size=3)
     opened = draw(st.lists(tokens.map(format_pointer), max_size=3, unique=True))
-    given = {"limit": limit, "depth": depth, "after": after, "order": draw(st.none() | st.just("caseless"))}
+    order = draw(st.none() | st.just("caseless"))
+    given = {"limit": limit, "depth": depth, "after": after, "last": last, "order": order}
     return {name: str(value) for name, value in given.items() if value is not None}, opened
 
 
@@ -81,8 +83,9 @@ def test_pages_one_after_the_other_give_every_key_once_in_order(agent, order, pl
     assert found == sorted(documents, key=place)
 
 
-def test_a_new_store_has_an_empty_page(agent):
-    response = agent.get("/api/state?view=tree")
+@pytest.mark.parametrize("query", ["", "&last=2"])
+def test_a_new_store_has_an_empty_page(agent, query):
+    response = agent.get(f"/api/state?view=tree{query}")
 
     assert response.content == b'{"type":"object","bytes":2,"size":0,"members":[]}'
     assert response["Nola-Revision"] == "0"
@@ -99,16 +102,43 @@ def test_members_of_an_object_stand_as_they_are_stored_in_any_order_of_keys(agen
     assert [name for name, _ in then["members"]] == ["a", "b"]
 
 
+@pytest.mark.parametrize("moment", ["", "&at=1"])
+@pytest.mark.parametrize(("order", "last"), [("", ["a", "b"]), ("&order=caseless", ["b", "C"])])
+def test_the_last_keys_stand_in_their_order(agent, order, last, moment):
+    fill({"b": 1, "C": {}, "a": 1, "A": 1})
+
+    page = agent.get(f"/api/state?view=tree&last=2{order}{moment}").json()
+
+    assert [name for name, _ in page["members"]] == last
+    assert page["size"] == 4
+    assert "next" not in page
+
+
+def test_the_last_members_of_an_object_and_items_of_a_list_are_shown(agent):
+    fill({"A": {"z": 1, "a": [1, 2, 3], "b": {"c": 1, "d": 2}}, "B": [0, 1, 2, 3]})
+
+    members = agent.get("/api/state/A?view=tree&last=2&limit=1&depth=2").json()
+    items = agent.get("/api/state?view=tree&node=/B&last=3&level=1").json()
+
+    assert [name for name, _ in members["members"]] == ["a", "b"]
+    assert [one["next"] for _, one in members["members"]] == [0, "c"]  # inside, the first
+    assert (items["start"], len(items["items"])) == (1, 3)
+    assert "next" not in items
+
+
 @pytest.mark.parametrize(
     ("address", "detail"),
     [
         ("/api/state?view=tree&order=up", "there is no order 'up'; there is: caseless"),
+        ("/api/state?last=2", "the parameter 'last' goes with view=tree only"),
+        ("/api/state?view=tree&last=0", "last is a whole number from 1 to 1000, not '0'"),
+        ("/api/state?view=tree&last=2&after=A", "after goes on behind a member or item, last begins before the end"),
         ("/api/state?order=caseless", "the parameter 'order' goes with view=tree only"),
         ("/api/state/A?view=tree&order=caseless", "order goes with the tree of all keys only"),
         ("/api/state?view=tree&order=caseless&node=/A", "order goes with the tree of all keys only"),
     ],
 )
-def test_an_order_that_there_is_not_is_refused(agent, address, detail):
+def test_an_order_or_a_page_that_there_is_not_is_refused(agent, address, detail):
     fill({"A": {"b": 1}})
 
     response = agent.get(address)
@@ -135,7 +165,7 @@ def test_a_page_that_is_known_is_not_sent_again(agent):
     assert agent.get("/api/state?view=tree", headers={"If-None-Match": tag}).status_code == 304
 
 
-@pytest.mark.parametrize("query", ["limit=20", "limit=20&after=Key0005&open=/Key0007&depth=2", "depth=0"])
+@pytest.mark.parametrize("query", ["limit=20", "limit=20&after=Key0005&open=/Key0007&depth=2", "depth=0", "last=20"])
 def test_what_a_page_reads_does_not_grow_with_the_number_of_keys(agent, count_steps, query):
     def read():
         assert agent.get(f"/api/state?view=tree&{query}").status_code == 200
@@ -153,6 +183,8 @@ def test_a_page_is_two_queries(agent, django_assert_num_queries):
 
     with django_assert_num_queries(2):  # the key that may read, and the page
         agent.get("/api/state?view=tree&limit=2&open=/B")
+    with django_assert_num_queries(2):
+        agent.get("/api/state?view=tree&last=2")
 
 
 def test_a_page_in_the_order_of_letters_is_few_queries_too(agent, django_assert_max_num_queries):

@@ -61,6 +61,23 @@ def test_a_tree_is_what_parsing_everything_gives(value, depth, limit, data):
     assert answer == dump_json(naive(value, depth, limit, start))
 
 
+@given(strategies.values, st.integers(1, 4), st.integers(1, 8), st.integers(1, 9))
+def test_the_last_are_those_after_all_others(value, depth, limit, last):
+    size = len(value) if isinstance(value, dict | list) else 0
+    start = max(0, size - last)
+
+    answer = json.loads(render_tree(text(value), TreePage(depth, limit, last=last)))
+
+    assert "next" not in answer
+    inside = (
+        [naive(one, depth - 1, limit) for one in (value.values() if isinstance(value, dict) else value)] if size else []
+    )
+    if isinstance(value, dict):
+        assert answer["members"] == [[name, one] for name, one in zip(value, inside, strict=True)][start:]
+    elif isinstance(value, list):
+        assert (answer["start"], answer["items"]) == (start, inside[start:])
+
+
 @given(st.dictionaries(strategies.names, st.integers(), max_size=9) | st.lists(st.integers(), max_size=9))
 def test_pages_of_two_give_every_member_once(value):
     name = "members" if isinstance(value, dict) else "items"
@@ -156,6 +173,7 @@ def test_a_page_amid_a_large_object():
         ({}, TreePage(1, 100, None)),
         ({"depth": "0", "limit": "1000", "after": ""}, TreePage(0, 1000, "")),
         ({"depth": "100", "limit": "1", "after": "7"}, TreePage(100, 1, "7")),
+        ({"last": "1000"}, TreePage(last=1000)),
     ],
 )
 def test_a_page_is_read_from_the_query(parameters, page):
@@ -169,6 +187,12 @@ def test_a_page_is_read_from_the_query(parameters, page):
         ({"depth": "-1"}, "depth is a whole number from 0 to 100, not '-1'"),
         ({"depth": ""}, "depth is a whole number from 0 to 100, not ''"),
         ({"depth": "²"}, "depth is a whole number from 0 to 100, not '²'"),
+        ({"last": "0"}, "last is a whole number from 1 to 1000, not '0'"),
+        ({"last": "x"}, "last is a whole number from 1 to 1000, not 'x'"),
+        (
+            {"last": "2", "after": "a"},
+            "after goes on behind a member or item, last begins before the end; give one of them",
+        ),
         ({"limit": "0"}, "limit is a whole number from 1 to 1000, not '0'"),
         ({"limit": "1001"}, "limit is a whole number from 1 to 1000, not '1001'"),
         ({"limit": "9" * 5000}, f"limit is a whole number from 1 to 1000, not '{'9' * 37}...'"),
