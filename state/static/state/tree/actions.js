@@ -93,15 +93,14 @@ export class Actions {
     const isOpen = parent.isRoot || parent.open;
     if (!isOpen && !(await this.opening.read(parent, () => this.expand(parent)))) return undefined;
     const isList = parent.type === "array";
+    const group = this.view.groupOf(parent) ?? this.view.addGroup(parent);
+    const end = group.lastElementChild?.matches(".tree-more") ? group.lastElementChild : null;
     const ghost = h(
       "li.tree-node.tree-ghost",
       { role: "treeitem", "aria-label": "New" },
       h("div.tree-row", {}, h("span.tree-twist")),
     );
-    (this.view.groupOf(parent) ?? this.view.addGroup(parent)).insertBefore(
-      ghost,
-      parent.isRoot ? this.view.list.firstChild : (before?.el ?? [...(parent.gaps?.values() ?? [])].at(-1) ?? null),
-    );
+    group.insertBefore(ghost, parent.isRoot ? group.firstChild : (before?.el ?? end));
     const wrap = (value) => ({ names: [], value });
     const editor = this.open(parent.isRoot ? (this.view.current ?? parent) : parent, ghost.firstChild, {
       about: "add",

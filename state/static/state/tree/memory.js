@@ -178,7 +178,16 @@ export class Memory {
       () => [...way(node), ...after()],
       (tokens) => this.view(node.tokens, { limit, after: after().length ? tokens.at(-1) : undefined }),
       ({ view }) =>
-        this.tree.fill(node, view, { more: Boolean(node.kids?.length), behind: isSingle() ? behind : undefined }),
+        this.tree.fill(node, view, { more: Boolean(node.kids?.length), start: isSingle() ? behind.index + 1 : undefined }),
+    );
+  }
+
+  /** Load the last page of a node. */
+  last(node) {
+    return this.read(
+      () => way(node),
+      (tokens) => this.view(tokens, { last: PAGE }),
+      ({ view }) => this.tree.fill(node, view, { start: view.size - (view.members ?? view.items).length }),
     );
   }
 
@@ -199,7 +208,7 @@ export class Memory {
     return this.read(
       () => way(parent),
       (tokens) => this.view(tokens, { limit: PAGE, after: start ? String(start - 1) : undefined }),
-      ({ view }) => this.tree.pin(parent, { part: view.items.map((item, at) => [start + at, item]) }),
+      ({ view }) => this.tree.fill(parent, view, { start }),
     );
   }
 

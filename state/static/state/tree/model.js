@@ -144,10 +144,10 @@ export class Tree {
 
   // What the server tells of a node
 
-  /** Take a view of a node, or a value from a patch: a first page of its kids, or with `more` one that goes on, there
-   *  with `behind` one of its kids. `fresh` says that what is loaded may be wrong: what the view does not have is let
+  /** Take a view of a node, or a value from a patch: a first page of its kids, with `more` one that goes on, with `start`
+   *  one that begins at that place. `fresh` says that what is loaded may be wrong: what the view does not have is let
    *  go. */
-  fill(node, view, { more = false, behind = undefined, fresh = false } = {}) {
+  fill(node, view, { more = false, start = undefined, fresh = false } = {}) {
     if (view.type !== node.type || !node.isContainer) {
       if (!node.equals(view)) this.become(node, view);
       return;
@@ -155,7 +155,7 @@ export class Tree {
     const parts = parts_of(view);
     node.size = view.size ?? parts.length;
     node.measure(view);
-    if (behind) this.pin(node, { part: from_place(behind.index + 1, parts) });
+    if (start !== undefined) this.pin(node, { part: from_place(start, parts) });
     else if (more) for (const [name, value] of parts) this.append(node, name, value);
     else if (parts && !fresh && view.next !== undefined && node.prefix >= parts.length)
       parts.forEach(([, value], index) => this.fill(node.kids[index], value));
@@ -300,7 +300,7 @@ export class Tree {
     const name = tokens.at(-1);
     const at = this.place(parent, name, position);
     const isNear = parent.kids && (at < parent.prefix || (at === parent.prefix && parent.isWhole));
-    const isKnown = isNear || (moved && parent.kids && parent !== this.root);
+    const isKnown = isNear || this.isBeside(parent, at) || (moved && parent.kids && parent !== this.root);
     this.shift(parent, name, at, 1);
     parent.size += 1;
     if (!isKnown || (!moved && value === undefined)) {
@@ -317,6 +317,11 @@ export class Tree {
     return [{ node, did: moved ? "move" : "add" }];
   }
 
+  /** Whether a place is beside one that stands alone. */
+  isBeside(parent, at) {
+    return !this.unsure.has(parent) && parent.singles.some((kid) => kid.at === at - 1 || kid.at === at);
+  }
+
   /** Where among all of them a new member or item goes; of keys, as far as they are loaded. */
   place(parent, name, position) {
     if (parent === this.root) return this.keyPlace(name);
@@ -329,9 +334,13 @@ export class Tree {
       if (parent === this.root ? compareKeys(kid.name, name, this.order) > 0 : kid.at >= at) kid.at += by;
   }
 
+  /** The place of a new key, where those it comes between are loaded and stand side by side. */
   keyPlace(key) {
-    const at = (this.root.kids ?? []).slice(0, this.root.prefix).findIndex(({ name }) => compareKeys(name, key, this.order) > 0);
-    return at < 0 ? this.root.prefix : at;
+    const { kids, size } = this.root;
+    const next = kids.findIndex(({ name }) => compareKeys(name, key, this.order) > 0);
+    const before = next < 0 ? kids.at(-1) : kids[next - 1];
+    const at = next < 0 ? size : kids[next].index;
+    return (before?.index ?? -1) + 1 === at ? at : undefined;
   }
 
   take(tokens) {
