@@ -59,13 +59,14 @@ export class Filter {
   mark(node, view) {
     this.marked.add(node);
     node.hit = view.hit;
+    node.leads = Boolean(view.part); // to others inside
     if (view.part && !node.isRoot) node.open = true;
     this.view.changed(node);
   }
 
   show(change) {
     this.view.batch(() => {
-      for (const node of this.marked) node.el?.classList.remove("tree-hit", "tree-way");
+      for (const node of this.marked) node.el?.classList.remove("tree-hit", "tree-way", "tree-leads");
       this.marked.clear();
       this.marks?.clear();
       this.view.list.classList.toggle("tree-filtering", this.isOn);
@@ -76,7 +77,7 @@ export class Filter {
   }
 
   shown() {
-    for (const node of this.marked) node.el?.classList.add(node.hit ? "tree-hit" : "tree-way");
+    for (const { el, hit, leads } of this.marked) el?.classList.add(hit ? "tree-hit" : "tree-way", ...(leads ? ["tree-leads"] : []));
     if (this.isOn) this.paint();
     else this.view.focus(this.view.current, { take: false });
   }
