@@ -19,10 +19,10 @@ The answer (application/vnd.nola.tree+json) is one node, which holds further nod
       ["name",{"type":"text","bytes":6,"text":"Nola"}],
       ["born",{"type":"array","bytes":26,"size":2}]],"next":"born"}
 
-`after` pages the node itself; so does `last`, which shows that many at its end instead. `open` names nodes below it that
-are opened whatever the depth, if their parents are: so a reader that shows some nodes opened gets all of them in one
-answer, of one moment. Each opened node inside shows its first `limit` and has its own `next`, which goes with that node's
-address. When an answer has shown 10,000 nodes the rest stay closed, as if they stood below `depth`.
+`after` pages the node itself; so does `last`, which shows that many at its end instead. `open` names nodes below it
+that are opened whatever the depth, if their parents are: so a reader that shows some nodes opened gets all of them in
+one answer, of one moment. Each opened node inside shows its first `limit` and has its own `next`, which goes with that
+node's address. When an answer has shown 10,000 nodes the rest stay closed, as if they stood below `depth`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
