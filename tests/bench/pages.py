@@ -62,7 +62,7 @@ def sights(members: int, keys: int) -> list[Sight]:
         Sight("activity", "/admin/activity/", ".act-row"),
         Sight("checkpoints", "/admin/checkpoints/", "main .ui-card"),
         Sight("context", "/admin/context/", ".ctx-section"),
-        Sight("search", f"/admin/conversations/message/?q={last}", ".nola-hits a"),
+        Sight("search", f"/admin/search/?q={last}", ".search-hit"),
     ]  # fmt: skip
 
 
