@@ -60,3 +60,9 @@ def test_a_colour_is_written_once(look):
     light, dark = re.sub(r"/\*.*?\*/", "", TOKENS.read_text(), flags=re.DOTALL).split(".dark {")
     names = [name for name, _ in DECLARATION.findall(light if look == "light" else dark)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("sheet", sorted(ROOT.glob("state/static/state/tree/*.css")), ids=lambda one: one.name)
+def test_no_rule_searches_all_rows_of_the_tree(sheet):
+    """A browser evaluates `:has()` again with each row that comes, among all below unless it asks for children."""
+    assert re.findall(r":has\((?!>)[^)]*\)", sheet.read_text()) == []
