@@ -193,8 +193,7 @@ def test_the_list_offers_undo_for_what_it_deletes(page, server):
     say(server, "listed", "hi")
     page.goto(f"{LIST}?q=listed")
     page.locator("input.action-select").first.check()
-    page.locator("select[name=action]").select_option("delete_with_undo")
-    page.get_by_role("button", name="Run").click()
+    page.get_by_role("button", name="Delete (can be undone)").click()
     page.wait_for_selector("text=1 conversation is deleted.")
     assert server.request("GET", "/api/conversations/listed")[0] == 410
 

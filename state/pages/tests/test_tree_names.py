@@ -46,7 +46,7 @@ def test_keys_that_cannot_be_seen_and_long_ones_stand_in_the_list_of_keys(page, 
     by = page.locator("td.field-changed_by").last.bounding_box()
     assert by["x"] + by["width"] <= 1280
     page.goto("/admin/state/stateentry/?o=-1")  # a page has fifty keys, and others may have put more
-    page.get_by_role("link", name="‹U+200B›").click()
+    page.get_by_role("link", name="‹U+200B›", exact=True).click()
     page.wait_for_selector("textarea[name=value]")
 
 
