@@ -210,7 +210,7 @@ export function sheet() {
     ),
     h(
       "div.tree-sheet-body.ui-dialog-body",
-      {},
+      { tabIndex: 0, role: "region", "aria-labelledby": "tree-sheet-title" },
       ...KEYS.map(([title, keys]) =>
         h(
           "section",
