@@ -226,7 +226,7 @@ def test_one_change_is_undone_with_a_preview_and_what_is_in_the_way(page, server
     problems[:] = [one for one in problems if "409" not in one]
 
 
-def test_a_deleted_member_is_brought_back_to_its_place(page, server):
+def test_a_deleted_member_is_brought_back_to_its_place(page, server, problems):
     write(server, "PUT", "/Gone", {"a": 1, "b": {"big": 2**63}, "c": 3})
     because(server, "no longer true", "DELETE", "/Gone/b")
     open_panel(page, "/Gone")
@@ -245,6 +245,7 @@ def test_a_deleted_member_is_brought_back_to_its_place(page, server):
     assert server.request("GET", "/api/state/Gone")[1] == b'{"a":1,"b":{"big":%d},"c":3}' % 2**63
     page.keyboard.press("Control+z")
     page.wait_for_selector("[aria-label='Gone: object, 2 members']")
+    problems[:] = [one for one in problems if "404" not in one]  # it may just have read what this takes away
 
 
 def test_a_deleted_item_is_brought_back_to_its_place(page, server):
