@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OrderBy, OuterRef, Q, QuerySet, Subquery
 from django.http import (
     Http404,
     HttpRequest,
@@ -50,12 +50,14 @@ class ConversationAdmin(ReadOnlyAdmin):
     empty_link = ("Import chats", "imports:index")
     empty_icon = "forum"
     list_filter = [SourceFilter, ChannelFilter, ArchiveFilter, ImportFilter]
-    ordering = [NEWEST]
     search_fields = ["title"]  # so that there is a box; what is searched is said below
     search_help_text = "Words in titles and messages, or a session"
     list_per_page = 50
     actions = ["export_json", "export_markdown", "export_lines", "archive", "reopen", "delete_with_undo"]
     actions_selection_counter = True
+
+    def get_ordering(self, request: HttpRequest) -> list[OrderBy]:
+        return [NEWEST]  # as an attribute it would have to be of fields alone
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
         newest = Message.objects.filter(conversation=OuterRef("pk"), deleted_revision=None).order_by(*BACKWARDS)
