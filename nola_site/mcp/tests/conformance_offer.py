@@ -9,12 +9,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from access.auth import KeyCredential
 from access.rights import Grant, Right, needs
+from nola_site import urls
 from nola_site.mcp import http
 from nola_site.mcp.callers import Caller
 from nola_site.mcp.messages import RpcError
 from nola_site.mcp.protocol import Offer, no_resource
 from nola_site.mcp.tools import Tool
-from nola_site.serving import health
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 SILENCE = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA="
@@ -130,4 +130,4 @@ def answer(request: HttpRequest) -> HttpResponse:
     return http.answer_body(request, OFFER, http.HttpWire(request, caller))
 
 
-urlpatterns = [path("mcp", answer), path("readyz", health.readyz)]
+urlpatterns = [path("mcp", answer), *urls.urlpatterns]  # the pages of refusals lead to others
