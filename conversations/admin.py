@@ -17,6 +17,7 @@ from django.http import (
 from django.middleware.csrf import get_token
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from unfold.views import ChangeList
 
 from access.moments import show_when
 from access.rights import Right, may
@@ -39,6 +40,13 @@ NEWEST = F("last_said").desc(nulls_last=True)
 EXPORTS = [("markdown", "Markdown, to read"), ("json", "JSON, to import again"), ("jsonl", "JSON lines")]
 
 
+class ConversationList(ChangeList):
+    """The newest message first, which the head of its column says; `ordering` would have to be of fields alone."""
+
+    def _get_default_ordering(self) -> list[OrderBy]:
+        return [NEWEST]
+
+
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin):
     change_list_template = "conversations/list.html"
@@ -56,8 +64,8 @@ class ConversationAdmin(ReadOnlyAdmin):
     actions = ["export_json", "export_markdown", "export_lines", "archive", "reopen", "delete_with_undo"]
     actions_selection_counter = True
 
-    def get_ordering(self, request: HttpRequest) -> list[OrderBy]:
-        return [NEWEST]  # as an attribute it would have to be of fields alone
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ConversationList]:
+        return ConversationList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
         newest = Message.objects.filter(conversation=OuterRef("pk"), deleted_revision=None).order_by(*BACKWARDS)

@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -115,6 +116,15 @@ def test_the_newest_message_stands_first_and_those_without_any_last(owner, talk)
 
     assert [row.session_id for row in listed(owner)] == ["new", "s/1", "old", "silent"]
     assert [row.session_id for row in listed(owner, "?o=2")] == ["silent", "old", "s/1", "new"]
+
+
+def test_the_newest_message_stands_first_and_the_head_says_so(owner, talk):
+    log.create(NewConversation("older"), AGENT, [NewMessage("user", "Long ago", timezone.now() - timedelta(days=9))])
+
+    page = owner.get(CONVERSATIONS).content.decode()
+
+    assert re.search(r'<th[^>]*aria-sort="descending"><a[^>]*>Last message', page)
+    assert page.index("First talk") < page.index("Long ago")
 
 
 def test_an_empty_list_leads_on(owner):
