@@ -35,7 +35,9 @@ def test_it_has_the_theme_of_the_system_as_long_as_none_is_chosen(reader, scheme
 
     assert is_dark(page) == (scheme == "dark")
     page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
-    page.wait_for_function(f"document.documentElement.classList.contains('dark') === {str(scheme != 'dark').lower()}")
+    page.wait_for_function(
+        f"() => document.documentElement.classList.contains('dark') === {str(scheme != 'dark').lower()}"
+    )
 
 
 def test_it_has_the_theme_that_was_chosen_in_the_admin_at_once(new_page):
@@ -48,7 +50,7 @@ def test_it_has_the_theme_that_was_chosen_in_the_admin_at_once(new_page):
 
     page.evaluate("localStorage.setItem('adminTheme', JSON.stringify('light'))")
 
-    other.wait_for_function("!document.documentElement.classList.contains('dark')")
+    other.wait_for_function("() => !document.documentElement.classList.contains('dark')")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -80,7 +82,7 @@ def test_a_link_opens_a_call_and_an_open_call_is_a_link(new_page):
 
     page.locator("#read_diff > summary").click()
 
-    page.wait_for_function("location.hash === '#read_diff'")
+    page.wait_for_function("() => location.hash === '#read_diff'")
 
 
 def send(page, name, **fields):

@@ -192,7 +192,7 @@ def test_the_browser_and_the_server_have_the_same_lower_case(page, server):
 
 
 def names_shown(page):
-    return page.locator(".tree-list > .tree-node > .tree-row > .tree-name").all_inner_texts()
+    return page.locator(".tree-list > .tree-node > .tree-row > .tree-name").all_text_contents()
 
 
 def test_the_order_of_keys_is_chosen_and_remembered(page, server):

@@ -328,6 +328,12 @@ export class Memory {
     return done;
   }
 
+  /** Return when all that was sent is answered, and who sent it knows. */
+  async settle() {
+    await this.sending;
+    await api.pause(0);
+  }
+
   /** Operations on the key of a node, made when it is their turn: `ops()` gives [{op, path, value as JSON text}]. */
   patch(node, ops) {
     return this.write((base) => {

@@ -31,6 +31,7 @@ export class Mine {
   /** Take back the last of one pile, and put what that made on the other. */
   async back(from, to, word, prefer) {
     if (this.memory.lens) return this.say("Go back to now first: what is shown cannot be changed.");
+    await this.memory.settle(); // what is to be undone may still be on its way
     const last = from.pop();
     if (!last) return announce(`Nothing to ${word === "Undid" ? "undo" : "redo"}`);
     this.tell();
