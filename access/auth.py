@@ -1,7 +1,7 @@
 """Who may call the API: a bearer API key, or a signed-in member of staff on our own pages."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
@@ -19,7 +19,7 @@ from ninja.utils import check_csrf
 
 from access import rates
 from access.actors import user_actor
-from access.database import write_without_waiting
+from access.database import Query, write_without_waiting
 from access.models import ApiKey, hash_key
 from access.rights import Grant, Needs, grant_key, grant_person
 
@@ -31,7 +31,7 @@ COLUMNS = f"SELECT id, name, scopes, places, user_id FROM {ApiKey._meta.db_table
 FIND_KEY = f"{COLUMNS} AND sha256 = %s"
 FIND_REPLACED = f"{COLUMNS} AND previous_sha256 = %s AND previous_until > %s"  # what a rotation has replaced
 
-Execute = Callable[[str, list[str]], tuple[Any, ...] | None]  # a statement and its parameters to its first row
+Row = tuple[Any, ...]
 
 _stamped: dict[int, float] = {}
 
@@ -67,20 +67,33 @@ class KeyRow(NamedTuple):
     grant: Grant
 
 
-def find_key(execute: Execute, sha256: str) -> KeyRow | None:
-    """The key of a hash, None for one that opens nothing: unknown, revoked, expired, or replaced for more than a day.
+def ask_for_key(sha256: str) -> Query:
+    """The query that finds the key of a hash, but for one that was replaced.
 
     Asked on every call, hence not through the ORM, which takes as long as the rest.
     """
-    now = f"{datetime.now(UTC).replace(tzinfo=None)}"  # as the column has it
-    row = execute(FIND_KEY, [now, sha256]) or execute(FIND_REPLACED, [now, sha256, now])
-    return None if row is None else KeyRow(row[0], row[1], grant_key(*row[1:]))
+    return FIND_KEY, [_now(), sha256]
 
 
-def _execute(statement: str, parameters: list[str]) -> tuple[Any, ...] | None:
+def make_key_row(row: Row) -> KeyRow:
+    """The key that `ask_for_key` has found."""
+    return KeyRow(row[0], row[1], grant_key(*row[1:]))
+
+
+def find_key(sha256: str) -> KeyRow | None:
+    """The key of a hash; None for one that opens nothing: unknown, revoked, expired, replaced for more than a day."""
+    row = _execute(*ask_for_key(sha256)) or _execute(FIND_REPLACED, [_now(), sha256, _now()])
+    return make_key_row(row) if row else None
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC).replace(tzinfo=None)}"  # as the column has it
+
+
+def _execute(statement: str, parameters: Sequence[Any]) -> Row | None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cast("tuple[Any, ...] | None", cursor.fetchone())
+        return cast("Row | None", cursor.fetchone())
 
 
 class KeyAuth(HttpBearer):
@@ -102,7 +115,7 @@ class KeyAuth(HttpBearer):
         if not token:
             raise AuthenticationError(message="The Authorization header names no key")
         sha256 = hash_key(token)
-        key = find_key(_execute, sha256)
+        key = find_key(sha256)
         request.caller = f"key:{key.name}" if key else _name_ended(sha256)  # type: ignore[attr-defined]
         if key is None:
             raise AuthenticationError(message="This API key is unknown, revoked or expired")
@@ -154,7 +167,7 @@ def may_follow(follower: Follower) -> bool:
 def grant_now(credential: Credential) -> Grant:
     """What a credential that came in earlier grants by now: for what stays open after its request."""
     if isinstance(credential, KeyCredential):
-        key = find_key(_execute, credential.sha256)
+        key = find_key(credential.sha256)
         return key.grant if key else Grant("This API key", "API keys", frozenset())
     request = HttpRequest()
     request.session = SessionStore(credential.key)

@@ -9,10 +9,10 @@ import ipaddress
 from datetime import datetime, timedelta
 from math import ceil
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from access.database import write_in_turn
 from access.models import FailedSignIns, SecurityEvent
 from access.security import Event
 
@@ -34,7 +34,7 @@ def find_wait(name: str, address: str) -> int:
 
 def count_failure(name: str, address: str) -> None:
     """Count a wrong password. Waits for its turn to write: what is not counted is not slowed down."""
-    with transaction.atomic():
+    with write_in_turn():
         now = timezone.now()
         FailedSignIns.objects.filter(at__lt=now - FORGOTTEN).delete()
         places = _list_places(name, address)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
+from access.database import write_in_turn
 from access.models import ApiKey, hash_key, new_key
 from access.rights import SCOPES, Grant, Right, grant_key
 from access.security import Event, record_event
@@ -51,7 +51,7 @@ def create_key(name: str, settings: KeySettings, actor: str, address: str = "") 
     name = check_name(name)
     key = new_key()
     columns = settings.columns
-    with transaction.atomic():
+    with write_in_turn():
         if ApiKey.objects.filter(name=name).exists():
             raise BadKeySettings(f"the name {name!r} is taken: history names it for good, revoked or not")
         row = ApiKey.objects.create(name=name, sha256=hash_key(key), prefix=key[:9], **columns)

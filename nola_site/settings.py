@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from django.templatetags.static import static
 
+from state.database.url import BadDatabaseURL, find_database
+
 KNOWN = {
     "NOLA_DATA_DIR", "NOLA_HOST", "NOLA_PORT", "NOLA_WORKERS", "NOLA_THREADS", "NOLA_ALLOWED_HOSTS", "NOLA_PUBLIC_URL",
     "NOLA_STREAMS", "NOLA_STREAMS_PER_KEY", "NOLA_WRITES_PER_MINUTE",
@@ -89,21 +91,10 @@ NOLA_BACKUP_DIR = NOLA_DATA_DIR / "backups"
 NOLA_SEED_DIR = BASE_DIR / "fixtures"
 FIXTURE_DIRS = [NOLA_CHECKPOINT_DIR, NOLA_SEED_DIR]
 
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": {
-        "ENGINE": "state.database.sqlite",
-        "NAME": NOLA_DB_DIR / "nola.sqlite3",
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",  # else most concurrent read-modify-writes fail
-            "timeout": 5,
-            # What is deleted is overwritten where that costs no writing; an erasure rewrites the file (traces.py).
-            # Each connection, one a thread, keeps 1,000 kB of pages.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=FAST;"
-            " PRAGMA cache_size=-1000;",
-        },
-    }
-}
+try:
+    DATABASES = {"default": find_database(os.environ.get("DATABASE_URL", ""), NOLA_DB_DIR)}
+except BadDatabaseURL as problem:
+    raise SystemExit(f"nola: the setting DATABASE_URL {problem}") from None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SERIALIZATION_MODULES = {"json": "state.checkpoints.serializers"}
 

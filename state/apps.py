@@ -16,6 +16,6 @@ class StateConfig(AppConfig):
         kind = registry.Kind(store.are_current, store.write_edits, undo.undo_key, *rights, keep_before_bulk_delete)
         registry.register("state", kind)
         rights = Right.READ_HISTORY, Right.ADMINISTER
-        kind = registry.Kind(bool, undo.write_redaction, undo.refuse_redaction, *rights, has_keys=False)
+        kind = registry.Kind(lambda *_: True, undo.write_redaction, undo.refuse_redaction, *rights, has_keys=False)
         registry.register("redaction", kind)
         post_migrate.connect(ensure_guards, sender=self)

@@ -12,13 +12,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection as live
-from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from state import revisions
 from state.files.atomic import write_atomically
 from state.models import StoreMeta, new_epoch
 from state.revisions import Author
+from state.write_lock import write_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def read_head_file() -> Clock | None:
 def note_head(*, anew: bool = False) -> None:
     """Note in db/head where the clock stands; where it was rewound only `anew`. Raises NoRoom and CannotWrite."""
     now, head = read(), read_head_file()
-    goes_on = now and head and (now.store, now.epoch) == (head.store, head.epoch) and now.seq > head.seq
+    goes_on = now and head and now.epoch == head.epoch and now.seq > head.seq and not is_rewound(now, head)
     if now and (anew or head is None or goes_on):
         write_head_file(now)
 
@@ -95,8 +95,8 @@ def read_chain(seq: int, connection: BaseDatabaseWrapper = live) -> str:
 
 def continue_above(seq: int, author: Author) -> int:
     """Begin a new epoch with a revision above `seq`, for an older database that was put back. Returns the revision."""
-    with transaction.atomic():
-        meta = StoreMeta.objects.select_for_update().first() or StoreMeta.objects.create()
+    with write_transaction():
+        meta = StoreMeta.objects.first() or StoreMeta.objects.create()
         StoreMeta.objects.filter(pk=meta.pk).update(epoch=new_epoch(), last_seq=max(seq, meta.last_seq))
         with revisions.open_revision(author) as recorder:
             recorder.is_event = True

@@ -12,14 +12,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from access.database import engine
+from access.database import Query
 from state import texts
-from state.database.sql import fetch_row, fetch_rows, read_at_once, run_statement, to_column
+from state.database.sql import fetch_row, fetch_rows, read_at_once, stream_rows, to_column
 from state.jsondoc.names import caseless_order
 from state.jsondoc.text import count_bytes, dump_json
 from state.models import StateEntry
 
 AT_ONCE = 500  # keys in one statement
+INSERT = (
+    "INSERT INTO state_storage (value_json, updated_at, revision, created_at, key_name) VALUES (%s, %s, %s, %s, %s)"
+)
 UPDATE = "UPDATE state_storage SET value_json = %s, updated_at = %s, revision = %s WHERE key_name = %s"
 
 
@@ -104,7 +107,7 @@ def measure_entry(key: str, text: str | None) -> Totals:
 
 def count_entries(connection: BaseDatabaseWrapper) -> Totals:
     """The totals of a database, counted anew."""
-    rows = fetch_rows(connection, "SELECT key_name, value_json FROM state_storage")
+    rows = stream_rows(connection, "SELECT key_name, value_json FROM state_storage")
     return sum((measure_entry(*row) for row in rows), Totals())
 
 
@@ -163,7 +166,7 @@ def read_keys(after: str | None, limit: int) -> KeysPage:
 
 def read_last_keys(limit: int) -> KeysPage:
     """The last keys in byte order with their documents, so many at most; this too whatever the number of keys."""
-    rows = [*fetch_rows(connection, LAST_KEYS, [limit])]
+    rows = fetch_rows(connection, LAST_KEYS, [limit])
     revision, *totals = rows[0][:4] if rows else (0, 0, 0, 0)
     found = [(key, text) for *_, key, text in rows if key is not None]
     return KeysPage(revision, Totals(*totals), found, is_there=False, has_more=False)
@@ -175,7 +178,7 @@ def read_keys_caseless(after: str | None, limit: int, *, is_last: bool = False) 
     `is_last`: the last of them.
     """
     with read_at_once(connection):
-        rows = [*fetch_rows(connection, NAMES)]
+        rows = fetch_rows(connection, NAMES)
         revision, *totals = rows[0][:4] if rows else (0, 0, 0, 0)
         names = sorted((row[4] for row in rows if row[4] is not None), key=caseless_order)
         is_there = after is not None and bool(fetch_row("SELECT 1 FROM state_storage WHERE key_name = %s", after))
@@ -205,32 +208,29 @@ def read_entries(keys: Iterable[str]) -> dict[str, Stored]:
     return found
 
 
-def lock_entries(keys: Iterable[str]) -> dict[str, int]:
-    """The revision of each of the keys that exists, locked in their order for the rest of the transaction."""
+def read_revisions(keys: Iterable[str]) -> dict[str, int]:
+    """The revision of each of the keys that exists."""
     found: dict[str, int] = {}
     for some in _portions(sorted(keys)):
         which = ",".join(["%s"] * len(some))
         rows = f"SELECT key_name, revision FROM state_storage WHERE key_name IN ({which}) ORDER BY key_name"
         with connection.cursor() as cursor:
-            cursor.execute(rows + engine().row_lock, some)
+            cursor.execute(rows, some)
             found.update(cursor.fetchall())
     return found
 
 
-def write_entry(key: str, text: str | None, at: datetime, revision: int, *, is_new: bool) -> None:
-    """Store a key's document as of a revision and its time; None removes the key."""
+def store_entry(key: str, text: str | None, at: datetime, revision: int, *, is_new: bool) -> list[Query]:
+    """The statements that store a key's document as of a revision and its time; None removes the key."""
     if text is None:
-        run_statement("DELETE FROM state_storage WHERE key_name = %s", key)
-    elif is_new:
-        run_statement(
-            "INSERT INTO state_storage (value_json, updated_at, revision, created_at, key_name)"
-            " VALUES (%s, %s, %s, %s, %s)",
-            text, to_column(at), revision, to_column(at), key,
-        )  # fmt: skip
-    else:
-        run_statement(UPDATE, text, to_column(at), revision, key)
-        if len(text) >= texts.LARGE:
-            run_statement(UPDATE, "", to_column(at), 0, "")  # no such key: SQLite would hold the text till the next one
+        return [("DELETE FROM state_storage WHERE key_name = %s", [key])]
+    time = to_column(at)
+    if is_new:
+        return [(INSERT, [text, time, revision, time, key])]
+    update = (UPDATE, [text, time, revision, key])
+    if len(text) < texts.LARGE:
+        return [update]
+    return [update, (UPDATE, ["", time, 0, ""])]  # no such key: SQLite would hold the text till the next one
 
 
 def _portions(keys: Iterable[str]) -> Iterator[list[str]]:

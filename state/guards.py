@@ -10,12 +10,13 @@ table, so `ensure_guards` runs after every migrate.
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from access.database import engine
 
 TABLES = {"state_revision": "seq", "state_change": "id", "security_log": "id"}
+CLOCK = "state_meta"  # the table that each write changes
 
 _REDACTION = """
     NEW.redacted_by IS NOT NULL AND (OLD.redacted_by IS NULL OR OLD.redacted_by < NEW.redacted_by)
@@ -38,8 +39,10 @@ _UPDATES = {"state_revision": _REDACTED_REVISION, "state_change": _REDACTION, "s
 
 
 def ensure_guards(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
-    """Create the triggers where they are missing or differ. Connected to post_migrate."""
-    create_guards(connections[using])
+    """Create the triggers anew, at once, so that they hold at each moment. Connected to post_migrate."""
+    with transaction.atomic(using):
+        engine(connections[using]).take_turn()
+        create_guards(connections[using])
 
 
 def create_guards(connection: BaseDatabaseWrapper) -> None:
@@ -47,15 +50,16 @@ def create_guards(connection: BaseDatabaseWrapper) -> None:
     if not set(TABLES) <= set(connection.introspection.table_names()):
         return  # migrated back to before the history
     with connection.cursor() as cursor:
-        for (table, event), when in _conditions():
+        for (table, event), when in _find_missing(connection):
             for statement in engine(connection).format_trigger(table, event, when):
                 cursor.execute(statement)
+        for statement in engine(connection).format_announcement(CLOCK):
+            cursor.execute(statement)
 
 
 def find_missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
     """What the database would let through: "insert into state_change" and so on, where a trigger is gone or altered."""
-    has_trigger = engine(connections[using]).has_trigger
-    return [f"{event} on {table}" for (table, event), when in _conditions() if not has_trigger(table, event, when)]
+    return [f"{event} on {table}" for (table, event), _ in _find_missing(connections[using])]
 
 
 def drop_guards(using: str = DEFAULT_DB_ALIAS) -> None:
@@ -69,6 +73,11 @@ def lift_guards(connection: BaseDatabaseWrapper) -> None:
         for table in TABLES:
             for event in ("insert", "update", "delete"):
                 cursor.execute(engine(connection).drop_trigger(table, event))
+
+
+def _find_missing(connection: BaseDatabaseWrapper) -> list[tuple[tuple[str, str], str]]:
+    has_trigger = engine(connection).has_trigger
+    return [(guard, when) for guard, when in _conditions() if not has_trigger(*guard, when)]
 
 
 def _conditions() -> Iterator[tuple[tuple[str, str], str]]:

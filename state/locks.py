@@ -35,17 +35,46 @@ def lock_copies(folder: Path, *, alone: bool = False) -> Iterator[None]:
         yield
 
 
-def try_lock(file: Lockable, seconds: float = 0, pause: float = PAUSE) -> bool:
-    """Take the lock if it is free, or becomes so within these seconds. Raises OSError where there are no locks."""
+def try_lock(file: Lockable, seconds: float = 0, pause: float = PAUSE, *, shared: bool = False) -> bool:
+    """Take the lock if it is free, or becomes so within these seconds. Raises OSError where there are no locks.
+
+    `shared`: with others who share it.
+    """
+    sort = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     until = time.monotonic() + seconds
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, sort | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
             if time.monotonic() >= until:
                 return False
         time.sleep(pause)
+
+
+class FileLock:
+    """A file's lock by its path, for as long as this process runs; see access.database.Lock. Raises OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: IO[Any] | None = None
+
+    def take(self, seconds: float = 0) -> bool:
+        if self.file is None:
+            file = self.path.open("a")
+            if not try_lock(file, seconds):
+                file.close()
+                return False
+            self.file = file
+        return True
+
+    def is_held(self) -> bool:
+        return self.file is not None
+
+    def release(self) -> None:
+        if self.file is not None:
+            self.file.close()
+            self.file = None
 
 
 def release_lock(file: Lockable) -> None:

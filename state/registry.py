@@ -95,7 +95,7 @@ def keep_nothing(planned: Sequence[Any]) -> None:
 class Kind:
     """What can be done with the changes of one kind."""
 
-    is_current: Callable[[Sequence[Any]], bool]  # asked under the lock: nothing that was planned from has moved
+    is_current: Callable[[Sequence[Any], Recorder], bool]  # under the lock: what was planned from stands
     write: Callable[[Sequence[Any], Recorder], None]
     undo: Callable[[UndoRequest], tuple[Planned, list[Conflict]]]
     reads: Right  # what one needs to see them

@@ -1,7 +1,7 @@
 """Revisions: what every committed write leaves in the history, with its author, in the transaction of the write."""
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,13 +9,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from django.db import connection
 from django.utils import timezone
 
-from access.database import engine
+from access.database import Query
 from state import chain
-from state.database.sql import fetch_row, from_column, run_statement, to_column
-from state.entries import Totals, measure_entry
+from state.database.sql import fetch_row, from_column, run_statements, to_column
+from state.entries import Totals, measure_entry, read_revisions
 from state.fields import JSONText
 from state.jsondoc.diff import Op
 from state.jsondoc.text import JSONValue, dump_json
@@ -26,6 +25,21 @@ Payload = JSONValue | list[Op]
 
 PROTECTED = "ProtectedPaths"  # the key with the pointers that only people may write, see state/proposals/protected.py
 READ_PROTECTED = f"SELECT value_json FROM state_storage WHERE key_name = '{PROTECTED}'"
+READ_CLOCK = (
+    f"SELECT id, last_seq, last_at, last_chain, ({READ_PROTECTED}),"
+    " (SELECT revision FROM state_storage WHERE key_name = %s) FROM state_meta"
+)
+INSERT_REVISION = (
+    "INSERT INTO state_revision (seq, at, actor, source, reason, info, chain) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+)
+UPDATE_CLOCK = (
+    "UPDATE state_meta SET last_seq = %s, last_at = %s, last_chain = %s,"
+    " keys = keys + %s, bytes = bytes + %s, characters = characters + %s WHERE id = %s"
+)
+INSERT_CHANGE = (
+    "INSERT INTO state_change (revision, kind, key, forward, inverse, result_hash, salt, digest)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+)
 
 
 class Source(StrEnum):
@@ -85,21 +99,26 @@ class Recorder:
     def __init__(self, author: Author) -> None:
         self.author = author
         self.changes: list[Change] = []
+        self.statements: list[Query] = []  # of what is stored, made at the end
         self.growth = Totals()  # of what is stored
+        self._key = ""  # whose revision is read together with the clock
         self.is_event = False  # something happened that the history must have, though no change goes with it
 
     @cached_property
     def _clock(self) -> "_Clock":
-        # Where rows are locked one by one, this one is taken as late as possible: every writer waits for it.
-        statement = f"SELECT id, last_seq, last_at, last_chain, ({READ_PROTECTED}) FROM state_meta{engine().row_lock}"
-        row = fetch_row(statement)
+        row = fetch_row(READ_CLOCK, self._key)
         if row is None:
             StoreMeta.objects.create()
-            row = fetch_row(statement)
-        protected = row[4]
-        if not engine().locks_whole:  # who waited for the row has its newest, but not of what is read beside it
-            protected = read_protected()
-        return _Clock(row[0], row[1], from_column(row[2]), row[3], protected)
+            row = fetch_row(READ_CLOCK, self._key)
+        return _Clock(row[0], row[1], from_column(row[2]), *row[3:])
+
+    def read_revisions(self, keys: Sequence[str]) -> dict[str, int]:
+        """The revision of each of the keys that exists, before this write."""
+        if len(keys) != 1 or "_clock" in vars(self):
+            return read_revisions(keys)
+        [self._key] = keys
+        found = self._clock.of_key
+        return {} if found is None else {self._key: found}
 
     @property
     def seq(self) -> int:
@@ -138,7 +157,7 @@ class Recorder:
         self.growth += measure_entry(key, after) - measure_entry(key, before)
 
     def close(self) -> None:
-        """Write the revision row, its changes, the clock and the totals."""
+        """Write what is stored, the revision row, its changes, the clock and the totals."""
         if not self.changes and not self.is_event:
             return
         info = dict(self.author.info)
@@ -151,41 +170,16 @@ class Recorder:
             info=info,
         )
         row.chain = chain.link_revision(self._clock.chain, row, [change.digest for change in self.changes])
-        at = to_column(self.at)
-        run_statement(
-            "INSERT INTO state_revision (seq, at, actor, source, reason, info, chain)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            row.seq, at, row.actor, row.source, row.reason, dump_json(info), row.chain,
-        )  # fmt: skip
-        self._insert_changes()
-        grown = self.growth
-        run_statement(
-            "UPDATE state_meta SET last_seq = %s, last_at = %s, last_chain = %s,"
-            " keys = keys + %s, bytes = bytes + %s, characters = characters + %s WHERE id = %s",
-            row.seq, at, row.chain, grown.keys, grown.bytes, grown.characters, self._clock.id,
-        )  # fmt: skip
+        at, grown = to_column(self.at), self.growth
+        row_values = [row.seq, at, row.actor, row.source, row.reason, dump_json(info), row.chain]
+        clock_values = [row.seq, at, row.chain, grown.keys, grown.bytes, grown.characters, self._clock.id]
+        changes = [(INSERT_CHANGE, _list_values(change)) for change in self.changes]
+        run_statements([*self.statements, (INSERT_REVISION, row_values), *changes, (UPDATE_CLOCK, clock_values)])
 
-    def _insert_changes(self) -> None:
-        rows = [
-            (
-                row.revision_id,
-                row.kind,
-                row.key,
-                str(row.forward),
-                str(row.inverse),
-                row.result_hash,
-                row.salt,
-                row.digest,
-            )
-            for row in self.changes
-        ]
-        if rows:
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    "INSERT INTO state_change (revision, kind, key, forward, inverse, result_hash, salt, digest)"
-                    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                    rows,
-                )
+
+def _list_values(change: Change) -> list[Any]:
+    texts = str(change.forward), str(change.inverse)
+    return [change.revision_id, change.kind, change.key, *texts, change.result_hash, change.salt, change.digest]
 
 
 def read_protected() -> str | None:
@@ -195,10 +189,14 @@ def read_protected() -> str | None:
 
 
 class _Clock(NamedTuple):
-    """The row that says where the clock stands: the last revision, its time and its link; and what is protected."""
+    """The row that says where the clock stands: the last revision, its time and its link.
+
+    With it what is protected, and the revision of a key; None for no such key.
+    """
 
     id: int
     seq: int
     at: datetime
     chain: str
     protected: str | None
+    of_key: int | None

@@ -17,7 +17,7 @@ from state import chain, edits, merging, registry, texts
 from state.address import Address, NotFound, find_node_text, read_node_text
 from state.database.sql import fetch_row
 from state.edits import Edit
-from state.entries import Stored, head, lock_entries, read_entries, read_entry, read_state, write_entry
+from state.entries import Stored, head, read_entries, read_entry, read_state, store_entry
 from state.errors import InTheWay, Unavailable, Unprocessable
 from state.history import replay
 from state.jsondoc.budget import spend_work
@@ -312,28 +312,28 @@ def commit(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
             return written
     if took > LONGEST_PLAN:
         raise Overtaken(OVERTAKEN)
-    return write_together(lambda: _write(plan(), author))
+    return write_together(lambda: _write(plan(), Recorder(author)))
 
 
 def _write_planned(
     planned: Sequence[Planned], author: Author, plan_anew: Callable[[], Sequence[Planned]] | None
 ) -> Written | None:
     """Write what was planned, or is planned anew; None where it is neither current nor to be planned here."""
-    if not all(kind.is_current(some) for kind, some in registry.group(planned)):
+    recorder = Recorder(author)
+    if not all(kind.is_current(some, recorder) for kind, some in registry.group(planned)):
         if plan_anew is None:
             return None
         planned = plan_anew()
-    return _write(planned, author)
+    return _write(planned, recorder)
 
 
-def _write(planned: Sequence[Planned], author: Author) -> Written:
-    recorder = Recorder(author)
+def _write(planned: Sequence[Planned], recorder: Recorder) -> Written:
     changed = [one for one in planned if one.forward]
     for kind, some in registry.group(changed):
         kind.write(some, recorder)
     written = Written(recorder.seq if changed else head(), planned)
-    if author.claim:
-        author.claim.keep(written)
+    if recorder.author.claim:
+        recorder.author.claim.keep(written)
     recorder.close()
     return written
 
@@ -350,7 +350,7 @@ def _propose(plan: Callable[[], Sequence[Planned]], author: Author) -> Written:
 
 def _keep_proposal(planned: Sequence[Edit], author: Author) -> Written | None:
     """None where something has changed since it was planned."""
-    if not are_current(planned):
+    if not are_current(planned, Recorder(author)):
         return None
     changed = [edit for edit in planned if edit.forward]
     check_list(changed)
@@ -360,9 +360,9 @@ def _keep_proposal(planned: Sequence[Edit], author: Author) -> Written | None:
     return proposed
 
 
-def are_current(planned: Sequence[Edit]) -> bool:
+def are_current(planned: Sequence[Edit], recorder: Recorder) -> bool:
     """Whether the keys are as they were when the edits were planned; they stay so for the rest of the transaction."""
-    current = lock_entries(edit.key for edit in planned)
+    current = recorder.read_revisions([edit.key for edit in planned])
     return all(current.get(edit.key) == (edit.was.revision if edit.was else None) for edit in planned)
 
 
@@ -388,7 +388,7 @@ def write_edits(changed: Sequence[Edit], recorder: Recorder) -> None:
     check_edits(changed, recorder.author, recorder.protected)
     for edit in changed:
         spend_work()
-        write_entry(edit.key, edit.text, recorder.at, recorder.seq, is_new=edit.was is None)
+        recorder.statements += store_entry(edit.key, edit.text, recorder.at, recorder.seq, is_new=edit.was is None)
         recorder.count_entry(edit.key, edit.was and edit.was.text, edit.text)
         result = chain.hash_text(edit.text) if edit.text is not None else ""
         change = recorder.record("state", edit.key, edit.forward, edit.inverse, result)
@@ -406,4 +406,4 @@ def _remember(edit: Edit, revision: int, patch_bytes: int) -> None:
     if len(text) >= texts.LARGE:
         epoch = fetch_row("SELECT epoch FROM state_meta")[0]
         texts.keep(edit.key, texts.TextName(epoch, revision), text.encode())
-    replay.keep_snapshot(edit.key, len(text), patch_bytes)
+    replay.keep_snapshot(edit.key, len(text), patch_bytes, edit.was and edit.was.revision, revision)

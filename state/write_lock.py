@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
-from access.database import engine
+from access.database import Fault, engine
 from state.jsondoc.budget import limit_work, measure_left
 from state.locks import release_lock, try_lock
 
@@ -61,6 +61,7 @@ def write_together(work: Callable[[], T]) -> T:
     """
     if connection.in_atomic_block:
         with transaction.atomic():
+            engine().take_turn()
             return work()
     job = _Job(work)
     _waiting.append(job)
@@ -70,6 +71,7 @@ def write_together(work: Callable[[], T]) -> T:
     job.is_done.wait()
     if job.error:
         raise job.error
+    engine().commits += 1  # it may have been in the transaction of another thread
     answer: T = job.answer
     return answer
 
@@ -84,9 +86,12 @@ def _take_waiting(mine: _Job) -> list[_Job]:
 
 def _run(jobs: list[_Job]) -> None:
     try:
-        with transaction.atomic():
-            for job in jobs:
-                job.run() if len(jobs) == 1 else job.run_apart()
+        try:
+            _run_each(jobs, _Job.run)
+        except Exception as error:
+            if len(jobs) == 1 or engine().explain(error) is Fault.UNSURE:  # what may have been made is not made again
+                raise
+            _run_each(jobs, _Job.run_apart)  # a savepoint for each would cost a tenth of a write where all goes well
     except BaseException as error:
         for job in jobs:
             job.error = job.error or error
@@ -95,10 +100,18 @@ def _run(jobs: list[_Job]) -> None:
             job.is_done.set()
 
 
+def _run_each(jobs: list[_Job], run: Callable[[_Job], None]) -> None:
+    with transaction.atomic():
+        engine().take_turn()
+        for job in jobs:
+            run(job)
+
+
 @contextmanager
 def write_transaction() -> Iterator[None]:
     """A transaction that may write, when it is our turn. Inside another one, a part of that."""
     with nullcontext() if connection.in_atomic_block else write_turn(), transaction.atomic():
+        engine().take_turn()
         yield
 
 

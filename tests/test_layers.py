@@ -146,7 +146,20 @@ def test_one_place_alone_knows_which_database_it_is():
     particular = re.compile(r"\bvendor\b|(?<!\.)\bsqlite3\b|PRAGMA|VACUUM|sqlite_master", re.IGNORECASE)
     knowing = {name for name, path in FILES.items() if particular.search(path.read_text())}
 
-    assert {name for name in knowing if not name.startswith("state.database.")} == {
-        "nola_site.settings",
-        "conversations.search.index",  # it is made of what SQLite has for it
+    assert {name for name in knowing if not name.startswith("state.database.")} == set()
+
+
+def test_who_writes_what_it_has_read_does_so_in_its_turn():
+    """Of PostgreSQL, a transaction alone keeps nobody from writing what was read."""
+    begin = {name for name, path in FILES.items() if "transaction.atomic(" in path.read_text()}
+
+    assert begin == {
+        "access.database",  # write_in_turn
+        "access.security",  # one row, which depends on nothing
+        "nola_site.forget.files",  # a copy
+        "nola_site.safety.archive",  # a database of its own
+        "nola_site.safety.move",  # another database
+        "state.backups.restore_backup",
+        "state.guards",  # another database, or before the server starts
+        "state.write_lock",
     }

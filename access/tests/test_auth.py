@@ -21,11 +21,6 @@ CALLS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def forget_stamps():
-    auth._stamped.clear()
-
-
 @pytest.fixture
 def seeded(db):
     seed_store()
@@ -70,7 +65,8 @@ def test_a_key_that_may_only_read_cannot_write(make_key, seeded):
     assert Revision.objects.count() == 1
 
 
-def test_the_use_of_a_key_is_noted_once_a_minute(agent, seeded, django_assert_num_queries):
+def test_the_use_of_a_key_is_noted_once_a_minute(agent, seeded, stamps, django_assert_num_queries):
+    stamps.clear()
     agent.get("/api/state")
     noted = ApiKey.objects.get().last_used_at
 
@@ -81,13 +77,18 @@ def test_the_use_of_a_key_is_noted_once_a_minute(agent, seeded, django_assert_nu
     assert ApiKey.objects.get().last_used_at == noted
 
 
-def test_a_busy_database_does_not_stop_a_reader(agent, seeded, monkeypatch):
+def test_a_busy_database_does_not_stop_a_reader(agent, seeded, stamps, monkeypatch):
+    stamps.clear()
+    asked = []
+
     def busy(write):
+        asked.append(write)
         raise OperationalError("database is locked")
 
     monkeypatch.setattr(auth, "write_without_waiting", busy)
 
     assert agent.get("/api/state").status_code == 200
+    assert len(asked) == 1
 
 
 def test_the_owner_reads_and_writes_with_the_admin_session(db, seeded):

@@ -1,11 +1,13 @@
 """Signing in: wrong passwords are slowed down, look alike, and are written down without what was typed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -262,3 +264,15 @@ def test_whoever_is_put_out_is_out_at_once(owner, change):
 )
 def test_a_wait_is_said_in_words(seconds, words):
     assert format_wait(seconds) == words
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failures_at_the_same_time_are_all_counted():
+    def fail(_):
+        delays.count_failure("ada", HOME)
+        connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fail, range(40)))
+
+    assert set(FailedSignIns.objects.values_list("count", flat=True)) == {40}

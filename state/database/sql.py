@@ -4,12 +4,14 @@ that may be an older release's, and may not be the live one."""
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection as live
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from access.database import engine
+from access.database import Query, engine
 
 FETCHED = 500  # rows at once
 
@@ -28,9 +30,16 @@ def read_at_once(connection: BaseDatabaseWrapper) -> Iterator[None]:
             cursor.execute("ROLLBACK")
 
 
-def fetch_rows(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
-    """The rows of a query, some at a time."""
+def fetch_rows(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    """The rows of a query that has few."""
     with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
+
+
+def stream_rows(connection: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+    """The rows of a query that may have very many: some at a time, as they are in the first moment."""
+    with connection.chunked_cursor() as cursor:
         cursor.execute(statement, parameters)
         while rows := cursor.fetchmany(FETCHED):
             yield from rows
@@ -43,10 +52,17 @@ def fetch_row(statement: str, *parameters: Any) -> Any:
         return cursor.fetchone()
 
 
-def run_statement(statement: str, *parameters: Any) -> None:
-    """A statement on the live database."""
+def run_statements(statements: Sequence[Query]) -> None:
+    """Statements on the live database, in a transaction; none of them has to see what another does."""
+    if engine().run_together(statements):
+        return
     with live.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        for statement, alike in groupby(statements, itemgetter(0)):
+            rows = [values for _, values in alike]
+            if len(rows) == 1:
+                cursor.execute(statement, rows[0])
+            else:
+                cursor.executemany(statement, rows)
 
 
 def to_column(at: datetime) -> Any:

@@ -1,9 +1,13 @@
+import threading
+from contextlib import suppress
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from state import chain, store
+from access.database import engine
+from state import chain, guards, store
 from state.address import Address
 from state.guards import ensure_guards
 from state.history import audit
@@ -12,11 +16,24 @@ from state.models import Change, Revision
 from state.revisions import Author, Source, open_revision
 
 REDACT = "UPDATE state_change SET forward = '\"[redacted]\"', salt = '', result_hash = '', redacted_by = 1"
+PARTICULAR = {
+    "sqlite": [
+        "INSERT OR REPLACE INTO state_revision SELECT * FROM state_revision",
+        "REPLACE INTO state_change SELECT * FROM state_change",
+    ],
+    "postgresql": [
+        "TRUNCATE state_revision CASCADE",
+        "TRUNCATE state_change",
+        "TRUNCATE security_log",
+        "MERGE INTO state_change t USING state_change s ON t.id = s.id WHEN MATCHED THEN DELETE",
+    ],
+}
 
 
 @pytest.fixture
 def history(db):
     store.put(Address("Task"), make_document({"a": 1}), Author("user:ada", Source.API))
+    connection.check_constraints()  # what a test leaves for the end of its transaction keeps PostgreSQL from others
 
 
 def execute(statement):
@@ -35,9 +52,9 @@ def execute(statement):
         "UPDATE state_change SET redacted_by = 1",
         "UPDATE state_change SET forward = '[]', salt = '', result_hash = '', redacted_by = 1",
         "UPDATE state_change SET forward = '[1,\"[redacted]\"]', salt = '', result_hash = '', redacted_by = 1",
-        "INSERT OR REPLACE INTO state_revision SELECT * FROM state_revision",
-        "REPLACE INTO state_change SELECT * FROM state_change",
+        "INSERT INTO state_revision SELECT * FROM state_revision WHERE 1 = 1 ON CONFLICT (seq) DO NOTHING",
         REDACT + ", digest = ''",
+        *PARTICULAR[connection.vendor],
     ],
 )
 def test_history_cannot_be_altered_by_anyone(history, statement):
@@ -104,14 +121,40 @@ def test_guards_come_back_after_a_migration_has_rebuilt_the_tables():
     executor = MigrationExecutor(connection)
     executor.migrate([("state", None)])
     call_command("migrate", verbosity=0)
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER state_change_update")
+    for event in ("update", "delete"):
+        execute(engine().drop_trigger("state_change", event))
+    assert guards.find_missing() == ["delete on state_change", "update on state_change"]
 
     call_command("migrate", verbosity=0)
 
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'")
-        assert cursor.fetchone() == (9,)
+    assert guards.find_missing() == []
+    store.put(Address("Task"), make_document({"a": 1}), Author("user:ada", Source.API))
+    with pytest.raises(DatabaseError, match="append-only"):
+        execute("DELETE FROM state_change")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_history_can_be_altered_at_no_moment_while_guards_are_set_anew():
+    store.put(Address("Task"), make_document({"a": 1}), Author("user:ada", Source.API))
+    is_over, refused = threading.Event(), []
+
+    def attack():
+        while not is_over.is_set():
+            with suppress(DatabaseError):
+                execute("UPDATE state_revision SET actor = 'user:eve'")
+                return
+            refused.append(1)
+        connection.close()
+
+    attacker = threading.Thread(target=attack)
+    attacker.start()
+    for _ in range(30):
+        ensure_guards()
+    is_over.set()
+    attacker.join()
+
+    assert refused
+    assert Revision.objects.get().actor == "user:ada"
 
 
 def test_guards_can_be_set_twice(history):

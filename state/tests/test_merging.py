@@ -165,7 +165,7 @@ def test_what_is_overtaken_again_and_again_does_not_hold_up_the_others(agent, mo
     store.put(Address("Task"), make_document({"n": 0}), ADA)
     monkeypatch.setattr(store, "QUICK_PLAN", -1)
     monkeypatch.setattr(store, "LONGEST_PLAN", -1)
-    monkeypatch.setitem(registry._KINDS, "state", replace(registry.get("state"), is_current=lambda planned: False))
+    monkeypatch.setitem(registry._KINDS, "state", replace(registry.get("state"), is_current=lambda *_: False))
 
     response = agent.put("/api/state/Task/n", "1", content_type="application/json")
 

@@ -3,12 +3,13 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
 
+from access.database import Fault, engine
 from state import store, write_lock
 from state.address import Address
 from state.history import audit
@@ -38,6 +39,7 @@ def put(key: str, value: Any, *tokens: str, seen: int | None = None, by: str = "
 def crowd(*works: Callable[[], Any]) -> list[Any]:
     """Do all at once, while the turn is somebody else's: what each gives, or raises."""
     answers: list[Any] = [None] * len(works)
+    done: list[int] = []
 
     def do(number: int) -> None:
         try:
@@ -46,12 +48,13 @@ def crowd(*works: Callable[[], Any]) -> list[Any]:
             answers[number] = error
         finally:
             connection.close()
+            done.append(number)
 
     threads = [threading.Thread(target=do, args=[number]) for number in range(len(works))]
     with write_lock.write_turn():
         for thread in threads:
             thread.start()
-        while len(write_lock._waiting) < len(works):
+        while len(write_lock._waiting) + len(done) < len(works):
             time.sleep(0.001)
     for thread in threads:
         thread.join()
@@ -93,19 +96,42 @@ def test_what_one_raises_concerns_no_other(groups):
     assert store.head() == 3
 
 
-def test_where_the_disk_is_full_what_is_acknowledged_is_there_and_the_rest_is_not(groups):
+@pytest.fixture
+def leave_little_room() -> Iterator[Callable[[], None]]:
+    """Leaves room for small values alone, for one connection or for all."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            yield limit_pages
+            return
+        cursor.execute("""
+            CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100';
+            END $$;
+            CREATE TRIGGER fill BEFORE INSERT ON state_storage FOR EACH ROW
+                WHEN (length(NEW.value_json) > 1000) EXECUTE FUNCTION fill()
+        """)
+        yield lambda: None
+        cursor.execute("DROP TRIGGER fill ON state_storage; DROP FUNCTION fill")
+
+
+def limit_pages() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA page_count")
+        cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0] + 20}")
+
+
+def test_where_the_disk_is_full_what_is_acknowledged_is_there_and_the_rest_is_not(groups, leave_little_room):
     put("Task", 0)
 
     def put_in_little_room(key: str, size: int) -> Written:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA page_count")
-            cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0] + 20}")
+        leave_little_room()
         return put(key, "x" * size)
 
     answers = crowd(*[lambda n=n: put_in_little_room(f"K{n}", 2_000_000 if n == 2 else 10) for n in range(4)])
 
     assert groups[-1] == 4
     assert isinstance(answers[2], OperationalError)
+    assert engine().explain(answers[2]) == Fault.FULL
     for number, one in enumerate(answers):
         kept = store.read_all().text.count(f'"K{number}"')
         assert kept == isinstance(one, Written), f"{number}: {one!r}"
@@ -136,3 +162,21 @@ def test_who_has_lost_patience_writes_alone(monkeypatch, groups):
 
     assert groups == [1]
     assert isinstance(done[0], Written)
+
+
+def test_what_may_have_been_kept_is_not_written_again(groups, monkeypatch):
+    lost, wrapper = OperationalError("lost at the end"), type(connections["default"])
+    commit, left = wrapper._commit, [lost]
+
+    def lose(self: Any) -> None:
+        commit(self)
+        if left:
+            raise left.pop()
+
+    monkeypatch.setattr(wrapper, "_commit", lose)
+    monkeypatch.setattr(type(engine()), "explain", lambda self, error: Fault.UNSURE if error is lost else None)
+
+    answers = crowd(lambda: put("A", 1), lambda: put("B", 2))
+
+    assert (answers, groups) == ([lost, lost], [2])
+    assert [revision.seq for revision in Revision.objects.order_by("seq")] == [1, 2]

@@ -3,12 +3,14 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from access.database import Fault
+from access.database import Fault, Query
+from state.database.sqlite.words import WordIndex
+from state.locks import FileLock
 
 FAULTS = {
     sqlite3.SQLITE_BUSY: Fault.BUSY,
@@ -24,19 +26,43 @@ class Engine:
     """See access.database.Engine."""
 
     begin_reading = "BEGIN"
-    row_lock = ""
-    locks_whole = True
     queues_writers = False
+    commits = 0
+    find_text = "instr"
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+
+    def describe(self) -> str:
+        return str(self.connection.settings_dict["NAME"])
+
+    def find_obstacle(self) -> str:
+        return ""
 
     def find_file(self) -> Path | None:
         name = str(self.connection.settings_dict["NAME"])
         return None if name.startswith(("file:", ":memory:")) else Path(name)
 
-    def read_version(self) -> int | None:
+    def read_version(self) -> int:
         return self._read("PRAGMA data_version")[0]
+
+    def take_turn(self) -> None:
+        pass  # each transaction begins as IMMEDIATE
+
+    def join_servers(self, mark: str) -> set[str]:
+        return set()
+
+    def migrating(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def open_lock(self, name: str) -> FileLock:
+        return FileLock(Path(self.connection.settings_dict["NAME"]).with_name(f".{name}"))
+
+    def run_together(self, statements: Sequence[Query]) -> bool:
+        return False
+
+    def open_words(self, table: str) -> WordIndex:
+        return WordIndex(self.connection, table)
 
     def cast_to_bytes(self, column: str) -> str:
         return f"CAST({column} AS BLOB)"
@@ -72,17 +98,36 @@ class Engine:
         row = self._read("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = %s", name)
         return bool(row) and row[0] == self.format_trigger(table, event, condition)[1]
 
+    def format_announcement(self, table: str) -> list[str]:
+        return []
+
     def find_orphans(self) -> Iterator[tuple[str, str]]:
         with self.connection.cursor() as cursor:
             cursor.execute("PRAGMA foreign_key_check")
             for table, _, other, _ in cursor:
                 yield table, other
 
+    def measure(self) -> int:
+        path = Path(self.connection.settings_dict["NAME"])
+        return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+
+    def find_notable(self) -> Iterator[tuple[str, str]]:
+        return iter(())
+
+    def read_counter(self, table: str, column: str) -> int:
+        row = self._read("SELECT seq FROM sqlite_sequence WHERE name = %s", table)
+        return int(row[0]) if row else 0
+
+    def set_counter(self, table: str, column: str, number: int) -> None:
+        self._read("DELETE FROM sqlite_sequence WHERE name = %s", table)
+        self._read("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", table, number)
+
     def open_reader(self) -> "Reader":
         return Reader(self.connection.settings_dict["NAME"])
 
-    def rewrite(self) -> None:
+    def rewrite(self, patience: int) -> bool:
         self._read("VACUUM")  # what was moved between pages before leaves copies that nothing else finds
+        return True
 
     def empty_log(self, patience: int) -> bool:
         with self.set_patience(patience):
@@ -108,12 +153,14 @@ class Reader:
         self.uri = f"file:{quote(Path(path).as_posix())}?mode=ro"
         self.database: sqlite3.Connection | None = None
 
-    def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
+    async def fetch(self, *queries: Query) -> list[Any]:
         if self.database is None:
-            self.database = sqlite3.connect(
-                self.uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False
-            )
-        return self.database.execute(statement.replace("%s", "?"), parameters).fetchone()
+            self.open()
+        assert self.database
+        return [self.database.execute(text.replace("%s", "?"), values).fetchone() for text, values in queries]
+
+    def open(self) -> None:
+        self.database = sqlite3.connect(self.uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
 
     def close(self) -> None:
         if self.database is not None:

@@ -33,6 +33,11 @@ def open_database(path: Path, *, to_write: bool = False) -> Iterator[BaseDatabas
         connection.close()
 
 
+def make_settings(path: Path) -> dict[str, Any]:
+    """What DATABASES would say of a file that nothing else uses."""
+    return {"ENGINE": "state.database.sqlite", "NAME": str(path), "OPTIONS": {}}
+
+
 @contextmanager
 def open_scratch() -> Iterator[BaseDatabaseWrapper]:
     """An empty database in memory."""
