@@ -4,18 +4,25 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # a run of the tests compiles everything once, not each time
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick check format adapters bench bench-peers soak screenshots audit clean
+.PHONY: help setup run test test-postgres setup-postgres quick check format adapters bench bench-peers soak screenshots audit clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
 setup: .venv/.installed ## Install Nola into .venv (run does it by itself)
 
-run: .venv/.installed ## Start Nola on http://127.0.0.1:8000; the first run sets everything up
+setup-postgres: .venv/.installed-postgres ## The same, with what DATABASE_URL needs (run does that too where it is set)
+
+run: .venv/.installed $(if $(DATABASE_URL),.venv/.installed-postgres) ## Start Nola on http://127.0.0.1:8000; the first run sets everything up
 	@exec $(BIN)/python manage.py serve
 
-test: .venv/.installed-dev ## Install what tests need, and run them all
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
+test: .venv/.installed-dev ## Install what tests need, and run them all; those that use a database on PostgreSQL too, answered alike
+	@tapes=$$(mktemp -d); trap 'rm -rf "$$tapes"' EXIT; \
+		TEST_TAPES="$$tapes" $(MAKE) --no-print-directory test-postgres; on_postgres=$$?; \
+		TEST_TAPES_TO_COMPARE="$$tapes" $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs && exit $$on_postgres
+
+test-postgres: .venv/.installed-dev ## The tests that use a database or speak HTTP, on a PostgreSQL that they start
+	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -n 2 --dist loadfile --database --hypothesis-profile=$(if $(CI),few,dev)
 
 quick: .venv/.installed-dev ## The tests that start no server and no browser: under a minute
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs -m "not process"
@@ -28,7 +35,7 @@ check: .venv/.installed-dev ## Formatting, lint, types, migrations
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py check
 
 audit: .venv-audit/.installed ## Look for known weaknesses in what is installed, in the public database
-	@.venv-audit/bin/python -m pip_audit --requirement requirements.txt --requirement requirements-dev.txt \
+	@.venv-audit/bin/python -m pip_audit --requirement requirements.txt --requirement requirements-postgres.txt --requirement requirements-dev.txt \
 		--no-deps --disable-pip --progress-spinner off --timeout 15 $(ARGS)
 
 format: .venv/.installed-dev ## Format the code
@@ -39,7 +46,7 @@ adapters: .venv/.installed-dev .venv-adapters/.installed ## Test the adapters of
 	@$(BIN)/python -m pytest -rs nola_client/tests/test_adapters.py
 
 bench: .venv/.installed-dev ## Measure what Nola costs, beside its targets (minutes)
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 bench-peers: .venv/.installed .venv-peers/.installed ## Measure it beside its peers too, into docs/benchmarks.md (half an hour)
 	@$(BIN)/python -m tests.bench.peers $(ARGS)
@@ -47,6 +54,7 @@ bench-peers: .venv/.installed .venv-peers/.installed ## Measure it beside its pe
 soak: .venv/.installed-dev ## Kill and crowd it a hundred times, search the laws anew (takes minutes)
 	@$(BIN)/python -m tests.soak
 	@$(BIN)/python -m tests.soak.feed
+	@$(BIN)/python -m tests.soak.servers
 	@$(BIN)/python -m tests.soak.safety
 	@$(BIN)/python -m tests.soak.memory 10
 	@$(BIN)/python -m tests.soak.pages
@@ -68,7 +76,12 @@ clean: ## Remove what was installed; data stays
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
+.venv/.installed-postgres: requirements-postgres.txt .venv/.installed
+	@echo "Installing the driver of PostgreSQL into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-postgres.txt
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt requirements-postgres.txt .venv/.installed
 	@echo "Installing what tests need into .venv ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@

@@ -57,7 +57,7 @@ def find_pages(page: Page) -> dict[str, str]:
 def violations(page: Page) -> list[str]:
     """What axe finds, once nothing moves: the rule, how often, and the first place."""
     settle(page)
-    page.wait_for_function("pageChecks.isStill()")
+    page.wait_for_function("() => pageChecks.isStill()")
     found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
     return [
         f"{one['id']}: {len(one['nodes'])}, {one['nodes'][0]['html'][:200]}" for one in found.response["violations"]

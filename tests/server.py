@@ -7,6 +7,7 @@ started `fresh` has not: a Python of its own and an empty directory, as `make ru
 import atexit
 import contextlib
 import functools
+import hashlib
 import http.client
 import os
 import random
@@ -22,14 +23,19 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests import prepared
+from tests.postgres import find_ours
 from tests.prepared import ROOT, Forked
 
 KEY = "nola_a-key-for-tests-only"
 PASSWORD = "a-password-for-tests-only"
 PORTS = range(20_000, 32_000)  # the system gives none of these to a client, also while a server is down for a moment
 TAKEN: dict[int, socket.socket] = {}
+POSTGRES = find_ours()  # on which each data directory has a database
+WRITERS = 0x6E6F6C61  # the number of the advisory lock that who writes holds there
+MADE: set[str] = set()  # their names
 
 
 def free_port() -> int:
@@ -55,8 +61,50 @@ def environment(data: Path, port: int, **settings: str) -> dict[str, str]:
         "NOLA_ADMIN_PASSWORD": PASSWORD,
         "NOLA_TIME_ZONE": "Europe/Prague",
         "NOLA_WRITES_PER_MINUTE": "0",
+        **({} if "DATABASE_URL" in settings else {"DATABASE_URL": database_url(data)}),
         **settings,
     }
+
+
+def database_url(data: Path) -> str:
+    """The address of the database that belongs to a data directory, empty at first; "" where it is a file in there."""
+    if not POSTGRES:
+        return ""
+    name = name_database(data)
+    if name not in MADE:
+        make_database(name)
+    return urlsplit(POSTGRES)._replace(path=f"/{name}").geturl()
+
+
+def name_database(data: Path) -> str:
+    return f"nola_{hashlib.sha256(str(data.absolute()).encode()).hexdigest()[:16]}"
+
+
+def make_database(name: str, template: str = "template1") -> None:
+    MADE.add(name)
+    run_on_server(f"CREATE DATABASE {name} TEMPLATE {template}")
+    atexit.register(run_on_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def run_on_server(statement: str) -> None:
+    """A statement outside of all these databases."""
+    import psycopg
+
+    with psycopg.connect(POSTGRES, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@contextlib.contextmanager
+def open_database(data: Path) -> Iterator[Any]:
+    """The database of a data directory, to look and write into past Nola; each statement is kept at once."""
+    if POSTGRES:
+        import psycopg
+
+        opened = psycopg.connect(database_url(data), autocommit=True)
+    else:
+        opened = sqlite3.connect(data / "db" / "nola.sqlite3", timeout=10, isolation_level=None)
+    with contextlib.closing(opened):
+        yield opened
 
 
 def started(*arguments: str, env: dict[str, str], fresh: bool = False, **streams: Any) -> subprocess.Popen:
@@ -82,24 +130,37 @@ def manage(
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
+@contextlib.contextmanager
+def hold_turn(data: Path) -> Iterator[None]:
+    """Somebody else is writing, and does not come to an end."""
+    with open_database(data) as database:
+        for statement in ("BEGIN", f"SELECT pg_advisory_xact_lock({WRITERS})") if POSTGRES else ("BEGIN IMMEDIATE",):
+            database.execute(statement)
+        yield
+        database.execute("ROLLBACK")
+
+
 @functools.cache
 def template() -> Path:
-    """A database after a first run."""
+    """A data directory after a first run."""
     folder = Path(tempfile.mkdtemp(prefix="nola-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     made = manage(folder, "shell", "-v0", "-c", "from nola_site.safety import first_run; first_run.prepare()")
     assert made.returncode == 0, made.stderr
-    return folder / "db" / "nola.sqlite3"
+    return folder
 
 
 def lay(data: Path) -> None:
     """A memory such as a first run leaves, and unlike any other."""
     (data / "db").mkdir(parents=True)
     (data / "db").chmod(0o700)
-    database = shutil.copyfile(template(), data / "db" / "nola.sqlite3")
-    database.chmod(0o600)
-    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE state_meta SET store_id = ?, epoch = ?", [str(uuid.uuid4()), uuid.uuid4().hex[:8]])
+    if POSTGRES:
+        make_database(name_database(data), name_database(template()))
+    else:
+        database = shutil.copyfile(template() / "db" / "nola.sqlite3", data / "db" / "nola.sqlite3")
+        database.chmod(0o600)
+    with open_database(data) as database:
+        database.execute(f"UPDATE state_meta SET store_id = '{uuid.uuid4()}', epoch = '{uuid.uuid4().hex[:8]}'")
 
 
 SERVE = ("manage.py", "serve")

@@ -1,23 +1,37 @@
 """A whole run of the tests: browsers come last, what was left out is said, and nothing may be left behind."""
 
+import functools
 import gc
 import os
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from tests import prepared
+from tests.postgres import find_ours
 
 PATIENCE = 10.0  # seconds for what is ending to end
 OURS = ("hub", "nola-", "django_")  # names of threads that a server has
-PROCESS = {"server", "browser"}  # fixtures
+HTTP = {"agent", "owner", "client", "server"}  # fixtures
+PROCESS = {"server", "browser", "cluster"}  # fixtures
+
+SHARES = 3
+LEFT_OPEN = "SELECT query FROM pg_stat_activity WHERE datname = %s AND state LIKE 'idle in transaction%%'"
 
 left_out = 0
 left_behind: list[str] = []
+
+
+def pytest_addoption(parser: Any) -> None:
+    parser.addoption(
+        "--database", action="store_true", help="the tests that use the database or speak HTTP; no browser"
+    )
 
 
 def pytest_configure() -> None:
@@ -27,16 +41,44 @@ def pytest_configure() -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     if PROCESS & set(getattr(item, "fixturenames", ())):
         item.add_marker("process")
+    if find_ours() and item.get_closest_marker("sqlite"):
+        item.add_marker(pytest.mark.skip(reason="is about SQLite"))
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """An open browser runs an event loop in this thread, which Django's queries refuse: what needs one comes last."""
+    asked = items if not config.getoption("database") else [item for item in items if uses_database(item)]
+    share = int(config.getoption("randomly_seed", 0)) % SHARES if os.environ.get("CI") else None
+    taken = {item for item in asked if not is_for_another_run(item, share, config.getoption("database"))}
+    config.hook.pytest_deselected(items=[item for item in items if item not in taken])
+    items[:] = [item for item in items if item in taken]
     browsing = {item.path for item in items if needs_browser(item)}
     mixed = {item.path.name for item in items if item.path in browsing and item.get_closest_marker("django_db")}
     if mixed:  # run after another browser, they would fail
         raise pytest.UsageError(f"tests of pages in a browser, and tests with the database, in one file: {mixed}")
     items.sort(key=lambda item: item.path in browsing)
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Whether a test is about what any database does: it speaks HTTP, to a view or a server, or uses it directly."""
+    is_about_sqlite = item.get_closest_marker("sqlite") is not None
+    speaks_http = bool(HTTP & set(getattr(item, "fixturenames", ())))
+    is_inside = item.get_closest_marker("django_db") is not None and item.get_closest_marker("process") is None
+    return (speaks_http or is_inside) and not needs_browser(item) and not is_about_sqlite
+
+
+def is_for_another_run(item: pytest.Item, share: int | None, is_there: bool) -> bool:
+    """Of what takes long a run of CI takes a share, by its seed; in time all have a turn.
+
+    These are tests that say so, and files whose servers use a PostgreSQL.
+    """
+    if share is None:
+        return False
+    is_process = item.get_closest_marker("process") is not None
+    is_there = is_there or "cluster" in getattr(item, "fixturenames", ())
+    name = item.nodeid if item.get_closest_marker("heavy") else item.path.name if is_process and is_there else ""
+    return bool(name) and zlib.crc32(name.encode()) % SHARES != share
 
 
 def needs_browser(item: pytest.Item) -> bool:
@@ -46,6 +88,21 @@ def needs_browser(item: pytest.Item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     prepared.may_start = item.get_closest_marker("process") is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Of PostgreSQL, a transaction that a test leaves open would keep what later ones erase."""
+    if find_ours() and item.get_closest_marker("django_db"):
+        left = watch_sessions().execute(LEFT_OPEN, [connection.settings_dict["NAME"]]).fetchall()
+        assert not left, f"a transaction was left open, after: {left[0][0]}"
+
+
+@functools.cache
+def watch_sessions() -> Any:
+    import psycopg
+
+    return psycopg.connect(find_ours(), autocommit=True)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
