@@ -20,6 +20,7 @@ from django.db import connection as live
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
+from access.database import find_folder
 from state import clock
 from state.checkpoints.header import ALL, SOME, Header, read_header
 from state.checkpoints.rows import PARTS, entry_rows, read_store_clock
@@ -177,7 +178,7 @@ def save_checkpoint(
     """
     if name is not None:
         check_checkpoint_name(name)
-    with lock_copies(Path(live.settings_dict["NAME"]).parent), read_at_once(connection):
+    with lock_copies(find_folder()), read_at_once(connection):
         made = _header(why, ALL if keys is None else SOME, contents, connection)
         stem = name or _name(datetime.fromisoformat(made.at), made.revision, why)
         path = settings.NOLA_CHECKPOINT_DIR / f"{stem}.json"

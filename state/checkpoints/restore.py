@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 
 from django.conf import settings
 from django.core.serializers.base import DeserializationError
-from django.db import transaction
 
 from access.security import Event, record_event
 from state import store
@@ -29,6 +28,7 @@ from state.models import StateEntry
 from state.registry import Planned
 from state.revisions import Author, Source
 from state.store import Written
+from state.write_lock import write_transaction
 
 Mode = Literal["merge", "replace"]
 
@@ -158,7 +158,7 @@ def restore_all(contents: FixtureContents, planned: Callable[[], Sequence[Planne
     keep_before_restore(planned)
     batch = uuid.uuid4().hex
     author = replace(author, info={**author.info, "batch": batch})
-    with transaction.atomic():
+    with write_transaction():
         restored = Restored(store.commit(planned, author), restore_parts(contents, author), batch)
     _note_restore(author, restored.written, sum(restored.brought_back.values()))
     return restored

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from access.rights import Right
-from state.database.sql import fetch_rows
+from state.database.sql import fetch_rows, stream_rows
 from state.jsondoc.text import dump_json
 from state.revisions import Author
 
@@ -33,7 +33,7 @@ PARTS: dict[str, CheckpointPart] = {}  # by the name that a header's contents ha
 
 def entry_rows(connection: BaseDatabaseWrapper, keys: list[str] | None = None) -> Iterator[str]:
     """The keys of the state as compact rows of a fixture, in byte order; all of them, or some."""
-    for key, text in fetch_rows(connection, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
+    for key, text in stream_rows(connection, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
         if keys is None or key in keys:
             name = dump_json(key)
             yield f'{{"model":"state.stateentry","pk":{name},"fields":{{"value_json":{text}}}}}'

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection
-from django.db.models import Sum
-from django.db.models.functions import Length
+from django.db.models import Sum, Value
+from django.db.models.functions import Length, StrIndex
 from django.utils import timezone
 
 from state import revisions
@@ -28,6 +27,7 @@ from state.write_lock import write_transaction
 
 BURST_MINUTES = 10
 ZLIB_LEVEL = 6
+AT_ONCE = 500
 
 
 class UnknownReceipt(NotThere):
@@ -120,13 +120,13 @@ def remove(before: datetime, author: Author) -> tuple[int, int]:
 
 def erase(session_id: str, revision: int) -> int:
     """Erase what receipts hold of a conversation, in the transaction of the revision that purges it. How many did."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE state_receipt SET document = %s, sessions = '[]', tokens = 0, erased_by = %s"
-            " WHERE EXISTS (SELECT 1 FROM json_each(sessions) WHERE value = %s)",
-            [b"", revision, session_id],
-        )
-        return int(cursor.rowcount)
+    named = StrIndex("sessions", Value(dump_json(session_id)))
+    rows = Receipt.objects.alias(named=named).filter(named__gt=0).order_by()
+    ids = [pk for pk, sessions in rows.values_list("pk", "sessions") if session_id in sessions]
+    for start in range(0, len(ids), AT_ONCE):
+        held = Receipt.objects.filter(pk__in=ids[start : start + AT_ONCE])
+        held.update(document=b"", sessions=[], tokens=0, erased_by=revision)
+    return len(ids)
 
 
 class ReceiptGrowth(NamedTuple):

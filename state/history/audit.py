@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from access.database import engine
 from state import chain, clock
-from state.database.sql import fetch_rows
+from state.database.sql import fetch_rows, stream_rows
 from state.entries import count_entries, read_totals
 from state.jsondoc.patch import PatchFailed, replay_ops
 from state.jsondoc.text import NOTHING, Nothing, dump_json
@@ -111,7 +111,7 @@ def read_redactions(connection: BaseDatabaseWrapper) -> dict[str, dict[str, str]
     They stand in the history as changes themselves, so that the chain covers what it no longer can by its digests.
     """
     found: dict[str, dict[str, str]] = {"changes": {}, "revisions": {}, "messages": {}}
-    for (forward,) in fetch_rows(connection, "SELECT forward FROM state_change WHERE kind = 'redaction' ORDER BY id"):
+    for (forward,) in stream_rows(connection, "SELECT forward FROM state_change WHERE kind = 'redaction' ORDER BY id"):
         for what, hashes in json.loads(forward).items():
             found[what] |= hashes
     return found
@@ -127,7 +127,7 @@ def is_same_hash(kept: str, computed: str) -> bool:
 
 def find_tail_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """Whether the clock stands at the newest revision: all that there is time for at a start."""
-    rows = list(fetch_rows(connection, "SELECT seq, chain FROM state_revision ORDER BY seq DESC LIMIT 1"))
+    rows = fetch_rows(connection, "SELECT seq, chain FROM state_revision ORDER BY seq DESC LIMIT 1")
     last, link = rows[0] if rows else (0, "")
     now = clock.read(connection)
     if ((now.seq, now.chain) if now else (0, "")) != (last, link):
@@ -139,11 +139,11 @@ CHANGE = "revision, id, salt, kind, key, forward, inverse, result_hash, digest, 
 
 
 def _revisions(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    return fetch_rows(connection, f"SELECT {REVISION} FROM state_revision ORDER BY seq")
+    return stream_rows(connection, f"SELECT {REVISION} FROM state_revision ORDER BY seq")
 
 
 def _changes(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    return fetch_rows(connection, f"SELECT {CHANGE} FROM state_change ORDER BY revision, id")
+    return stream_rows(connection, f"SELECT {CHANGE} FROM state_change ORDER BY revision, id")
 
 
 def _grouped(rows: Iterator[Any]) -> Iterator[tuple[int, list[Any]]]:
@@ -156,9 +156,9 @@ def _grouped(rows: Iterator[Any]) -> Iterator[tuple[int, list[Any]]]:
 def find_state_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = show_nothing) -> Iterator[str]:
     """Keys whose document, times or snapshots are not what the history makes of them; ten at most."""
     found = 0
-    stored = {row[0]: row[1:] for row in fetch_rows(connection, STORED)}
+    stored = {row[0]: row[1:] for row in stream_rows(connection, STORED)}
     kept = _snapshots(connection)
-    for key, changes in groupby(fetch_rows(connection, FORWARDS), itemgetter(0)):
+    for key, changes in groupby(stream_rows(connection, FORWARDS), itemgetter(0)):
         progress(f"replaying {key[:40]!r}")
         for flaw in _key_flaws(key, changes, stored.pop(key, None), kept.get(key, {}), connection):
             yield flaw
@@ -231,7 +231,7 @@ def _snapshots(connection: BaseDatabaseWrapper) -> dict[str, dict[int, int]]:
     """Ids of the snapshots, by key and revision."""
     found: dict[str, dict[int, int]] = {}
     if "state_snapshot" in connection.introspection.table_names():  # the first release had none
-        for key, revision, number in fetch_rows(connection, "SELECT key, revision, id FROM state_snapshot"):
+        for key, revision, number in stream_rows(connection, "SELECT key, revision, id FROM state_snapshot"):
             found.setdefault(key, {})[revision] = number
     return found
 

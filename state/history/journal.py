@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from access.database import engine
 from state import registry
 from state.errors import Unprocessable
 from state.history.events import MAX_EVENT, Event, make_event
@@ -109,7 +110,7 @@ UNDOS = (
     "SELECT DISTINCT r.seq, r.info FROM"
     f" (SELECT DISTINCT kind, key FROM state_change WHERE revision = %s LIMIT {MOST_VALUES}) AS mine"
     " JOIN state_change c ON c.kind = mine.kind AND c.key = mine.key AND c.revision > %s"
-    f" JOIN state_revision r ON r.seq = c.revision WHERE r.source = '{Source.UNDO}' AND instr(r.info, %s) > 0"
+    f" JOIN state_revision r ON r.seq = c.revision WHERE r.source = '{Source.UNDO}' AND {{find}}(r.info, %s) > 0"
     " ORDER BY r.seq"
 )
 
@@ -117,7 +118,7 @@ UNDOS = (
 def list_undos(revision: int) -> list[int]:
     """The revisions that took one back, oldest first. They are looked for among those of the first of its keys."""
     with connection.cursor() as cursor:
-        cursor.execute(UNDOS, [revision, revision, str(revision)])
+        cursor.execute(UNDOS.format(find=engine().find_text), [revision, revision, str(revision)])
         return [seq for seq, info in cursor.fetchall() if revision in json.loads(info).get("undoes", ())]
 
 
@@ -143,16 +144,16 @@ def _matching(wanted: JournalFilter, after: int, before: int, most: int) -> list
 
 def _sieve(wanted: JournalFilter) -> tuple[str, list[Any]]:
     """The condition on a revision `r` that no index answers, and its values."""
-    parts, values = "", list[str]()
+    parts, values, find = "", list[str](), engine().find_text
     for column, given in (("r.actor", wanted.actors), ("r.source", wanted.sources)):
         if given:
             parts += f" AND {column} IN ({_marks(given)})"
             values += given
     if wanted.batch is not None:
-        parts += " AND instr(r.info, %s) > 0"
+        parts += f" AND {find}(r.info, %s) > 0"
         values.append(f'"batch":{dump_json(wanted.batch)}')
     if wanted.reason:
-        parts += " AND instr(lower(r.reason), lower(%s)) > 0"
+        parts += f" AND {find}(lower(r.reason), lower(%s)) > 0"
         values.append(wanted.reason)
     if wanted.kinds and not wanted.keys:
         of_kind = f"SELECT 1 FROM state_change c WHERE c.revision = r.seq AND c.kind IN ({_marks(wanted.kinds)})"

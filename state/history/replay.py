@@ -15,13 +15,13 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import IntegerField, Max, Sum, TextField
+from django.db.models import IntegerField, Sum, TextField
 from django.db.models.functions import Cast, Length
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from state.address import Address, NotFound, find_node_text
-from state.database.sql import fetch_row
+from state.database.sql import fetch_row, to_column
 from state.entries import head
 from state.errors import Gone, Unprocessable
 from state.history import blame
@@ -33,15 +33,29 @@ from state.jsondoc.pointer import format_pointer, parse_index
 from state.jsondoc.projection import Places, Ways, diff_documents, find_ways, project_ops, project_value
 from state.jsondoc.text import NOTHING, JSONValue, Nothing, dump_json
 from state.jsondoc.trees.moves import diff_values
-from state.models import Change, Revision, Snapshot, StateEntry
+from state.models import Change, Snapshot, StateEntry
 
 REPLAYED_AT_ONCE = 500  # changes parsed in one go
+READ_AT_ONCE = 200  # changes of a history, of which most often the first few are wanted
 SNAPSHOT_CHANGES = 500  # changes of a key between two snapshots; a replay from the nearest takes half of them at most
 SNAPSHOT_BYTES = 65536  # bytes of patches that are worth a snapshot, if they are more than twice the document too
 ZLIB_LEVEL = 6
 DIGITS = 18  # of the largest revision that a database can have
 KNOWN = "SELECT last_seq, EXISTS (SELECT 1 FROM state_revision WHERE seq = %s) FROM state_meta"
+# Of the times, which only grow, the last that is not after one: in halves, from 2^40 revisions down to one.
+FIND_MOMENT = """
+    WITH RECURSIVE near(found, step) AS (
+        SELECT CAST(0 AS bigint), CAST(1099511627776 AS bigint) UNION ALL
+        SELECT found + CASE WHEN
+            coalesce((SELECT at FROM state_revision WHERE seq <= found + step ORDER BY seq DESC LIMIT 1) <= %s, 1 = 1)
+            THEN step ELSE 0 END, step / 2 FROM near WHERE step > 0)
+    SELECT coalesce(
+        (SELECT seq FROM state_revision WHERE seq <= (SELECT max(found) FROM near) ORDER BY seq DESC LIMIT 1), 0)
+"""
 WEIGH_EVERY = 32  # changes of a key between two looks at how many bytes its patches have
+MOST_COUNTED = 10_000  # keys of which is known how many changes they had
+
+_counted: dict[str, tuple[int, int]] = {}  # of a key: the revision that this process wrote last, and the changes since
 
 
 class UnknownMoment(Unprocessable):
@@ -66,7 +80,12 @@ def revision_at(text: str) -> int:
             raise GoneRevision(f"revision {text} is gone: it was made after the backup that has been put back since")
         return number
     time = _time(text)
-    return Revision.objects.filter(at__lte=time).aggregate(seq=Max("seq"))["seq"] or 0
+    return find_moment(time)
+
+
+def find_moment(time: datetime) -> int:
+    """The revision that was the newest at a time; 0 for the time before the first."""
+    return int(fetch_row(FIND_MOMENT, to_column(time))[0])
 
 
 def parse_revision(text: str) -> int:
@@ -177,8 +196,16 @@ def changes_since(key: str, after: int, up_to: int | None = None, ways: Ways = N
 
 def changes_before(key: str, before: int | None = None, ways: Ways = None) -> Iterator[Change]:
     """The changes of a key before a revision, newest first, with their revisions; without one, all."""
-    rows = _changes(key, 0, 2**62 if before is None else before - 1).reverse().select_related("revision")
-    return project_changes(rows.iterator(chunk_size=200), key, ways, backwards=True)
+    return project_changes(_read_backwards(key, 2**62 if before is None else before), key, ways, backwards=True)
+
+
+def _read_backwards(key: str, before: int) -> Iterator[Change]:
+    """In pages that ask for no more: to go through a query, PostgreSQL would put all that it finds aside first."""
+    while page := list(_changes(key, 0, before - 1).reverse().select_related("revision")[:READ_AT_ONCE]):
+        yield from page
+        if len(page) < READ_AT_ONCE:
+            return
+        before = page[-1].revision_id
 
 
 def project_changes(rows: Iterable[Change], key: str, ways: Ways, *, backwards: bool) -> Iterator[Change]:
@@ -297,17 +324,35 @@ def _blamed_snapshot(key: str, last: int) -> Blamed:
     return Blamed(document, blamed, snapshot.revision)
 
 
-def keep_snapshot(key: str, document_bytes: int, patch_bytes: int) -> None:
-    """Keep a snapshot of a key that was just written, if enough has been written since the last one."""
-    last, count = _since_snapshot(key)
-    if count < SNAPSHOT_CHANGES:
-        if count % WEIGH_EVERY and patch_bytes < SNAPSHOT_BYTES:
+def keep_snapshot(
+    key: str, document_bytes: int, patch_bytes: int, before: int | None = None, revision: int | None = None
+) -> None:
+    """Keep a snapshot of a key that was just written, if enough has been written since the last one.
+
+    The changes are counted, but where the revision `before` this one was written here too: then it is one more.
+    """
+    written, count = _counted.pop(key, (None, 0))
+    count += 1
+    is_sure = before is not None and before == written and count < SNAPSHOT_CHANGES
+    if not is_sure or not count % WEIGH_EVERY or patch_bytes >= SNAPSHOT_BYTES:
+        last, count = _since_snapshot(key)
+        if _is_due(key, last, count, document_bytes, patch_bytes):
+            _keep_snapshot(key, read_blame(key))
             return
-        length = Length(Cast("forward", TextField()), output_field=IntegerField())
-        since = Change.objects.filter(kind="state", key=key, revision_id__gt=last).order_by()
-        if (since.aggregate(bytes=Sum(length))["bytes"] or 0) <= max(SNAPSHOT_BYTES, 2 * document_bytes):
-            return
-    _keep_snapshot(key, read_blame(key))
+    if revision is not None:
+        if len(_counted) >= MOST_COUNTED:
+            _counted.clear()
+        _counted[key] = revision, count
+
+
+def _is_due(key: str, last: int, count: int, document_bytes: int, patch_bytes: int) -> bool:
+    if count >= SNAPSHOT_CHANGES:
+        return True
+    if count % WEIGH_EVERY and patch_bytes < SNAPSHOT_BYTES:
+        return False
+    length = Length(Cast("forward", TextField()), output_field=IntegerField())
+    since = Change.objects.filter(kind="state", key=key, revision_id__gt=last).order_by()
+    return (since.aggregate(bytes=Sum(length))["bytes"] or 0) > max(SNAPSHOT_BYTES, 2 * document_bytes)
 
 
 def make_snapshot(key: str, revision: int) -> None:

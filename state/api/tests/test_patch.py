@@ -66,17 +66,17 @@ def test_a_merge_patch_changes_what_it_names(task):
 
 
 def test_a_merge_patch_keeps_what_was_written_beside_it_meanwhile(task, monkeypatch):
-    from state import store
+    from state.revisions import Recorder
 
-    real, raced = store.lock_entries, []
+    real, raced = Recorder.read_revisions, []
 
-    def race(keys):
+    def race(recorder, keys):
         if not raced:
             raced.append(True)
             StateEntry.objects.filter(pk="Task").update(value_json={"a": 1, "theirs": 1}, revision=99)
-        return real(keys)
+        return real(recorder, keys)
 
-    monkeypatch.setattr(store, "lock_entries", race)
+    monkeypatch.setattr(Recorder, "read_revisions", race)
     patch(task, "Task", {"mine": 1}, MERGE_PATCH)
 
     assert task.get("/api/state/Task").json() == {"a": 1, "theirs": 1, "mine": 1}

@@ -178,15 +178,21 @@ def test_a_host_that_is_not_ours_is_refused_with_the_way_out(agent):
     assert "NOLA_ALLOWED_HOSTS" in response.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "words"), [(5, 503, "busy"), (6, 503, "busy"), (13, 507, "disk is full"), (8, 503, "read-only")]
-)
-def test_a_database_that_cannot_write_is_a_clear_answer(agent, monkeypatch, code, status, words):
+BUSY, FULL, READONLY = (503, "busy"), (507, "disk is full"), (503, "read-only")
+REASONS = {  # what each database says of itself: a number of SQLite, an SQLSTATE of PostgreSQL
+    "sqlite": ("sqlite_errorcode", [(5, BUSY), (6, BUSY), (13, FULL), (8, READONLY)]),
+    "postgresql": ("sqlstate", [("55P03", BUSY), ("40P01", BUSY), ("53100", FULL), ("25006", READONLY)]),
+}
+
+
+@pytest.mark.parametrize(("code", "answer"), REASONS[connection.vendor][1])
+def test_a_database_that_cannot_write_is_a_clear_answer(agent, monkeypatch, code, answer):
+    status, words = answer
     cause = Exception()
-    cause.sqlite_errorcode = code
+    setattr(cause, REASONS[connection.vendor][0], code)
 
     def fail(*args):
-        raise OperationalError("sqlite says no") from cause
+        raise OperationalError("it says no") from cause
 
     monkeypatch.setattr("state.store.commit", fail)
     response = agent.put("/api/state/Task", "1", content_type=JSON)
@@ -214,6 +220,7 @@ def test_a_read_costs_two_queries(agent, identity, django_assert_num_queries):
         agent.get("/api/state/Identity/name")
 
 
+@pytest.mark.sqlite
 def test_the_database_is_a_real_file(db):
     assert Path(connection.settings_dict["NAME"]).is_file()
 

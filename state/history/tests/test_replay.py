@@ -1,12 +1,15 @@
 import copy
 import itertools
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from state import store
 from state.address import Address, NotFound
+from state.database.sql import fetch_rows
 from state.history import blame, past, replay, timeline
 from state.jsondoc.patch import find_parent, replay_ops
 from state.jsondoc.pointer import escape_token, parse_pointer
@@ -214,6 +217,20 @@ def test_a_snapshot_is_kept_every_so_many_changes_and_bounds_the_replay(monkeypa
     assert len(replayed) <= 10
 
 
+def test_a_history_is_read_no_further_than_it_is_asked_for(monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(replay, "READ_AT_ONCE", 3)
+    for number in range(7):
+        store.put(Address("Task"), make_document(number), ADA)
+    newest_first = [*range(replay.head(), replay.head() - 7, -1)]
+
+    with django_assert_num_queries(1) as read:
+        found = [change.revision_id for change in itertools.islice(replay.changes_before("Task"), 3)]
+    assert found == newest_first[:3]
+    assert read[0]["sql"].endswith("LIMIT 3")
+    assert [change.revision_id for change in replay.changes_before("Task")] == newest_first
+    assert [change.revision_id for change in replay.changes_before("Task", newest_first[1])] == newest_first[2:]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_snapshots_are_taken_by_writing_alone(monkeypatch):
     monkeypatch.setattr(replay, "SNAPSHOT_CHANGES", 20)
@@ -223,6 +240,56 @@ def test_snapshots_are_taken_by_writing_alone(monkeypatch):
 
     snapshots = Snapshot.objects.order_by("revision").values_list("key", "revision")
     assert list(snapshots) == [("Task", 39), ("Other", 40), ("Task", 79), ("Other", 80)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("writers", [1, 2, 3])
+def test_several_processes_take_them_where_one_would(monkeypatch, writers):
+    """Each knows only what it has written itself; which of them writes is another one from time to time."""
+    monkeypatch.setattr(replay, "SNAPSHOT_CHANGES", 20)
+    known = [{} for _ in range(writers)]
+    for number in range(100):
+        monkeypatch.setattr(replay, "_counted", known[number // 3 % writers])
+        store.put(Address("Task", ("n",)), make_document(number), ADA)
+
+    snapshots = Snapshot.objects.order_by("revision").values_list("revision", flat=True)
+    assert list(snapshots) == [20, 40, 60, 80, 100]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_forgets_or_fails_makes_no_longer_chain(monkeypatch):
+    monkeypatch.setattr(replay, "SNAPSHOT_CHANGES", 20)
+    keep = replay.keep_snapshot
+    for number in range(1, 41):
+        monkeypatch.setattr(replay, "keep_snapshot", keep if number % 20 else lambda *_: None)  # killed when one is due
+        store.put(Address("Task", ("n",)), make_document(number), ADA)
+
+    assert list(Snapshot.objects.order_by("revision").values_list("revision", flat=True)) == [21]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changes_are_counted_once_in_a_while(monkeypatch):
+    monkeypatch.setattr(replay, "WEIGH_EVERY", 8)
+    counted = []
+    count = replay._since_snapshot
+    monkeypatch.setattr(replay, "_since_snapshot", lambda key: counted.append(key) or count(key))
+    for number in range(24):
+        store.put(Address("Task", ("n",)), make_document(number), ADA)
+        store.put(Address("Other", ("n",)), make_document(number), ADA)
+
+    assert sorted(counted) == ["Other"] * 4 + ["Task"] * 4  # the first one, and each eighth
+
+
+@pytest.mark.django_db(transaction=True)
+def test_snapshots_that_are_dropped_are_missed_soon(monkeypatch):
+    monkeypatch.setattr(replay, "WEIGH_EVERY", 8)
+    monkeypatch.setattr(replay, "SNAPSHOT_CHANGES", 20)
+    for number in range(40):
+        store.put(Address("Task", ("n",)), make_document(number), ADA)
+        if number == 30:
+            Snapshot.objects.all().delete()
+
+    assert list(Snapshot.objects.values_list("revision", flat=True)) == [36]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -252,6 +319,30 @@ def test_moments_are_revisions_or_times_with_a_zone():
     assert replay.revision_at(times[1].isoformat()) == 2
     assert replay.revision_at(times[1].isoformat().replace("+", " ")) == 2
     assert replay.revision_at("2001-01-01T00:00:00Z") == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 2)), max_size=12), st.integers(-1, 26))
+@BY_HISTORY
+def test_a_time_is_that_of_the_last_revision_that_is_not_after_it(steps, asked):
+    """Some revisions have one time, and some are gone."""
+    newest = Revision.objects.first()
+    begin = newest.at + timedelta(seconds=2) if newest else datetime(2026, 1, 31, tzinfo=UTC)
+    expected = seq = newest.seq if newest else 0
+    second = 0
+    for gap, later in steps:
+        seq, second = seq + gap, second + later
+        Revision.objects.create(seq=seq, at=begin + timedelta(seconds=second), actor="a", source="api", chain="")
+        expected = seq if second <= asked else expected
+
+    assert replay.find_moment(begin + timedelta(seconds=asked)) == expected
+
+
+@pytest.mark.sqlite  # tests/test_plans.py asks it of PostgreSQL
+def test_a_time_long_past_is_found_without_a_look_at_all_since():
+    plan = [row[-1] for row in fetch_rows(connection, f"EXPLAIN QUERY PLAN {replay.FIND_MOMENT}", ["2026-01-31"])]
+
+    found = [step for step in plan if "state_revision" in step]
+    assert found == ["SEARCH state_revision USING INTEGER PRIMARY KEY (rowid<?)"] * 2
 
 
 @pytest.mark.parametrize(
