@@ -21,8 +21,8 @@ from state.store import Written
 from state.write_lock import write_together, write_transaction
 
 MOST = 1000  # messages at once
-LAST = (
-    "SELECT id, place FROM conversation_history WHERE conversation_id = %s AND deleted_revision IS NULL"
+LAST = (  # with IS NULL a PostgreSQL that has not looked at the table yet takes the rows for few, and sorts them all
+    "SELECT id, place FROM conversation_history WHERE conversation_id = %s AND coalesce(deleted_revision, 0) < 1"
     f" ORDER BY {', '.join(f'{name} DESC' for name in ORDER)} LIMIT 1"
 )
 NOWHERE = -(2**62)  # a place before all others

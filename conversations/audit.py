@@ -12,7 +12,7 @@ from conversations import log
 from conversations.models import Message
 from conversations.order import find_place
 from state.clock import format_time
-from state.database.sql import fetch_rows
+from state.database.sql import stream_rows
 from state.history.audit import is_same_hash, read_redactions
 from state.jsondoc.text import dump_json
 
@@ -42,7 +42,7 @@ def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str]
     """The first portion of messages whose text, speaker or time has not the hash that was written with it."""
     known: set[int] = set()
     altered = _altered(connection)
-    for revision, session, forward, result in fetch_rows(connection, CHANGES.format(kind="message")):
+    for revision, session, forward, result in stream_rows(connection, CHANGES.format(kind="message")):
         change = json.loads(forward)
         known.update(change.get("add", []))
         ids = [] if "set" in change else change.get("add", [])
@@ -56,7 +56,7 @@ def find_message_flaws(connection: BaseDatabaseWrapper, progress: Callable[[str]
             yield f"messages that revision {revision} added to {session!r} are not as they were written"
             return
     left = read_redactions(connection)["messages"]
-    for number, *said in fetch_rows(connection, HASHED):
+    for number, *said in stream_rows(connection, HASHED):
         if number not in known:
             yield f"message {number} is stored, and the history knows nothing of it"
             return
@@ -76,7 +76,7 @@ def hash_message(number: int, speaker: str, message: str, time_text: str, time: 
 def _altered(connection: BaseDatabaseWrapper) -> set[int]:
     """Messages whose time or text was set later, so that the hash they were added with does not tell of it any more."""
     found: set[int] = set()
-    for _, _, forward, _ in fetch_rows(connection, CHANGES.format(kind="message")):
+    for _, _, forward, _ in stream_rows(connection, CHANGES.format(kind="message")):
         if '"timestamp":' in forward or '"earlier_id":' in forward:
             change = json.loads(forward)
             found.update(int(pk) for pk, fields in change.get("set", {}).items() if fields.keys() & ALTERED)
@@ -109,11 +109,11 @@ def find_conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
     """The conversations, ten at most, whose fields are not those that their changes set."""
     columns = ", ".join(log.FIELDS)
     made: dict[str, dict[str, Any]] = {}
-    for _, session, forward, _ in fetch_rows(connection, CHANGES.format(kind="conversation")):
+    for _, session, forward, _ in stream_rows(connection, CHANGES.format(kind="conversation")):
         change = json.loads(forward)
         made.setdefault(session, {}).update(change.get("add") or change.get("set") or {})
     found = 0
-    for session, *values in fetch_rows(connection, f"SELECT session_id, {columns} FROM conversation"):
+    for session, *values in stream_rows(connection, f"SELECT session_id, {columns} FROM conversation"):
         now = dict(zip(log.FIELDS, values, strict=True))
         wrong = [
             name for name in log.FIELDS if name in made.get(session, {}) and not _same(now[name], made[session][name])
@@ -137,7 +137,7 @@ def find_order_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
         f" FROM {table} m LEFT JOIN {table} p ON p.id = m.parent_id"
     )
     count = 0
-    for pk, time, parent, place, above, deleted in fetch_rows(connection, statement):
+    for pk, time, parent, place, above, deleted in stream_rows(connection, statement):
         has_parent = parent not in (None, pk) and deleted is None
         moment = datetime.fromisoformat(format_time(time))
         count += place != find_place(moment, above if has_parent else None)
@@ -149,7 +149,7 @@ def find_user_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
     """Whether conversations are kept for another user than their messages say; a file of a release before says none."""
     if not _has_column(connection, "conversation", "user_id"):
         return
-    for count, session in fetch_rows(connection, WRONG_USER):
+    for count, session in stream_rows(connection, WRONG_USER):
         if count:
             yield f"{count} conversations, {session!r} for one, are kept for another user than their messages say"
 

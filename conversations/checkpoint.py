@@ -15,7 +15,7 @@ from conversations.order import find_last
 from state.checkpoints.files import forget_rows
 from state.checkpoints.rows import PARTS, CheckpointPart
 from state.clock import format_time
-from state.database.sql import fetch_rows
+from state.database.sql import stream_rows
 from state.jsondoc.text import dump_json, parse_json
 from state.revisions import Author
 
@@ -79,7 +79,7 @@ def _wanted(names: Sequence[str]) -> str:
 def _rows(
     connection: BaseDatabaseWrapper, model: str, columns: Sequence[str], rest: str, names: Sequence[str]
 ) -> Iterator[str]:
-    for number, *values in fetch_rows(connection, f"SELECT id, {', '.join(columns)} {rest}", names):
+    for number, *values in stream_rows(connection, f"SELECT id, {', '.join(columns)} {rest}", names):
         fields = {LINKS.get(name, name): _plain(name, value) for name, value in zip(columns, values, strict=True)}
         yield dump_json({"model": model, "pk": number, "fields": fields})
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db import connection
 
-from access.database import engine
 from conversations.drafts import STORED, ConversationWrite, NewConversation, NewMessage, WritePart, split_into_portions
 from conversations.models import Conversation, Message
 from conversations.order import EPOCH, find_answers, find_places, settle_messages
@@ -361,9 +360,7 @@ def lock_conversation(session_id: str, user_id: str = "") -> Conversation:
 
 def find_row(session_id: str) -> Conversation | None:
     """The row of a conversation, also of a deleted one, locked for the rest of the transaction."""
-    rows = Conversation.objects.raw(
-        f"SELECT * FROM conversation WHERE session_id = %s{engine().row_lock}", [session_id]
-    )
+    rows = Conversation.objects.raw("SELECT * FROM conversation WHERE session_id = %s", [session_id])
     return next(iter(rows), None)
 
 

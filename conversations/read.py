@@ -8,16 +8,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from django.db import connection
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+import msgspec
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, StrIndex
 
 from conversations.log import check_there, find_messages
 from conversations.models import ORDER, Conversation, Message
 from conversations.order import BACKWARDS, find_place, is_before, is_behind
 from state.errors import Malformed
+from state.jsondoc.text import dump_json
 
 Order = Literal["oldest", "newest"]
 TAGS = "tags"  # the member of the metadata
+
+
+class Tagged(msgspec.Struct):
+    """The metadata of a conversation, of which nothing but the tags is read."""
+
+    tags: Any = None
+
+
+TAGGED = msgspec.json.Decoder(Tagged)
 
 
 class BadCursor(Malformed):
@@ -69,13 +80,14 @@ def filter_conversations(wanted: Mapping[str, Any]) -> QuerySet[Conversation]:
 
 
 def _tagged(tag: str) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT c.id FROM conversation c, json_each(c.metadata, '$.tags') t"
-            " WHERE c.metadata LIKE %s AND t.value = %s",
-            ['%"tags"%', tag],
-        )
-        return [pk for (pk,) in cursor.fetchall()]
+    named = StrIndex("metadata", Value(dump_json(tag)))
+    rows = Conversation.objects.alias(named=named).filter(named__gt=0).order_by()
+    found = rows.values_list("pk", Cast("metadata", TextField()))
+    return [pk for pk, metadata in found if _has_tag(TAGGED.decode(metadata).tags, tag)]
+
+
+def _has_tag(tags: Any, tag: str) -> bool:
+    return tag in (tags.values() if isinstance(tags, dict) else tags if isinstance(tags, list) else [tags])
 
 
 def read_list(rows: QuerySet[Conversation], limit: int, cursor: str | None) -> tuple[list[Conversation], str | None]:

@@ -1,4 +1,4 @@
-"""What an erasure leaves in the files of a SQLite database, and its end: freed pages, the search index, the -wal.
+"""What an erasure leaves in the files of a database, and its end: freed pages, the search index, what was logged.
 
 A note beside the database says that there is something to clear. It is there before the erasure is, and goes when no
 word can be left in a file, so that neither a reader that holds the -wal nor a killed process is in the way for good.
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from django.db import DatabaseError, connection
 
-from access.database import engine
+from access.database import engine, find_folder
 from conversations.search import index
 from state.files.atomic import explain_failure
 from state.write_lock import write_turn
 
 NOTE, IN_WAL = "erasing-", ".wal"  # a note's name, and how it ends once only the -wal can hold anything
 AT_ONCE = 64 << 20  # bytes of a database that is rewritten while somebody waits for the answer
-PATIENCE = 300  # milliseconds in which readers may end; writers wait too
-READERS = "others read the database, so that its -wal file still holds what was erased; it goes when they have ended"
+PATIENCE = 300  # milliseconds in which others may end; writers wait too
+OTHERS = "others are still in a transaction, so that files of the database hold what was erased; it goes when they end"
 LARGE = "the database is large: freed pages still hold what was erased, and are rewritten now, in the background"
 FAILED = "the files of the database still hold what was erased, and will be tried again, since this failed: {}"
 INSIDE = "a transaction is open, so that the files of the database still hold what was erased"
@@ -28,12 +28,9 @@ INSIDE = "a transaction is open, so that the files of the database still hold wh
 @contextmanager
 def note_erasure() -> Iterator[None]:
     """Around a transaction that erases: there is something to clear if it goes well. Raises NoRoom and CannotWrite."""
-    database = engine().find_file()
-    if database is None:
-        yield
-        return
-    note = database.with_name(f"{NOTE}{secrets.token_hex(4)}")
+    note = find_folder() / f"{NOTE}{secrets.token_hex(4)}"
     try:
+        note.parent.mkdir(0o700, parents=True, exist_ok=True)
         note.touch(0o600)
     except OSError as error:
         raise explain_failure(note, error) from error
@@ -46,14 +43,12 @@ def note_erasure() -> Iterator[None]:
 
 def list_notes() -> list[Path]:
     """The erasures of which something may be left in a file."""
-    database = engine().find_file()
-    return sorted(database.parent.glob(f"{NOTE}*")) if database else []
+    return sorted(find_folder().glob(f"{NOTE}*"))
 
 
 def clear_soon() -> str:
     """As `clear`, but what takes long or fails is left to the schedule of a running server."""
-    database = engine().find_file()
-    if database and database.stat().st_size > AT_ONCE:
+    if engine().measure() > AT_ONCE:
         return LARGE
     try:
         return clear()
@@ -76,10 +71,11 @@ def clear(patience: int = PATIENCE) -> str:
         return INSIDE
     if is_in_pages:
         with write_turn():
-            engine().rewrite()
+            if not engine().rewrite(patience):
+                return OTHERS
         notes = [_mark(note) for note in notes]
     if not _empty_wal(patience):
-        return READERS
+        return OTHERS
     for note in notes:
         note.unlink(missing_ok=True)
     return ""

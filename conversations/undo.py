@@ -56,7 +56,7 @@ def register_kinds() -> None:
         registry.register(name, kind)
 
 
-def _is_current(planned: Sequence[TalkUndo]) -> bool:
+def _is_current(planned: Sequence[TalkUndo], recorder: Recorder) -> bool:
     return not log.has_changed([one.key for one in planned], min(one.seen for one in planned))
 
 

@@ -17,9 +17,10 @@ from conversations.log import DeletedTalk, UnknownTalk
 from conversations.models import Conversation, Message
 from conversations.order import BACKWARDS, find_answers, find_places
 from conversations.parts import HIDDEN, read_whole
+from conversations.search import index
 from conversations.search.index import TABLE
-from conversations.search.messages import FILTERS, MessageHit, score_text
-from conversations.search.tokenize import SearchTerm, cut_snippet, format_match
+from conversations.search.messages import FILTERS, JOINED, MessageHit, score_text
+from conversations.search.tokenize import SearchTerm, cut_snippet
 from conversations.users import is_of
 from conversations.versions import read_text
 from state.history.audit import REDACTED
@@ -28,13 +29,6 @@ from state.models import Change
 LOOKED_AT = 1000  # the newest messages that have the words
 RANKED = 100  # of these, the newest that were there at the revision
 FETCHED = 500
-
-MATCHING = (
-    f"SELECT m.id, m.deleted_revision IS NULL, c.session_id, c.deleted_revision IS NULL"
-    f" FROM {TABLE} CROSS JOIN conversation_history m ON m.id = {TABLE}.rowid"
-    " CROSS JOIN conversation c ON c.id = m.conversation_id"
-    f" WHERE {TABLE} MATCH %s{{}} ORDER BY {TABLE}.rowid DESC LIMIT {LOOKED_AT}"
-)
 
 
 class _PastMessage(NamedTuple):
@@ -188,19 +182,24 @@ def search_past(
     alone, and not, as in a search, by how rare the words are by now: later messages do not change the order.
     """
     then = read_past_talk(revision)
+    words = index.search(asked)
+    mine = f" AND {FILTERS['user_id']}" if user_id else ""
     with connection.cursor() as cursor:
-        mine = f" AND {FILTERS['user_id']}" if user_id else ""
-        cursor.execute(MATCHING.format(mine), [format_match(asked), *([user_id] if user_id else [])])
+        cursor.execute(
+            "SELECT m.id, m.deleted_revision IS NULL, c.session_id, c.deleted_revision IS NULL"
+            f" {JOINED.format(words)}{mine} ORDER BY {TABLE}.rowid DESC LIMIT {LOOKED_AT}",
+            [*words.values, *([user_id] if user_id else [])],
+        )
         found = [row[0] for row in cursor.fetchall() if _was_there(row, then)][:RANKED]
     rows = Message.objects.select_related("conversation").in_bulk(found)
     _set_back(rows, then)
-    words = {
+    texts = {
         pk: read_whole(row.message, row.metadata)
         for pk, row in rows.items()
         if with_hidden or not row.metadata.get(HIDDEN)
     }
-    best = sorted(words, key=lambda pk: (-score_text(words[pk], asked), -pk))[:limit]
-    return [MessageHit(rows[pk], cut_snippet(words[pk], asked)) for pk in best]
+    best = sorted(texts, key=lambda pk: (-score_text(texts[pk], asked), -pk))[:limit]
+    return [MessageHit(rows[pk], cut_snippet(texts[pk], asked)) for pk in best]
 
 
 def _was_there(row: tuple[int, int, str, int], then: PastTalk) -> bool:

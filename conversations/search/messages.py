@@ -10,8 +10,9 @@ from django.db import connection
 
 from conversations.models import Message
 from conversations.parts import read_whole
+from conversations.search import index
 from conversations.search.index import TABLE
-from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find_spans, format_match
+from conversations.search.tokenize import SearchTerm, Snippet, cut_snippet, find_spans
 
 RANKED = 5000  # of a common word the newest so many hits are ranked: bm25 over all of them would take a second
 SCORED = 20_000  # characters of a message
@@ -27,11 +28,11 @@ FILTERS = {
 }
 OF_SESSION = "m.conversation_id = (SELECT id FROM conversation WHERE session_id = %s)"
 # CROSS JOIN keeps SQLite from beginning with the table of messages
-HITS = (
-    f"FROM {TABLE} CROSS JOIN conversation_history m ON m.id = {TABLE}.rowid"
-    " CROSS JOIN conversation c ON c.id = m.conversation_id"
-    f" WHERE {TABLE} MATCH %s AND m.deleted_revision IS NULL AND c.deleted_revision IS NULL"
+JOINED = (
+    "FROM {0.rows} CROSS JOIN conversation_history m CROSS JOIN conversation c"
+    f" WHERE m.id = {TABLE}.rowid AND c.id = m.conversation_id AND {{0.condition}} "
 )
+THERE = " AND m.deleted_revision IS NULL AND c.deleted_revision IS NULL"
 
 
 class MessageHit(NamedTuple):
@@ -58,8 +59,8 @@ def search_messages(
     bm25 tells by the order how rare words are in all messages. So where only those of one user may be known, the order
     is that of `score_text`, which knows nothing but the message.
     """
-    where = HITS
-    values: list[Any] = [format_match(asked)]
+    words = index.search(asked)
+    where, values = f"{JOINED.format(words)}{THERE}", [*words.values]
     for name, value in filters.items():
         where += f" AND {FILTERS[name]}"
         values.append(_adapted(value))
@@ -67,17 +68,16 @@ def search_messages(
     if bounds:
         where += f" AND {TABLE}.rowid BETWEEN %s AND %s"
         values += bounds
-    newest = _ids(f"SELECT m.id {where} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED + 1}", values)
-    looked_at = newest[:RANKED]
-    if newest_first or not looked_at:
-        ids = looked_at[skip : skip + limit]
+    most = RANKED
+    if newest_first:
+        ids, found = words.list_newest(where, values, RANKED, limit, skip)
     elif "user_id" in filters:
-        ids = [*_rank_by_score(looked_at[:MOST_SCORED], asked), *looked_at[MOST_SCORED:]][skip : skip + limit]
+        most = MOST_SCORED
+        newest, found = words.list_newest(where, values, RANKED, max(MOST_SCORED, skip + limit), 0)
+        ids = [*_rank_by_score(newest[:most], asked), *newest[most:]][skip : skip + limit]
     else:
-        ranked = f"SELECT m.id {where} AND {TABLE}.rowid >= %s ORDER BY bm25({TABLE}), m.id DESC LIMIT %s OFFSET %s"
-        ids = _ids(ranked, [*values, looked_at[-1], limit, skip])
-    most = MOST_SCORED if "user_id" in filters and not newest_first else RANKED
-    return MessageHits(_hits(ids, asked), len(looked_at), most if len(newest) > most else None)
+        ids, found = words.rank(where, values, RANKED, limit, skip)
+    return MessageHits(_hits(ids, asked), min(found, RANKED), most if found > most else None)
 
 
 def score_text(text: str, asked: Sequence[SearchTerm]) -> float:
@@ -87,6 +87,8 @@ def score_text(text: str, asked: Sequence[SearchTerm]) -> float:
 
 
 def _rank_by_score(ids: Sequence[int], asked: Sequence[SearchTerm]) -> list[int]:
+    if not ids:
+        return []
     marks = ", ".join(["%s"] * len(ids))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT id, message, metadata FROM conversation_history WHERE id IN ({marks})", ids)
@@ -116,8 +118,9 @@ def _bounds(filters: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def search_conversations(asked: Sequence[SearchTerm], limit: int) -> list[int]:
     """The conversations, by primary key, in whose newest RANKED hits all the terms are in one message."""
-    hits = f"SELECT m.conversation_id {HITS} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED}"
-    return _ids(f"SELECT DISTINCT conversation_id FROM ({hits}) LIMIT %s", [format_match(asked), limit])
+    words = index.search(asked)
+    hits = f"SELECT m.conversation_id {JOINED.format(words)}{THERE} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED}"
+    return list(dict.fromkeys(_ids(hits, words.values)))[:limit]
 
 
 def _ids(query: str, values: Sequence[Any]) -> list[int]:

@@ -16,7 +16,7 @@ FIND = f"""
         SELECT substr(m.message, 1, {OPENING}) FROM conversation_history m
         WHERE m.conversation_id = c.id AND m.deleted_revision IS NULL ORDER BY m.place, m.timestamp, m.id LIMIT 1)
     FROM conversation c WHERE c.deleted_revision IS NULL AND (%s = '' OR c.user_id = %s)
-    ORDER BY c.started DESC, c.id DESC LIMIT {NEWEST}
+    ORDER BY c.started DESC NULLS LAST, c.id DESC LIMIT {NEWEST}
 """
 
 

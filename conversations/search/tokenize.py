@@ -85,11 +85,6 @@ def _term(match: re.Match[str]) -> SearchTerm:
     return SearchTerm(tuple(_TOKEN.findall(fold_text(text))), is_prefix)
 
 
-def format_match(asked: Sequence[SearchTerm]) -> str:
-    """The question in the language of FTS5. Tokens hold letters, digits and symbols: nothing needs escaping."""
-    return " AND ".join(f'"{" ".join(term.tokens)}"{" *" if term.is_prefix else ""}' for term in asked)
-
-
 def find_spans(text: str, asked: Sequence[SearchTerm]) -> Iterator[tuple[int, int]]:
     """Where the terms are in a text, in the order in which they begin."""
     longest = max(len(term.tokens) for term in asked)

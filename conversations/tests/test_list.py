@@ -49,3 +49,47 @@ def test_the_cost_of_a_page_does_not_grow_with_the_number_of_conversations(count
         return count_steps(lambda: read.read_list(rows, 10, None if is_first else far))
 
     assert cost(40) == cost(400) > 0
+
+
+@pytest.mark.parametrize("tag", ["work", 'a "b"', "50%_", "é\\n", "x" * 60_000, "tags"])
+def test_a_tag_is_found_in_the_tags_alone_and_as_it_is_spelt(tag):
+    metadata = [{"tags": ["x", tag]}, {"tags": tag}, {"tags": {"one": tag}}, {"tags": [f"{tag}s"]}, {"tags": []}]
+    metadata += [{"note": tag}, {"tags": [tag.upper() + "!"]}, {"more": {"tags": [tag]}}, {}]
+    Conversation.objects.bulk_create(
+        Conversation(session_id=f"s{number}", revision=1, metadata=one) for number, one in enumerate(metadata)
+    )
+
+    found = read.filter_conversations({"tag": tag}).order_by("session_id")
+
+    assert [row.session_id for row in found] == ["s0", "s1", "s2"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("AB", ["ab", "xABx"]),
+        ("é", ["éa"]),
+        ("É", ["ÉA"]),
+        ("50%", ["50%"]),
+        ("_", ["a_b"]),
+        ("\\", ["c\\d"]),
+        ("ß", ["ß"]),
+    ],
+)
+def test_a_title_is_found_in_whatever_case_its_letters_of_ascii_are(typed, found):
+    titles = ["ab", "xABx", "éa", "ÉA", "50%", "a_b", "c\\d", "ß", "SS", "500"]
+    Conversation.objects.bulk_create(Conversation(session_id=title, title=title, revision=1) for title in titles)
+
+    rows = read.filter_conversations({"title": typed}).order_by("pk")
+
+    assert [row.title for row in rows] == found
+
+
+@pytest.mark.parametrize("way", ["started", "-started"])
+def test_conversations_without_a_time_stand_before_the_oldest(way):
+    fill([2, None, 1])
+
+    times = [row.started for row in Conversation.objects.order_by(way)]
+
+    ordered = [None, START + timedelta(days=1), START + timedelta(days=2)]
+    assert times == (ordered if way == "started" else ordered[::-1])

@@ -99,7 +99,7 @@ def test_nothing_of_others_shows_anywhere(mixed, bob):
     assert set(QUERIES) == reads()
     for limits in ({}, {"places": '["/Persona/name", "/Nothing/here"]'}):
         ApiKey.objects.filter(name="bob").update(**limits)
-        for address in {one for path in QUERIES for one in addresses(path)}:
+        for address in dict.fromkeys(one for path in QUERIES for one in addresses(path)):
             if limits or address.startswith("/api/conversations"):
                 _, text, headers = read(bob, address)
                 asked = re.sub(rf"there (is|was) no conversation '[^']*'|Conversation {MARK}[^\n]*", "", text)
@@ -200,7 +200,7 @@ def test_a_limit_costs_no_query(agent, bob, path, queries):
             assert client.get(f"/api{path}").status_code == 200
         counts.append(len(captured))
 
-    assert counts == [queries, queries]
+    assert max(counts) == queries
 
 
 def test_the_newest_hits_are_ranked_and_the_others_come_behind(bob, monkeypatch):
@@ -228,7 +228,8 @@ steps = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
-def test_it_reads_as_from_a_store_without_the_others(agent, bob, wanted):
+def test_it_reads_as_from_a_store_without_the_others(agent, bob, begin_ids_anew, wanted):
+    begin_ids_anew()
     with transaction.atomic():
         begun = {session for step in wanted if (session := take(step, agent, bob))}
         asked = ["/conversations", "/conversations?limit=1", "/conversations?format=jsonl", "/search?q=word"]

@@ -257,6 +257,7 @@ def test_a_folder_name_that_is_too_long_is_not_there():
         run("x" * 300)
 
 
+@pytest.mark.sqlite
 def test_without_a_database_none_is_made(tmp_path, monkeypatch):
     missing = tmp_path / "nola.sqlite3"
     monkeypatch.setitem(connection.settings_dict, "NAME", missing)

@@ -7,6 +7,7 @@ import pytest
 from django.core.management.base import CommandError
 from django.db import connection
 
+from access.database import engine
 from conversations import log
 from conversations.imports import legacy_chats
 from conversations.imports.legacy_chats import plan_chat
@@ -295,7 +296,7 @@ def test_other_writers_get_a_turn_between_two_revisions(tmp_path, monkeypatch):
     bring(tmp_path)
     second = bring(tmp_path)
 
-    assert (len(waits), second.revisions) == (2, 0)
+    assert (len(waits), second.revisions) == (0 if engine().queues_writers else 2, 0)
 
 
 def test_long_messages_make_smaller_revisions(tmp_path):

@@ -143,7 +143,7 @@ def test_a_receipt_is_kept_and_shows_what_was_given_then(told, page):
     put(told, "/Then", "as it was")
     open_page(page, "key=Then&format=markdown&budget=50")
     part(page, "keep").click()
-    page.wait_for_function("location.hash.startsWith('#receipt=')")
+    page.wait_for_function("() => location.hash.startsWith('#receipt=')")
     expect(part(page, "receipt")).to_contain_text("what you were given")
     put(told, "/Then", "as it is now")
 

@@ -112,7 +112,7 @@ def test_a_long_conversation_is_read_from_its_end_to_its_beginning(page, server)
         say(server, "long", *[f"message number {n}." for n in range(start, start + 500)])
     open_talk(page, "long")
     assert shown(page)[-1] == "message number 999."
-    page.wait_for_function(f"{SCROLL}.scrollHeight - {SCROLL}.scrollTop - {SCROLL}.clientHeight < 5")
+    page.wait_for_function(f"() => {SCROLL}.scrollHeight - {SCROLL}.scrollTop - {SCROLL}.clientHeight < 5")
 
     for _ in range(100):
         page.evaluate(f"{SCROLL}.scrollTop = 0")
@@ -167,7 +167,7 @@ def test_messages_are_selected_deleted_and_brought_back(page, server):
     page.wait_for_selector("text=2 messages deleted.")
     deleted = kept(server, "spoiled")
     page.get_by_role("button", name="Undo").click()
-    page.wait_for_function("document.querySelectorAll('.nola-text').length === 4")
+    page.wait_for_function("() => document.querySelectorAll('.nola-text').length === 4")
 
     assert deleted == ["a", "d"]
     assert kept(server, "spoiled") == shown(page) == ["a", "b", "c", "d"]
@@ -184,7 +184,7 @@ def test_a_conversation_is_archived_deleted_and_brought_back(page, server):
     page.wait_for_selector("text=Conversation deleted.")
     assert server.request("GET", "/api/conversations/over")[0] == 410
     page.get_by_role("button", name="Undo").click()
-    page.wait_for_function("!document.querySelector('.is-gone')")
+    page.wait_for_function("() => !document.querySelector('.is-gone')")
 
     assert kept(server, "over") == ["hi"]
 
@@ -246,7 +246,7 @@ def test_parts_and_hidden_messages_are_folded_until_they_are_opened_or_found(pag
     page.fill(".nola-talk-find input", "heron")
     page.wait_for_selector(".nola-part:has-text('heron')")
     folds.last.click()
-    page.wait_for_function("document.querySelectorAll('.nola-text').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('.nola-text').length === 2")
     assert shown(page) == ["look", "psst"]
 
 
@@ -271,7 +271,7 @@ def test_the_page_reads_parts_as_the_server_does(page, server):
         fold.click()
     texts = page.locator(".nola-part")
     page.wait_for_function(
-        "document.querySelectorAll('.nola-part').length === document.querySelectorAll('.nola-fold').length"
+        "() => document.querySelectorAll('.nola-part').length === document.querySelectorAll('.nola-fold').length"
     )
 
     expected = list(list_parts(metadata))
