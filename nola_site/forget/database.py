@@ -26,7 +26,7 @@ from nola_site.forget.redaction import Redaction, count_names
 from state import chain
 from state.address import Address
 from state.clock import format_time
-from state.database.sql import fetch_rows
+from state.database.sql import fetch_rows, stream_rows
 from state.entries import recount_totals
 from state.jsondoc.text import dump_json
 from state.jsondoc.trees.moves import diff_values
@@ -89,7 +89,7 @@ def plan_database(
         _plan_head(plan, node)
     for table, columns in places.GOES.items():
         if table in tables and plan.redaction.spellings:
-            where, found = match_columns(columns, plan.redaction)
+            where, found = match_columns(database, columns, plan.redaction)
             rows = fetch_rows(database, f"SELECT id, {', '.join(columns)} FROM {table} WHERE {where}", found)
             plan.gone[table] = [row[0] for row in rows if any(map(plan.redaction.is_in, row[1:]))]
     plan.gone["django_session"] = list(_plan_sessions(database, plan.redaction))
@@ -101,7 +101,7 @@ def plan_database(
         for row in plan.rows["state_storage"]
     )
     if plan.redaction.spellings:
-        people = sum(any(map(plan.redaction.is_in, row)) for row in fetch_rows(database, places.PEOPLE))
+        people = sum(any(map(plan.redaction.is_in, row)) for row in stream_rows(database, places.PEOPLE))
         if people:
             plan.left.append(f"{people} accounts have it in their names: change these under People")
     return plan
@@ -122,11 +122,11 @@ def _plan_rows(database: BaseDatabaseWrapper, table: str, redaction: Redaction) 
     columns = [name for name in places.COLUMNS[table] if name in there]  # older releases have fewer
     more = ", (SELECT session_id FROM conversation c WHERE c.id = conversation_id)" if "client_id" in columns else ""
     key = places.KEYS.get(table, "id")
-    where, values = match_columns([name for name in columns if name not in places.PACKED], redaction)
+    where, values = match_columns(database, [name for name in columns if name not in places.PACKED], redaction)
     if places.PACKED.intersection(columns):
         where, values = "1 = 1", []
     query = f"SELECT {key}, {', '.join(columns)}{more} FROM {table} WHERE {where}"
-    for number, *kept in fetch_rows(database, query, values):
+    for number, *kept in stream_rows(database, query, values):
         old = dict(zip(columns, kept, strict=False))
         new = {name: places.COLUMNS[table][name](redaction, one) for name, one in old.items() if one is not None}
         changed = {name: one for name, one in new.items() if one != old[name]}
@@ -140,9 +140,7 @@ def _plan_rows(database: BaseDatabaseWrapper, table: str, redaction: Redaction) 
 def _plan_head(plan: DatabasePlan, node: PastNode) -> None:
     """What the key is to be without the node, and without texts."""
     rows = plan.rows["state_storage"]
-    before = list(
-        fetch_rows(plan.database, "SELECT value_json FROM state_storage WHERE key_name = %s", [node.address.key])
-    )
+    before = fetch_rows(plan.database, "SELECT value_json FROM state_storage WHERE key_name = %s", [node.address.key])
     if node.head is None or not before:
         return
     [(text,)] = before
@@ -157,7 +155,7 @@ def _plan_head(plan: DatabasePlan, node: PastNode) -> None:
 def _plan_sessions(database: BaseDatabaseWrapper, redaction: Redaction) -> Iterator[str]:
     """Browser sessions in which a message about it is still to be shown."""
     if redaction.spellings and "django_session" in database.introspection.table_names():
-        for key, data in fetch_rows(database, "SELECT session_key, session_data FROM django_session"):
+        for key, data in stream_rows(database, "SELECT session_key, session_data FROM django_session"):
             if redaction.is_in(json.dumps(SessionStore().decode(data), ensure_ascii=False, default=str)):
                 yield key
 

@@ -14,21 +14,27 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.serializers.base import DeserializationError
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
+from access.database import engine, find_folder
 from conversations.search import index
 from nola_site.forget import database
 from nola_site.forget.node import PastNode, mark_node, read_node
 from nola_site.forget.places import COLUMNS
 from nola_site.forget.redaction import MARK, Redaction
 from state.address import Address
-from state.backups.files import database_path, list_backups, verify_database
+from state.backups.contents import OURS, find_unknown_migrations
+from state.backups.dumps import verify_dump
+from state.backups.files import is_dump, list_backups, verify_database
 from state.checkpoints.files import write_checkpoint
 from state.checkpoints.header import Header
 from state.checkpoints.serializers import ENTRY, open_fixture
 from state.checkpoints.verify import verify_checkpoint
+from state.database.postgres.dumps import dump_database, find_tool, holds_any, open_dump
 from state.database.sql import fetch_rows
 from state.database.sqlite.files import copy_database, open_database, write_quickly
-from state.errors import DamagedDatabase, ForeignDatabase, NewerDatabase
+from state.errors import DamagedDatabase, ForeignDatabase, NewerDatabase, UnsupportedDatabase
 from state.files.atomic import PARTIAL, draft_file, place_file
 from state.guards import create_guards, lift_guards
 from state.history.audit import OnProgress
@@ -38,6 +44,7 @@ from state.revisions import Author
 DRAFT = "forgetting-"  # how the names of drafts begin
 REMOVED = "removed, since it is damaged and cannot be rewritten"
 CHUNK = 1 << 20
+SUFFIXES = ("", "-wal", "-shm", "-journal")  # of the database's own files
 NAMED = {"session_id", "client_id"}  # columns of rows in checkpoints that name something
 TEXTS = COLUMNS["conversation"].keys() | COLUMNS["conversation_history"].keys()
 
@@ -144,6 +151,8 @@ def redact_backup(path: Path, target: Target, author: Author | None, number: int
 
     Without an author nothing is changed.
     """
+    if is_dump(path):
+        return _redact_dump(path, target, author, number, progress)
     try:
         verify_database(path, thorough=False)
         with open_database(path) as connection:
@@ -159,6 +168,41 @@ def redact_backup(path: Path, target: Target, author: Author | None, number: int
             path.unlink(missing_ok=True)
         return REMOVED
     return "rewritten" if found.holds_it else ""
+
+
+def _redact_dump(path: Path, target: Target, author: Author | None, number: int, progress: OnProgress) -> str:
+    """The same for a dump, in a database that it is restored into and dumped from."""
+    try:
+        with open_dump(path) as connection:
+            if not set(connection.introspection.table_names()) >= OURS or find_unknown_migrations(connection):
+                return ""
+            plan = _plan(connection, target, number)
+            if plan.holds_it and author:
+                with transaction.atomic(using=connection.alias):
+                    _apply(connection, plan, author)
+                _dump_anew(connection, path, progress)
+    except DamagedDatabase:
+        if author:
+            path.unlink(missing_ok=True)
+        return REMOVED
+    except UnsupportedDatabase:
+        return ""  # it cannot be looked into here, which is told
+    return "rewritten" if plan.holds_it else ""
+
+
+def _dump_anew(connection: BaseDatabaseWrapper, path: Path, progress: OnProgress) -> None:
+    with draft_file(path.parent, f"{DRAFT}{path.name}") as draft:
+        dump_database(draft, connection)
+        verify_dump(draft, path.name, thorough=True, progress=progress)
+        _place(draft, path, path)
+
+
+def _apply(connection: BaseDatabaseWrapper, plan: database.DatabasePlan, author: Author) -> None:
+    lift_guards(connection)
+    database.apply_plan(plan, author)
+    if plan.rows.get("conversation_history") and index.TABLE in connection.introspection.table_names():
+        index.make_anew(connection)
+    create_guards(connection)
 
 
 def _is_sound(path: Path) -> bool:
@@ -183,12 +227,7 @@ def _rewrite(path: Path, target: Target, author: Author, number: int, progress: 
         shutil.copyfile(path, draft)
         with open_database(draft, to_write=True) as connection, connection.cursor() as cursor:
             write_quickly(connection)
-            plan = _plan(connection, target, number)
-            lift_guards(connection)
-            database.apply_plan(plan, author)
-            if plan.rows.get("conversation_history") and index.TABLE in connection.introspection.table_names():
-                index.make_anew(connection)
-            create_guards(connection)
+            _apply(connection, _plan(connection, target, number), author)
             cursor.execute("COMMIT")
         copy_database(draft, made)
         verify_database(made, progress=progress)
@@ -209,18 +248,28 @@ def find_others(redaction: Redaction, progress: OnProgress, skip: Callable[[Path
     found = {path.resolve() for folder in folders if folder.is_dir() for path in folder.rglob("*")}
     wanted = [one.encode("utf-8", "surrogatepass") for one in redaction.spellings]
     # to open and close the database here would give up the locks that this process holds on it
-    ours = {Path(f"{database_path().resolve()}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")}
+    database = engine().find_file()
+    ours = {Path(f"{database.resolve()}{suffix}") for suffix in SUFFIXES} if database else set()
     for path in sorted(found - ours):
         if path.is_file() and not skip(path):
             progress(f"looking into {path.name}")
-            with suppress(OSError):
-                if _holds(path, wanted):
+            with suppress(OSError, UnsupportedDatabase):
+                if (holds_any if is_dump(path) else _holds)(path, wanted):
                     yield path
+
+
+def list_closed() -> list[Path]:
+    """Dumps that cannot be looked into: without the tools, or a PostgreSQL to restore them on."""
+    dumps = [path for path in list_backup_files() if is_dump(path)]
+    try:
+        return [] if engine().find_file() is None and (not dumps or find_tool("pg_restore")) else dumps
+    except UnsupportedDatabase:
+        return dumps
 
 
 def list_set_aside() -> list[Path]:
     """Directories with databases that could not be used, and so not be looked into either."""
-    return sorted(path for path in database_path().parent.glob("set-aside-*") if path.is_dir())
+    return sorted(path for path in find_folder().glob("set-aside-*") if path.is_dir())
 
 
 def _holds(path: Path, wanted: list[bytes]) -> bool:

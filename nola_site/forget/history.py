@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from access.database import engine
 from nola_site.forget.redaction import Redaction
 from state import chain
-from state.database.sql import fetch_rows
+from state.database.sql import stream_rows
 from state.jsondoc.text import dump_json
 
 COLUMNS = "SELECT id, kind, key, forward, inverse, salt, result_hash FROM state_change WHERE kind <> 'redaction'"
@@ -71,20 +72,21 @@ def _holding(
     database: BaseDatabaseWrapper, redaction: Redaction, rewritten: Mapping[int, tuple[str, str]]
 ) -> Iterator[Any]:
     if redaction.spellings:
-        where, values = match_columns(("key", "forward", "inverse"), redaction)
-        for row in fetch_rows(database, f"{COLUMNS} AND ({where}) ORDER BY id", values):
+        where, values = match_columns(database, ("key", "forward", "inverse"), redaction)
+        for row in stream_rows(database, f"{COLUMNS} AND ({where}) ORDER BY id", values):
             if row[0] not in rewritten:
                 yield row
     for some in portions(sorted(rewritten)):
-        yield from fetch_rows(database, f"{COLUMNS} AND id IN ({_marks(some)}) ORDER BY id", some)
+        yield from stream_rows(database, f"{COLUMNS} AND id IN ({_marks(some)}) ORDER BY id", some)
 
 
-def match_columns(columns: Sequence[str], redaction: Redaction) -> tuple[str, list[str]]:
+def match_columns(database: BaseDatabaseWrapper, columns: Sequence[str], redaction: Redaction) -> tuple[str, list[str]]:
     """A condition that rows have of which one of the columns holds one of the texts, and its values."""
     places = [(column, one) for column in columns for one in redaction.spellings]
     if len(places) > MOST_TERMS:
         return "1 = 1", []  # all are looked at then
-    return " OR ".join(f"instr({column}, %s) > 0" for column, _ in places), [one for _, one in places]
+    find = engine(database).find_text
+    return " OR ".join(f"{find}({column}, %s) > 0" for column, _ in places), [one for _, one in places]
 
 
 def _payload(redaction: Redaction, kind: str, text: str) -> str:
@@ -103,8 +105,7 @@ def clear_hashes(
             _clear(database, redaction, found, "kind = %s AND key = %s", [kind, key])
     affected: set[int] = set()
     for session in sorted({*messages.values(), *(key for kind, key in found.keys if kind == "message")}):
-        rows = fetch_rows(database, f"{COLUMNS} AND kind = 'message' AND key = %s", [session])
-        for row in list(rows):
+        for row in stream_rows(database, f"{COLUMNS} AND kind = 'message' AND key = %s", [session]):
             payload = json.loads(row[3])
             added = payload.get("add", ()) if isinstance(payload, dict) else ()
             if row[0] in found.changes or not messages.keys().isdisjoint(added):
@@ -116,7 +117,7 @@ def clear_hashes(
 def _clear(
     database: BaseDatabaseWrapper, redaction: Redaction, found: RedactedHistory, where: str, values: Sequence[Any]
 ) -> None:
-    for row in fetch_rows(database, f"{COLUMNS} AND {where} AND (salt <> '' OR result_hash <> '')", values):
+    for row in stream_rows(database, f"{COLUMNS} AND {where} AND (salt <> '' OR result_hash <> '')", values):
         found.changes.setdefault(row[0], _as_it_is(redaction, row))
 
 

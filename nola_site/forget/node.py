@@ -37,7 +37,7 @@ class PastNode:
 
     def __init__(self, database: BaseDatabaseWrapper, address: Address) -> None:
         self.database, self.address = database, address
-        stored = list(fetch_rows(database, "SELECT value_json FROM state_storage WHERE key_name = %s", [address.key]))
+        stored = fetch_rows(database, "SELECT value_json FROM state_storage WHERE key_name = %s", [address.key])
         self.head: str | None = stored[0][0] if stored else None
         self.steps = self._trace()
         self.values: set[str] = set()  # the texts that the node has had, and those below it
@@ -49,9 +49,7 @@ class PastNode:
         document: Any = NOTHING if self.head is None else json.loads(self.head)
         tokens: Tokens | None = self.address.tokens
         found = []
-        for number, revision, forward, inverse in reversed(
-            list(fetch_rows(self.database, CHANGES, [self.address.key]))
-        ):
+        for number, revision, forward, inverse in reversed(fetch_rows(self.database, CHANGES, [self.address.key])):
             after = tokens
             if tokens:
                 tokens, _ = trace_origin(tokens, json.loads(forward), document)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
+from access.database import engine, find_folder
 from access.security import Event, record_event
 from conversations import traces
 from nola_site.forget import database, files
@@ -23,13 +24,12 @@ from nola_site.forget.spots import Spot, list_spots
 from nola_site.safety import growth, reads
 from state import clock, guards
 from state.address import Address
-from state.backups.files import database_path
 from state.database.sql import read_at_once
 from state.errors import Unprocessable
 from state.history import replay
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.pointer import parse_pointer
-from state.locks import lock_copies, try_lock
+from state.locks import lock_copies
 from state.models import Snapshot
 from state.revisions import Author
 from state.write_lock import write_transaction
@@ -86,7 +86,6 @@ def parse_forgettable(argument: str, *, everywhere: bool = False, is_text: bool 
 
 def preview(what: Forgettable, progress: OnProgress = show_nothing) -> Forgotten:
     """What holds it, by place. Nothing is changed."""
-    database_path()
     with read_at_once(connection):
         plan = _plan(what, next_number(connection), progress)
     found = _about(plan)
@@ -103,7 +102,6 @@ def forget(what: Forgettable, author: Author, progress: OnProgress = show_nothin
 
     Unless it `waits`, the files of a large database are left to the schedule of the server.
     """
-    database_path()
     with _alone():
         files.remove_drafts()
         with read_at_once(connection):
@@ -136,10 +134,13 @@ def _about(plan: DatabasePlan) -> Forgotten:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    with database_path().with_name(".forget").open("a") as lock:
-        if not try_lock(lock):
-            raise Busy("something is being forgotten just now; try again when that is done")
+    lock = engine().open_lock("forget")
+    if not lock.take():
+        raise Busy("something is being forgotten just now; try again when that is done")
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _copies(plan: DatabasePlan, what: Forgettable, author: Author | None, progress: OnProgress) -> dict[str, str]:
@@ -157,7 +158,7 @@ def _copies(plan: DatabasePlan, what: Forgettable, author: Author | None, progre
 
 def _rewrite(what: Forgettable, author: Author, number: int, copies: dict[str, str], progress: OnProgress) -> Forgotten:
     """The database, in one transaction."""
-    with lock_copies(database_path().parent, alone=True), traces.note_erasure(), write_transaction():
+    with lock_copies(find_folder(), alone=True), traces.note_erasure(), write_transaction():
         plan = _plan(what, number, progress)
         found = _about(plan)
         found.copies = copies
@@ -201,6 +202,9 @@ def _list_others(plan: DatabasePlan, copies: dict[str, str], progress: OnProgres
     aside = [
         f"{path} may hold it, and is not looked into: remove it once you need it no more"
         for path in files.list_set_aside()
+    ] + [
+        f"{path} may hold it: it is a dump that cannot be looked into here (it takes pg_restore and a PostgreSQL)"
+        for path in files.list_closed()
     ]
     if not plan.redaction.spellings:
         return aside
