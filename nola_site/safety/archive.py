@@ -17,25 +17,30 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.db import DatabaseError, connection, connections, models, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, models, transaction
 
+from access.database import engine
 from conversations.models import Conversation, Message
 from conversations.order import settle_all
 from conversations.search import index
 from conversations.users import fill_users
 from nola_site.safety import recovery
 from state import clock
-from state.backups.files import database_path, verify_database
+from state.backups.contents import OURS, verify_contents
+from state.backups.files import verify_file
 from state.checkpoints.files import write_draft
 from state.checkpoints.serializers import parse_rows
 from state.clock import Clock
 from state.database.sql import read_at_once
+from state.database.sqlite.files import make_settings
+from state.database.tables import open_beside, raise_counters
 from state.entries import recount_totals
 from state.files.atomic import check_room, draft_file, place_file, write_atomically
 from state.files.zips import ZIP_FAULTS
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import dump_json
 from state.models import Change, Proposal, Receipt, Revision, StateEntry, StoreMeta
+from state.write_lock import write_transaction
 
 FORMAT = 3
 READ = {  # formats that can be read, and what each of them lacks
@@ -124,21 +129,58 @@ def read_archive(path: Path, progress: OnProgress = show_nothing) -> Clock:
 
     Raises NotEmpty, BadArchive, DamagedDatabase (its history does not verify), NoRoom and CannotWrite.
     """
-    database = database_path()
-    if not recovery.is_empty(database):
-        raise NotEmpty(f"{database} holds a memory already. Set NOLA_DATA_DIR to a directory that is empty or new")
-    with _checked(path, progress) as (archive, now), draft_file(database.parent, "import.sqlite3") as draft:
-        try:
-            with _new_database(draft):
-                _fill(archive, now, progress)
-        except (DatabaseError, ValueError, TypeError, KeyError) as error:
-            check_room(draft, error)
-            raise BadArchive(f"{path.name} does not fit together: {error}") from error
-        if verify_database(draft, progress=progress).chain != now.chain:
-            raise BadArchive(f"{path.name} does not hold the history that its {ABOUT} names")
-        place_file(draft, database)
+    database = engine().find_file()
+    _check_empty(database)
+    with _checked(path, progress) as (archive, now):
+        if database:
+            _make_file(database, path, archive, now, progress)
+        else:
+            _fill_tables(path, archive, now, progress)
     clock.note_head(anew=True)
     return now
+
+
+def _check_empty(database: Path | None) -> None:
+    if database:
+        if not recovery.is_empty(database):
+            raise NotEmpty(f"{database} holds a memory already. Set NOLA_DATA_DIR to a directory that is empty or new")
+        return
+    there = set(connection.introspection.table_names())
+    if there and (not there >= OURS or Revision.objects.exists() or clock.read()):
+        raise NotEmpty(f"the database {engine().describe()} is not empty. Name another one in DATABASE_URL")
+
+
+def _make_file(database: Path, path: Path, archive: zipfile.ZipFile, now: Clock, progress: OnProgress) -> None:
+    with draft_file(database.parent, "import.sqlite3") as draft:
+        with _explained(path, draft), _new_database(draft):
+            _fill(ALIAS, archive, now, progress)
+        _check_chain(path, verify_file(draft, progress=progress), now)
+        place_file(draft, database)
+
+
+def _fill_tables(path: Path, archive: zipfile.ZipFile, now: Clock, progress: OnProgress) -> None:
+    """Fill a database that is no file, in one transaction."""
+    call_command("migrate", interactive=False, verbosity=0)
+    with _explained(path, path), write_transaction():
+        _fill(DEFAULT_DB_ALIAS, archive, now, progress)
+        raise_counters(connection)
+        _check_chain(path, verify_contents(path.name, connection, thorough=True, progress=progress), now)
+
+
+def _check_chain(path: Path, made: Clock, now: Clock) -> None:
+    if made.chain != now.chain:
+        raise BadArchive(f"{path.name} does not hold the history that its {ABOUT} names")
+
+
+@contextmanager
+def _explained(path: Path, draft: Path) -> Iterator[None]:
+    try:
+        yield
+    except BadArchive:
+        raise
+    except (DatabaseError, ValueError, TypeError, KeyError) as error:
+        check_room(draft, error)
+        raise BadArchive(f"{path.name} does not fit together: {error}") from error
 
 
 @contextmanager
@@ -176,31 +218,27 @@ def _check(archive: zipfile.ZipFile, progress: OnProgress) -> Clock:
 
 @contextmanager
 def _new_database(path: Path) -> Iterator[None]:
-    connections.settings[ALIAS] = {**connection.settings_dict, "NAME": str(path), "OPTIONS": {}}
-    try:
+    with open_beside(ALIAS, make_settings(path)):
         call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
         with transaction.atomic(using=ALIAS):
             yield
-            index.ensure(ALIAS)  # which words are in which message is not archived
-            settle_all(Message.objects.using(ALIAS))  # archives of releases before say nothing of places
-            fill_users(ALIAS)
-    finally:
-        connections[ALIAS].close()
-        del connections[ALIAS], connections.settings[ALIAS]
 
 
-def _fill(archive: zipfile.ZipFile, now: Clock, progress: OnProgress) -> None:
+def _fill(alias: str, archive: zipfile.ZipFile, now: Clock, progress: OnProgress) -> None:
     documents = {row["pk"]: row["fields"]["value_json"] for row in parse_rows(archive.read(STATE))}
     for name, model in TABLES.items():
         rows = _rows(archive, name, model, documents)
         count = 0
         while batch := list(islice(rows, BATCH)):
-            model._default_manager.using(ALIAS).bulk_create(batch)
+            model._default_manager.using(alias).bulk_create(batch)
             count += len(batch)
             progress(f"{name}: {count:,} rows")
     last = datetime.fromisoformat(now.at)
-    StoreMeta.objects.using(ALIAS).create(store_id=now.store, last_seq=now.seq, last_at=last, last_chain=now.chain)
-    recount_totals(connections[ALIAS])
+    StoreMeta.objects.using(alias).create(store_id=now.store, last_seq=now.seq, last_at=last, last_chain=now.chain)
+    recount_totals(connections[alias])
+    index.ensure(alias)  # which words are in which message is not archived
+    settle_all(Message.objects.using(alias))  # archives of releases before say nothing of places
+    fill_users(alias)
 
 
 def _rows(

@@ -1,10 +1,8 @@
 """What is wrong, or may soon be, with a data directory: findings that each say what to do, some can be set right."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -14,56 +12,30 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from access import review
-from conversations import traces
-from nola_site.safety import schedule
+from access.database import engine
+from nola_site.safety import files
+from nola_site.safety.finding import ERROR, NOTE, OK, WARNING, DoctorFinding
 from nola_site.safety.leaks import MOST, find_leaks
 from state import clock, guards
-from state.backups.files import Backup, database_path, list_backups, verify_database
+from state.backups.contents import verify_contents
+from state.backups.files import Backup, list_backups, verify_database
 from state.backups.restore_backup import check_no_server, find_free_folder, set_aside
-from state.checkpoints.files import find_newest_sound, read_checkpoints
-from state.checkpoints.verify import find_problem
+from state.checkpoints.files import find_newest_sound
 from state.clock import Clock
 from state.context import receipts
-from state.database.sql import fetch_rows, read_at_once
+from state.database import unfinished
+from state.database.sql import read_at_once, stream_rows
 from state.database.sqlite.files import FAILURES
 from state.database.sqlite.wal import unreplayed_transactions
 from state.entries import recount_totals
-from state.errors import DamagedDatabase, NewerDatabase
-from state.files.atomic import PARTIAL
+from state.errors import DamagedDatabase, NewerDatabase, UnsupportedDatabase
 from state.history import audit
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.text import NotAcceptable, parse_json
 from state.models import Snapshot
 from state.write_lock import write_transaction
 
-OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
-LEAST_FREE = 100 * 1024 * 1024  # bytes
-SECRETS = ("secret-key", "admin-password", "api-key")
-BELONGS = {
-    "nola.sqlite3",
-    "nola.sqlite3-wal",
-    "nola.sqlite3-shm",
-    "head",
-    "recovered",
-    "schedule",
-    "growth",
-    "reads",
-    *SECRETS,
-}
-COMMANDS = {"checkpoint": "checkpoint create", "backup": "backup"}
 GROWING = 1024 * 1024  # bytes of history a day that are worth a word
-
-
-@dataclass
-class DoctorFinding:
-    """One thing looked at. `fix` sets it right and says how; None where only a person can."""
-
-    check: str
-    level: str
-    text: str
-    do: str = ""
-    fix: Callable[[], str] | None = None
-    fixed: str = ""
 
 
 def examine(progress: OnProgress = show_nothing, *, leaks: bool = True) -> Iterator[DoctorFinding]:
@@ -71,21 +43,15 @@ def examine(progress: OnProgress = show_nothing, *, leaks: bool = True) -> Itera
 
     `leaks`: also what looks like a secret in what is remembered.
     """
-    database = database_path()
-    broken = list(_file(database))
+    database = engine().find_file()
+    broken = list(_file(database) if database else _server())
     yield from broken
     if all(one.check == "wal" for one in broken):
         with suppress(StopIteration):
             yield from _database(database, progress)
             if leaks:
                 yield from _leaks(progress)
-    yield from _checkpoints(progress)
-    yield from _backups(progress)
-    yield from _schedule()
-    yield from _traces()
-    yield from _strays(database)
-    yield from _secrets()
-    yield from _room(database)
+    yield from files.examine(database, progress)
 
 
 # The database
@@ -106,6 +72,30 @@ def _file(database: Path) -> Iterator[DoctorFinding]:
         yield DoctorFinding("database", ERROR, str(error), "the database was left as it is")
     except DamagedDatabase as error:
         yield DoctorFinding("database", ERROR, str(error), explain_way_back(database), lambda: _set_aside(database))
+
+
+def _server() -> Iterator[DoctorFinding]:
+    """The same of a database that is on a server."""
+    name = f"the database {engine().describe()}"
+    if obstacle := engine().find_obstacle():
+        yield DoctorFinding("database", ERROR, obstacle.rstrip("."), "the database was left as it is")
+    elif not connection.introspection.table_names():
+        yield DoctorFinding("database", ERROR, f"There is none yet: {name} is empty", "start the server (make run)")
+    elif unfinished.is_unfinished():
+        text = f"a move into {name} is unfinished, so that a part of the memory may be missing"
+        yield DoctorFinding("database", ERROR, text, "run the same ./nola move again")
+    else:
+        try:
+            verify_contents(name, connection, thorough=False)
+        except NewerDatabase as error:
+            yield DoctorFinding("database", ERROR, str(error), "the database was left as it is")
+        except (DamagedDatabase, ValueError) as error:
+            yield DoctorFinding("database", ERROR, str(error), _explain_restore())
+
+
+def _explain_restore() -> str:
+    newest = find_newest_backup()
+    return f"./nola restorebackup {newest.name}" if newest else "put back a dump of it, or to a point in time before"
 
 
 def _wal(database: Path) -> Iterator[DoctorFinding]:
@@ -139,7 +129,7 @@ def explain_way_back(database: Path) -> str:
 def find_newest_backup() -> Backup | None:
     """The newest backup that is sound."""
     for one in list_backups():
-        with suppress(DamagedDatabase):
+        with suppress(DamagedDatabase, UnsupportedDatabase):
             verify_database(one.path, thorough=False)
             return one
     return None
@@ -151,8 +141,11 @@ def _set_aside(database: Path) -> str:
     return f"set aside in {folder}; the next start restores the newest checkpoint"
 
 
-def _database(database: Path, progress: OnProgress) -> Iterator[DoctorFinding]:
-    yield DoctorFinding("database", OK, f"{database.name} is whole, {database.stat().st_size:,} bytes")
+def _database(database: Path | None, progress: OnProgress) -> Iterator[DoctorFinding]:
+    if database:
+        yield DoctorFinding("database", OK, f"{database.name} is whole, {database.stat().st_size:,} bytes")
+    for text, do in engine().find_notable():
+        yield DoctorFinding("database", WARNING if do else OK, text, do)
     waiting = MigrationExecutor(connection)
     plan = waiting.migration_plan(waiting.loader.graph.leaf_nodes())
     if plan:
@@ -162,13 +155,9 @@ def _database(database: Path, progress: OnProgress) -> Iterator[DoctorFinding]:
         return
     yield from _guards()
     head = clock.read_head_file()  # first: the server writes it on meanwhile
-    with read_at_once(connection):
-        yield from _history(progress)
-        yield from _texts()
-        yield from _head(head)
-        yield from _growth()
-        yield from _receipts()
-        yield from _access()
+    with read_at_once(connection):  # and nothing is set right before that is through
+        found = [*_history(progress), *_texts(), *_head(head), *_growth(), *_receipts(), *_access()]
+    yield from found
 
 
 def _access() -> Iterator[DoctorFinding]:
@@ -235,7 +224,7 @@ def _replayed(flaw: str) -> DoctorFinding:
 
 
 def _texts() -> Iterator[DoctorFinding]:
-    for key, text in fetch_rows(connection, "SELECT key_name, value_json FROM state_storage"):
+    for key, text in stream_rows(connection, "SELECT key_name, value_json FROM state_storage"):
         try:
             good = parse_json(text).text == text
         except NotAcceptable:
@@ -263,7 +252,7 @@ def _growth() -> Iterator[DoctorFinding]:
             " (SELECT length(value_json) FROM state_storage s WHERE s.key_name = c.key)"
             " FROM state_change c WHERE c.kind = 'state' AND c.revision >="
             " (SELECT coalesce(min(seq), 0) FROM state_revision WHERE at >= %s)"
-            " GROUP BY c.key ORDER BY bytes DESC LIMIT 5",
+            " GROUP BY c.key ORDER BY bytes DESC, c.key LIMIT 5",
             [since],
         )
         rows = cursor.fetchall()
@@ -299,118 +288,3 @@ def _leaks(progress: OnProgress) -> Iterator[DoctorFinding]:
         yield DoctorFinding("leaks", WARNING, f"{one.place} has what looks like {one.kind}", do)
     if len(found) > MOST:
         yield DoctorFinding("leaks", WARNING, f"and more than {MOST}", "run it again once those are dealt with")
-
-
-# What is kept beside it
-
-
-def _checkpoints(progress: OnProgress) -> Iterator[DoctorFinding]:
-    found = read_checkpoints()
-    for number, one in enumerate(found, 1):
-        progress(f"verifying checkpoint {number} of {len(found)}")
-        problem = find_problem(one.path)
-        if problem:
-            yield DoctorFinding("checkpoints", ERROR, f"{one.name}: {problem}", f"delete {one.path}, or accept it")
-    yield from _age("checkpoints", [one.at for one in found], "checkpoint create")
-
-
-def _backups(progress: OnProgress) -> Iterator[DoctorFinding]:
-    found = list_backups()
-    for number, one in enumerate(found, 1):
-        progress(f"verifying backup {number} of {len(found)}")
-        try:
-            verify_database(one.path, thorough=number == 1)
-        except DamagedDatabase as error:
-            yield DoctorFinding("backups", ERROR, str(error), f"move {one.path} away, and run: ./nola backup")
-    yield from _age("backups", [one.at for one in found], "backup")
-
-
-def _age(check: str, times: list[datetime], command: str) -> Iterator[DoctorFinding]:
-    if not times:
-        yield DoctorFinding(
-            check, NOTE, "there are none yet", f"./nola {command} makes one; a server makes them by itself"
-        )
-    else:
-        yield DoctorFinding(check, OK, f"{len(times)}, the newest from {max(times):%Y-%m-%d %H:%M} UTC")
-
-
-def _schedule() -> Iterator[DoctorFinding]:
-    for what, last in schedule.read_record().items():
-        if "failed" in last:
-            do = f"set that right; the server tries again every 5 minutes, or run: ./nola {COMMANDS[what]}"
-            yield DoctorFinding("schedule", ERROR, f"the last scheduled {what} failed: {last['failed']}", do)
-
-
-def _traces() -> Iterator[DoctorFinding]:
-    """Erasures that are not through with the files of the database."""
-    if not traces.list_notes():
-        return
-
-    def fix() -> str:
-        return traces.clear() or "no word of it is left"
-
-    text = "the files of the database may still hold words that were erased"
-    yield DoctorFinding("erasures", WARNING, text, "a running server goes on with it, or: ./nola doctor --fix", fix)
-
-
-def _strays(database: Path) -> Iterator[DoctorFinding]:
-    """Files that nothing uses any more."""
-    for folder in (
-        settings.NOLA_DATA_DIR,
-        settings.NOLA_DB_DIR,
-        settings.NOLA_CHECKPOINT_DIR,
-        settings.NOLA_BACKUP_DIR,
-    ):
-        for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-            yield from _stray(path, database)
-
-
-def _stray(path: Path, database: Path) -> Iterator[DoctorFinding]:
-    if path.name.endswith(PARTIAL):
-
-        def fix() -> str:
-            path.unlink(missing_ok=True)
-            return "removed"
-
-        yield DoctorFinding("strays", WARNING, f"{path} was never finished", "./nola doctor --fix removes it", fix)
-    elif path.name.startswith("set-aside-"):
-        yield DoctorFinding(
-            "strays", NOTE, f"{path} holds what could not be used", "delete it once you need it no more"
-        )
-    elif path.parent == settings.NOLA_DB_DIR and path.is_file() and not _belongs(path.name):
-        yield DoctorFinding("strays", NOTE, f"{path} is none of Nola's", "move it away if you do not know it")
-    elif path.parent == settings.NOLA_DATA_DIR and path.suffix in (".sqlite3", ".db"):
-        yield DoctorFinding(
-            "strays", WARNING, f"{path} is a database that is not in use: {database} is", "move it away"
-        )
-
-
-def _belongs(name: str) -> bool:
-    return name in BELONGS or name.startswith((".", traces.NOTE))
-
-
-def _secrets() -> Iterator[DoctorFinding]:
-    for name in SECRETS:
-        path = settings.NOLA_DB_DIR / name
-        if path.exists() and path.stat().st_mode & 0o077:
-
-            def fix(path: Path = path) -> str:
-                path.chmod(0o600)
-                return "now only its owner can read it"
-
-            yield DoctorFinding("secrets", WARNING, f"others can read {path}", "./nola doctor --fix, or chmod 600", fix)
-
-
-def _room(database: Path) -> Iterator[DoctorFinding]:
-    size = measure_database(database.parent)
-    free = shutil.disk_usage(database.parent).free
-    if free < max(LEAST_FREE, 2 * size):
-        text = f"{free:,} bytes are free; the database has {size:,}, and a backup needs as much"
-        yield DoctorFinding("disk", WARNING, text, "free some space, or move the data directory (NOLA_DATA_DIR)")
-    else:
-        yield DoctorFinding("disk", OK, f"{free:,} bytes are free")
-
-
-def measure_database(folder: Path) -> int:
-    """The bytes of the database in a folder, with what SQLite keeps beside it."""
-    return sum(path.stat().st_size for path in folder.glob("nola.sqlite3*"))

@@ -3,22 +3,35 @@
 Safe to repeat: what is there stays.
 """
 
+import hashlib
 import os
 import secrets
+import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError, connections
 
+from access.database import engine
 from access.models import ApiKey, hash_key, new_key
 from access.rights import ALL
 from nola_site.safety import recovery
 from nola_site.safety.recovery import CannotStart
+from state.database import unfinished
 from state.files.atomic import CannotWrite, NoRoom
-from state.locks import hold_lock
+
+PATIENCE = 60.0  # seconds after which it is asked anew for the lock
+LINGERING = 5.0  # seconds in which a server that was stopped is gone from its database
+OTHER_KEY = (
+    "signs with another key, so that who is signed in at one would not be at the other. Give all servers one"
+    " NOLA_SECRET_KEY, or none and one data directory."
+)
+OTHER_DIRECTORY = (
+    "has another data directory, so that checkpoints and uploads of one would not be found at the other, and what is"
+    " forgotten would stay in its files. Give all servers one (NOLA_DATA_DIR), on a volume that they share."
+)
 
 
 @dataclass
@@ -32,28 +45,33 @@ class Welcome:
 def prepare() -> Welcome:
     """Make everything ready to serve. Raises CannotStart."""
     make_directories()
-    with (settings.NOLA_DB_DIR / ".first-run").open("w") as file, hold_lock(file):  # several workers may start at once
-        try:
-            used_before = recovery.was_used()
-            was_there = recovery.examine_database(find_database())
-            settings.SECRET_KEY = keep_secret("secret-key", os.environ.get("NOLA_SECRET_KEY"), settings.SECRET_KEY)
-            if was_there:
-                recovery.keep_before_migrations()
-            call_command("migrate", interactive=False, verbosity=0)
-            recovery.fill_or_go_on(was_there, used_before)
-            return Welcome(ensure_admin(), ensure_api_key())
-        except DatabaseError as error:
-            raise CannotStart(
-                f"the database {find_database()} cannot be used: {error}. It was left as it is."
-            ) from error
-        except (NoRoom, CannotWrite) as error:
-            raise CannotStart(f"{error}.") from error
-        finally:
-            connections.close_all()  # the server forks next; a connection must not be shared
-
-
-def find_database() -> Path:
-    return Path(settings.DATABASES["default"]["NAME"])
+    lock = engine().open_lock("first-run")  # several workers, and servers, may start at once
+    try:
+        recovery.check_database()
+        while not lock.take(PATIENCE):
+            pass
+        used_before = recovery.was_used()
+        was_there = recovery.examine_database()
+        settings.SECRET_KEY = keep_secret("secret-key", os.environ.get("NOLA_SECRET_KEY"), settings.SECRET_KEY)
+        if engine().find_file() is None:
+            join_servers()
+        else:
+            (settings.NOLA_DB_DIR / recovery.ELSEWHERE).unlink(missing_ok=True)
+        if was_there:
+            recovery.keep_before_migrations()
+        call_command("migrate", interactive=False, verbosity=0)
+        unfinished.clear()
+        recovery.fill_or_go_on(was_there, used_before)
+        return Welcome(ensure_admin(), ensure_api_key())
+    except DatabaseError as error:
+        raise CannotStart(
+            f"the database {engine().describe()} cannot be used: {' '.join(str(error).split())}. It was left as it is."
+        ) from error
+    except (NoRoom, CannotWrite) as error:
+        raise CannotStart(f"{error}.") from error
+    finally:
+        connections.close_all()  # the server forks next; a connection must not be shared
+        lock.release()
 
 
 def make_directories() -> None:
@@ -64,8 +82,9 @@ def make_directories() -> None:
         settings.NOLA_CHECKPOINT_DIR.mkdir(exist_ok=True)
         settings.NOLA_BACKUP_DIR.mkdir(exist_ok=True)
         (settings.NOLA_DB_DIR / ".first-run").touch()
-        if find_database().exists():
-            find_database().open("r+b").close()
+        database = engine().find_file()
+        if database and database.exists():
+            database.open("r+b").close()
     except OSError as error:
         raise CannotStart(
             f"the data directory {settings.NOLA_DATA_DIR} cannot be written ({error.strerror}: {error.filename})."
@@ -86,6 +105,22 @@ def keep_secret(name: str, given: str | None, fresh: str) -> str:
             os.fsync(file.fileno())
         draft.replace(path)  # whole or not at all
     return path.read_text().strip()
+
+
+def join_servers() -> None:
+    """Be one of the servers that use this database, which all must know the same. Raises CannotStart."""
+    directory = keep_secret(recovery.ELSEWHERE, None, secrets.token_hex(16))
+    ours = [hashlib.sha256(f"nola:{one}".encode()).hexdigest()[:8] for one in (settings.SECRET_KEY, directory)]
+    until = time.monotonic() + LINGERING
+    while others := [mark.split(":") for mark in engine().join_servers(":".join(ours)) - {":".join(ours)}]:
+        if time.monotonic() > until:
+            signs_alike = all(mark[0] == ours[0] for mark in others)
+            raise CannotStart(
+                "another server that uses this database "
+                + (OTHER_DIRECTORY if signs_alike else OTHER_KEY)
+                + " If there is none any more, PostgreSQL knows it within a minute."
+            )
+        time.sleep(0.5)
 
 
 def ensure_admin() -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from state.database.sql import fetch_rows
+from state.database.sql import stream_rows
 from state.history.audit import OnProgress, show_nothing
 from state.jsondoc.pointer import format_pointer, parse_pointer
 
@@ -139,7 +139,7 @@ def find_leaks(database: BaseDatabaseWrapper, progress: OnProgress = show_nothin
 
 
 def _in_state(database: BaseDatabaseWrapper, progress: OnProgress) -> Iterator[Leak]:
-    for key, text in fetch_rows(database, "SELECT key_name, value_json FROM state_storage"):
+    for key, text in stream_rows(database, "SELECT key_name, value_json FROM state_storage"):
         progress(f"looking for secrets in {_shown(key)[:40]!r}")
         yield from (_of_node((key,), kind, "") for kind in find_kinds(key))
         if may_hold(text):
@@ -148,7 +148,7 @@ def _in_state(database: BaseDatabaseWrapper, progress: OnProgress) -> Iterator[L
 
 def _in_history(database: BaseDatabaseWrapper, progress: OnProgress) -> Iterator[Leak]:
     query = "SELECT revision, key, forward, inverse FROM state_change WHERE kind = 'state'"
-    for revision, key, *texts in fetch_rows(database, query):
+    for revision, key, *texts in stream_rows(database, query):
         if revision % 1000 == 0:
             progress(f"looking for secrets in revision {revision:,}")
         for text in filter(may_hold, texts):
@@ -165,11 +165,11 @@ def _in_talks(database: BaseDatabaseWrapper, progress: OnProgress) -> Iterator[L
         "SELECT m.id, c.session_id, m.message, m.metadata FROM conversation_history m"
         " JOIN conversation c ON c.id = m.conversation_id ORDER BY m.id"
     )
-    for number, session, message, metadata in fetch_rows(database, query):
+    for number, session, message, metadata in stream_rows(database, query):
         if number % 1000 == 0:
             progress(f"looking for secrets in message {number:,}")
         yield from (_of_text(f"message {number} of {_shown(session)!r}", kind) for kind in _kinds(message, metadata))
-    for session, title, metadata in fetch_rows(database, "SELECT session_id, title, metadata FROM conversation"):
+    for session, title, metadata in stream_rows(database, "SELECT session_id, title, metadata FROM conversation"):
         kinds = _kinds(f"{session} {title}", metadata)
         yield from (_of_text(f"the conversation {_shown(session)!r}", kind) for kind in kinds)
 

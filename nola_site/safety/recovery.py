@@ -6,32 +6,40 @@ said in the log, in /readyz and in the admin, for a week.
 
 import json
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest
 from django.utils import timezone
 
+from access.database import engine
 from nola_site.safety import doctor, schedule
 from state import clock, store
+from state.backups.contents import verify_contents
 from state.backups.files import create_backup, list_backups, verify_database
 from state.backups.restore_backup import find_free_folder, set_aside
 from state.checkpoints.files import create_automatic, find_newest_sound
 from state.checkpoints.restore import read_fixture, read_seeds, restore_parts, seed_store
 from state.checkpoints.verify import DamagedCheckpoint
 from state.clock import Clock
+from state.database import unfinished
+from state.database.sql import read_at_once
 from state.database.sqlite.files import FAILURES, open_database
 from state.database.sqlite.wal import unreplayed_transactions
-from state.errors import DamagedDatabase, ForeignDatabase, NewerDatabase
+from state.errors import DamagedDatabase, ForeignDatabase, NewerDatabase, UnsupportedDatabase
 from state.files.atomic import CannotWrite, NoRoom, write_atomically
 from state.models import StoreMeta
 from state.revisions import Author, Source
+from state.write_lock import write_transaction
 
 ACTOR = "system:first-run"
+ELSEWHERE = "directory"  # in db/, of a data directory whose memory is on a server
 SHOWN = timedelta(days=7)
 SAME_START = timedelta(minutes=1)  # what one start has to say is shown together
 
@@ -53,15 +61,60 @@ def was_used() -> bool:
     return bool(list_backups() or find_newest_sound())
 
 
-def examine_database(database: Path) -> bool:
-    """Look at the file before anything is done to it. Returns whether there is a database. Raises CannotStart."""
+def check_database() -> None:
+    """See that a database can be worked with at all, by what it says of itself. Raises CannotStart."""
+    if obstacle := engine().find_obstacle():
+        raise CannotStart(obstacle)
+
+
+def examine_database() -> bool:
+    """Look at what is there before anything is done to it. Returns whether it is a database. Raises CannotStart."""
+    database = engine().find_file()
+    return examine_file(database) if database else examine_tables()
+
+
+def examine_tables() -> bool:
+    """The same, of a database that is on a server."""
+    if not connection.introspection.table_names():
+        file = settings.NOLA_DB_DIR / "nola.sqlite3"
+        if not is_empty(file):
+            raise CannotStart(
+                f"the database {engine().describe()} is empty, and there is a memory in {file}. Bring it over"
+                " (./nola move --to URL), or set NOLA_DATA_DIR to another directory to begin anew."
+            )
+        return False
+    check_move(connection)
+    name = f"the database {engine().describe()}"
+    try:
+        with read_at_once(connection):
+            verify_contents(name, connection, thorough=False)
+    except NewerDatabase as error:
+        raise CannotStart(f"{error}. The database was left as it is.") from None
+    except ForeignDatabase as error:
+        raise CannotStart(f"{error}. It was left as it is: name an empty database in DATABASE_URL.") from None
+    except (DamagedDatabase, ValueError) as error:
+        raise CannotStart(
+            f"{error}. It was left as it is. To go on, restore a dump of it, or name another database in DATABASE_URL."
+        ) from None
+    return True
+
+
+def examine_file(database: Path) -> bool:
+    """The same, of one that is a file."""
     if is_empty(database):
+        if (mark := settings.NOLA_DB_DIR / ELSEWHERE).exists():
+            raise CannotStart(
+                f"the memory of this data directory is in a PostgreSQL (there is {mark}), and DATABASE_URL is not set."
+                " Set it as before, or set NOLA_DATA_DIR to another directory to begin anew in a file."
+            )
         folder = set_aside(database)  # a -wal without its database must not meet the next one
         if folder and any(path.stat().st_size for path in folder.iterdir()):
             note_recovery(f"The database was gone, and a -wal file was left of it; that is kept in {folder}.")
         return False
     set_stale_wal_aside(database)
     check_wal(database)
+    with open_database(database) as connection:
+        check_move(connection)
     try:
         verify_database(database, thorough=False)
     except NewerDatabase as error:
@@ -74,6 +127,16 @@ def examine_database(database: Path) -> bool:
     except DamagedDatabase as error:
         raise CannotStart(f"{error}. It was left as it is. To go on: {doctor.explain_way_back(database)}.") from None
     return True
+
+
+def check_move(connection: BaseDatabaseWrapper) -> None:
+    """Raises CannotStart for a database that a memory is moved into, and of which a part may be missing."""
+    with suppress(DatabaseError):  # damaged, which is noticed next
+        if unfinished.is_unfinished(connection):
+            raise CannotStart(
+                "a move into this database is unfinished: run the same ./nola move again, which goes on where it stood."
+                " What is moved is where it was, as it was."
+            )
 
 
 def is_empty(database: Path) -> bool:
@@ -130,9 +193,12 @@ def keep_before_migrations() -> None:
     if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return
     try:
-        made = create_backup(why="before migration", thorough=False)
         if clock.read():
             create_automatic("before migration")
+        made = create_backup(why="before migration", thorough=False)
+    except UnsupportedDatabase as error:
+        log.warning("The database is brought up to date without a backup: %s", error)
+        return
     except (NoRoom, CannotWrite, DamagedDatabase, DamagedCheckpoint) as error:
         raise CannotStart(f"before a database is migrated it is backed up, and that failed: {error}.") from None
     log.info("The database is brought up to date; as it was it is in %s", made.path)
@@ -173,7 +239,7 @@ def _begin_again(above: int) -> None:
         reason = f"The database was gone; this is the checkpoint {newest.name} of {newest.header.at}"
         author = Author(ACTOR, Source.RESTORE, reason, about)
         contents = read_fixture(newest.path)
-        with transaction.atomic():
+        with write_transaction():
             if not store.put_keys(contents.documents, author).changed:
                 clock.continue_above(above, author)
             restore_parts(contents, author)

@@ -1,6 +1,6 @@
 """What a running server does by itself: checkpoints, backups, their pruning, and a watch over the database file.
 
-One thread in each worker; a lock on db/.schedule lets one of them do the work, and another take over when it dies.
+One thread in each worker; a lock lets one of them do the work, in whatever server, and another take over when it dies.
 `start()` is called once in each worker.
 """
 
@@ -14,24 +14,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from access.database import Fault, engine
+from access.database import Fault, Lock, engine
 from conversations import traces
 from conversations.imports import uploads
 from nola_site.safety import growth, reads
 from state import clock
-from state.backups.files import create_backup, database_path, prune_backups
+from state.backups.files import create_backup, prune_backups
 from state.checkpoints.files import create_automatic
 from state.checkpoints.verify import DamagedCheckpoint
 from state.clock import Clock
-from state.errors import DamagedDatabase
+from state.errors import DamagedDatabase, UnsupportedDatabase
 from state.files.atomic import CannotWrite, NoRoom, write_atomically
-from state.locks import try_lock
 
 TICK = 2.0  # seconds
 NOTED = 10.0  # seconds between two looks at whether db/head is up to date
@@ -40,7 +39,7 @@ ADDED_UP = 60.0  # seconds between two times of adding up what was read
 SWEPT = 3600.0  # seconds between two looks at what was uploaded and left
 WAL_MODE = b"\x02"  # byte 18 of a database whose -wal belongs to it
 RETRY = 300.0  # seconds after a failure
-FAILURES = (NoRoom, CannotWrite, DamagedDatabase, DamagedCheckpoint, DatabaseError, OSError)
+FAILURES = (NoRoom, CannotWrite, DamagedDatabase, DamagedCheckpoint, DatabaseError, OSError, UnsupportedDatabase)
 
 log = logging.getLogger("nola")
 
@@ -61,7 +60,7 @@ class Schedule:
 
     def __init__(self, master: int) -> None:
         self.master = master
-        self.lock: IO[str] | None = None
+        self.lock: Lock = engine().open_lock("schedule")
         self.seen: Clock | None = None
         self.file = WatchedFile()
         self.noted = 0.0
@@ -119,14 +118,8 @@ class Schedule:
             raise
 
     def leads(self) -> bool:
-        """Whether this worker holds, or can take, the lock."""
-        if self.lock is None:
-            file = (settings.NOLA_DB_DIR / ".schedule").open("a")
-            if not try_lock(file):
-                file.close()
-                return False
-            self.lock = file
-        return True
+        """Whether this worker still holds the lock, or can take it."""
+        return self.lock.is_held() or self.lock.take()
 
     def attempt(self, what: str, every: timedelta, make: Callable[[], Any]) -> None:
         """Make one if it is due and something has changed since the last; after a failure, wait and try again."""
@@ -188,16 +181,19 @@ def _children(master: int) -> list[int]:
 class WatchedFile:
     """The database file: which it is, whether it is in WAL mode, and how often it was changed, which only grows.
 
-    It stays open for good: to close it would give up the locks that SQLite holds on it in this process.
+    It stays open for good: to close it would give up the locks that SQLite holds on it in this process. Nothing is
+    watched where the database is no file.
     """
 
     def __init__(self) -> None:
-        self.path = database_path()
-        self.file = os.open(self.path, os.O_RDONLY)
+        self.path = engine().find_file()
+        self.file = os.open(self.path, os.O_RDONLY) if self.path else None
         self.changes = 0
 
     def check(self) -> None:
         """Raises DatabaseReplaced."""
+        if self.path is None or self.file is None:
+            return
         opened = os.fstat(self.file)
         try:
             found = self.path.stat()

@@ -1,4 +1,4 @@
-"""Backups: whole copies of the database, taken while it is in use, and verified. SQLite only."""
+"""Backups: whole copies of the database, taken while it is in use, and verified: files of SQLite, or dumps."""
 
 import re
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from access.database import engine
-from state import clock
+from access.database import engine, find_folder
+from state.backups.contents import verify_contents
+from state.backups.dumps import verify_dump
 from state.clock import Clock
-from state.database.sql import fetch_rows, read_at_once
+from state.database.postgres import dumps
+from state.database.sql import read_at_once
 from state.database.sqlite.files import (
     FAILURES,
     check_structure,
@@ -22,14 +22,13 @@ from state.database.sqlite.files import (
     explain_damage,
     open_database,
 )
-from state.errors import DamagedDatabase, ForeignDatabase, NewerDatabase, UnsupportedDatabase
+from state.errors import DamagedDatabase, ForeignDatabase
 from state.files.atomic import draft_file, place_file
-from state.history import audit
 from state.history.audit import OnProgress, show_nothing
 from state.locks import lock_copies
 
+FILE = ".sqlite3"
 AUTOMATIC = "auto-"  # how the names begin of those that are made, and pruned, by themselves
-OURS = {"state_meta", "state_revision", "state_change", "state_storage", "django_migrations"}
 
 
 @dataclass(frozen=True)
@@ -57,19 +56,10 @@ class Backup:
         return int(found[1]) if found else 0
 
 
-def database_path() -> Path:
-    """The live database's file. Raises UnsupportedDatabase."""
-    database = engine().find_file()
-    if database is None:
-        raise UnsupportedDatabase(
-            "this store is not a SQLite file; back it up with its own tools (pg_dump, pg_restore)"
-        )
-    return database
-
-
 def list_backups(folder: Path | None = None) -> list[Backup]:
     """All in backups/, newest first."""
-    found = map(Backup, (folder or settings.NOLA_BACKUP_DIR).glob("[!.]*.sqlite3"))
+    there = folder or settings.NOLA_BACKUP_DIR
+    found = [Backup(path) for suffix in (FILE, dumps.SUFFIX) for path in there.glob(f"[!.]*{suffix}")]
     return sorted(found, key=lambda one: (one.path.stat().st_mtime_ns, one.revision), reverse=True)
 
 
@@ -81,13 +71,18 @@ def create_backup(
     With `why`, which ends its name, it counts as made automatically. Raises UnsupportedDatabase,
     DamagedDatabase, NoRoom and CannotWrite.
     """
-    source, folder = database_path(), Path(to or settings.NOLA_BACKUP_DIR)
-    with lock_copies(source.parent), draft_file(folder, "backup.sqlite3") as draft:
+    source, folder = engine().find_file(), Path(to or settings.NOLA_BACKUP_DIR)
+    suffix = FILE if source else dumps.SUFFIX
+    with lock_copies(find_folder()), draft_file(folder, f"backup{suffix}") as draft:
         progress("copying the database")
-        copy_database(source, draft)
-        drop_sessions(draft)
-        now = verify_database(draft, thorough=thorough, progress=progress)
-        path = folder / f"{_free_name(folder, now.seq, why)}.sqlite3"
+        if source:
+            copy_database(source, draft)
+            drop_sessions(draft)
+            now = verify_file(draft, thorough=thorough, progress=progress)
+        else:
+            dumps.dump_database(draft)
+            now = verify_dump(draft, "the dump", thorough=thorough, progress=progress)
+        path = folder / f"{_free_name(folder, now.seq, why)}{suffix}"
         place_file(draft, path)
     return Backup(path)
 
@@ -104,10 +99,22 @@ def _free_name(folder: Path, revision: int, why: str) -> str:
 
 
 def verify_database(path: Path, *, thorough: bool = True, progress: OnProgress = show_nothing) -> Clock:
-    """Check a database file: its structure, and, if thorough, that its history verifies and makes its state.
+    """Check a database file or a dump: its structure, and, if thorough, that its history makes its state.
 
-    Returns its clock. Raises DamagedDatabase, ForeignDatabase and NewerDatabase.
+    Returns its clock. Raises DamagedDatabase, ForeignDatabase and NewerDatabase; for a dump, UnsupportedDatabase.
     """
+    if is_dump(path):
+        return verify_dump(path, path.name, thorough=thorough, progress=progress)
+    return verify_file(path, thorough=thorough, progress=progress)
+
+
+def is_dump(path: Path) -> bool:
+    """Whether it is one of PostgreSQL. By its name: no database file is opened but through SQLite."""
+    return path.suffix == dumps.SUFFIX
+
+
+def verify_file(path: Path, *, thorough: bool = True, progress: OnProgress = show_nothing) -> Clock:
+    """The same for a file of SQLite, whatever its name."""
     if not path.exists():
         raise DamagedDatabase(f"there is no file {path}")
     if not path.stat().st_size:
@@ -116,34 +123,9 @@ def verify_database(path: Path, *, thorough: bool = True, progress: OnProgress =
         with open_database(path) as connection, read_at_once(connection):
             progress("checking the structure")
             check_structure(connection, thorough=thorough)
-            check_ours(path, connection)
-            flaw = next((audit.find_flaws if thorough else audit.find_tail_flaws)(connection, progress), None)
-            now = clock.read(connection)
+            return verify_contents(path.name, connection, thorough=thorough, progress=progress)
     except (*FAILURES, ValueError) as error:
         raise explain_damage(path, error) from None
-    if flaw:
-        raise DamagedDatabase(f"{path.name} is not what its history says: {flaw}")
-    return now or Clock("", "", 0, "", "")
-
-
-def check_ours(path: Path, connection: BaseDatabaseWrapper) -> None:
-    """Raises ForeignDatabase and NewerDatabase."""
-    if not set(connection.introspection.table_names()) >= OURS:
-        raise ForeignDatabase(f"{path.name} is a database of something else: it has none of Nola's tables")
-    unknown = find_unknown_migrations(connection)
-    if unknown:
-        raise NewerDatabase(
-            f"{path.name} was written by a newer Nola (it has {unknown[0]}). Install that release, or a newer one"
-        )
-
-
-def find_unknown_migrations(connection: BaseDatabaseWrapper) -> list[str]:
-    """What was applied to a database that this release does not know."""
-    on_disk = MigrationLoader(None).disk_migrations
-    known = {*on_disk, *(old for one in on_disk.values() for old in one.replaces)}
-    apps = {app for app, _ in known}
-    applied = fetch_rows(connection, "SELECT app, name FROM django_migrations ORDER BY app, name")
-    return [f"{app}.{name}" for app, name in applied if app in apps and (app, name) not in known]
 
 
 # Removing

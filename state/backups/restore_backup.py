@@ -8,19 +8,27 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection as live
-from django.db import connections, transaction
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
+from access.database import engine
 from access.security import Event, record_event
 from state import clock
-from state.backups.files import create_backup, database_path, verify_database
-from state.database.sqlite.files import attach_database, drop_sessions
-from state.errors import DamagedDatabase
+from state.backups.contents import check_ours, verify_contents
+from state.backups.files import create_backup, is_dump, verify_database
+from state.clock import Clock
+from state.database.postgres.dumps import open_dump, suspend_triggers
+from state.database.sql import read_at_once
+from state.database.sqlite.files import attach_database, drop_sessions, make_settings
+from state.database.tables import list_tables, open_beside, replace_rows
+from state.errors import DamagedDatabase, UnsupportedDatabase
 from state.files.atomic import draft_file, place_file, sync_path
-from state.guards import drop_guards, ensure_guards
+from state.guards import TABLES, drop_guards, ensure_guards
 from state.history.audit import OnProgress, show_nothing
 from state.locks import try_lock
 from state.revisions import Author, Source
+from state.write_lock import write_transaction
 
 # Who may come in stays as it is now, unless it is asked for: a key that was revoked since must not come back to life.
 ACCESS = ("access_", "auth_", "django_")
@@ -41,11 +49,20 @@ def restore_backup(path: Path, actor: str, progress: OnProgress = show_nothing, 
 
 
 def _restore(path: Path, actor: str, progress: OnProgress, with_access: bool) -> tuple[int, int]:
-    database = database_path()
+    database = engine().find_file()
+    if database is None:
+        return _restore_tables(path, actor, progress, with_access)
+    if is_dump(path):
+        raise UnsupportedDatabase(
+            f"{path.name} is a dump of a PostgreSQL. Set DATABASE_URL to one to restore it there; ./nola move brings a"
+            " memory from there into a file"
+        )
     was = verify_database(path, progress=progress)
-    author = Author(actor, Source.RESTORE, info={"backup": path.name, "backup_revision": was.seq})
-    with _prepared(path, database.parent, progress) as draft:
-        if is_usable(database):
+    author = _author(path, actor, was)
+    with _copied(path, database.parent, progress) as draft:
+        with _opened(draft, progress):
+            pass
+        if is_usable():
             progress("replacing what is stored")
             return _replace_rows(draft, was.seq, author, with_access), was.seq
         check_no_server()
@@ -57,10 +74,54 @@ def _restore(path: Path, actor: str, progress: OnProgress, with_access: bool) ->
     return made, was.seq
 
 
-def is_usable(database: Path) -> bool:
-    """Whether there is a database that can be read to its end, and written."""
+def _author(path: Path, actor: str, was: Clock) -> Author:
+    return Author(actor, Source.RESTORE, info={"backup": path.name, "backup_revision": was.seq})
+
+
+def _restore_tables(path: Path, actor: str, progress: OnProgress, with_access: bool) -> tuple[int, int]:
+    """The same for a database that is no file: from a dump, or from a file of SQLite."""
+    was = verify_database(path, thorough=False, progress=progress)
+    with _beside(path, progress) as other:
+        with read_at_once(other):
+            verify_contents(path.name, other, thorough=True, progress=progress)
+        call_command("migrate", interactive=False, verbosity=0)
+        progress("replacing what is stored")
+        with write_transaction():
+            create_backup(why="before restorebackup", thorough=False)
+            now, head = clock.read(), clock.read_head_file()
+            with suspend_triggers(live, [*TABLES]):
+                replace_rows(other, live, [one for one in list_tables() if _is_replaced(one.name, with_access)])
+            above = max(was.seq, now.seq if now else 0, head.seq if head else 0)
+            made = clock.continue_above(above, _author(path, actor, was))
+    clock.note_head(anew=True)
+    return made, was.seq
+
+
+@contextmanager
+def _beside(path: Path, progress: OnProgress) -> Iterator[BaseDatabaseWrapper]:
+    """What a backup holds, as a database with all migrations applied."""
+    if not is_dump(path):
+        with _copied(path, settings.NOLA_DB_DIR, progress) as draft, _opened(draft, progress) as connection:
+            yield connection
+        return
+    progress("restoring it into a database of its own")
+    with open_dump(path) as connection:
+        call_command("migrate", database=connection.alias, interactive=False, verbosity=0)
+        yield connection
+
+
+def _is_replaced(table: str, with_access: bool) -> bool:
+    return (with_access or not table.startswith(ACCESS)) and not table.startswith(ALWAYS_KEPT)
+
+
+def is_usable() -> bool:
+    """Whether there is a database in use that can be read to its end, and written."""
+    database = engine().find_file()
     try:
-        verify_database(database, thorough=False)
+        if database:
+            verify_database(database, thorough=False)
+        else:
+            check_ours(engine().describe(), live)
     except DamagedDatabase:
         return False
     return True
@@ -76,19 +137,21 @@ def check_no_server() -> None:
 
 
 @contextmanager
-def _prepared(path: Path, folder: Path, progress: OnProgress) -> Iterator[Path]:
-    """A copy of a backup with all migrations applied."""
+def _copied(path: Path, folder: Path, progress: OnProgress) -> Iterator[Path]:
+    """A copy of a backup that is a file."""
     with draft_file(folder, "putback.sqlite3") as draft:
         progress("preparing a copy of the backup")
         shutil.copyfile(path, draft)
         drop_sessions(draft)  # older releases have kept them
-        connections.settings[ALIAS] = {**live.settings_dict, "NAME": str(draft), "OPTIONS": {}}
-        try:
-            call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
-        finally:
-            connections[ALIAS].close()
-            del connections[ALIAS], connections.settings[ALIAS]
         yield draft
+
+
+@contextmanager
+def _opened(draft: Path, progress: OnProgress) -> Iterator[BaseDatabaseWrapper]:
+    """It, with all migrations applied."""
+    with open_beside(ALIAS, make_settings(draft)) as connection:
+        call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
+        yield connection
 
 
 def _replace_rows(draft: Path, seq: int, author: Author, with_access: bool) -> int:
@@ -99,7 +162,7 @@ def _replace_rows(draft: Path, seq: int, author: Author, with_access: bool) -> i
         now, head = clock.read(), clock.read_head_file()
         drop_guards()
         for table in other.list_tables():
-            if (with_access or not table.startswith(ACCESS)) and not table.startswith(ALWAYS_KEPT):
+            if _is_replaced(table, with_access):
                 other.copy_table(table)
         ensure_guards()
         made = clock.continue_above(max(seq, now.seq if now else 0, head.seq if head else 0), author)

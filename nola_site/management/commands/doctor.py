@@ -5,12 +5,12 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
 from nola_site.safety import doctor
-from nola_site.safety.doctor import ERROR, OK, DoctorFinding
+from nola_site.safety.finding import ERROR, NOTE, OK, WARNING, DoctorFinding
 from state.errors import DamagedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.progress import Progress
 
-MARKS = {doctor.OK: "ok", doctor.NOTE: "note", doctor.WARNING: "WARNING", doctor.ERROR: "ERROR"}
+MARKS = {OK: "ok", NOTE: "note", WARNING: "WARNING", ERROR: "ERROR"}
 
 
 class Command(BaseCommand):
@@ -58,7 +58,7 @@ def format_finding(finding: DoctorFinding) -> list[str]:
 def format_summary(found: list[DoctorFinding], bad: int) -> str:
     if bad:
         return f"\n{bad} errors. What the findings say is to be done, from the top."
-    warnings = sum(finding.level == doctor.WARNING and not finding.fixed for finding in found)
+    warnings = sum(finding.level == WARNING and not finding.fixed for finding in found)
     return f"\nNothing is wrong.{f' {warnings} warnings.' if warnings else ''}"
 
 

@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import gc
 import os
 import resource
@@ -12,13 +13,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 from gunicorn.app.base import BaseApplication
 
+from access.database import engine
 from nola_site.safety import first_run, schedule
 from nola_site.safety.first_run import Welcome
 from nola_site.safety.recovery import CannotStart
 from nola_site.serving import memory
 from state import clock
-from state.backups.files import database_path
-from state.errors import UnsupportedDatabase
 from state.files.atomic import CannotWrite, NoRoom
 from state.locks import is_alive, try_lock
 
@@ -37,7 +37,8 @@ class Command(BaseCommand):
             first_run.make_directories()
             allow_many_connections()
             lock = hold_directory(settings.NOLA_DB_DIR / ".lock")
-            listener = open_socket(settings.NOLA_HOST, settings.NOLA_PORT)
+            patience = 0 if engine().find_file() else PATIENCE  # where the directory is not ours alone
+            listener = open_socket(settings.NOLA_HOST, settings.NOLA_PORT, patience)
             welcome = first_run.prepare()
             database = identify_database()
         except CannotStart as error:
@@ -90,26 +91,29 @@ def start_schedule(worker: Any) -> None:
 
 def identify_database() -> tuple[int, int] | None:
     """Which file the database is; None where there is none."""
-    try:
-        stat = database_path().stat()
-    except (FileNotFoundError, UnsupportedDatabase):
+    database = engine().find_file()
+    if database is None or not database.exists():
         return None
+    stat = database.stat()
     return stat.st_dev, stat.st_ino
 
 
 def note_head(database: tuple[int, int] | None) -> None:
     """Leave word of the newest revision, for the next start, unless the file is another one now."""
-    if database and identify_database() == database:
+    if identify_database() == database:
         with contextlib.suppress(DatabaseError, NoRoom, CannotWrite):
             clock.note_head()
             connections.close_all()  # the last one to close takes the -wal into the database
 
 
 def hold_directory(path: Path) -> IO[str]:
-    """Lock the data directory for this server's life. Raises CannotStart with the pid of the one that has it."""
+    """Lock the data directory for this server's life: for it alone, or with others where the database is no file.
+
+    Raises CannotStart with the pid of the one that has it.
+    """
     file = path.open("a+")
     deadline = time.monotonic() + PATIENCE
-    while not try_lock(file):
+    while not try_lock(file, shared=engine().find_file() is None):
         file.seek(0)
         pid = file.read().strip()
         if (pid.isdigit() and is_alive(int(pid))) or time.monotonic() > deadline:
@@ -121,16 +125,21 @@ def hold_directory(path: Path) -> IO[str]:
     return file
 
 
-def open_socket(host: str, port: int) -> socket.socket:
-    """An open socket. Raises CannotStart where the port is taken or the address is not ours."""
+def open_socket(host: str, port: int, patience: float = 0) -> socket.socket:
+    """An open socket. Raises CannotStart where the port stays taken so long, or the address is not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise CannotStart(
-            f"cannot listen on {host}, port {port}: {error.strerror}."
-            " Stop what uses it, or set NOLA_PORT (and NOLA_HOST) to something else."
-        ) from None
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            listener = socket.create_server((host, port), family=family, backlog=1024)
+            break
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                raise CannotStart(
+                    f"cannot listen on {host}, port {port}: {error.strerror}."
+                    " Stop what uses it, or set NOLA_PORT (and NOLA_HOST) to something else."
+                ) from None
+        time.sleep(0.1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # the connections inherit both
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # a client that takes nothing any more is let go by the system
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED)

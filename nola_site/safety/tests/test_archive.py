@@ -12,7 +12,7 @@ import pytest
 
 from tests.server import ROOT, manage, running
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.sqlite]  # test_postgres has what is promised of PostgreSQL
 SUGGESTER = "nola_a-key-that-suggests"
 
 TABLES = [

@@ -9,7 +9,7 @@ import pytest
 
 from tests.server import manage, running
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.sqlite]  # test_postgres has what is promised of PostgreSQL
 
 CHAT = {
     "session_id": "talk",

@@ -168,6 +168,7 @@ for number in range(40):
         assert {name: len(members) for name, members in shared.items()} == {f"w{number}": 40 for number in range(6)}
 
 
+@pytest.mark.sqlite
 def test_a_second_server_on_the_directory_stops_with_the_pid_of_the_first(data):
     with running(data) as server:
         second = manage(data, "serve", port=free_port(), fresh=True)
@@ -235,6 +236,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.sqlite
 def test_a_damaged_database_is_left_as_it_is(data):
     (data / "db").mkdir(parents=True)
     (data / "db" / "nola.sqlite3").write_bytes(b"this is not a database" * 100)

@@ -39,6 +39,7 @@ def kept(data, folder):
     return sorted((data / folder).glob("auto-*-scheduled*"))
 
 
+@pytest.mark.heavy
 def test_what_is_due_is_made_once_across_workers_and_shown(data):
     with running(data, NOLA_WORKERS="3") as server:
         assert json.loads(server.request("GET", "/readyz", key=None)[1])["last_backup"] is None
@@ -114,6 +115,7 @@ def test_what_was_uploaded_and_left_for_a_day_goes(data):
         assert new.exists()
 
 
+@pytest.mark.heavy
 def test_nothing_is_made_where_it_is_switched_off(data):
     with running(data, NOLA_CHECKPOINT_MINUTES="0", NOLA_BACKUP_HOURS="0"):
         make_due(data)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.server import ROOT, Server, manage, running
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.sqlite]  # test_dumps has what is promised of PostgreSQL
 
 
 @pytest.fixture

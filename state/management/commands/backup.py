@@ -2,7 +2,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
+from access.database import engine
 from state.backups.files import create_backup
 from state.errors import DamagedDatabase, UnsupportedDatabase
 from state.files.atomic import CannotWrite, NoRoom
@@ -17,12 +19,20 @@ class Command(BaseCommand):
             "--to", type=Path, metavar="DIR", help="where to; backups/ in the data directory, if not said"
         )
 
-    def handle(self, *, to: Path | None, **_: Any) -> None:
+        parser.add_argument(
+            "--verify",
+            action="store_true",
+            help="restore a dump of PostgreSQL into a database of its own, to replay its history; a file always is",
+        )
+
+    def handle(self, *, to: Path | None, verify: bool, **_: Any) -> None:
         progress = Progress()
+        thorough = verify or engine().find_file() is not None
         try:
-            made = create_backup(to and to.expanduser(), progress=progress)
-        except (DamagedDatabase, UnsupportedDatabase, NoRoom, CannotWrite) as error:
+            made = create_backup(to and to.expanduser(), thorough=thorough, progress=progress)
+        except (DamagedDatabase, UnsupportedDatabase, DatabaseError, NoRoom, CannotWrite) as error:
             raise CommandError(f"No backup was made: {error}") from None
         finally:
             progress.end()
-        self.stdout.write(f"{made.path} holds revision {made.revision} in {made.size:,} bytes, and is verified.")
+        seen = "is verified" if thorough else "could be read to its end; --verify replays its history too"
+        self.stdout.write(f"{made.path} holds revision {made.revision} in {made.size:,} bytes, and {seen}.")

@@ -27,7 +27,7 @@ class Command(loaddata.Command):
         try:
             super().handle(*fixture_labels, **options)
         except (DeserializationError, DatabaseError, ValueError, OSError, EOFError) as error:
-            way_out = REFERS if "FOREIGN KEY" in str(error) else ""
+            way_out = REFERS if "foreign key" in str(error).lower() else ""
             raise CommandError(f"Nothing was loaded: {error}{way_out}") from None
 
     def loaddata(self, fixture_labels: Sequence[str]) -> None:

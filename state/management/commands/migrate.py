@@ -1,11 +1,15 @@
+import time
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from access.database import Fault, engine
+
 KEPT = {"state", "conversations", "access"}
+TRIES, PAUSE = 30, 1.0  # for tables that others read or write, and seconds in which they go on between two of them
 
 
 class Command(migrate.Command):
@@ -25,7 +29,15 @@ class Command(migrate.Command):
                 raise CommandError(
                     f"migrating {options['app_label']} back would erase memory or history, which are permanent."
                 )
-        super().handle(*args, **options)
+        for left in reversed(range(TRIES)):
+            try:
+                with engine(connection).migrating():
+                    super().handle(*args, **options)
+                    return
+            except DatabaseError as error:
+                if not left or engine(connection).explain(error) is not Fault.BUSY:
+                    raise
+                time.sleep(PAUSE)
 
     def _targets(self, executor: MigrationExecutor, app: str, name: str) -> list[tuple[str, str | None]]:
         if name == "zero":

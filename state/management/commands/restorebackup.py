@@ -7,8 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from access.actors import cli_actor
+from access.database import engine
 from state import clock
-from state.backups.files import database_path, list_backups, verify_database
+from state.backups.files import is_dump, list_backups, verify_database
 from state.backups.restore_backup import is_usable, restore_backup
 from state.clock import Clock
 from state.errors import DamagedDatabase, UnsupportedDatabase
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         progress = Progress()
         try:
             path = find_backup(file)
-            was = verify_database(path, progress=progress)
+            was = verify_database(path, thorough=not is_dump(path), progress=progress)  # a dump is, once it is restored
             progress.end()
             if not (yes or self._agreed(path, was)):
                 return
@@ -43,12 +44,16 @@ class Command(BaseCommand):
         )
 
     def _agreed(self, path: Path, was: Clock) -> bool:
-        now = clock.read() if database_path().exists() and is_usable(database_path()) else None
-        here = f"is at revision {now.seq}, and is backed up before" if now else "cannot be used, and is set aside"
+        now = clock.read() if is_usable() else None
+        here = f"is at revision {now.seq}, and is backed up before" if now else _describe_unusable()
         self.stdout.write(f"{path} is sound: revision {was.seq}, {was.at[:19]} UTC. What is there now {here}.")
         if not sys.stdin.isatty():
             raise CommandError("Nothing was changed. Say --yes to restore without being asked.")
         return input("Restore it? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _describe_unusable() -> str:
+    return "cannot be used, and is set aside" if engine().find_file() else "is no memory yet"
 
 
 def find_backup(file: str) -> Path:
@@ -57,6 +62,7 @@ def find_backup(file: str) -> Path:
         Path(file).expanduser(),
         settings.NOLA_BACKUP_DIR / file,
         settings.NOLA_BACKUP_DIR / f"{file}.sqlite3",
+        settings.NOLA_BACKUP_DIR / f"{file}.dump",
     ):
         if path.is_file():
             return path
