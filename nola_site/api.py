@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.serializers.base import DeserializationError
-from django.db import OperationalError
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -21,7 +21,7 @@ from conversations.api.search import router as search_router
 from nola_site.doors import declare
 from nola_site.pages.api_reference import ReferencePage
 from nola_site.reference import describe_responses
-from nola_site.serving.problems import answer_problem, answer_refusal, explain_unwritable
+from nola_site.serving.problems import answer_problem, answer_refusal, explain_fault
 from state.api.changes import router as changes_router
 from state.api.checkpoints import router as checkpoints_router
 from state.api.deleted import router as deleted_router
@@ -159,15 +159,15 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(OverflowError)
 def unstorable_number(request: HttpRequest, error: OverflowError) -> HttpResponse:
     """An id or a revision that no row can have."""
-    if "SQLite INTEGER" not in str(error):
+    if "int too large to convert to" not in str(error):  # as each database says it
         raise error
     return answer_problem(422, "a number in it is larger than any that is kept; nothing was changed")
 
 
-@api.exception_handler(OperationalError)
-def database_error(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    """A database that cannot write right now: busy, full, or read-only. Nothing was changed."""
-    answer = explain_unwritable(error)
+@api.exception_handler(Error)
+def database_error(request: HttpRequest, error: Error) -> HttpResponse:
+    """A database that cannot do it right now: busy, full, read-only, or away."""
+    answer = explain_fault(error, request)
     if answer is None:
         raise error
     return answer_refusal(answer)

@@ -16,6 +16,7 @@ COMMANDS = {
         "checkpoint": "keep the state in files that can be read, compared and restored",
         "backup": "copy the whole database, while it is in use",
         "restorebackup": "put a backup back",
+        "move": "copy the whole memory into another database, where it goes on",
         "undo": "take back a revision, an import, or all an actor did in a time",
         "dumpdata": "write the state as a fixture: dumpdata state",
         "loaddata": "restore a fixture, a seed or a checkpoint: loaddata identity",

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from django.db import OperationalError
+from django.db import Error
 
+from access.database import try_twice
 from access.rates import TooManyWrites
 from access.rights import NotAllowed, Right
 from nola_site.mcp.callers import Caller
@@ -14,7 +15,7 @@ from nola_site.mcp.messages import Message
 from nola_site.mcp.outline import BadCursor, cut_value
 from nola_site.mcp.protocol import Report, Request, make_failure
 from nola_site.mcp.tools import Tool
-from nola_site.serving.problems import explain_unwritable
+from nola_site.serving.problems import explain_fault
 from state import store
 from state.address import Address
 from state.errors import Refusal
@@ -74,15 +75,7 @@ Handler = Callable[..., Answer]
 def run_tool(handler: Handler, request: Request, tool: Tool, arguments: dict[str, Any]) -> Message:
     """Call what a tool does, if the caller may; every refusal is an answer that a model can act on."""
     try:
-        caller: Caller = request.wire.find_caller()
-        tool.needs.check(caller.grant)
-        if tool.writes:
-            caller.check_rate()
-        asked, arguments = name_call(tool, arguments), open_cursor(tool, arguments)
-        answer = handler(Call(caller, request.client, request.report), **arguments)
-        if cursor := answer.told.get("cursor"):
-            answer.told["cursor"] = f"{cursor}.{asked}"
-        return _show(answer)
+        return _show(try_twice(lambda: _call(handler, request, tool, arguments)))
     except ConflictError as error:
         head = store.head()
         advice = f"decide between theirs and yours, then write again with base={head}"
@@ -94,11 +87,23 @@ def run_tool(handler: Handler, request: Request, tool: Tool, arguments: dict[str
         return make_failure(str(error), _later(error.seconds))
     except NotAllowed as error:
         return make_failure(str(error))
-    except OperationalError as fault:
-        unwritable = explain_unwritable(fault)
+    except Error as fault:
+        unwritable = explain_fault(fault)
         if unwritable is None:
             raise
         return make_failure(unwritable.detail, _later(unwritable.seconds))
+
+
+def _call(handler: Handler, request: Request, tool: Tool, arguments: dict[str, Any]) -> Answer:
+    caller: Caller = request.wire.find_caller()
+    tool.needs.check(caller.grant)
+    if tool.writes:
+        caller.check_rate()
+    asked, arguments = name_call(tool, arguments), open_cursor(tool, arguments)
+    answer = handler(Call(caller, request.client, request.report), **arguments)
+    if cursor := answer.told.get("cursor"):
+        answer.told["cursor"] = f"{cursor}.{asked}"
+    return answer
 
 
 def open_cursor(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:

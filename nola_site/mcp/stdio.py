@@ -80,8 +80,10 @@ def take_output() -> BinaryIO:
     return output
 
 
-def find_database() -> Path:
-    """Where the memory is, by the environment: known before Django is there."""
+def find_database() -> Path | None:
+    """The file that the memory is, by the environment: known before Django is there; None where it is no file."""
+    if os.environ.get("DATABASE_URL"):
+        return None
     home = Path(os.environ.get("NOLA_DATA_DIR") or Path(__file__).resolve().parents[2] / "data")
     return home.expanduser().absolute() / "db" / "nola.sqlite3"
 
@@ -89,7 +91,7 @@ def find_database() -> Path:
 def explain_missing() -> str:
     """That there is no memory where one is looked for; "" where there is."""
     database = find_database()
-    if database.exists():
+    if database is None or database.exists():
         return ""
     return (
         f"there is no memory in {database.parent.parent}. Start Nola there once (make run), or name its data directory:"
@@ -97,9 +99,12 @@ def explain_missing() -> str:
     )
 
 
-def identify_database() -> tuple[int, int]:
+def identify_database() -> tuple[int, int] | None:
     """Which file it is: another one, once a backup was put in its place."""
-    found = find_database().stat()
+    database = find_database()
+    if database is None:
+        return None
+    found = database.stat()
     return found.st_dev, found.st_ino
 
 
@@ -217,7 +222,7 @@ class StdioServer:
                     )
                     return self._refuse(message, REPLACED)
             with limit_work():
-                return answer_message(self.offer, message, self)
+                return self._answer_message(message)
         except BrokenPipeError:
             raise
         except Exception as error:
@@ -227,6 +232,13 @@ class StdioServer:
             return self._refuse(
                 message, f"something went wrong on our side: {type(error).__name__}: {error}. {UPDATED}"
             )
+
+    def _answer_message(self, message: Message) -> Message | None:
+        if not self.is_ready:
+            return answer_message(self.offer, message, self)
+        from access.database import try_twice
+
+        return try_twice(lambda: answer_message(self.offer, message, self))
 
     def _refuse(self, message: Message, text: str) -> Message:
         if message["method"] == "tools/call":

@@ -9,7 +9,7 @@ from typing import Any
 
 from csp.middleware import CSPMiddleware
 from django.core.handlers.exception import convert_exception_to_response
-from django.db import OperationalError
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 
 from nola_site.safety import reads
-from nola_site.serving.problems import MEDIA_TYPE, answer_problem, explain_unwritable
+from nola_site.serving.problems import MEDIA_TYPE, answer_problem, answer_refusal, explain_fault
 from state.jsondoc.budget import limit_work
 
 MCP = "/mcp"
@@ -42,10 +42,11 @@ class CallMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A page that cannot be written to right now: plain words, and the form is still there behind Back."""
-        answer = explain_unwritable(error) if isinstance(error, OperationalError) else None
+        answer = explain_fault(error, request) if isinstance(error, Error) else None
         if answer is None:
             return None
-        page = render_to_string("nola_site/unwritable.html", {"detail": answer.detail})
+        is_form = request.method == "POST"
+        page = render_to_string("nola_site/unwritable.html", {"detail": answer.detail, "is_form": is_form})
         return HttpResponse(page, status=answer.status, headers=answer.headers)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -76,7 +77,13 @@ class CallMiddleware:
         if not getattr(found.func, "csrf_exempt", False):  # a page, such as the API reference
             return self.get_response(request)
         request.resolver_match = found
-        response: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
+        try:
+            response: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
+        except Error as error:  # ninja answers its own
+            answer = explain_fault(error, request)
+            if answer is None:
+                raise
+            return answer_refusal(answer)
         if not response.streaming:
             response.headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined]
         return response

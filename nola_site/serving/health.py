@@ -2,14 +2,15 @@
 
 import os
 import shutil
-from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
+from access.database import find_folder
 from nola_site.safety import recovery, schedule
+from nola_site.serving.problems import LOST, explain_fault
 from state import store
 from state.backups.files import list_backups
 from state.checkpoints.files import list_whole
@@ -41,10 +42,12 @@ def readyz(request: HttpRequest) -> JsonResponse:
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
         revision = None if waiting else store.head()
     except DatabaseError as error:
-        return JsonResponse({"status": "failing", "database": str(error)}, status=503)
+        is_away = explain_fault(error, request) and LOST in request.META
+        said = "it cannot be reached" if is_away else str(error)
+        return JsonResponse({"status": "failing", "database": said}, status=503)
     if waiting:
         return JsonResponse({"status": "failing", "database": "migrations are waiting; restart the server"}, status=503)
-    folder = Path(connection.settings_dict["NAME"]).parent
+    folder = find_folder()
     if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < LEAST_TO_WRITE:
         return JsonResponse({"status": "failing", "database": "the disk is full or read-only"}, status=503)
     return JsonResponse({"status": "ok", "database": "ok", "revision": revision, **describe_safety()})

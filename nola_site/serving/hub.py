@@ -52,7 +52,7 @@ class Hub:
         self._version: int | None = None
         self._file: tuple[int, int] | None = None
         self._checked = self._seen = time.monotonic()
-        self._stopped = False
+        self._stopped = self._is_away = False
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="hub", daemon=True).start()
@@ -80,8 +80,11 @@ class Hub:
             listeners = self.listening()
             self._look()
             self._check(set(listeners))
+            self._is_away = False
         except (DatabaseError, OSError) as error:
-            log.warning("the change feed cannot read the database just now: %s", error)
+            if not self._is_away:
+                log.warning("the change feed cannot read the database just now: %s", error)
+            self._is_away = True
             self._version = None
             with suppress(DatabaseError):
                 connection.close()
@@ -97,7 +100,7 @@ class Hub:
             )
             return
         version = engine().read_version()
-        if version is not None and version == self._version:
+        if version == self._version:
             return
         self._seen = time.monotonic()
         self._read(feed.read_head())

@@ -7,6 +7,7 @@ some, by who may see what and by the question; the key and the clock of the stor
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
+from access.auth import Row
 from nola_site.serving.bridge import Answer, Scope
 from nola_site.serving.plain_reads import PlainReads
 
@@ -31,22 +32,23 @@ class KeptAnswers:
         self.kept: OrderedDict[Any, KeptAnswer] = OrderedDict()
         self.size = 0
 
-    def find(self, scope: Scope) -> Answer | None:
+    async def find(self, scope: Scope) -> Answer | None:
         """The answer to a request if it is kept and still right."""
         if scope["path"] not in PATHS:
             return None
         try:
-            kept = self.kept.get(self._name(scope))
-            return kept.answer if kept and kept.head == self.reads.fetch(HEAD) else None
+            name, head = await self._name(scope)
+            kept = self.kept.get(name)
+            return kept.answer if kept and kept.head == head else None
         except self.reads.reader.Error:
             return None
 
-    def keep(self, scope: Scope, answer: Answer) -> None:
+    async def keep(self, scope: Scope, answer: Answer) -> None:
         """Keep an answer that was worked out just now; what was kept first makes room for it."""
         if scope["path"] not in PATHS or answer.status != 200 or len(answer.body) > MOST:
             return
         try:
-            name, head = self._name(scope), self.reads.fetch(HEAD)
+            name, head = await self._name(scope)
         except self.reads.reader.Error:
             return
         if name is None or head is None or dict(answer.headers).get(b"nola-revision") != b"%d" % head[1]:
@@ -61,8 +63,13 @@ class KeptAnswers:
         if name in self.kept:
             self.size -= len(self.kept.pop(name).answer.body)
 
-    def _name(self, scope: Scope) -> Any:
-        """By what an answer is known: who asks, who may see what, and for what. None where it is not to be kept."""
+    async def _name(self, scope: Scope) -> tuple[Any, Row | None]:
+        """By what an answer is known: who asks, who may see what, and for what; None where it is not to be kept.
+
+        And epoch and revision of the store.
+        """
         sent = self.reads.read_headers(scope)
-        grant = self.reads.find_grant(sent) if sent and scope["method"] == "GET" else None
-        return grant and sent and (grant, scope["raw_path"], scope["query_string"], *map(sent.get, ASKS))
+        if not sent or scope["method"] != "GET":
+            return None, None
+        grant, head = await self.reads.find_grant(sent, (HEAD, []))
+        return grant and (grant, scope["raw_path"], scope["query_string"], *map(sent.get, ASKS)), head

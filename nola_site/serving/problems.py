@@ -4,13 +4,13 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from django.db import OperationalError
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 
-from access.database import Fault, engine
+from access.database import PASSING, Fault, engine
 from state.errors import Refusal, StorageFull, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
+LOST = "nola.lost"  # in META, of a request that may be answered otherwise by a second try
 NO_RETRY = {"X-Should-Retry": "false"}  # clients that send a 409 again by themselves read it; it would be a 409 again
 
 
@@ -31,14 +31,25 @@ def answer_refusal(error: Refusal) -> HttpResponse:
     return answer_problem(error.status, error.detail, error.headers, **error.members)
 
 
-def explain_unwritable(error: OperationalError) -> Refusal | None:
-    """What it means that a database is busy, full or read-only; None for any other fault."""
-    match engine().explain(error):
-        case Fault.BUSY:
+def explain_fault(error: BaseException, request: HttpRequest | None = None) -> Refusal | None:
+    """What it means that a database is busy, full, read-only or away; None for any other fault."""
+    fault = engine().explain(error)
+    if request is not None and fault in PASSING:
+        request.META[LOST] = True
+    match fault:
+        case Fault.BUSY | Fault.CROSSED:
             return Unavailable("The database is busy with another write; nothing was changed. Try again", 1)
         case Fault.FULL:
             return StorageFull("The disk is full; nothing was changed. Free some space and try again", 60)
         case Fault.READONLY:
             return Unavailable("The database is read-only here; nothing was changed", 60)
+        case Fault.AWAY:
+            return Unavailable("The database cannot be reached just now; nothing was changed. Try again", 2)
+        case Fault.UNSURE:
+            return Unavailable(
+                "The connection to the database was lost at the very end of this: it may or may not have been made."
+                " Look whether it was, or send it again with the same Idempotency-Key, which makes it once",
+                2,
+            )
         case _:
             return None

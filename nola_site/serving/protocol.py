@@ -3,6 +3,7 @@
 What cannot be read as HTTP never reaches the site: it is answered from here.
 """
 
+import time
 from asyncio import TimerHandle, Transport
 from http import HTTPStatus
 from typing import Any
@@ -22,9 +23,12 @@ class Protocol(ASGIProtocol):
     """One connection."""
 
     late: TimerHandle | None = None
+    made = 0.0  # when the connection was
 
     def connection_made(self, transport: Transport) -> None:
         super().connection_made(transport)
+        self.made = time.monotonic()
+        self.worker.opened.add(self)
         self.late = self.worker.loop.call_later(SECONDS, self.give_up)  # also of one who never says a word
 
     def data_received(self, data: bytes) -> None:
@@ -35,8 +39,13 @@ class Protocol(ASGIProtocol):
             self.late = self.worker.loop.call_later(SECONDS, self.give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.worker.opened.discard(self)
         self.stop_waiting()
         super().connection_lost(exc)
+
+    def is_owed(self, since: float) -> bool:
+        """Whether a request is being answered, or the first one of a connection that was made since then may come."""
+        return self._current_request is not None or (self.late is not None and self.made > since)
 
     def stop_waiting(self) -> None:
         if self.late is not None:

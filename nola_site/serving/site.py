@@ -17,6 +17,7 @@ from django.core.signals import request_finished, request_started
 from access.auth import Follower
 from nola_site.safety import reads
 from nola_site.serving import bodies, bridge, hub, limits, plain_reads, stream_slots
+from nola_site.serving.again import answer_twice
 from nola_site.serving.bridge import Answer, Receive, Scope, Send
 from nola_site.serving.kept_answers import KeptAnswers
 from nola_site.serving.sse import Streams
@@ -54,22 +55,20 @@ class Site:
     """What one process of the server has: a pool, limits to it, a hub, and the streams that it feeds."""
 
     def __init__(self) -> None:
-        self.pool = bridge.Bridge(WSGIHandler(), settings.NOLA_THREADS)
+        self.pool = bridge.Bridge(answer_twice(WSGIHandler()), settings.NOLA_THREADS)
         self.sign_ins = ThreadPoolExecutor(1, "sign-in", stand_back)  # a password takes 100 MB, and much time
         self.limits = limits.PoolLimits(settings.NOLA_THREADS)
         self.reads = plain_reads.PlainReads()
         self.kept = KeptAnswers(self.reads)
         self.halted = ""
-        self.busy = 0  # requests that are being answered
         self.streams: Streams | None = None
 
     def start(self) -> Streams:
         """Begin to watch the database. Called from the event loop, in the process that serves."""
         if self.streams is not None:
             return self.streams
-        self.slots = stream_slots.StreamSlots(
-            settings.NOLA_DB_DIR / ".streams", settings.NOLA_STREAMS, settings.NOLA_STREAMS_PER_KEY
-        )
+        table = stream_slots.find_table()
+        self.slots = stream_slots.StreamSlots(table, settings.NOLA_STREAMS, settings.NOLA_STREAMS_PER_KEY)
         loop = asyncio.get_running_loop()
         self.hub = hub.make_hub()
         in_pool = partial(loop.run_in_executor, self.pool.threads)
@@ -95,11 +94,7 @@ class Site:
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        self.busy += 1
-        try:
-            await self._answer(scope, receive, bridge.drop_body(send) if scope["method"] == "HEAD" else send)
-        finally:
-            self.busy -= 1
+        await self._answer(scope, receive, bridge.drop_body(send) if scope["method"] == "HEAD" else send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         streams = self.start()
@@ -107,7 +102,7 @@ class Site:
             return await self.refuse(503, self.halted, send, retry=60)
         if scope["path"] == "/healthz":
             return await self.pool.send(HEALTHY, send)
-        if plain := self.reads.answer(scope) or self.kept.find(scope):
+        if plain := await self.reads.answer(scope) or await self.kept.find(scope):
             if scope["method"] == "GET":
                 reads.count_read(scope["path"], scope["query_string"].decode("latin-1"))
             return await self.pool.send(plain, send)
@@ -128,7 +123,7 @@ class Site:
         elif handoff.waiting:
             await self.wait(streams, handoff.waiting, scope, receive, send)
         elif answer:
-            self.kept.keep(scope, answer)
+            await self.kept.keep(scope, answer)
             await self.pool.send(answer, send)
 
     async def refuse(self, status: int, detail: str, send: Send, retry: int | None = None, close: bool = False) -> None:

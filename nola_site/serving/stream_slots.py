@@ -9,14 +9,28 @@ would be refused long before the limit.
 import hashlib
 import mmap
 import os
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
+from django.conf import settings
+
+from access.database import engine
 from state.locks import hold_lock, is_alive
 
 ROW = 16  # bytes: whose, and the process, as two numbers
+
+
+def find_table() -> Path:
+    """Where the table of this server is: several may share the data directory, on machines with processes of their own.
+
+    So both limits are those of a server: what they bound is its memory, and how much of that one credential has.
+    """
+    one_of_several = "" if engine().find_file() else f"-{quote(socket.gethostname(), safe='')}-{settings.NOLA_PORT}"
+    return Path(settings.NOLA_DB_DIR) / f".streams{one_of_several}"
 
 
 class TooManyStreams(Exception):

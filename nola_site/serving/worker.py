@@ -1,7 +1,10 @@
 """The gunicorn worker of `./nola serve`: its asgi worker, which ends as soon as nothing is being answered."""
 
+import asyncio
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.workers import gasgi
@@ -11,6 +14,8 @@ from nola_site.serving.protocol import Protocol
 
 TURN = 0.0002  # seconds for each connection; as long as another worker takes to wake up
 LONGEST_TURN = 0.005
+TURNS = 10  # of the event loop, more than it takes for a connection that was let in to be one of ours
+FRESH = 1.0  # seconds in which a stop waits for the first words of a connection
 
 
 class SharedListener(socket.socket):
@@ -28,12 +33,19 @@ class SharedListener(socket.socket):
         self.given = time.monotonic()
         return accepted
 
+    def take_waiting(self) -> Iterator[socket.socket]:
+        """All connections that wait: the system resets those that nobody has taken when the last worker closes this."""
+        with suppress(BlockingIOError):
+            while True:
+                yield super().accept()[0]
+
 
 class Worker(ASGIWorker):
     """Tells open streams at once that it stops, and does not wait for connections that are merely kept open."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.connections = 0
+        self.opened: set[Protocol] = set()
         super().__init__(*args, **kwargs)
 
     def init_process(self) -> None:
@@ -48,13 +60,21 @@ class Worker(ASGIWorker):
         """The open connections; while stopping, those that a stop waits for."""
         if self.alive:
             return self.connections
-        from nola_site.serving.site import site  # not before the worker has loaded it
-
-        return site.busy
+        return sum(protocol.is_owed(time.monotonic() - FRESH) for protocol in self.opened)
 
     @nr_conns.setter
     def nr_conns(self, count: int) -> None:
         self.connections = count
+
+    async def _shutdown(self) -> None:
+        waiting = [connection for listener in self.sockets for connection in listener.sock.take_waiting()]
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            await self.loop.connect_accepted_socket(lambda: Protocol(self), connection)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        await super()._shutdown()
 
     def handle_exit_signal(self) -> None:
         super().handle_exit_signal()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db import connection
 
 from access.actors import cli_actor
 from access.database import engine
@@ -20,7 +21,7 @@ from state.edits import Edit
 from state.entries import read_entries, read_state
 from state.files.atomic import CannotWrite
 from state.files.sources import NoFolder, Unreadable
-from state.models import Change
+from state.models import Change, StoreMeta
 from state.report import Category, Report, Unit, make_printable
 from state.revisions import Author, Source
 from state.sync.decide import decide_step
@@ -76,9 +77,9 @@ def sync_folder(folder: Path, **options: Any) -> Report:
 
 
 def check_database() -> None:
-    """Stop before a connection would make an empty database file. Raises NoDatabase."""
+    """Stop where there is no memory, before a connection would make an empty database file. Raises NoDatabase."""
     database = engine().find_file()
-    if database and not database.exists():
+    if not (database.exists() if database else StoreMeta._meta.db_table in connection.introspection.table_names()):
         raise NoDatabase("there is no database yet; start Nola once (make run), and sync then")
 
 

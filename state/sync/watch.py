@@ -130,24 +130,23 @@ class _Memory:
     def moment(self) -> object:
         """What is another whenever the state has changed."""
         version = self._version()
-        if version is None or version != self.version:
+        if version != self.version:
             epoch = StoreMeta.objects.values_list("epoch", flat=True).first()
             changes = Change.objects.filter(kind="state").order_by("-revision_id")
             self.last = epoch, changes.values_list("revision_id", flat=True).first()
             self.version = version
         return self.last
 
-    def _version(self) -> int | None:
-        """A number that changes when another process has written; None where there is none, or another database."""
+    def _version(self) -> int:
+        """A number that changes when another process has written, or in another database."""
         database = engine().find_file()
-        if database is None:
-            return None
-        found = database.stat()
-        file = found.st_dev, found.st_ino
-        if self.file not in (None, file):  # a backup was put in its place
-            connection.close()
-            self.version = None
-        self.file = file
+        if database is not None:
+            found = database.stat()
+            file = found.st_dev, found.st_ino
+            if self.file not in (None, file):  # a backup was put in its place
+                connection.close()
+                self.version = None
+            self.file = file
         return engine().read_version()
 
 

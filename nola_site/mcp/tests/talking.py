@@ -1,6 +1,5 @@
 """Talking to `POST /mcp` in the words of either sort of revision."""
 
-import itertools
 import json
 
 STATELESS = "2026-07-28"
@@ -10,7 +9,7 @@ META = {
     "io.modelcontextprotocol/clientInfo": {"name": "tester", "version": "3"},
 }
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-numbers = itertools.count(1)
+NUMBER = 7  # of each request, by which its answer is known
 
 
 def post(client, body, **headers):
@@ -21,7 +20,7 @@ def post(client, body, **headers):
 
 def ask(client, method, params=None, **headers):
     """The answer to a request, as until 2025-11-25."""
-    body = {"jsonrpc": "2.0", "id": next(numbers), "method": method, "params": params or {}}
+    body = {"jsonrpc": "2.0", "id": NUMBER, "method": method, "params": params or {}}
     response = post(client, body, **{"Mcp-Protocol-Version": "2025-11-25", **headers})
     answer = response.json()
     assert answer["id"] == body["id"]
@@ -33,7 +32,7 @@ def ask_stateless(client, method, params=None, **headers):
     params = {"_meta": META, **(params or {})}
     name = {"Mcp-Name": params[NAMED[method]]} if method in NAMED else {}
     always = {"Mcp-Protocol-Version": STATELESS, "Mcp-Method": method, **name}
-    body = {"jsonrpc": "2.0", "id": next(numbers), "method": method, "params": params}
+    body = {"jsonrpc": "2.0", "id": NUMBER, "method": method, "params": params}
     return post(client, body, **always | headers)
 
 

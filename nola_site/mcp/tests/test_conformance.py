@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import KEY, ROOT, lay, running
+from tests.server import KEY, ROOT, database_url, lay, running
 
 pytestmark = pytest.mark.process
 HERE = Path(__file__).parent
@@ -83,10 +83,13 @@ def test_each_expected_failure_is_explained():
 
 @pytest.mark.parametrize("wire", ["http", "stdio"])
 def test_the_inspector_calls_a_tool(suite, server, tmp_path, wire):
+    url = database_url(server.data)
     wires = {
         "http": [f"http://127.0.0.1:{server.port}/mcp", "--header", f"Authorization: Bearer {KEY}"],
         "stdio": [sys.executable, str(ROOT / "manage.py"), "mcp", "--data", str(server.data)],
     }
+    if url:
+        wires["stdio"] += ["-e", f"DATABASE_URL={url}"]
     call = ["--method", "tools/call", "--tool-name", "write", "--tool-arg", f"pointer=/Inspected/{wire}"]
 
     done = node(

@@ -9,7 +9,7 @@ import pytest
 
 from nola_site.mcp.tests.talking import STATELESS
 from nola_site.mcp.tools import TOOLS
-from tests.server import KEY, ROOT
+from tests.server import KEY, ROOT, database_url
 
 sdk = pytest.importorskip(
     "mcp", reason="the SDK of MCP is not here, so its client was not tried: see requirements-dev.txt"
@@ -27,7 +27,9 @@ async def connect(server, wire, revision, **options):
     mode = revision if revision in (STATELESS, "auto") else "legacy"
     if wire == "stdio":
         where = StdioServerParameters(
-            command=sys.executable, args=[str(ROOT / "manage.py"), "mcp", "--data", str(server.data)]
+            command=sys.executable,
+            args=[str(ROOT / "manage.py"), "mcp", "--data", str(server.data)],
+            env={"DATABASE_URL": database_url(server.data)},
         )
     else:
         headers = {"Authorization": f"Bearer {KEY}"}

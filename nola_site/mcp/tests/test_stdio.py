@@ -256,6 +256,7 @@ def test_the_tools_need_neither_the_api_nor_the_pages(data):
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+@pytest.mark.sqlite
 @pytest.mark.process
 def test_where_there_is_no_memory_it_says_so_on_both_ways(tmp_path):
     with start(tmp_path / "nothing") as process:
@@ -270,6 +271,7 @@ def test_where_there_is_no_memory_it_says_so_on_both_ways(tmp_path):
     assert not (tmp_path / "nothing").exists()
 
 
+@pytest.mark.sqlite
 @pytest.mark.process
 def test_where_the_database_was_replaced_nothing_is_written_and_it_ends(data):
     database = data / "db" / "nola.sqlite3"

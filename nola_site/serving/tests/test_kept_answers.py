@@ -26,11 +26,15 @@ def kept(reads):
     return KeptAnswers(reads)
 
 
+def find(kept, scope):
+    return asyncio.run(kept.find(scope))
+
+
 def ask(kept, scope):
     """As the site does; whether it was kept, and the answer."""
-    found = kept.find(scope)
+    found = find(kept, scope)
     if found is None:
-        kept.keep(scope, answer := ask_usual_way(scope))
+        asyncio.run(kept.keep(scope, answer := ask_usual_way(scope)))
         return False, answer
     return True, found
 
@@ -66,23 +70,23 @@ def test_an_answer_is_for_who_asked_and_for_what_was_asked(keys, kept):
         make_scope("/api/context/receipts", bearer(keys["read"]), query=b"budget=500"),
     ]
 
-    assert [kept.find(one) for one in others] == [None] * len(others)
+    assert [find(kept, one) for one in others] == [None] * len(others)
 
 
 def test_who_has_lost_a_key_or_a_right_gets_nothing_that_was_kept(keys, kept):
     scope = context_of(keys["read"])
     ask(kept, scope)
-    assert kept.find(scope)
+    assert find(kept, scope)
 
     ApiKey.objects.filter(name="read").update(scopes="read:state")
-    assert kept.find(scope) is None
+    assert find(kept, scope) is None
     ApiKey.objects.filter(name="read").update(scopes="read", revoked_at=timezone.now())
-    assert kept.find(scope) is None
+    assert find(kept, scope) is None
 
 
 def test_refusals_and_large_answers_are_not_kept_and_the_room_is_bounded(keys, kept, monkeypatch):
     wrong = make_scope("/api/context", bearer(keys["read"]), query=b"budget=x")
-    assert [ask(kept, wrong)[1].status, kept.find(wrong)] == [422, None]
+    assert [ask(kept, wrong)[1].status, find(kept, wrong)] == [422, None]
 
     size = len(ask(kept, context_of(keys["read"]))[1].body)
     monkeypatch.setattr(kept_answers, "ROOM", 3 * size)
@@ -92,7 +96,7 @@ def test_refusals_and_large_answers_are_not_kept_and_the_room_is_bounded(keys, k
 
     monkeypatch.setattr(kept_answers, "MOST", size - 1)
     large = make_scope("/api/context", bearer(keys["read"]), query=b"budget=600")
-    assert [ask(kept, large)[0], kept.find(large)] == [False, None]
+    assert [ask(kept, large)[0], find(kept, large)] == [False, None]
 
 
 @pytest.mark.process
@@ -128,8 +132,9 @@ def test_what_is_answered_at_once_is_counted_as_read_once(keys, monkeypatch):
     monkeypatch.setattr(counts, "_counts", found := {})
     site, sent = Site(), []
     site.streams = object()  # it has begun
+    site.reads.reader.open()
     context = context_of(keys["read"])
-    site.kept.keep(context, ask_usual_way(context))
+    asyncio.run(site.kept.keep(context, ask_usual_way(context)))
     found.clear()
 
     async def send(message):
@@ -141,6 +146,7 @@ def test_what_is_answered_at_once_is_counted_as_read_once(keys, monkeypatch):
         await site.answer(context, None, send)
 
     asyncio.run(ask_all())
+    site.reads.reader.close()
 
     assert [one for one in sent if one] == [200] * 4
     assert found == {"Task": 2, counts.WHOLE: 1}

@@ -6,7 +6,6 @@ import json
 import re
 import select
 import socket
-import sqlite3
 import subprocess
 import threading
 import time
@@ -18,7 +17,7 @@ import pytest
 from nola_site.management.commands import serve
 from nola_site.serving import bodies, limits
 from nola_site.serving.tests.streams import Stream
-from tests.server import KEY, Server, running
+from tests.server import KEY, Server, hold_turn, running
 
 pytestmark = pytest.mark.process
 
@@ -95,7 +94,6 @@ def test_a_hundred_streams_that_nobody_reads_cost_bounded_memory(quiet):
 
 
 def test_writers_who_wait_for_the_lock_leave_threads_to_readers(tmp_path):
-    path = tmp_path / "data" / "db" / "nola.sqlite3"
     with running(tmp_path / "data", NOLA_WORKERS="1", NOLA_THREADS="4") as server:
         statuses: list[int] = []
 
@@ -103,8 +101,7 @@ def test_writers_who_wait_for_the_lock_leave_threads_to_readers(tmp_path):
             statuses.append(server.request("PUT", f"/api/state/W{number}", b"1")[0])
 
         writers = [threading.Thread(target=write, args=(number,)) for number in range(20)]
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with hold_turn(server.data):
             for writer in writers:
                 writer.start()
             time.sleep(0.5)
@@ -112,7 +109,6 @@ def test_writers_who_wait_for_the_lock_leave_threads_to_readers(tmp_path):
                 assert server.request("GET", "/api/state/Identity/name")[0] == 200
                 assert server.request("GET", "/healthz", key=None)[0] == 200
             assert len(statuses) < 4  # so the readers did not wait until all threads' writers had given up
-            other.execute("ROLLBACK")
         for writer in writers:
             writer.join(timeout=30)
         assert {*statuses} <= {201, 503}
@@ -120,21 +116,19 @@ def test_writers_who_wait_for_the_lock_leave_threads_to_readers(tmp_path):
         assert len([key for key in stored if key.startswith("W")]) == statuses.count(201) > 10
 
 
+@pytest.mark.heavy
 def test_a_database_that_stays_busy_answers_503_and_changes_nothing(tmp_path):
-    path = tmp_path / "data" / "db" / "nola.sqlite3"
     with running(tmp_path / "data", NOLA_WORKERS="1", NOLA_THREADS="4") as server:
         answers: list[tuple[int, bytes, dict[str, str]]] = []
         writers = [
             threading.Thread(target=lambda: answers.append(server.request("PUT", "/api/state/Busy", b"1")))
             for _ in range(8)
         ]
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with hold_turn(server.data):
             for writer in writers:
                 writer.start()
             for writer in writers:
                 writer.join(timeout=40)
-            other.execute("ROLLBACK")
 
         assert [status for status, _, _ in answers] == [503] * 8
         assert all(headers["retry-after"] for _, _, headers in answers)

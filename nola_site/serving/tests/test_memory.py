@@ -33,6 +33,7 @@ def test_memory_that_is_free_is_handed_back(held):
     assert len(last) == 60_000
 
 
+@pytest.mark.heavy
 def test_the_bodies_of_requests_that_are_done_do_not_wait_for_a_look_for_garbage(held):
     gc.disable()
     try:

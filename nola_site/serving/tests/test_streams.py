@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import threading
 import time
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from nola_site.serving.tests.streams import Stream
-from tests.server import GUNICORN, KEY, PASSWORD, Server, manage, running
+from tests.server import GUNICORN, KEY, PASSWORD, Server, manage, open_database, running
 
 pytestmark = pytest.mark.process
 
@@ -203,7 +202,7 @@ def test_a_browser_session_opens_a_stream_and_its_end_ends_it(alone):
     answer = stream.getresponse()
     assert answer.status == 200
     assert b"hello" in answer.readline() + answer.readline() + answer.readline()
-    with contextlib.closing(sqlite3.connect(alone.data / "db" / "nola.sqlite3", timeout=10)) as database, database:
+    with open_database(alone.data) as database:
         database.execute("DELETE FROM django_session")
     assert b"the credential has ended" in answer.read()
 
@@ -243,7 +242,7 @@ def test_a_stream_tells_a_limited_key_its_places_in_every_process_and_ends_when_
             assert stream.revisions(3) == [*hidden, replaced]
         assert whole.revisions(6)[-1] == replaced
 
-        with contextlib.closing(sqlite3.connect(server.data / "db" / "nola.sqlite3", timeout=10)) as database, database:
+        with open_database(server.data) as database:
             database.execute("UPDATE access_apikey SET places = '[\"/Own\"]' WHERE name = 'narrow'")
         for stream in mine:
             assert stream.next().kind == "bye"
@@ -374,6 +373,7 @@ def test_a_worker_that_dies_is_replaced_and_its_readers_go_on(alone):
     assert alone.request("GET", "/healthz", key=None)[0] == 200
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("how", ["replaced", "removed"])
 def test_a_database_that_is_replaced_under_the_server_stops_it_loudly(tmp_path, how):
     with running(tmp_path / "data") as server:

@@ -134,6 +134,7 @@ def wait_for(process, text):
     raise AssertionError("".join(said))
 
 
+@pytest.mark.heavy
 def test_watch_brings_changes_both_ways_until_it_is_ended(server, tmp_path):
     folder = tmp_path / "files"
     put(server, "Seen", {"title": "a", "n": 1})
@@ -168,6 +169,7 @@ def test_watch_brings_changes_both_ways_until_it_is_ended(server, tmp_path):
         assert watch.wait() == 0
 
 
+@pytest.mark.heavy
 def test_watch_stops_when_its_folder_is_gone(server, tmp_path):
     folder = tmp_path / "files"
     put(server, "Seen", {"title": "a"})

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from access.database import engine
 from state import store
 from state.address import Address
 from state.files.sources import NoFolder
@@ -78,9 +79,15 @@ def test_nothing_is_done_while_nothing_changes(watched, monkeypatch):
     watched.settle()
 
 
-def test_a_look_at_nothing_new_asks_the_database_once(watched, django_assert_num_queries):
-    with django_assert_num_queries(1):
+def test_a_look_at_nothing_new_asks_the_database_once(watched, monkeypatch, django_assert_num_queries):
+    asked = []
+    monkeypatch.setattr(type(engine()), "read_version", lambda self: asked.append(self) or 1)
+    watched.look(1)
+
+    with django_assert_num_queries(0):
         watched.look(1)
+
+    assert len(asked) == 2
 
 
 def test_a_file_that_goes_for_a_moment_deletes_nothing(tmp_path, clock, told):
