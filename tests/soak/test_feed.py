@@ -8,6 +8,7 @@ from tests.soak.feed import soak
 pytestmark = pytest.mark.process
 
 
+@pytest.mark.heavy
 def test_followers_rebuild_the_exact_state_through_sudden_deaths(tmp_path):
     with running(tmp_path / "data") as server:
         done = soak(server, kills=5)

@@ -1,5 +1,7 @@
 """Pages that are left open hold no more after some thousands of changes than at first; `make soak` makes many more."""
 
+import pytest
+
 from tests.server import running
 from tests.soak import pages
 
@@ -7,6 +9,7 @@ CHANGES, SAMPLES = 2400, 8  # enough for the page of activity to begin anew once
 ROUGH = 1.3  # so few changes weigh little beside what the browser itself does
 
 
+@pytest.mark.heavy
 def test_what_is_left_open_stays_as_light_as_it_was(browser, tmp_path_factory):
     with running(tmp_path_factory.mktemp("soak") / "data") as server:
         found = pages.soak(browser, server, CHANGES, SAMPLES)
