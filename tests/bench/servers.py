@@ -9,9 +9,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench import databases
 from tests.bench.load import Requests, request
 from tests.server import KEY, ROOT, TAKEN, free_port, running
 
@@ -57,13 +59,14 @@ class Target(NamedTuple):
 
 @contextlib.contextmanager
 def nola(data: Path | None = None, **settings: str) -> Iterator[tuple[Target, Path]]:
-    """Nola as `make run` starts it, on that data directory or on one of its own."""
-    settings = {"NOLA_WORKERS": str(WORKERS), "NOLA_THREADS": str(THREADS)} | settings
+    """Nola as `make run` starts it, on that data directory or on one of its own, with a database of its own."""
     with (
         tempfile.TemporaryDirectory(prefix="nola-bench-") as folder,
-        running(data or Path(folder) / "data", fresh=True, **settings) as server,
+        nullcontext({}) if "DATABASE_URL" in settings else databases.new() as database,
     ):
-        yield Target(server.port, (server.process.pid,), f"Bearer {KEY}"), server.data
+        settings = {"NOLA_WORKERS": str(WORKERS), "NOLA_THREADS": str(THREADS)} | database | settings
+        with running(data or Path(folder) / "data", fresh=True, **settings) as server:
+            yield Target(server.port, (server.process.pid,), f"Bearer {KEY}"), server.data
 
 
 @contextlib.contextmanager

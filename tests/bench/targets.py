@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import mixed, servers
+from tests.bench import databases, mixed, servers
 from tests.bench.load import NUMBER, Case, Load, Requests, document, drive, interleave, memory, numbered, tree
 from tests.bench.raw_sqlite import raw_sqlite
 from tests.bench.servers import Target, repeat
@@ -44,9 +44,9 @@ FULL, QUICK = Effort(5, 1.0, 10_000), Effort(3, 0.3, 2_000)
 class Targets:
     """The table: figures, what they are held against, and whether the target is met."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str = "Targets") -> None:
         titles = ("what", "figure (spread)", "target", "is", "met")
-        self.table = Table("Targets", *titles, widths=(52, 30, 48, 10, 6))
+        self.table = Table(title, *titles, widths=(52, 30, 48, 10, 6))
 
     def hold(
         self,
@@ -98,13 +98,13 @@ def fill(target: Target) -> None:
     target.ask(target.request("PUT", "/api/state/Large", document(5000)))
 
 
-def limit_key(nola: Target, data: Path) -> Target:
+def limit_key(nola: Target, data: Path, database: dict[str, str]) -> Target:
     """The server as a key asks it that is limited to some of the documents."""
     key, places = "nola_a-limited-key", json.dumps([f"/Doc{n}" for n in range(CLIENTS)])
     row = f"name='limited', prefix='nola_', sha256=hash_key('{key}'), scopes='read', places='{places}'"
     code = f"from access.models import *; ApiKey.objects.create({row})"
     run = [sys.executable, "manage.py", "shell", "-c", code]
-    subprocess.run(run, cwd=ROOT, env=environment(data, 8000), capture_output=True, check=True)
+    subprocess.run(run, cwd=ROOT, env=environment(data, 8000, **database), capture_output=True, check=True)
     return nola._replace(authorization=f"Bearer {key}")
 
 
@@ -230,28 +230,28 @@ def starts(targets: Targets, effort: Effort) -> None:
     """Each in a Python of its own, on a data directory that is there already."""
     commands = ("check", "doctor", "version", "help")
     found: dict[str, list[float]] = {name: [] for name in ("serve", *commands)}
-    with tempfile.TemporaryDirectory(prefix="nola-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nola-bench-") as folder, databases.new() as database:
         data = Path(folder) / "data"
-        start_once(data)
+        start_once(data, database)
         for _ in range(effort.rounds):
-            found["serve"].append(start_once(data))
+            found["serve"].append(start_once(data, database))
             for command in commands:
                 progress(f"./nola {command}")
                 started = time.perf_counter()
                 run = [sys.executable, "manage.py", command]
-                subprocess.run(run, cwd=ROOT, env=environment(data, 8000), capture_output=True, check=True)
+                subprocess.run(run, cwd=ROOT, env=environment(data, 8000, **database), capture_output=True, check=True)
                 found[command].append(time.perf_counter() - started)
     targets.hold("./nola serve until /readyz answers", found.pop("serve"), "s", 1.5)
     for command, times in found.items():
         targets.hold(f"./nola {command}", times, "s", 0.6)
 
 
-def start_once(data: Path) -> float:
+def start_once(data: Path, database: dict[str, str]) -> float:
     """Seconds until a server on that directory is ready; it is stopped then."""
     progress("./nola serve")
     port = free_port()
     started = time.perf_counter()
-    command, env = [sys.executable, "manage.py", "serve"], environment(data, port)
+    command, env = [sys.executable, "manage.py", "serve"], environment(data, port, **database)
     with (
         (data.parent / "start.log").open("w") as log,
         subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, stdout=log, stderr=log) as process,
@@ -295,9 +295,9 @@ def peer() -> Iterator[Target | None]:
 def run(effort: Effort = FULL) -> Table:
     """Measure all targets. Raises WrongAnswer where a server answers something else than was asked for."""
     targets = Targets()
-    with servers.nola() as (nola, data):
+    with databases.new() as database, servers.nola(**database) as (nola, data):
         fill(nola)
-        limited = limit_key(nola, data)
+        limited = limit_key(nola, data, database)
         with servers.nola() as (seeded, _), servers.empty("wsgi") as wsgi, servers.empty("asgi") as asgi:
             reads(targets, effort, nola, limited, seeded, wsgi, asgi)
         cold_reads(targets, effort, nola)

@@ -7,13 +7,16 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psycopg
 import pytest
 
-from tests.bench import growth, load, mixed, targets
+from tests.bench import databases, growth, large, load, mixed, on_postgres, servers, targets
 from tests.bench.peers import report, side_by_side
+from tests.bench.raw_postgres import raw_postgres
 from tests.bench.raw_sqlite import raw_sqlite
 from tests.bench.servers import Target, repeat
 from tests.bench.table import Spread, Table, spread
+from tests.postgres import find_tools
 from tests.server import KEY, ROOT, Server, environment, manage
 
 TINY = targets.Effort(rounds=1, seconds=0.01, mixed=20)
@@ -142,6 +145,73 @@ def test_mixed_requests_are_all_answered(server):
 
     assert found.requests == 26
     assert all(size > 1 for size in targets.worker_memory(target))
+
+
+# On PostgreSQL
+
+needs_postgres = pytest.mark.skipif(find_tools() is None, reason="POSTGRESQL IS NOT INSTALLED: apt install postgresql")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with databases.on_postgres() as cluster:
+        yield cluster
+
+
+@needs_postgres
+@pytest.mark.process
+def test_pgbench_commits_what_a_write_of_ours_has(cluster):
+    with raw_postgres(1, 2) as raw, psycopg.connect(raw.database) as database:
+        before = database.execute("SELECT last_seq FROM state_meta").fetchone()[0]
+        database.commit()
+        done = raw.put(2, 1).requests
+
+        rows = database.execute(
+            "SELECT c.key, count(DISTINCT r.seq) FROM state_change c JOIN state_revision r ON r.seq = c.revision"
+            " WHERE r.seq > %s GROUP BY c.key ORDER BY c.key", [before],
+        ).fetchall()  # fmt: skip
+        assert [key for key, _ in rows] == ["Doc0", "Doc1"]
+        assert sum(count for _, count in rows) == done
+        assert database.execute("SELECT last_seq FROM state_meta").fetchone()[0] == before + done
+
+
+@pytest.mark.heavy
+@needs_postgres
+@pytest.mark.process
+def test_what_it_costs_on_postgresql_can_be_measured(cluster, capsys):
+    with databases.new() as settings, servers.nola(**settings) as (target, data):
+        rows = targets.Targets("On PostgreSQL")
+        targets.fill(target)
+
+        on_postgres.get(rows, TINY, target)
+        on_postgres.feed(rows, 1, data, settings, target)
+        on_postgres.append(rows, TINY, target, 10_000)
+
+    assert len(rows.table.rows) == 10
+    assert databases.find_pids()
+
+
+@pytest.mark.heavy
+@needs_postgres
+@pytest.mark.process
+def test_a_large_store_can_be_filled_in_and_measured(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(growth, "SECONDS", 0.01)
+    with databases.new() as settings:
+        with servers.nola(tmp_path / "data", **settings):
+            pass
+        large.grow(settings["DATABASE_URL"], tmp_path / "data", 0, 2000)
+
+        found = large.measure_calls(tmp_path / "data", settings, 2000)
+
+        assert all(one.median > 0 for one in found.values())
+        assert "conversation_history: 2,0" in large.tell_sizes(settings["DATABASE_URL"])
+
+
+def test_a_database_of_its_own_is_the_file_where_there_is_no_cluster(monkeypatch):
+    monkeypatch.setattr(databases, "clusters", [])
+
+    with databases.new() as settings:
+        assert settings == {}
 
 
 # Beside its peers

@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench import servers
-from tests.bench.peers import kinto
 from tests.bench.table import Table, number, spread
+from tests.postgres import find_tools
 
 OURS = ("django", "django-ninja", "gunicorn", "msgspec")
 THEIRS = ("fastapi", "uvicorn", "tinydb", "kinto")
@@ -21,7 +21,8 @@ HEAD = """# Benchmarks
 
 What Nola costs beside its targets, beside what one might take instead, and as memories grow. `make bench-peers` writes
 this page anew (about half an hour, best on a machine that does nothing else); it installs the peers into `.venv-peers`.
-`make bench` shows the targets alone.
+`make bench` shows the targets alone, and what PostgreSQL costs; `python -m tests.bench --database postgres` the same
+targets there. [Scaling](scaling.md) says what came of it.
 
 Figures are medians of rounds that take turns (A B C A B C), with the least and the most in brackets: read them as
 ratios. The client keeps its connections and is on the same machine. CPU is user and system time of all of a server's
@@ -70,9 +71,8 @@ def peer_versions() -> list[str]:
         return ["not installed"]
     code = f"from importlib.metadata import version; print(*[f'{{n}} {{version(n)}}' for n in {THEIRS}], sep=', ')"
     found = subprocess.run([servers.PEERS, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    try:
-        postgres = kinto.find("postgres")
-    except kinto.Missing:
+    tools = find_tools()
+    if tools is None:
         return [found]
-    told = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run([tools / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     return [found, f"PostgreSQL {told.split()[2]}"]

@@ -9,12 +9,13 @@ from functools import partial
 from itertools import product
 from typing import NamedTuple
 
-from tests.bench import servers
+from tests.bench import databases, servers
 from tests.bench.load import NUMBER, Case, Load, document, drive, interleave, numbered
 from tests.bench.peers import kinto
 from tests.bench.raw_sqlite import RawSQLite, raw_sqlite
 from tests.bench.servers import Target, repeat
 from tests.bench.table import Table, number, progress, spread
+from tests.bench.targets import Targets
 
 CROWD = 64
 MADE = (200, 201)
@@ -80,7 +81,13 @@ EMPTY: Calls = {GET: ("GET", "/")}
 # Of each peer, why it is faster where it is: in reads, in writes, in search.
 UNCHECKED = "It checks no API key"
 UNRANKED = "Its search takes the first 20 texts with these letters in them: there are no words, and nothing is ranked."
+ON_POSTGRES = "Nola on PostgreSQL"
 WHY = {
+    ON_POSTGRES: (
+        "PostgreSQL reads in processes of its own.",
+        "PostgreSQL writes in processes of its own.",
+        "PostgreSQL searches in processes of its own.",
+    ),
     "empty WSGI": ("It does nothing: no key is checked and nothing is read.", "", ""),
     "empty ASGI": ("It does nothing, in one event loop without threads.", "", ""),
     "FastAPI + sqlite3": (
@@ -113,13 +120,14 @@ NOTE = (
     "Requests a second, and by how much the rounds differ; in the second table CPU of all of the server's processes, in"
     " ms a request. **Bold** is faster than Nola in every round. FastAPI has two workers in front of a table, or of a"
     " folder of files that are replaced by synced new ones, and one in front of TinyDB, which syncs nothing. Kinto on"
-    " PostgreSQL, under gunicorn with two workers, has no leaves: it answers with the key, and takes a leaf by PATCH."
-    " SQLite by itself is one loop in one process. Only Nola and Kinto check who asks, and only Nola keeps a history."
+    " the same PostgreSQL as Nola, under gunicorn with two workers, has no leaves: it answers with the key, and takes a"
+    " leaf by PATCH. SQLite by itself is one loop in one process. Only Nola and Kinto check who asks, and only Nola"
+    " keeps a history."
 )
 
 
 def run(groups: list[Group], rounds: int = 3, seconds: float = 0.6) -> list[Table]:
-    """Two tables: requests a second, and CPU a request."""
+    """Requests a second, CPU a request, and what is held against Kinto."""
     titles = ("operation", "size", "clients", "Nola", *WHY)
     rates = Table("Side by side: requests a second", *titles, widths=(10, 10, 9, *[20] * len(titles)))
     found: list[tuple[tuple[str, str, str], dict[str, list[Load]]]] = []
@@ -142,9 +150,21 @@ def run(groups: list[Group], rounds: int = 3, seconds: float = 0.6) -> list[Tabl
     for labels, loads in found:
         cpu.add(*labels, *(show_cpu(loads.get(name)) for name in ("Nola", *WHY)))
     explain(rates, [(labels[0], loads) for labels, loads in found])
+    beside = hold_beside_kinto(found)
     for why in dict.fromkeys(skipped):
         rates.note(why)
-    return [rates, cpu]
+    return [rates, cpu, beside]
+
+
+def hold_beside_kinto(found: list[tuple[tuple[str, str, str], dict[str, list[Load]]]]) -> Table:
+    """Reads and writes of Nola beside those of Kinto, on the same PostgreSQL."""
+    targets = Targets("Nola and Kinto on the same PostgreSQL")
+    for (operation, size, clients), loads in found:
+        if operation in (GET, LEAF, PUT) and {ON_POSTGRES, "Kinto"} <= loads.keys():
+            ours, theirs = ([load.per_second for load in loads[name]] for name in (ON_POSTGRES, "Kinto"))
+            name = f"{operation}, {size}, clients: {clients}"
+            targets.hold(name, ours, "/s", 10, theirs, "Kinto", at_least=True)
+    return targets.table
 
 
 def show_rate(loads: list[Load] | None, nola: list[Load]) -> str:
@@ -192,10 +212,13 @@ def open_peers(stack: contextlib.ExitStack, group: Group, skipped: list[str]) ->
     for name, store, workers in (("FastAPI + sqlite3", "SQLite", 2), ("JSON files", "Files", 2), ("TinyDB", "Tiny", 1)):
         yield name, filled(Peer(stack.enter_context(servers.fastapi(store, workers)), FASTAPI), group)
     try:
+        stack.enter_context(databases.on_postgres())
+        target = stack.enter_context(servers.nola())[0]
+        yield ON_POSTGRES, filled(Peer(target._replace(pids=(*target.pids, *databases.find_pids())), NOLA), group)
         collections = [f"{kind}{n}" for kind in ("state", "talk") for n in range(CROWD)]
         yield "Kinto", filled(Peer(stack.enter_context(kinto.kinto(collections)), KINTO), group)
-    except kinto.Missing as missing:
-        skipped.append(f"Kinto was left out: {missing}.")
+    except (RuntimeError, kinto.Missing) as missing:
+        skipped.append(f"Left out: {missing}.")
     yield "raw SQLite", stack.enter_context(raw_sqlite(group.kilobytes))
 
 
