@@ -16,10 +16,16 @@ from tests.test_nola import options_of
 NOT_RUN = {
     "make ": "installs, and tests itself: .ci/run does it",
     "docker ": "there is no engine here: nola_site/safety/tests/test_drill.py does the same",
+    "POSTGRES_PASSWORD=": "the same: tests/test_balancer.py runs the balancer with two servers",
     "claude ": "is not here: nola_site/mcp/tests/test_docs.py starts what it would",
     "export MEMORY_KEY=": "a value",
     "MEMORY_KEY=nola_... MODEL=": "needs a model",
     "./nola forget -": "asks at a terminal: nola_site/forget/tests do it",
+    "./nola move": "needs a PostgreSQL: nola_site/safety/tests/test_move.py does it",
+    "pg_basebackup ": "is about the server of a PostgreSQL, as are those below",
+    "psql -c": "the same",
+    "echo ": "the same",
+    "touch recovery.signal": "the same",
     "./nola sync FOLDER --watch": "goes on until Ctrl+C: state/sync/tests do it",
 }
 ASKING = ("checkpoint restore", "restorebackup", "forget")  # at a terminal; --yes is the answer

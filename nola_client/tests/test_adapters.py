@@ -67,6 +67,7 @@ def run(*arguments, **env):
     return done.stdout
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("adapter", LEAST)
 def test_an_adapter_does_what_the_frameworks_own_object_does(server, adapter):
     env = {"MEMORY_URL": f"http://127.0.0.1:{server.port}", "MEMORY_KEY": KEY, "PYTHONPATH": str(ROOT)}

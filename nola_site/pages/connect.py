@@ -235,6 +235,6 @@ def list_callers(request: HttpRequest) -> HttpResponse:
         since = datetime.fromtimestamp(float(request.GET.get("since", "")), UTC)
     except (ValueError, OverflowError, OSError):
         since = now
-    found = ApiKey.objects.filter(last_used_at__gt=max(since, now - RECENT)).order_by("-last_used_at")
+    found = ApiKey.objects.filter(last_used_at__gt=max(since, now - RECENT)).order_by("-last_used_at", "-id")
     names = list(found.values_list("name", flat=True)[:10]) if request.user.has_perm("access.view_apikey") else []
     return JsonResponse({"callers": names})

@@ -6,7 +6,6 @@ Everything on it is cheap to read, however long the history is: no query looks a
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access.auth import KeyCredential
+from access.database import engine, find_folder
 from access.models import ApiKey
 from access.moments import short_time
 from access.rights import grant_person
@@ -26,7 +26,7 @@ from nola_site.pages import recent
 from nola_site.pages.decisions import list_decisions
 from nola_site.pages.figures import list_charts
 from nola_site.pages.news import read_news
-from nola_site.safety import doctor, growth, recovery, schedule
+from nola_site.safety import files, growth, recovery, schedule
 from nola_site.serving import stream_slots
 from state import clock, store
 from state.admin import ByteLength
@@ -94,8 +94,8 @@ def _live(user: Any, head: int) -> dict[str, Any]:
 
 def _keys() -> dict[str, Any]:
     """The keys that changed last."""
-    names = list(StateEntry.objects.order_by("-revision").values_list("pk", flat=True)[:KEYS])
-    rows = StateEntry.objects.filter(pk__in=names).order_by("-revision")
+    names = list(StateEntry.objects.order_by("-revision", "pk").values_list("pk", flat=True)[:KEYS])
+    rows = StateEntry.objects.filter(pk__in=names).order_by("-revision", "pk")
     found = rows.annotate(size=ByteLength("value_json")).values("pk", "size", "updated_at")
     keys = [row | {"place": quote(escape_token(row["pk"]), safe="~")} for row in found]
     return {"keys": keys, "more_keys": read_totals(connection).keys - len(keys)}
@@ -104,7 +104,7 @@ def _keys() -> dict[str, Any]:
 def _storage(grown: growth.HistoryGrowth) -> dict[str, Any]:
     today = timezone.localdate()
     return {
-        "database": doctor.measure_database(Path(settings.NOLA_DB_DIR)),
+        "database": engine().measure(),
         "history": grown.size if grown.first_day else None,
         "a_day": round(grown.a_day(today)),
         "fastest": grown.fastest(today),
@@ -114,7 +114,7 @@ def _storage(grown: growth.HistoryGrowth) -> dict[str, Any]:
 
 def _free() -> int:
     """Free bytes where the database lies."""
-    return shutil.disk_usage(Path(connection.settings_dict["NAME"]).parent).free
+    return shutil.disk_usage(find_folder()).free
 
 
 # Whether it is safe
@@ -130,7 +130,7 @@ def _safety(head: int) -> dict[str, Any]:
     ]
     if recovered := recovery.read_recovery():
         problems.append(Problem(recovered["text"], checkpoints, "Checkpoints"))
-    if _free() < doctor.LEAST_FREE:
+    if _free() < files.LEAST_FREE:
         problems.append(Problem("The disk is nearly full."))
     return {"copies": copies, "problems": problems}
 
@@ -184,7 +184,7 @@ def _agents() -> dict[str, Any]:
     """The API keys that came in last, and how many streams each has open now, over all processes of the server."""
     keys = ApiKey.objects.filter(revoked_at=None)
     some = list(keys.order_by(F("last_used_at").desc(nulls_last=True), "name")[:AGENTS])
-    open_now = stream_slots.count_streams(Path(settings.NOLA_DB_DIR) / ".streams")
+    open_now = stream_slots.count_streams(stream_slots.find_table())
     rows = [
         {
             "name": key.name,

@@ -26,6 +26,7 @@ def send(client: Client, sent: Sent) -> tuple[int, float, dict]:
     return (response.status_code, time.process_time() - started, response.json() if response.status_code >= 400 else {})
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", sorted(CASES.keys() - LONG))
 def test_a_request_ends_in_time_or_is_refused_with_the_reason(agent, patient, name):
     check_costs(agent, CASES[name]())

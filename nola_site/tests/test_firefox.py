@@ -140,6 +140,7 @@ def test_an_api_key_is_made_and_shown_once(fox):
     assert fox.wait("document.querySelector('#key-text')?.textContent").startswith("nola_")
 
 
+@pytest.mark.heavy
 def test_every_page_of_the_sidebar_opens_and_fits_a_phone(fox):
     visit(fox, "/admin/")
     pages = fox.run(PAGES)

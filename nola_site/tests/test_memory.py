@@ -76,6 +76,7 @@ def make_round(call: Caller, numbers: range) -> int:
     return sys.getallocatedblocks()
 
 
+@pytest.mark.heavy
 def test_a_process_keeps_no_more_after_many_requests(call, monkeypatch):
     monkeypatch.setattr(past, "ROOM", 20_000)  # small, so that what is bounded is full by then
     monkeypatch.setattr(sections, "MOST_KEPT", 20_000)

@@ -49,6 +49,7 @@ def faults():
     return Faults()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("look", [WIDE, PHONE], ids=["wide and light", "phone and dark"])
 def test_pages_are_accessible(new_page, pages, faults, look):
     page = new_page(**look)
@@ -68,6 +69,7 @@ def test_pages_are_accessible(new_page, pages, faults, look):
     faults.end()
 
 
+@pytest.mark.heavy
 def test_pages_fit_phones_and_large_letters(new_page, pages, faults):
     page = new_page(device_scale_factor=2)
     for address in pages.values():
@@ -79,6 +81,7 @@ def test_pages_fit_phones_and_large_letters(new_page, pages, faults):
     faults.end()
 
 
+@pytest.mark.heavy
 def test_what_opens_above_a_page_closes_and_gives_the_focus_back(new_page, pages, faults, problems):
     page = new_page(**WIDE)
     for view, address in pages.items():

@@ -106,14 +106,14 @@ def test_a_page_follows_changes_with_its_session_and_comes_back_after_the_server
             source.onmessage = (event) => window.seen.push(JSON.parse(event.data).revision);
         }"""
     )
-    page.wait_for_function("window.seen.length == 1")
+    page.wait_for_function("() => window.seen.length == 1")
     first = int(server.request("PUT", "/api/state/Watched", b"1")[2]["nola-revision"])
-    page.wait_for_function("window.seen.length == 2")
+    page.wait_for_function("() => window.seen.length == 2")
 
     server.kill()
     server.start()
     second = int(server.request("PUT", "/api/state/Watched", b"2")[2]["nola-revision"])
-    page.wait_for_function("window.seen.length == 3")
+    page.wait_for_function("() => window.seen.length == 3")
 
     assert page.evaluate("window.seen") == ["hello", first, second]
     context.close()

@@ -53,6 +53,7 @@ def test_it_has_the_theme_that_was_chosen_in_the_admin_at_once(new_page):
     other.wait_for_function("() => !document.documentElement.classList.contains('dark')")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_accessible_and_fits_a_phone_with_everything_open(reader, scheme):
     page = reader(color_scheme=scheme, viewport={"width": 390, "height": 800})

@@ -5,7 +5,6 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from access import auth
 from access.models import ApiKey
 
 
@@ -23,8 +22,8 @@ def test_it_shows_this_address_and_no_key(owner, settings, make_key):
 
 
 @pytest.mark.django_db
-def test_it_tells_who_has_called_since_the_page_was_opened(owner, agent, monkeypatch):
-    monkeypatch.setattr(auth, "_stamped", {})
+def test_it_tells_who_has_called_since_the_page_was_opened(owner, agent, stamps):
+    stamps.clear()
     address = "/admin/connect/callers"
     before = owner.get(address, {"since": "1000000000.5"}).json()
     agent.get("/api/state")

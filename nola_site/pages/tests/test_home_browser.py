@@ -22,7 +22,7 @@ def test_it_follows_what_is_written(page, server):
 
     page.wait_for_selector("text=set Followed › mood to curious <b>")
     page.get_by_role("link", name="Followed › mood").first.click()
-    page.wait_for_function("document.activeElement?.ariaLabel?.startsWith('mood:')")
+    page.wait_for_function("() => document.activeElement?.ariaLabel?.startsWith('mood:')")
 
 
 def test_hostile_names_are_inert_and_lead_to_their_place(page, server):
@@ -54,7 +54,7 @@ def test_news_leads_to_just_that_in_activity(page, server):
     assert page.locator(".act-row:has-text('Seen before')").count() == 0
     page.get_by_label("Key").fill("Nothing of that name")
     page.keyboard.press("Enter")
-    page.wait_for_function("location.hash.includes('after=') && location.hash.includes('Nothing')")
+    page.wait_for_function("() => location.hash.includes('after=') && location.hash.includes('Nothing')")
     page.get_by_role("button", name="Clear").click()
     page.wait_for_selector(".act-row:has-text('Seen before')")
     assert page.locator("option[value=visit]").get_attribute("hidden") is not None

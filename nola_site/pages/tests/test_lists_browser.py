@@ -3,12 +3,11 @@
 import json
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from tests.server import manage
 
 LONG = "a-name-that-does-not-end-" * 5
-SIZES = {"phone": (390, 844), "tablet": (800, 700), "laptop": (1300, 800), "desk": (1440, 900)}
+SIZES = [(390, 844), (800, 700), (1300, 800), (1440, 900)]  # of a phone, a tablet, a laptop, a desk
 LISTS = {
     "keys": "/admin/state/stateentry/",
     "conversations": "/admin/conversations/conversation/",
@@ -89,15 +88,13 @@ def names(page):
     ]
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", LISTS)
-def test_nothing_is_wider_than_the_page_and_rows_keep_to_their_lines(new_page, full, name, size):
-    width, height = SIZES[size]
-    page = new_page(viewport={"width": width, "height": height})
-
+def test_nothing_is_wider_than_the_page_and_rows_keep_to_their_lines(page, full, name):
     page.goto(LISTS[name])
 
-    assert page.evaluate(UNFIT) == []
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate(UNFIT) == [], width
 
 
 @pytest.mark.parametrize("name", ["keys", "api keys", "people", "checkpoints"])
@@ -216,16 +213,3 @@ def test_the_whole_row_leads_on_a_phone_and_the_box_does_not(new_page, full):
     page.goto(LISTS["keys"])
     page.locator("tbody .ui-list-pick label").first.click(position={"x": 3, "y": 50})
     assert page.locator(".action-select:checked").count() == 1
-
-
-@pytest.mark.parametrize("look", ["light", "dark"])
-@pytest.mark.parametrize(
-    "path", [*LISTS.values(), "/admin/access/apikey/add/", "/admin/auth/user/add/", "/admin/password_change/"]
-)
-def test_lists_and_forms_are_accessible(new_page, full, path, look):
-    page = new_page(color_scheme=look)
-    page.goto(path)
-
-    found = Axe().run(page, context="#content")
-
-    assert not found.response["violations"], found.generate_report()

@@ -9,7 +9,7 @@ def test_the_api_reference_needs_no_evaluation(page):
     answer = page.goto("/api/docs")
 
     page.locator("#read_state > summary").click()
-    page.wait_for_function("location.hash === '#read_state'")
+    page.wait_for_function("() => location.hash === '#read_state'")
     assert "unsafe-eval" not in answer.headers["content-security-policy"]
 
 

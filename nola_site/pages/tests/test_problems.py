@@ -76,6 +76,7 @@ def test_a_fault_of_ours_is_said_in_our_words(owner, monkeypatch):
     assert "secret" not in response.content.decode()
 
 
+@pytest.mark.sqlite
 def test_a_memory_that_cannot_be_written_now_says_that_what_was_typed_is_still_there(owner, rf):
     error = OperationalError("database is locked")
     error.__cause__ = sqlite3.OperationalError()

@@ -29,7 +29,7 @@ def search(page, words):
 def goto(page, address):
     """Go to a page of the admin, and wait until the theme shows it."""
     page.goto(address)
-    page.wait_for_function("document.querySelector('#main')?.clientHeight > 0")
+    page.wait_for_function("() => document.querySelector('#main')?.clientHeight > 0")
 
 
 def list_pages(page):
@@ -71,18 +71,18 @@ def test_enter_leads_to_the_node_in_the_tree(page, server):
     page.keyboard.press("Enter")
 
     page.wait_for_url("**/admin/state/tree/#/Quokka/home/isle")
-    page.wait_for_function("document.activeElement.ariaLabel === 'isle: text rottnest sand'")
+    page.wait_for_function("() => document.activeElement.ariaLabel === 'isle: text rottnest sand'")
 
 
 def test_in_the_tree_it_leads_to_another_node_of_it(page, server):
     write(server, "PUT", "/Wombat", {"burrow": {"deep": "wombat tunnels"}, "other": 1})
     goto(page, "/admin/state/tree/#/Wombat/other")
-    page.wait_for_function("document.activeElement.ariaLabel === 'other: 1'")
+    page.wait_for_function("() => document.activeElement.ariaLabel === 'other: 1'")
 
     search(page, "tunnels")
     page.keyboard.press("Enter")
 
-    page.wait_for_function("document.activeElement.ariaLabel === 'deep: text wombat tunnels'")
+    page.wait_for_function("() => document.activeElement.ariaLabel === 'deep: text wombat tunnels'")
     assert not page.locator("#nola-search").is_visible()
 
 
@@ -94,7 +94,7 @@ def test_enter_leads_to_the_message_with_its_words_marked(page, server):
     page.keyboard.press("Enter")
 
     page.wait_for_selector(".is-target:has-text('the numbat eats termites')")
-    page.wait_for_function("[...CSS.highlights.get('nola-hit') ?? []].map(String).includes('termites')")
+    page.wait_for_function("() => [...CSS.highlights.get('nola-hit') ?? []].map(String).includes('termites')")
 
 
 def test_arrows_choose_and_go_round(page, server):
@@ -135,7 +135,7 @@ def test_an_answer_that_was_overtaken_is_not_shown(page, server):
     page.route("**/search/hits?q=liz", lambda route: late.append(route))
     page.keyboard.press("/")
     page.keyboard.type("liz")
-    page.wait_for_function("document.querySelector('#nola-search').ariaBusy === 'true'")
+    page.wait_for_function("() => document.querySelector('#nola-search').ariaBusy === 'true'")
 
     page.fill(FIELD, "skink")
     page.wait_for_selector(f"{CHOSEN}:has-text('Skink')")
@@ -206,6 +206,7 @@ def test_hostile_texts_are_inert(page, server):
     assert page.locator(HIT).count() == 4
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_is_accessible_and_fits(new_page, server, scheme, width):

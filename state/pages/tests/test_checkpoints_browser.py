@@ -304,6 +304,7 @@ def test_hostile_names_and_values_are_inert(page, server):
     assert hostile in look(page, "<b onclick=alert(0)>").inner_text()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_are_accessible_and_fit_a_phone(new_page, server, scheme):
     write(server, "PUT", "/Seen", {"a": 1})

@@ -29,5 +29,5 @@ def test_the_menu_of_any_node_leads_to_the_form_of_its_key_and_from_there_to_its
     page.reload()
     page.keyboard.press("g")
     page.wait_for_selector("[data-status=live]")
-    page.wait_for_function("document.activeElement.ariaLabel?.startsWith('a.b/c:')")
+    page.wait_for_function("() => document.activeElement.ariaLabel?.startsWith('a.b/c:')")
     assert focused(page).startswith("a.b/c: object")

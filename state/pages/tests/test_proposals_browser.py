@@ -87,6 +87,7 @@ def test_a_person_rejects_it_and_says_why(page, server, suggest):
     assert answer["decided"]["reason"] == "not so"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("look", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_pages_fit_and_can_be_used_by_all(new_page, server, suggest, look, width):

@@ -129,6 +129,7 @@ def test_thousands_of_differences_are_shown_in_portions(page, server):
     write(server, "DELETE", "/Many")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_accessible_in_both_themes(new_page, moments, scheme):
     page = new_page(color_scheme=scheme)

@@ -60,7 +60,7 @@ def test_what_belongs_to_a_level_says_so_and_how_many_tokens_it_is(page, server)
 
 def test_totals_are_those_of_what_each_level_shows(page, server):
     open_tree(page, "/Profile")
-    page.wait_for_function("document.querySelector('.lv-button .lv-tokens').textContent !== ''")
+    page.wait_for_function("() => document.querySelector('.lv-button .lv-tokens').textContent !== ''")
 
     totals = page.locator(".lv-tokens").all_inner_texts()
 

@@ -41,6 +41,7 @@ def only_seeds(server):
     clear(server)
 
 
+@pytest.mark.heavy
 def test_a_script_writes_200_changes_while_two_people_look_and_one_types(new_page, server):
     write(server, "PUT", "/Busy", {**DOC, "mine": "old"})
     one, two = new_page(), new_page()
@@ -448,7 +449,7 @@ def test_an_empty_memory_begins_with_a_first_key(browser, tmp_path):
         page.locator(".tree-input").fill("Preferences: {}")
         page.keyboard.press("Enter")
 
-        page.wait_for_function("document.activeElement.ariaLabel === 'Preferences: object, 0 members'")
+        page.wait_for_function("() => document.activeElement.ariaLabel === 'Preferences: object, 0 members'")
         assert stored(server, "") == {"Preferences": {}}
         write(server, "DELETE", "/Preferences")
         page.wait_for_selector("text=Nothing is known yet")

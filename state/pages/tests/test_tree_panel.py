@@ -78,7 +78,7 @@ def test_an_object_says_who_wrote_its_parts_and_leads_to_them(page, server):
     assert "2 values" in agents.locator("summary").inner_text()
     agents.locator("summary").click()
     agents.locator("text=a › deep").click()
-    page.wait_for_function("document.activeElement.ariaLabel === 'deep: 1'")
+    page.wait_for_function("() => document.activeElement.ariaLabel === 'deep: 1'")
 
 
 def test_the_history_is_followed_over_a_rename(page, server):
@@ -141,7 +141,7 @@ def test_a_former_value_is_put_back_after_a_preview_and_undone_with_ctrl_z(page,
 
     page.wait_for_selector(f"[aria-label='n: {big}']")
     assert server.request("GET", "/api/state/Back")[1] == b'{"n":%d,"other":1}' % big
-    page.wait_for_function("document.querySelectorAll('.tp-past > .tp-change').length === 4")
+    page.wait_for_function("() => document.querySelectorAll('.tp-past > .tp-change').length === 4")
     assert "put back as it was after change" in changes(page).nth(0).inner_text()
     item(page, "n").focus()
     page.keyboard.press("Control+z")
@@ -241,7 +241,7 @@ def test_a_deleted_member_is_brought_back_to_its_place(page, server, problems):
     assert str(2**63) in page.inner_text("dialog ins")
     page.click("dialog >> text=Bring it back")
 
-    page.wait_for_function("document.activeElement.ariaLabel === 'b: object, 1 member'")
+    page.wait_for_function("() => document.activeElement.ariaLabel === 'b: object, 1 member'")
     assert server.request("GET", "/api/state/Gone")[1] == b'{"a":1,"b":{"big":%d},"c":3}' % 2**63
     page.keyboard.press("Control+z")
     page.wait_for_selector("[aria-label='Gone: object, 2 members']")
@@ -258,7 +258,7 @@ def test_a_deleted_item_is_brought_back_to_its_place(page, server):
     dialog_ready(page)
     page.click("dialog >> text=Bring it back")
 
-    page.wait_for_function("document.activeElement.ariaLabel === '1: text b'")
+    page.wait_for_function("() => document.activeElement.ariaLabel === '1: text b'")
     assert stored(server, "/Items") == ["a", "b", "c"]
 
 
@@ -291,7 +291,7 @@ def test_a_deleted_key_is_brought_back(page, server):
     dialog_ready(page)
     page.click("dialog >> text=Bring it back")
 
-    page.wait_for_function("document.activeElement.ariaLabel === 'Lost: object, 1 member'")
+    page.wait_for_function("() => document.activeElement.ariaLabel === 'Lost: object, 1 member'")
     assert stored(server, "/Lost") == {"key": {"a": 1}}
 
 
@@ -302,12 +302,12 @@ def test_what_happens_while_it_is_open_is_shown_and_the_way_back_is_kept(page, s
     open_panel(page, "/Live/n")
     assert changes(page).count() == 20
     page.click("text=Older")
-    page.wait_for_function("document.querySelectorAll('.tp-past > .tp-change').length === 30")
+    page.wait_for_function("() => document.querySelectorAll('.tp-past > .tp-change').length === 30")
     page.locator(".tp-past > .tp-change:nth-child(25) >> text=Undo this change").focus()
 
     write(server, "PUT", "/Live/n", "new")
 
-    page.wait_for_function("document.querySelectorAll('.tp-past > .tp-change').length === 31")
+    page.wait_for_function("() => document.querySelectorAll('.tp-past > .tp-change').length === 31")
     assert "new" in changes(page).nth(0).inner_text()
     assert "The value now" in changes(page).nth(0).inner_text()
     assert "Put this value back" in changes(page).nth(1).inner_text()
@@ -353,7 +353,7 @@ def test_a_large_object_does_not_hold_up_the_rows(page, server):
     page.keyboard.press("ArrowRight")
     page.wait_for_selector("[aria-label^='name:']")
     page.keyboard.press("ArrowDown")
-    page.wait_for_function("document.querySelector('.tp-title').textContent === 'name'")
+    page.wait_for_function("() => document.querySelector('.tp-title').textContent === 'name'")
     told(page)
 
     assert "x" * 60 in changes(page).nth(0).inner_text()
@@ -426,15 +426,16 @@ def test_in_the_past_nothing_can_be_put_back(page, server):
 
     page.evaluate("hash => (location.hash = hash)", f"#/Then/a&at={at}")
     page.wait_for_selector("[aria-label='a: 2']")
-    page.wait_for_function("document.querySelectorAll('.tp-past > .tp-change').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('.tp-past > .tp-change').length === 2")
     assert page.locator(".tp-acts button").count() == 0
     page.evaluate("location.hash = '#/Then/a'")
 
     page.wait_for_selector("[aria-label='a: 3']")
-    page.wait_for_function("document.querySelectorAll('.tp-past > .tp-change').length === 3")
+    page.wait_for_function("() => document.querySelectorAll('.tp-past > .tp-change').length === 3")
     assert page.locator(".tp-acts button").count() == 5
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_violations(new_page, server, scheme):
     write(server, "PUT", "/Axe", {"a": {"b": 1}, "gone": "x", "text": "y"})

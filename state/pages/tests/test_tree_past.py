@@ -60,7 +60,7 @@ def open_history(page, pointer: str) -> None:
     page.wait_for_function("() => !document.querySelector('[role=tree] [aria-expanded=false]')")
     item(page, pointer[1:].split("/")[0]).focus()
     page.keyboard.press("h")
-    page.wait_for_function("document.activeElement.matches('.past-slider:enabled')")
+    page.wait_for_function("() => document.activeElement.matches('.past-slider:enabled')")
 
 
 def open_at(page, pointer: str, revision: int) -> None:
@@ -205,7 +205,7 @@ def test_what_was_open_and_chosen_stays_so_as_far_as_it_is_there(page, server, s
 def test_a_link_leads_to_a_moment_and_back_leads_out_of_it(page, server, story):
     page.goto(f"/admin/state/tree/?at={story[0]}#{quote('/Brief/here')}")
     go(page, story[0])
-    page.wait_for_function("document.activeElement.ariaLabel === 'here: true'")
+    page.wait_for_function("() => document.activeElement.ariaLabel === 'here: true'")
     page.wait_for_function("end => location.href.endsWith(end)", arg=f"/admin/state/tree/#/Brief/here&at={story[0]}")
     page.reload()
     go(page, story[0])
@@ -213,7 +213,7 @@ def test_a_link_leads_to_a_moment_and_back_leads_out_of_it(page, server, story):
 
     open_tree(page, "/Story")
     page.keyboard.press("h")
-    page.wait_for_function("document.activeElement.matches('.past-slider:enabled')")
+    page.wait_for_function("() => document.activeElement.matches('.past-slider:enabled')")
     page.keyboard.press("ArrowLeft")
     go(page, head(server))
     page.go_back()
@@ -241,7 +241,7 @@ def test_the_shown_change_is_told_and_marked(page, server, story):
 def test_a_time_leads_to_the_change_before_it(page, server, story):
     open_history(page, "/Story")
     page.keyboard.press("Home")
-    page.wait_for_function("'past' in document.getElementById('nola-tree').dataset")
+    page.wait_for_function("() => 'past' in document.getElementById('nola-tree').dataset")
     when = page.locator(".past-field").input_value()
     page.locator(".past-field").fill(when[:-2].rsplit(":", 1)[0] + ":00")
     page.locator(".past-field").press("Enter")
