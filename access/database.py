@@ -110,6 +110,7 @@ class Engine(Protocol):
 
     begin_reading: str  # begins a transaction in which all reads see one moment
     queues_writers: bool  # whether who waited longest writes next
+    holds_values: bool  # whether the values of a statement stay in memory until it is run again
     find_text: str  # the function that says where in a text another begins, from 1, or 0
     commits: int  # counts the transactions that were kept for this thread, where the database can go away
 

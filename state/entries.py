@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from access.database import Query
+from access.database import Query, engine
 from state import texts
 from state.database.sql import fetch_row, fetch_rows, read_at_once, stream_rows, to_column
 from state.jsondoc.names import caseless_order
@@ -228,9 +228,9 @@ def store_entry(key: str, text: str | None, at: datetime, revision: int, *, is_n
     if is_new:
         return [(INSERT, [text, time, revision, time, key])]
     update = (UPDATE, [text, time, revision, key])
-    if len(text) < texts.LARGE:
+    if len(text) < texts.LARGE or not engine().holds_values:
         return [update]
-    return [update, (UPDATE, ["", time, 0, ""])]  # no such key: SQLite would hold the text till the next one
+    return [update, (UPDATE, ["", time, 0, ""])]  # no such key: the text would be held till the next one
 
 
 def _portions(keys: Iterable[str]) -> Iterator[list[str]]:

@@ -88,3 +88,18 @@ def test_what_is_read_some_at_a_time_is_not_held_at_once():
 
     assert count == 100_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # of 200,000 kB
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite compresses no text")
+@pytest.mark.parametrize(("said", "used"), [("", "lz4"), (" -c default_toast_compression=pglz", "pglz")])
+def test_large_texts_are_compressed_fast_unless_another_way_is_set(said, used):
+    other = connection.copy()
+    options = other.settings_dict["OPTIONS"]
+    other.settings_dict["OPTIONS"] = {**options, "options": options["options"] + said}
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("CREATE TEMP TABLE large AS SELECT repeat('a text ', 100000) AS text")
+            cursor.execute("SELECT pg_column_compression(text) FROM large")
+            assert cursor.fetchone() == (used,)
+    finally:
+        other.close()

@@ -10,6 +10,13 @@ from django.db.backends.postgresql import base, operations, schema
 from state.database.postgres.engine import Engine, LostAtCommit
 from state.database.postgres.values import register_values
 
+# A large text is compressed whenever it is written: by lz4, which takes a fifth of the time, where the server knows it
+# and nobody has said by what.
+COMPRESS = (
+    "SELECT set_config(name, 'lz4', false) FROM pg_settings"
+    " WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals) AND source = 'default'"
+)
+
 
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     """Texts are compared by their bytes; then indexes for LIKE are not needed beside the others."""
@@ -94,6 +101,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.is_to_begin = False
         register_values(connection.adapters)
         return connection
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        self.connection.execute(COMPRESS)
 
     def _commit(self) -> None:
         if self.drop_begin():

@@ -68,6 +68,7 @@ class Engine:
 
     begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     queues_writers = True
+    holds_values = False
     commits = 0
     find_text = "strpos"
 

@@ -27,6 +27,7 @@ class Engine:
 
     begin_reading = "BEGIN"
     queues_writers = False
+    holds_values = True
     commits = 0
     find_text = "instr"
 
