@@ -153,6 +153,9 @@ class Engine(Protocol):
     def open_words(self, table: str) -> WordIndex:
         """The index of words in that table."""
 
+    def format_lookups(self, *tables: tuple[str, str]) -> str:
+        """What joins to each row those of other tables, each as "message m" with a condition for few of its rows."""
+
     def cast_to_bytes(self, column: str) -> str:
         """The expression for a text as its bytes in UTF-8."""
 

@@ -19,7 +19,7 @@ from conversations.order import BACKWARDS, find_answers, find_places
 from conversations.parts import HIDDEN, read_whole
 from conversations.search import index
 from conversations.search.index import TABLE
-from conversations.search.messages import FILTERS, JOINED, MessageHit, score_text
+from conversations.search.messages import FILTERS, MessageHit, join_messages, score_text
 from conversations.search.tokenize import SearchTerm, cut_snippet
 from conversations.users import is_of
 from conversations.versions import read_text
@@ -187,7 +187,7 @@ def search_past(
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT m.id, m.deleted_revision IS NULL, c.session_id, c.deleted_revision IS NULL"
-            f" {JOINED.format(words)}{mine} ORDER BY {TABLE}.rowid DESC LIMIT {LOOKED_AT}",
+            f" {join_messages(words)}{mine} ORDER BY {TABLE}.rowid DESC LIMIT {LOOKED_AT}",
             [*words.values, *([user_id] if user_id else [])],
         )
         found = [row[0] for row in cursor.fetchall() if _was_there(row, then)][:RANKED]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from access.database import WordSearch, engine
 from conversations.models import Message
 from conversations.parts import read_whole
 from conversations.search import index
@@ -27,11 +28,6 @@ FILTERS = {
     "until": "m.timestamp < %s",
 }
 OF_SESSION = "m.conversation_id = (SELECT id FROM conversation WHERE session_id = %s)"
-# CROSS JOIN keeps SQLite from beginning with the table of messages
-JOINED = (
-    "FROM {0.rows} CROSS JOIN conversation_history m CROSS JOIN conversation c"
-    f" WHERE m.id = {TABLE}.rowid AND c.id = m.conversation_id AND {{0.condition}} "
-)
 THERE = " AND m.deleted_revision IS NULL AND c.deleted_revision IS NULL"
 
 
@@ -60,7 +56,7 @@ def search_messages(
     is that of `score_text`, which knows nothing but the message.
     """
     words = index.search(asked)
-    where, values = f"{JOINED.format(words)}{THERE}", [*words.values]
+    where, values = f"{join_messages(words)}{THERE}", [*words.values]
     for name, value in filters.items():
         where += f" AND {FILTERS[name]}"
         values.append(_adapted(value))
@@ -78,6 +74,13 @@ def search_messages(
     else:
         ids, found = words.rank(where, values, RANKED, limit, skip)
     return MessageHits(_hits(ids, asked), min(found, RANKED), most if found > most else None)
+
+
+def join_messages(words: WordSearch) -> str:
+    """FROM and WHERE for what is found, with the message `m` and the conversation `c` of each row."""
+    said = ("conversation_history m", f"m.id = {TABLE}.rowid")
+    lookups = engine().format_lookups(said, ("conversation c", "c.id = m.conversation_id"))
+    return f"FROM {words.rows} {lookups} WHERE {words.condition} "
 
 
 def score_text(text: str, asked: Sequence[SearchTerm]) -> float:
@@ -119,7 +122,7 @@ def _bounds(filters: Mapping[str, Any]) -> tuple[int, int] | None:
 def search_conversations(asked: Sequence[SearchTerm], limit: int) -> list[int]:
     """The conversations, by primary key, in whose newest RANKED hits all the terms are in one message."""
     words = index.search(asked)
-    hits = f"SELECT m.conversation_id {JOINED.format(words)}{THERE} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED}"
+    hits = f"SELECT m.conversation_id {join_messages(words)}{THERE} ORDER BY {TABLE}.rowid DESC LIMIT {RANKED}"
     return list(dict.fromkeys(_ids(hits, words.values)))[:limit]
 
 

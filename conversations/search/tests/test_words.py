@@ -10,6 +10,7 @@ from django.db import connection
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from access.database import engine
 from conversations import delete, log
 from conversations.drafts import NewConversation, NewMessage
 from conversations.models import Conversation, Message
@@ -162,3 +163,41 @@ def test_where_only_rounding_tells_which_text_is_better_the_same_is(mean, filler
     pages = [search_messages(parse_terms("a"), {}, 1, skip=skip).hits for skip in range(len(expected))]
     assert [hit.message.pk for page in pages for hit in page] == expected
     assert [hit.message.pk for hit in search_messages(parse_terms("a"), {}, 50).hits] == expected
+
+
+def count_looked_at(plan):
+    """The rows that a plan, as it was run, has come by."""
+    rows = plan["Actual Rows"] + sum(value for name, value in plan.items() if name.startswith("Rows Removed by"))
+    return rows * plan["Actual Loops"] + sum(map(count_looked_at, plan.get("Plans", [])))
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite plans without numbers of rows")
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("filters", [{}, {"speaker": "user"}, {"user_id": "user"}, {"session": "s3"}])
+def test_no_row_is_read_again_for_each_hit_whatever_is_known_of_the_tables(
+    filters, newest_first, is_known, monkeypatch
+):
+    for number in range(5):
+        said = [NewMessage("user", f"some words about {number} and {n}", NOON) for n in range(200)]
+        log.create(NewConversation(f"s{number}", user_id="user"), ADA, said)
+    monkeypatch.setattr(engine(), "known", set())
+    if is_known:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    asked = []
+
+    def keep(execute, statement, values, many, context):
+        asked.append((statement, values))
+        return execute(statement, values, many, context)
+
+    with connection.execute_wrapper(keep):
+        assert search_messages(parse_terms("words"), filters, 20, newest_first=newest_first).total
+    with connection.cursor() as cursor:
+        for statement, values in asked:
+            if not statement.startswith("EXPLAIN"):
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+                assert (
+                    count_looked_at(cursor.fetchone()[0][0]["Plan"]) < 50 * 1000
+                )  # once for each hit and row it would be 2,000 * 1000

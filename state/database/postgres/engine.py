@@ -54,6 +54,7 @@ SEEN_BY_OTHERS = """
     )
 """  # a transaction that began before one is open: it writes, to whatever database of the server, or it reads this one
 
+KNOWN = "SELECT DISTINCT tablename FROM pg_stats WHERE schemaname = current_schema() AND tablename = ANY(%s)"
 MOST_TOGETHER = 6  # statements in one message: a write of one key has four
 
 _joined: list[psycopg.Connection] = []  # of this process, for as long as it runs
@@ -76,6 +77,7 @@ class Engine:
         self.connection = connection
         self.listening: psycopg.Connection | None = None
         self.heard = 0
+        self.known: set[str] = set()
 
     def describe(self) -> str:
         return describe(self.connection)
@@ -143,6 +145,20 @@ class Engine:
 
     def open_words(self, table: str) -> WordIndex:
         return WordIndex(self.connection, table)
+
+    def format_lookups(self, *tables: tuple[str, str]) -> str:
+        # What has an OFFSET is planned by itself: else it would read a whole table for each row, thinking it empty.
+        alone = "CROSS JOIN LATERAL (SELECT * FROM {0} WHERE {1} OFFSET 0) AS {2}"
+        form = "JOIN {0} ON {1}" if self._knows([table.split()[0] for table, _ in tables]) else alone
+        return " ".join(form.format(table, condition, table.split()[1]) for table, condition in tables)
+
+    def _knows(self, tables: Sequence[str]) -> bool:
+        """Whether the planner has ever looked at tables; it does so a minute after much has been written."""
+        if not self.known.issuperset(tables):
+            with self.connection.cursor() as cursor:
+                cursor.execute(KNOWN, [tables])
+                self.known.update(table for (table,) in cursor.fetchall())
+        return self.known.issuperset(tables)
 
     def cast_to_bytes(self, column: str) -> str:
         return f"convert_to({column}, 'UTF8')"

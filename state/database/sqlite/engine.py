@@ -65,6 +65,10 @@ class Engine:
     def open_words(self, table: str) -> WordIndex:
         return WordIndex(self.connection, table)
 
+    def format_lookups(self, *tables: tuple[str, str]) -> str:
+        # CROSS keeps it from beginning with another table
+        return " ".join(f"CROSS JOIN {table} ON {condition}" for table, condition in tables)
+
     def cast_to_bytes(self, column: str) -> str:
         return f"CAST({column} AS BLOB)"
 
