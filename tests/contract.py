@@ -40,7 +40,7 @@ _COLON = "(?:[:-]|%3A)?"
 _CLOCK = rf"[T ]\d\d{_COLON}\d\d(?:{_COLON}\d\d(?:[.,]\d+)?)?"
 MAY_DIFFER = re.compile(
     r"(?P<free>(?<=<dt>Database</dt><dd>)[^<]*|(?<=<dt>Free on this disk</dt><dd>)[^<]*"
-    r"|(?<=data-since=\")[0-9.]*|(?<=\"bytes\":)\d+(?=,\"erased_by\":))"
+    r"|(?<=data-since=\")[0-9.]*|(?<=\"bytes\":)\d+(?=,\"erased_by\":)|(?<=\"seconds\":\[)[\d,]+)"
     rf"|(?P<time>{_HTTP_DATE}|\d{{4}}-\d\d-\d\d(?:{_CLOCK})?|\b\d{{1,2}}:\d\d(?::\d\d)?\b)"
     r"|(?P<lot>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|(?<![0-9A-Za-z])[0-9a-f]{8,}(?![0-9A-Za-z])"
     r"|[0-9A-Za-z_-]{16,}={0,2}|\bnola_[0-9A-Za-z_-]{4}(?![0-9A-Za-z_-])"

@@ -1,5 +1,6 @@
 """A request of at most 16 MB takes some seconds of computing: it is done by then, or refused with a reason."""
 
+import json
 import time
 
 import pytest
@@ -10,7 +11,8 @@ from nola_site.tests.hostile import CASES, LONG, Sent
 
 pytestmark = pytest.mark.process  # too long for `make quick`
 
-BOUND = 10.0  # seconds of CPU: twice what is promised, since machines differ
+BOUND = 160  # times what it takes now to read and write a megabyte of JSON: about twice what the slowest request takes
+MEGABYTE = b"[" + b",".join([b'{"a":[1,"b"]}'] * 75_000) + b"]"
 
 
 @pytest.fixture
@@ -26,6 +28,13 @@ def send(client: Client, sent: Sent) -> tuple[int, float, dict]:
     return (response.status_code, time.process_time() - started, response.json() if response.status_code >= 400 else {})
 
 
+def measure_machine() -> float:
+    """CPU seconds of the work that others are measured by: what is slow now for us is slow for it too."""
+    started = time.process_time()
+    json.dumps(json.loads(MEGABYTE))
+    return time.process_time() - started
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", sorted(CASES.keys() - LONG))
 def test_a_request_ends_in_time_or_is_refused_with_the_reason(agent, patient, name):
@@ -38,6 +47,6 @@ def check_costs(client: Client, requests: list[Sent]) -> None:
     for sent in requests:
         status, seconds, problem = send(client, sent)
 
-        assert seconds < BOUND
+        assert seconds < BOUND * measure_machine()
         assert status < 500
         assert status < 400 or len(problem["detail"]) > 10
