@@ -113,7 +113,7 @@ def find_conversation_flaws(connection: BaseDatabaseWrapper) -> Iterator[str]:
         change = json.loads(forward)
         made.setdefault(session, {}).update(change.get("add") or change.get("set") or {})
     found = 0
-    for session, *values in stream_rows(connection, f"SELECT session_id, {columns} FROM conversation"):
+    for session, *values in stream_rows(connection, f"SELECT session_id, {columns} FROM conversation ORDER BY id"):
         now = dict(zip(log.FIELDS, values, strict=True))
         wrong = [
             name for name in log.FIELDS if name in made.get(session, {}) and not _same(now[name], made[session][name])

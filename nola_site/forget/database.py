@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.contrib.sessions.backends.db import SessionStore
@@ -84,7 +85,7 @@ def plan_database(
     tables = set(database.introspection.table_names())
     for table in places.COLUMNS.keys() & tables:
         redaction = Redaction([*texts, *values], number) if table in places.SHOWN else plan.redaction
-        plan.rows[table] = list(_plan_rows(database, table, redaction))
+        plan.rows[table] = sorted(_plan_rows(database, table, redaction), key=attrgetter("key"))
     if node:
         _plan_head(plan, node)
     for table, columns in places.GOES.items():

@@ -224,7 +224,7 @@ def _replayed(flaw: str) -> DoctorFinding:
 
 
 def _texts() -> Iterator[DoctorFinding]:
-    for key, text in stream_rows(connection, "SELECT key_name, value_json FROM state_storage"):
+    for key, text in stream_rows(connection, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
         try:
             good = parse_json(text).text == text
         except NotAcceptable:

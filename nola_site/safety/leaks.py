@@ -139,7 +139,7 @@ def find_leaks(database: BaseDatabaseWrapper, progress: OnProgress = show_nothin
 
 
 def _in_state(database: BaseDatabaseWrapper, progress: OnProgress) -> Iterator[Leak]:
-    for key, text in stream_rows(database, "SELECT key_name, value_json FROM state_storage"):
+    for key, text in stream_rows(database, "SELECT key_name, value_json FROM state_storage ORDER BY key_name"):
         progress(f"looking for secrets in {_shown(key)[:40]!r}")
         yield from (_of_node((key,), kind, "") for kind in find_kinds(key))
         if may_hold(text):
@@ -147,7 +147,7 @@ def _in_state(database: BaseDatabaseWrapper, progress: OnProgress) -> Iterator[L
 
 
 def _in_history(database: BaseDatabaseWrapper, progress: OnProgress) -> Iterator[Leak]:
-    query = "SELECT revision, key, forward, inverse FROM state_change WHERE kind = 'state'"
+    query = "SELECT revision, key, forward, inverse FROM state_change WHERE kind = 'state' ORDER BY id"
     for revision, key, *texts in stream_rows(database, query):
         if revision % 1000 == 0:
             progress(f"looking for secrets in revision {revision:,}")
@@ -169,7 +169,8 @@ def _in_talks(database: BaseDatabaseWrapper, progress: OnProgress) -> Iterator[L
         if number % 1000 == 0:
             progress(f"looking for secrets in message {number:,}")
         yield from (_of_text(f"message {number} of {_shown(session)!r}", kind) for kind in _kinds(message, metadata))
-    for session, title, metadata in stream_rows(database, "SELECT session_id, title, metadata FROM conversation"):
+    query = "SELECT session_id, title, metadata FROM conversation ORDER BY id"
+    for session, title, metadata in stream_rows(database, query):
         kinds = _kinds(f"{session} {title}", metadata)
         yield from (_of_text(f"the conversation {_shown(session)!r}", kind) for kind in kinds)
 

@@ -169,7 +169,7 @@ def find_state_flaws(connection: BaseDatabaseWrapper, progress: OnProgress = sho
         yield f"the key {key!r} is stored, and the history knows nothing of it"
 
 
-STORED = "SELECT key_name, value_json, revision, created_at, updated_at FROM state_storage"
+STORED = "SELECT key_name, value_json, revision, created_at, updated_at FROM state_storage ORDER BY key_name"
 FORWARDS = (
     "SELECT c.key, c.revision, c.forward, c.result_hash, r.at FROM state_change c"
     " JOIN state_revision r ON r.seq = c.revision WHERE c.kind = 'state' ORDER BY c.key, c.revision, c.id"

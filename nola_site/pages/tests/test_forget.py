@@ -60,6 +60,15 @@ def test_it_leads_to_where_it_stands_before_it_goes(owner, agent):
     ]
 
 
+def test_places_stand_in_the_order_of_their_keys_whatever_was_written_last(owner):
+    for number, name in enumerate(["b", "a", "é", "Z", "Card", "b"]):
+        store.put(Address(name), make_document({"number": CARD, "n": number}), Author("user:ada", Source.API))
+
+    page = owner.post("/admin/forget/", {"what": CARD}).content.decode()
+
+    assert re.findall(r">(\S+) › number</a>", page) == ["Card", "Z", "a", "b", "é"]
+
+
 def test_of_many_places_the_first_are_named_and_the_rest_counted(owner):
     store.put(Address("Many"), make_document([CARD] * 40), Author("user:ada", Source.API))
 
