@@ -211,7 +211,7 @@ def _undoing(request: HttpRequest, revision: int) -> Author:
 
 
 def _names(rows: QuerySet[Conversation]) -> list[str]:
-    return list(rows.order_by().values_list("session_id", flat=True))
+    return list(rows.order_by("pk").values_list("session_id", flat=True))
 
 
 @admin.register(Message)

@@ -46,6 +46,19 @@ def test_conversations_are_found_by_title_session_and_what_was_said(owner, talk,
     assert [row.session_id for row in listed(owner, f"?q={question}")] == ["s/1"]
 
 
+def test_what_is_done_to_several_is_done_in_the_order_they_were_made_in(owner):
+    for number in range(5):
+        log.create(NewConversation(f"t{number}"), AGENT)
+    for number in (1, 0, 3):
+        log.change(f"t{number}", {"title": f"Talk {number}"}, AGENT)
+
+    for action in ("archive", "reopen"):
+        before = store.head()
+        act(owner, action, *reversed(Conversation.objects.all()))
+        assert store.head() == before + 1
+        assert [one.key for one in Revision.objects.first().changes.all()] == [f"t{number}" for number in range(5)]
+
+
 def test_selected_conversations_are_archived_and_taken_out(owner, talk):
     act(owner, "archive", talk)
     archived = Conversation.objects.get().archived
