@@ -31,6 +31,8 @@ def exchange(*answer, request="GET /api/state"):
         ("<dt>Database</dt><dd>8.9\xa0MB</dd>", "<dt>Database</dt><dd>10\xa0MB</dd>"),
         ('data-since="1795828233.280453"', 'data-since="1795827872.8359"'),
         ('"bytes":311,"erased_by":null', '"bytes":9,"erased_by":null'),
+        ('"seconds":[1795867746,1],"by"', '"seconds":[1795867470,0],"by"'),
+        ('name="user_permissions" value="13"', 'name="user_permissions" value="25"'),
     ],
 )
 def test_times_sizes_of_disks_and_what_is_drawn_by_lot_may_be_others(here, recorded):
@@ -50,6 +52,8 @@ def test_times_sizes_of_disks_and_what_is_drawn_by_lot_may_be_others(here, recor
         ("0123456789abcdef 0123456789abcde0", "fedcba9876543210 fedcba9876543210"),
         ("2026-11-27", "0123456789abcdef"),
         ("\ufffd", "\x00"),
+        ('"seconds":7', '"seconds":8'),
+        ('name="channel" value="13"', 'name="channel" value="25"'),
         ("<dt>Values</dt><dd>8.9\xa0MB</dd>", "<dt>Values</dt><dd>10\xa0MB</dd>"),
     ],
 )
