@@ -40,12 +40,14 @@ _COLON = "(?:[:-]|%3A)?"
 _CLOCK = rf"[T ]\d\d{_COLON}\d\d(?:{_COLON}\d\d(?:[.,]\d+)?)?"
 MAY_DIFFER = re.compile(
     r"(?P<free>(?<=<dt>Database</dt><dd>)[^<]*|(?<=<dt>Free on this disk</dt><dd>)[^<]*"
-    r"|(?<=data-since=\")[0-9.]*|(?<=\"bytes\":)\d+(?=,\"erased_by\":)|(?<=\"seconds\":\[)[\d,]+)"
+    r"|(?<=data-since=\")[0-9.]*|(?<=\"bytes\":)\d+(?=,\"erased_by\":)|(?<=\"seconds\":\[)[\d,]+"
+    # Django numbers permissions and groups anew when tables were emptied
+    r"|(?<=permissions\" value=\")\d+|(?<=permissions\"\r\n\r\n)\d+"
+    r"|(?<=\"groups\" value=\")\d+|(?<=\"groups\"\r\n\r\n)\d+)"
     rf"|(?P<time>{_HTTP_DATE}|\d{{4}}-\d\d-\d\d(?:{_CLOCK})?|\b\d{{1,2}}:\d\d(?::\d\d)?\b)"
     r"|(?P<lot>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|(?<![0-9A-Za-z])[0-9a-f]{8,}(?![0-9A-Za-z])"
     r"|[0-9A-Za-z_-]{16,}={0,2}|\bnola_[0-9A-Za-z_-]{4}(?![0-9A-Za-z_-])"
-    r"|(?<=Mcp-Session-Id: )[0-9A-Za-z_-]{12}|(?<=HTTP_MCP_SESSION_ID: )[0-9A-Za-z_-]{12}"
-    r"|(?<=permissions\" value=\")\d+)"  # Django numbers them anew when tables were emptied
+    r"|(?<=Mcp-Session-Id: )[0-9A-Za-z_-]{12}|(?<=HTTP_MCP_SESSION_ID: )[0-9A-Za-z_-]{12})"
 )
 UNORDERED = {"Content-Security-Policy": "; ", "Allow": ", "}  # headers whose parts stand in any order, and between them
 CLASSES = re.compile(r'\bclass="([^"<>]+)"')  # of HTML, in any order too
@@ -93,7 +95,7 @@ def describe_request(environ: dict[str, Any]) -> Iterator[str]:
     query = environ.get("QUERY_STRING", "")
     yield f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}{'?' if query else ''}{query}"
     for name, value in sorted(environ.items()):
-        if name.startswith(("HTTP_", "CONTENT_")) and name != "HTTP_COOKIE":
+        if name.startswith(("HTTP_", "CONTENT_")) and name not in ("HTTP_COOKIE", "CONTENT_LENGTH"):
             yield f"{name}: {value}"
     body = environ.get("wsgi.input")
     content = getattr(body, "_FakePayload__content", None)

@@ -33,6 +33,7 @@ def exchange(*answer, request="GET /api/state"):
         ('"bytes":311,"erased_by":null', '"bytes":9,"erased_by":null'),
         ('"seconds":[1795867746,1],"by"', '"seconds":[1795867470,0],"by"'),
         ('name="user_permissions" value="13"', 'name="user_permissions" value="25"'),
+        ('name="permissions"\r\n\r\n13\r\n--', 'name="permissions"\r\n\r\n125\r\n--'),
     ],
 )
 def test_times_sizes_of_disks_and_what_is_drawn_by_lot_may_be_others(here, recorded):
