@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from conversations.parts import list_parts
 from tests.server import Server
@@ -135,7 +135,7 @@ def test_a_hit_is_jumped_to_from_the_search(page, server):
     assert page.locator(".is-target").evaluate(
         "n => (b => b.top > 0 && b.bottom < innerHeight)(n.getBoundingClientRect())"
     )
-    assert page.locator(".nola-talk-count").inner_text() == "1 of 1"
+    expect(page.locator(".nola-talk-count")).to_have_text("1 of 1")
     page.fill(".nola-talk-find input", "line 7")
     page.wait_for_selector("text=1 of 11")
     page.wait_for_selector(".is-target:has-text('line 79')")
