@@ -43,7 +43,8 @@ MAY_DIFFER = re.compile(
     r"|(?<=data-since=\")[0-9.]*|(?<=\"bytes\":)\d+(?=,\"erased_by\":)|(?<=\"seconds\":\[)[\d,]+"
     # Django numbers permissions and groups anew when tables were emptied
     r"|(?<=permissions\" value=\")\d+|(?<=permissions\"\r\n\r\n)\d+"
-    r"|(?<=\"groups\" value=\")\d+|(?<=\"groups\"\r\n\r\n)\d+)"
+    r"|(?<=\"groups\" value=\")\d+|(?<=\"groups\"\r\n\r\n)\d+"
+    r"|(?<=Select a valid choice. )\d+(?= is not one))"
     rf"|(?P<time>{_HTTP_DATE}|\d{{4}}-\d\d-\d\d(?:{_CLOCK})?|\b\d{{1,2}}:\d\d(?::\d\d)?\b)"
     r"|(?P<lot>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|(?<![0-9A-Za-z])[0-9a-f]{8,}(?![0-9A-Za-z])"
     r"|[0-9A-Za-z_-]{16,}={0,2}|\bnola_[0-9A-Za-z_-]{4}(?![0-9A-Za-z_-])"
