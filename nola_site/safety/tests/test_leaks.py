@@ -95,6 +95,14 @@ def test_places_are_told_each_once_with_the_way_out_and_never_the_value(owner):
     assert key not in str(found) and CARD not in str(found)
 
 
+@pytest.mark.django_db
+def test_those_of_keys_come_in_the_order_of_the_keys():
+    for number, name in enumerate(["b", "a", "Z", "b"]):
+        store.put(Address(name), make_document({"bank": CARD, "n": number}), ADA)
+
+    assert [one.place for one in find_leaks(connection)] == ["/Z/bank", "/a/bank", "/b/bank"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_doctor_tells_of_them_unless_it_is_not_to_look(capsys, settings, tmp_path):
     settings.NOLA_DB_DIR = tmp_path  # where no other test has said how far a memory went
