@@ -49,8 +49,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """An open browser runs an event loop in this thread, which Django's queries refuse: what needs one comes last."""
     asked = items if not config.getoption("database") else [item for item in items if uses_database(item)]
-    share = int(config.getoption("randomly_seed", 0)) % SHARES if os.environ.get("CI") else None
-    taken = {item for item in asked if not is_for_another_run(item, share, config.getoption("database"))}
+    seed = int(config.getoption("randomly_seed", 0)) if os.environ.get("CI") else None
+    taken = {item for item in asked if not is_for_another_run(item, seed, config.getoption("database"))}
     config.hook.pytest_deselected(items=[item for item in items if item not in taken])
     items[:] = [item for item in items if item in taken]
     browsing = {item.path for item in items if needs_browser(item)}
@@ -68,17 +68,22 @@ def uses_database(item: pytest.Item) -> bool:
     return (speaks_http or is_inside) and not needs_browser(item) and not is_about_sqlite
 
 
-def is_for_another_run(item: pytest.Item, share: int | None, is_there: bool) -> bool:
+def is_for_another_run(item: pytest.Item, seed: int | None, is_there: bool) -> bool:
     """Of what takes long a run of CI takes a share, by its seed; in time all have a turn.
 
-    These are tests that say so, and files whose servers use a PostgreSQL.
+    These are tests that say so, of which the run on PostgreSQL takes a share of that share, and files whose servers
+    use a PostgreSQL.
     """
-    if share is None:
+    if seed is None:
         return False
+    is_heavy = item.get_closest_marker("heavy") is not None
     is_process = item.get_closest_marker("process") is not None
-    is_there = is_there or "cluster" in getattr(item, "fixturenames", ())
-    name = item.nodeid if item.get_closest_marker("heavy") else item.path.name if is_process and is_there else ""
-    return bool(name) and zlib.crc32(name.encode()) % SHARES != share
+    uses_postgres = is_there or "cluster" in getattr(item, "fixturenames", ())
+    if not is_heavy and not (is_process and uses_postgres):
+        return False
+    shares = SHARES**2 if is_heavy and is_there else SHARES
+    name = item.nodeid if is_heavy else item.path.name
+    return zlib.crc32(name.encode()) % shares != seed % shares
 
 
 def needs_browser(item: pytest.Item) -> bool:
