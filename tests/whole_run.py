@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ OURS = ("hub", "nola-", "django_")  # names of threads that a server has
 HTTP = {"agent", "owner", "client", "server"}  # fixtures
 PROCESS = {"server", "browser", "cluster"}  # fixtures
 
-SHARES = 3
+SHARES = 9
 LEFT_OPEN = "SELECT query FROM pg_stat_activity WHERE datname = %s AND state LIKE 'idle in transaction%%'"
 
 left_out = 0
@@ -50,14 +51,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """An open browser runs an event loop in this thread, which Django's queries refuse: what needs one comes last."""
     asked = items if not config.getoption("database") else [item for item in items if uses_database(item)]
     seed = int(config.getoption("randomly_seed", 0)) if os.environ.get("CI") else None
-    taken = {item for item in asked if not is_for_another_run(item, seed, config.getoption("database"))}
+    taken = {item for item in asked if not is_for_another_run(item, seed)}
     config.hook.pytest_deselected(items=[item for item in items if item not in taken])
     items[:] = [item for item in items if item in taken]
     browsing = {item.path for item in items if needs_browser(item)}
     mixed = {item.path.name for item in items if item.path in browsing and item.get_closest_marker("django_db")}
     if mixed:  # run after another browser, they would fail
         raise pytest.UsageError(f"tests of pages in a browser, and tests with the database, in one file: {mixed}")
-    items.sort(key=lambda item: item.path in browsing)
+    heavy = Counter(item.path for item in items if item.get_closest_marker("heavy"))
+    items.sort(key=lambda item: (item.path in browsing, -heavy[item.path]))  # no worker is left with the longest
 
 
 def uses_database(item: pytest.Item) -> bool:
@@ -68,22 +70,10 @@ def uses_database(item: pytest.Item) -> bool:
     return (speaks_http or is_inside) and not needs_browser(item) and not is_about_sqlite
 
 
-def is_for_another_run(item: pytest.Item, seed: int | None, is_there: bool) -> bool:
-    """Of what takes long a run of CI takes a share, by its seed; in time all have a turn.
-
-    These are tests that say so, of which the run on PostgreSQL takes a share of that share, and files whose servers
-    use a PostgreSQL.
-    """
-    if seed is None:
-        return False
+def is_for_another_run(item: pytest.Item, seed: int | None) -> bool:
+    """Of the tests that take long, as they say, a run of CI takes a share, by its seed; in time all have a turn."""
     is_heavy = item.get_closest_marker("heavy") is not None
-    is_process = item.get_closest_marker("process") is not None
-    uses_postgres = is_there or "cluster" in getattr(item, "fixturenames", ())
-    if not is_heavy and not (is_process and uses_postgres):
-        return False
-    shares = SHARES**2 if is_heavy and is_there else SHARES
-    name = item.nodeid if is_heavy else item.path.name
-    return zlib.crc32(name.encode()) % shares != seed % shares
+    return seed is not None and is_heavy and zlib.crc32(item.nodeid.encode()) % SHARES != seed % SHARES
 
 
 def needs_browser(item: pytest.Item) -> bool:
